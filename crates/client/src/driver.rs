@@ -1,0 +1,283 @@
+//! The task that owns a connection: reads, lets the core handle everything that arrived, writes everything that waits.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossweave_transport::CodecError;
+use crossweave_transport::item::Item;
+use crossweave_wamp::message::Message;
+use crossweave_wamp::{ProtocolViolation, Serializer};
+use tokio::io::{AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::core::{Core, Effects, Heard};
+use crate::limits::CLOSE_TIMEOUT;
+use crate::outbox::Outbox;
+use crate::options::Keepalive;
+use crate::shared::Shared;
+use crate::wire::{ByteStream, Input, Wire};
+
+/// Why a connection is over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum End {
+    /// Both sides said GOODBYE, and we first.
+    #[error("left")]
+    Left,
+    /// The router said GOODBYE.
+    #[error("router closed the session: {0}")]
+    Goodbye(String),
+    /// The router said ABORT.
+    #[error("router aborted the session: {0}")]
+    Aborted(String),
+    /// The router broke the protocol.
+    #[error("router broke the protocol: {0}")]
+    Violation(#[from] ProtocolViolation),
+    /// The router broke the framing.
+    #[error("router broke the framing: {0}")]
+    Framing(#[from] CodecError),
+    /// The stream ended, or the router closed the WebSocket.
+    #[error("connection closed by the router{0}")]
+    Closed(String),
+    /// The operating system reports an error.
+    #[error("connection failed: {0}")]
+    Io(#[from] io::Error),
+    /// No pong.
+    #[error("router is silent: no answer to a ping within {0} ms")]
+    Silent(u128),
+    /// The router does not read what it makes us answer.
+    #[error("router does not read")]
+    NotReading,
+    /// No GOODBYE in answer to ours.
+    #[error("router did not answer goodbye within {0} ms")]
+    NoGoodbye(u128),
+}
+
+/// Runs an open connection to its end.
+pub(crate) async fn run(shared: &Arc<Shared>, wire: Wire, outbound_bytes_max: usize, leave_timeout: Duration) -> End {
+    let (reader, writer) = tokio::io::split(wire.stream);
+    let outbox = Outbox::new(wire.serializer, wire.encoder, outbound_bytes_max);
+    shared.with(|core, _| core.open(outbox));
+    let mut driver = Driver {
+        shared,
+        reader,
+        writer,
+        input: wire.input,
+        serializer: wire.serializer,
+        written: Vec::new(),
+        written_to: 0,
+        watch: Watch::new(wire.keepalive, leave_timeout),
+    };
+    let end = match driver.serve().await {
+        Ok(never) => match never {},
+        Err(end) => end,
+    };
+    driver.close(&end).await;
+    end
+}
+
+enum Never {}
+
+struct Driver<'a> {
+    shared: &'a Arc<Shared>,
+    reader: ReadHalf<Box<dyn ByteStream>>,
+    writer: WriteHalf<Box<dyn ByteStream>>,
+    input: Input,
+    serializer: Serializer,
+    /// What is being written, and how much of it is.
+    written: Vec<u8>,
+    written_to: usize,
+    watch: Watch,
+}
+
+impl Driver<'_> {
+    async fn serve(&mut self) -> Result<Never, End> {
+        self.receive()?;
+        loop {
+            self.take_outbound();
+            let is_writing = self.written_to < self.written.len();
+            tokio::select! {
+                read = self.input.read(&mut self.reader) => {
+                    if read? == 0 {
+                        return Err(End::Closed(String::new()));
+                    }
+                    self.watch.heard();
+                    self.receive()?;
+                }
+                sent = self.writer.write(&self.written[self.written_to..]), if is_writing => {
+                    self.written_to += sent?;
+                    if self.written_to == self.written.len() {
+                        self.writer.flush().await?;
+                    }
+                }
+                () = self.shared.wake.notified(), if !is_writing => {}
+                () = sleep_until(self.watch.next) => self.look_after()?,
+            }
+            if self.shared.is_leaving() {
+                self.watch.leaving();
+            }
+        }
+    }
+
+    fn take_outbound(&mut self) {
+        if self.written_to == self.written.len() {
+            self.written.clear();
+            self.written_to = 0;
+            self.shared.take_outbound(&mut self.written);
+        }
+    }
+
+    /// Handles everything that was read, under one lock.
+    fn receive(&mut self) -> Result<(), End> {
+        let (input, serializer) = (&mut self.input, self.serializer);
+        self.shared.with(|core, effects| {
+            loop {
+                match input.next()? {
+                    Item::Incomplete => return Ok(()),
+                    Item::Message { text, data } => handle(core, serializer, text, data, effects)?,
+                    Item::Ping(payload) => drop(core.outbox().map(|outbox| outbox.pong(payload))),
+                    Item::Pong(_) => {}
+                    Item::Close { code, reason } => return Err(closed(code, reason)),
+                }
+                if core.outbox().is_some_and(|outbox| outbox.is_overrun()) {
+                    return Err(End::NotReading);
+                }
+            }
+        })
+    }
+
+    /// A deadline has come.
+    fn look_after(&mut self) -> Result<(), End> {
+        if self.watch.look()? {
+            self.shared.with(|core, _| {
+                if let Some(outbox) = core.outbox() {
+                    outbox.ping(b"crossweave");
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes what is left, says why, and closes.
+    async fn close(&mut self, end: &End) {
+        if matches!(end, End::Io(_) | End::Silent(_) | End::NotReading) {
+            return;
+        }
+        self.shared.with(|core, _| say_why(core, end));
+        let last = async {
+            self.writer.write_all(&self.written[self.written_to..]).await?;
+            self.written.clear();
+            self.written_to = 0;
+            self.shared.take_outbound(&mut self.written);
+            self.writer.write_all(&self.written).await?;
+            self.writer.flush().await?;
+            self.writer.shutdown().await
+        };
+        // Whether the last words arrive or not: it is over.
+        let _ = timeout(CLOSE_TIMEOUT, last).await;
+    }
+}
+
+fn handle(core: &mut Core, serializer: Serializer, text: bool, data: &[u8], effects: &mut Effects) -> Result<(), End> {
+    let message = if text {
+        Message::decode_checked_utf8(serializer, data)?
+    } else {
+        Message::decode(serializer, data)?
+    };
+    match core.receive(message, effects)? {
+        Heard::Nothing => Ok(()),
+        Heard::Goodbye(_) if core.is_leaving() => Err(End::Left),
+        Heard::Goodbye(goodbye) => Err(End::Goodbye(told(&goodbye.reason, goodbye.details.str("message")))),
+        Heard::Abort(abort) => Err(End::Aborted(told(&abort.reason, abort.details.str("message")))),
+    }
+}
+
+fn told(reason: &str, message: Option<&str>) -> String {
+    message.map_or_else(|| reason.to_owned(), |message| format!("{reason}: {message}"))
+}
+
+fn closed(code: Option<u16>, reason: &str) -> End {
+    let code = code.map_or_else(String::new, |code| format!(" with code {code}"));
+    let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    End::Closed(code + &reason)
+}
+
+/// The last messages of a connection, by why it ends.
+fn say_why(core: &mut Core, end: &End) {
+    if let End::Violation(violation) = end {
+        core.abort(violation);
+    }
+    let Some(outbox) = core.outbox() else { return };
+    match end {
+        End::Violation(violation) => outbox.close(1002, violation.uri()),
+        End::Framing(error) => outbox.close(error.close_code().unwrap_or(1002), ""),
+        _ => outbox.close(1000, ""),
+    }
+}
+
+/// The deadlines of a connection.
+struct Watch {
+    keepalive: Option<Keepalive>,
+    leave_timeout: Duration,
+    last_heard: Instant,
+    /// When a ping was sent that nothing was heard after.
+    pinged: Option<Instant>,
+    left: Option<Instant>,
+    next: Instant,
+}
+
+impl Watch {
+    fn new(keepalive: Option<Keepalive>, leave_timeout: Duration) -> Watch {
+        let now = Instant::now();
+        let mut watch = Watch { keepalive, leave_timeout, last_heard: now, pinged: None, left: None, next: now };
+        watch.plan();
+        watch
+    }
+
+    /// Cheap: the deadline is moved only when it has come.
+    fn heard(&mut self) {
+        self.last_heard = Instant::now();
+        self.pinged = None;
+    }
+
+    fn leaving(&mut self) {
+        if self.left.is_none() {
+            self.left = Some(Instant::now());
+            self.plan();
+        }
+    }
+
+    /// What the time says: whether to ping now.
+    fn look(&mut self) -> Result<bool, End> {
+        let now = Instant::now();
+        if self.left.is_some_and(|left| now >= left + self.leave_timeout) {
+            return Err(End::NoGoodbye(self.leave_timeout.as_millis()));
+        }
+        let mut is_ping_due = false;
+        if let Some(keepalive) = self.keepalive {
+            match self.pinged {
+                Some(pinged) if now >= pinged + keepalive.timeout => {
+                    return Err(End::Silent(keepalive.timeout.as_millis()));
+                }
+                Some(_) => {}
+                None => is_ping_due = now >= self.last_heard + keepalive.idle,
+            }
+        }
+        if is_ping_due {
+            self.pinged = Some(now);
+        }
+        self.plan();
+        Ok(is_ping_due)
+    }
+
+    fn plan(&mut self) {
+        const FAR: Duration = Duration::from_secs(24 * 3600);
+        let leave = self.left.map(|left| left + self.leave_timeout);
+        let ping = self.keepalive.map(|keepalive| match self.pinged {
+            Some(pinged) => pinged + keepalive.timeout,
+            None => self.last_heard + keepalive.idle,
+        });
+        let far = Instant::now() + FAR;
+        self.next = [leave, ping].into_iter().flatten().fold(far, Instant::min);
+    }
+}

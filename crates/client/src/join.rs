@@ -1,0 +1,118 @@
+//! Opening a session on a connection: HELLO, CHALLENGE, WELCOME.
+
+use std::time::Duration;
+
+use crossweave_transport::item::Item;
+use crossweave_wamp::features::Roles;
+use crossweave_wamp::message::{Abort, Hello, Message};
+use crossweave_wamp::session::joiner::{Joiner, Step};
+use crossweave_wamp::{Dict, uris};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::auth::{Auth, ChallengeError};
+use crate::error::{ConnectError, JoinError, WampError};
+use crate::limits::CLOSE_TIMEOUT;
+use crate::options::Options;
+use crate::session::Session;
+use crate::wire::Wire;
+
+/// What this client calls itself in HELLO.
+const AGENT: &str = concat!("crossweave-client/", env!("CARGO_PKG_VERSION"));
+
+/// Joins `realm`; `url` is for the error.
+pub(crate) async fn join(wire: &mut Wire, url: &str, realm: &str, options: &Options) -> Result<Session, ConnectError> {
+    let opened = match tokio::time::timeout(options.join_timeout, open(wire, realm, options)).await {
+        Ok(opened) => opened,
+        Err(_) => Err(JoinError::Timeout(options.join_timeout.as_millis())),
+    };
+    match opened {
+        Ok(session) => Ok(session),
+        Err(cause) => {
+            give_up(wire, &cause).await;
+            Err(ConnectError::Join { url: url.to_owned(), realm: realm.to_owned(), cause })
+        }
+    }
+}
+
+async fn open(wire: &mut Wire, realm: &str, options: &Options) -> Result<Session, JoinError> {
+    let mut joiner = Joiner::default();
+    send(wire, &hello(realm, options)).await?;
+    joiner.hello();
+    loop {
+        match joiner.receive(receive(wire).await?)? {
+            Step::Welcome(welcome) => return Ok(Session::new(welcome, realm, wire.serializer)),
+            Step::Refused(abort) => return Err(JoinError::Refused(refusal(abort))),
+            Step::Challenge(challenge) => {
+                let auth: Auth = options.auth.clone();
+                // Deriving a key may take a second of computing.
+                let answer = tokio::task::spawn_blocking(move || auth.answer(&challenge)).await;
+                let answer = answer.map_err(|_| ChallengeError::Field("challenge"))??;
+                send(wire, &answer.into()).await?;
+                joiner.authenticated();
+            }
+        }
+    }
+}
+
+fn hello(realm: &str, options: &Options) -> Message<'static> {
+    let mut details = Dict::new().with("roles", Roles::client().to_dict()).with("agent", AGENT);
+    options.auth.announce(&mut details);
+    if !options.authextra.is_empty() {
+        details.insert("authextra", options.authextra.clone());
+    }
+    Hello { realm: Some(realm.to_owned()), details }.into()
+}
+
+fn refusal(abort: Abort) -> WampError {
+    let error = WampError::new(abort.reason);
+    match abort.details.str("message") {
+        Some(text) => error.arg(text),
+        None => error,
+    }
+}
+
+async fn send(wire: &mut Wire, message: &Message<'_>) -> Result<(), JoinError> {
+    let mut framed = Vec::new();
+    let bytes = message.to_bytes(wire.serializer);
+    wire.encoder
+        .append_message(&mut framed, wire.serializer.is_text(), &bytes)
+        .map_err(|too_long| std::io::Error::new(std::io::ErrorKind::InvalidInput, too_long))?;
+    write(wire, &framed).await
+}
+
+async fn write(wire: &mut Wire, octets: &[u8]) -> Result<(), JoinError> {
+    wire.stream.write_all(octets).await?;
+    Ok(wire.stream.flush().await?)
+}
+
+async fn receive(wire: &mut Wire) -> Result<Message<'static>, JoinError> {
+    loop {
+        match wire.input.next()? {
+            Item::Message { data, .. } => return Ok(Message::decode(wire.serializer, data)?.into_owned()),
+            Item::Close { .. } => return Err(JoinError::Closed),
+            Item::Pong(_) => {}
+            Item::Ping(payload) => {
+                let mut framed = Vec::new();
+                // A ping longer than what its sender receives cannot be answered.
+                let _ = wire.encoder.append_pong(&mut framed, payload);
+                write(wire, &framed).await?;
+            }
+            Item::Incomplete => {
+                if wire.input.read(&mut wire.stream).await? == 0 {
+                    return Err(JoinError::Closed);
+                }
+            }
+        }
+    }
+}
+
+/// Tells the router why we close, if that is news to it.
+async fn give_up(wire: &mut Wire, cause: &JoinError) {
+    let abort = match cause {
+        JoinError::Violation(violation) => Abort::new(violation.uri(), violation.message()),
+        JoinError::Challenge(error) => Abort::new(uris::CANCELED, error.to_string()),
+        JoinError::Timeout(_) => Abort::new(uris::TIMEOUT, cause.to_string()),
+        _ => return,
+    };
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT.min(Duration::from_secs(1)), send(wire, &abort.into())).await;
+}

@@ -1,0 +1,127 @@
+//! The node directory: where it is, and the configuration file in it.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::document::{FILE_LEN_MAX, Format};
+use crate::environment::Environment;
+use crate::node::Node;
+use crate::problem::{Problem, Problems, Severity};
+use crate::source::Source;
+use crate::starter::default_node;
+
+/// The names of environment variables that say where the node directory is, the first one first.
+pub const CBDIR_VARIABLES: [&str; 2] = ["CROSSWEAVE_DIR", "CROSSBAR_DIR"];
+/// The names a configuration file has, the first one first.
+pub const CONFIG_FILES: [&str; 2] = ["config.yaml", "config.json"];
+
+/// A checked configuration and where it came from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The node directory.
+    pub cbdir: PathBuf,
+    /// The file; None if the directory has none, then `node` is [`default_node`].
+    pub config_file: Option<PathBuf>,
+    /// What the file says. Relative paths in it were joined to the node directory.
+    pub node: Node,
+    /// What is probably not meant as it is written, but does no harm.
+    pub warnings: Problems,
+}
+
+/// The node directory: the argument, else `$CROSSWEAVE_DIR`, else `$CROSSBAR_DIR`, else `.crossbar` if there is such a
+/// directory, else the current one. If it is a file, the directory it is in.
+pub fn find_cbdir(argument: Option<&Path>, env: Environment<'_>, current: &Path) -> PathBuf {
+    let from_env = || CBDIR_VARIABLES.iter().filter_map(|name| env.get(name)).find(|value| !value.is_empty());
+    let given = argument.map(Path::to_path_buf).or_else(|| from_env().map(PathBuf::from));
+    let Some(given) = given else {
+        let usual = current.join(".crossbar");
+        return if usual.is_dir() { usual } else { current.to_path_buf() };
+    };
+    let given = current.join(given);
+    match given.parent() {
+        Some(parent) if given.is_file() => parent.to_path_buf(),
+        _ => given,
+    }
+}
+
+/// Reads and checks the configuration of a node directory, with the environment of this process.
+///
+/// `config` is relative to the node directory. Without it, the first of `config.yaml` and `config.json` that exists is
+/// read; if there is none, the result is [`default_node`].
+pub fn load(cbdir: &Path, config: Option<&Path>) -> Result<Loaded, Problems> {
+    load_with(cbdir, config, Environment::process())
+}
+
+/// [`load`] with an environment of the caller's.
+pub fn load_with(cbdir: &Path, config: Option<&Path>, env: Environment<'_>) -> Result<Loaded, Problems> {
+    let file = match config {
+        Some(config) => Some(cbdir.join(config)),
+        None => CONFIG_FILES.iter().map(|name| cbdir.join(name)).find(|file| file.is_file()),
+    };
+    let Some(file) = file else {
+        let warnings = Problems::new(Arc::new(Source::new("", "")), Vec::new());
+        return Ok(Loaded { cbdir: cbdir.to_path_buf(), config_file: None, node: default_node(), warnings });
+    };
+    let name = file.display().to_string();
+    let format = format_of(&file)?;
+    let text = text_of(&file)?;
+    let checked = crate::check(&text, format, &name, env, Some(cbdir))?;
+    Ok(Loaded {
+        cbdir: cbdir.to_path_buf(),
+        config_file: Some(file),
+        node: checked.node,
+        warnings: checked.warnings,
+    })
+}
+
+fn format_of(file: &Path) -> Result<Format, Problems> {
+    let problem = |message: &str| {
+        let expected = Some("a name that ends with `.json` or `.yaml`".to_owned());
+        Err(Problems::with_file(&file.display().to_string(), message.to_owned(), expected))
+    };
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("json") => Ok(Format::Json),
+        Some("yaml") => Ok(Format::Yaml),
+        Some("yml") => {
+            problem("a YAML configuration must end with `.yaml`, as in Crossbar.io, not with `.yml`")
+        }
+        _ => problem("a configuration file must end with `.json` or `.yaml`"),
+    }
+}
+
+fn text_of(file: &Path) -> Result<String, Problems> {
+    let name = file.display().to_string();
+    let problem = |message: String| Problems::with_file(&name, message, None);
+    let unreadable = |error: std::io::Error| problem(format!("the file cannot be read: {error}"));
+    // Devices and pipes may never end or never begin.
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(problem("this is not a file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(FILE_LEN_MAX).map_or(u64::MAX, |len| len + 1);
+    File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if bytes.len() > FILE_LEN_MAX {
+        return Err(problem(format!("the file is larger than {FILE_LEN_MAX} bytes")));
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| not_utf8(&name, error.as_bytes(), error.utf8_error().valid_up_to()))
+}
+
+fn not_utf8(name: &str, bytes: &[u8], offset: usize) -> Problems {
+    // Every broken sequence becomes one character, all of them after the valid part.
+    let source = Source::new(name, &String::from_utf8_lossy(bytes));
+    let skipped = if bytes.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
+    let range = source.clamp_range(offset - skipped..offset - skipped + 1);
+    let problem = Problem {
+        severity: Severity::Error,
+        place: None,
+        range,
+        path: "$".to_owned(),
+        message: "the file is not UTF-8".to_owned(),
+        expected: Some("UTF-8".to_owned()),
+        nearest: None,
+    };
+    Problems::new(Arc::new(source), vec![problem])
+}

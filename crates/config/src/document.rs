@@ -1,0 +1,134 @@
+//! The document tree: what a JSON or YAML file says, each value with the bytes it stands on.
+
+mod json;
+mod yaml;
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::source::Source;
+
+/// The largest configuration file that is read, in bytes.
+pub const FILE_LEN_MAX: usize = 1024 * 1024;
+/// How deep lists and objects may nest.
+pub const NESTING_MAX: usize = 64;
+/// How many values a document may have, after YAML aliases are expanded.
+pub const VALUES_MAX: usize = 100_000;
+
+/// The language a configuration file is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JSON with comments and trailing commas.
+    Json,
+    /// YAML 1.2, one document.
+    Yaml,
+}
+
+/// A value and where it stands. No `Debug`: it may hold secrets.
+#[derive(Clone)]
+pub(crate) struct Item {
+    pub(crate) value: Value,
+    pub(crate) range: Range<usize>,
+}
+
+#[derive(Clone)]
+pub(crate) enum Value {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    /// A number that is no 64-bit integer, in the words of the file.
+    Number(String),
+    String(String),
+    List(Vec<Item>),
+    Object(Vec<Entry>),
+}
+
+/// One key of an object with its value.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_range: Range<usize>,
+    pub(crate) item: Item,
+}
+
+/// The text does not say anything: it breaks the rules of its format.
+pub(crate) struct SyntaxError {
+    pub(crate) range: Range<usize>,
+    pub(crate) message: String,
+    pub(crate) expected: Option<String>,
+}
+
+/// A key that an object has twice.
+pub(crate) struct DuplicateKey {
+    pub(crate) key: String,
+    pub(crate) first: Range<usize>,
+    pub(crate) second: Range<usize>,
+}
+
+/// A parsed file. Of duplicate keys, the first one is in the tree.
+pub(crate) struct Document {
+    pub(crate) root: Item,
+    pub(crate) duplicates: Vec<DuplicateKey>,
+}
+
+impl Document {
+    pub(crate) fn parse(source: &Source, format: Format) -> Result<Self, SyntaxError> {
+        let text = source.text.as_str();
+        if text.len() > FILE_LEN_MAX {
+            let message = format!("the file is larger than {FILE_LEN_MAX} bytes");
+            return Err(SyntaxError { range: 0..0, message, expected: None });
+        }
+        match format {
+            Format::Json => json::parse(text),
+            Format::Yaml => yaml::parse(text),
+        }
+    }
+}
+
+impl Item {
+    /// What kind of value this is, for people.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Integer(_) | Value::Number(_) => "a number",
+            Value::String(_) => "a string",
+            Value::List(_) => "a list",
+            Value::Object(_) => "an object",
+        }
+    }
+}
+
+impl SyntaxError {
+    fn at(range: Range<usize>, message: impl Into<String>) -> Self {
+        Self { range, message: message.into(), expected: None }
+    }
+
+    fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    fn too_deep(range: Range<usize>) -> Self {
+        Self::at(range, format!("lists and objects nest deeper than {NESTING_MAX} levels"))
+    }
+
+    fn too_many(range: Range<usize>) -> Self {
+        Self::at(range, format!("the document has more than {VALUES_MAX} values"))
+    }
+}
+
+/// Takes out the entries whose key came before, and notes them.
+fn without_duplicates(entries: Vec<Entry>, duplicates: &mut Vec<DuplicateKey>) -> Vec<Entry> {
+    let mut seen: HashMap<String, Range<usize>> = HashMap::with_capacity(entries.len());
+    let mut kept = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if let Some(first) = seen.get(&entry.key) {
+            duplicates.push(DuplicateKey { key: entry.key, first: first.clone(), second: entry.key_range });
+            continue;
+        }
+        seen.insert(entry.key.clone(), entry.key_range.clone());
+        kept.push(entry);
+    }
+    kept
+}

@@ -1,0 +1,103 @@
+//! The configuration of a node: typed, checked as a whole, every problem with its place.
+//!
+//! The format is that of a Crossbar.io node, version 2, as JSON (with comments and trailing commas) or YAML. One check
+//! finds every problem of a file, each with line, column, JSON path, what was expected, and the nearest valid word.
+//! What Crossbar.io knows and Crossweave has not got yet is answered with a sentence, never with silence:
+//! an error where leaving it out would let clients in or fail them, else a warning.
+//!
+//! ```text
+//! text ──document──▶ tree of values with byte ranges ──reading──▶ Node, or Problems
+//! ```
+//!
+//! Start with [`load`] for a node directory or [`parse`] for a text. [`Node`] and what is in it is the manual: every
+//! field says its key, unit, range and default. A new section of the configuration is a new file beside `realm`,
+//! `role` and the others, with a type and its `read`.
+
+mod auth;
+mod cbdir;
+mod controller;
+mod document;
+mod endpoint;
+mod environment;
+mod node;
+mod permission;
+mod problem;
+mod reading;
+mod realm;
+mod role;
+mod secrets;
+mod serializer;
+mod source;
+mod starter;
+mod transport;
+mod worker;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use auth::{Anonymous, Auth};
+pub use cbdir::{CBDIR_VARIABLES, CONFIG_FILES, Loaded, find_cbdir, load, load_with};
+pub use controller::{Controller, ControllerOptions, Limits, ShutdownTrigger};
+pub use document::{FILE_LEN_MAX, Format, NESTING_MAX, VALUES_MAX};
+pub use endpoint::{Endpoint, IpVersion, Ports, TcpEndpoint, Tls, UnixEndpoint};
+pub use environment::Environment;
+pub use node::Node;
+pub use permission::{Allow, Disclose, Matching, Permission};
+pub use problem::{PROBLEMS_MAX, Problem, Problems, Severity};
+pub use realm::{Realm, RealmOptions, UriCheck};
+pub use role::{Role, TRUSTED};
+pub use serializer::Serializer;
+pub use source::Place;
+pub use starter::{default_node, init_template};
+pub use transport::{
+    AllowedOrigins, ConnectionOptions, Deflate, OnSlow, Protocol, RawSocket, RawSocketOptions, Transport,
+    Universal, Web, WebPath, WebService, WebSocket, WebSocketOptions, WebSocketPath,
+};
+pub use worker::{RouterWorker, Worker, WorkerOptions};
+
+use document::Document;
+use reading::{Finding, Reading};
+use source::Source;
+
+/// A configuration without errors.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// What it says.
+    pub node: Node,
+    /// What is probably not meant as it is written, but does no harm.
+    pub warnings: Problems,
+}
+
+/// Checks the text of a configuration. Relative paths in it stay relative, and no file is looked at.
+///
+/// # Errors
+/// All errors and warnings of the text, at most [`PROBLEMS_MAX`], each with a place inside it.
+pub fn parse(text: &str, format: Format, file_name: &str, env: Environment<'_>) -> Result<Checked, Problems> {
+    check(text, format, file_name, env, None)
+}
+
+fn check(
+    text: &str,
+    format: Format,
+    file_name: &str,
+    env: Environment<'_>,
+    cbdir: Option<&Path>,
+) -> Result<Checked, Problems> {
+    let source = Arc::new(Source::new(file_name, text));
+    let mut reading = Reading::new(&source, env, cbdir);
+    let mut node = Node::default();
+    match Document::parse(&source, format) {
+        Ok(document) => {
+            let root = reading.root(&document);
+            node = node::read(&mut reading, root);
+        }
+        Err(error) => {
+            let finding = Finding::error(error.message).expected_if(error.expected);
+            reading.add(error.range, "$", finding);
+        }
+    }
+    let list = reading.into_problems();
+    let is_refused = list.iter().any(|problem| problem.severity == Severity::Error);
+    let problems = Problems::new(source.clone(), list);
+    if is_refused { Err(problems) } else { Ok(Checked { node, warnings: problems }) }
+}

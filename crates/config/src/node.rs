@@ -1,0 +1,48 @@
+//! The whole configuration: `{"version": 2, "controller": {...}, "workers": [...]}`.
+
+use crate::controller::Controller;
+use crate::reading::{At, Fields, Finding, Reading, Unique};
+use crate::worker::Worker;
+
+/// The only version of the configuration format there is today.
+const VERSION: i64 = 2;
+
+/// A node: one controller and the workers it starts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Node {
+    /// `controller`: the node's own settings. Default: an empty object.
+    pub controller: Controller,
+    /// `workers`: what the node runs, in this order. Default: none. Disabled workers are in the list too.
+    pub workers: Vec<Worker>,
+}
+
+pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>) -> Node {
+    let Some(mut fields) = reading.object(at, "a node configuration") else { return Node::default() };
+    fields.text(reading, "$schema");
+    version(reading, &mut fields);
+    let controller = fields.get("controller").map(|at| Controller::read(reading, at)).unwrap_or_default();
+    let mut ids = Unique::new("worker id");
+    let mut listeners = Vec::new();
+    let list = fields.list(reading, "workers", "a list of workers");
+    let workers =
+        list.into_iter().filter_map(|at| Worker::read(reading, at, &mut ids, &mut listeners)).collect();
+    fields.finish(reading);
+    Node { controller, workers }
+}
+
+fn version(reading: &mut Reading<'_>, fields: &mut Fields<'_>) {
+    let Some(at) = fields.get("version") else {
+        let finding =
+            Finding::error("the configuration has no `version`: it is of version 1, which is too old");
+        return reading.report(&fields.at.start(), finding.expected("`\"version\": 2`"));
+    };
+    if fields.int::<i64>(reading, "version", 1..=i64::MAX, "") == Some(VERSION) {
+        return;
+    }
+    let message = match at.item.value {
+        crate::document::Value::Integer(1) => "version 1 is too old",
+        crate::document::Value::Integer(version) if version > VERSION => "this version is not known",
+        _ => return,
+    };
+    reading.report(&at, Finding::error(message).expected("version 2"));
+}

@@ -1,0 +1,310 @@
+//! The layer between the document tree and the typed configuration.
+//!
+//! A section of the configuration is read by a function `read(reading, at) -> Section` that never fails: what is wrong
+//! goes to the [`Reading`], and the function goes on with defaults, so that one run finds every problem. The keys that
+//! a section asks its [`Fields`] for are the keys it knows; there is no second list of them to keep in step.
+
+mod fields;
+mod names;
+
+pub(crate) use fields::Fields;
+pub(crate) use names::{AutoIds, Unique};
+
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+
+use crate::document::{Document, Item, Value};
+use crate::environment::Environment;
+use crate::problem::{Problem, Severity};
+use crate::secrets;
+use crate::source::Source;
+
+/// A value of the document with its JSON path.
+#[derive(Clone)]
+pub(crate) struct At<'d> {
+    pub(crate) item: &'d Item,
+    pub(crate) path: String,
+    /// The key it has in its object; for an element of a list, the list's key without the plural s.
+    pub(crate) key: &'d str,
+    /// What a problem with this value points at.
+    pub(crate) range: Range<usize>,
+}
+
+/// One check of one file: collects the problems and holds what the sections need from outside.
+pub(crate) struct Reading<'e> {
+    source: &'e Source,
+    env: Environment<'e>,
+    /// The node directory; None while a text is checked for itself, then paths stay relative and no file is looked at.
+    cbdir: Option<&'e Path>,
+    problems: Vec<Problem>,
+    pub(crate) ids: AutoIds,
+}
+
+/// The words of a fixed set with what each means.
+pub(crate) type Words<T> = [(&'static str, T)];
+
+impl<'e> Reading<'e> {
+    pub(crate) fn new(source: &'e Source, env: Environment<'e>, cbdir: Option<&'e Path>) -> Self {
+        Self { source, env, cbdir, problems: Vec::new(), ids: AutoIds::default() }
+    }
+
+    pub(crate) fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+
+    /// The root of the document, with its duplicate keys reported.
+    pub(crate) fn root<'d>(&mut self, document: &'d Document) -> At<'d> {
+        self.ids = AutoIds::avoiding(&document.root);
+        for duplicate in &document.duplicates {
+            let line = self.line(duplicate.first.start);
+            let message = format!("key {} was given before, on line {line}", quoted(&duplicate.key));
+            self.add(duplicate.second.clone(), "$", Finding::error(message).expected("each key once"));
+        }
+        At { item: &document.root, path: "$".to_owned(), key: "document", range: document.root.range.clone() }
+    }
+
+    pub(crate) fn line(&self, offset: usize) -> usize {
+        self.source.line_of(offset)
+    }
+
+    /// Notes a problem with a value.
+    pub(crate) fn report(&mut self, at: &At<'_>, finding: Finding) {
+        self.add(at.range.clone(), &at.path, finding);
+    }
+
+    pub(crate) fn add(&mut self, range: Range<usize>, path: &str, finding: Finding) {
+        let range = self.source.clamp_range(range);
+        let place = Some(self.source.place(range.start));
+        let Finding { severity, message, expected, nearest } = finding;
+        self.problems.push(Problem {
+            severity,
+            place,
+            range,
+            path: path.to_owned(),
+            message,
+            expected,
+            nearest,
+        });
+    }
+
+    /// Crossbar.io knows this and users may rely on it, but Crossweave has not got it yet: refused.
+    pub(crate) fn not_built(&mut self, at: &At<'_>, what: &str) {
+        self.report(at, Finding::error(format!("{what} is not built yet")));
+    }
+
+    pub(crate) fn wrong_type(&mut self, at: &At<'_>, expected: &str) {
+        self.report(at, Finding::error(format!("{} is {}", at.name(), at.found())).expected(expected));
+    }
+
+    /// A word out of a fixed set; a wrong one is answered with the nearest.
+    pub(crate) fn word<T: Copy>(&mut self, at: &At<'_>, words: &Words<T>) -> Option<T> {
+        let Value::String(found) = &at.item.value else {
+            self.wrong_type(at, &one_of(words.iter().map(|(word, _)| *word)));
+            return None;
+        };
+        let known = words.iter().find(|(word, _)| word == found).map(|(_, meaning)| *meaning);
+        if known.is_none() {
+            let finding = Finding::error(format!("unknown {} {}", shown(at.key), quoted(found)))
+                .expected(one_of(words.iter().map(|(word, _)| *word)))
+                .nearest(nearest(found, words.iter().map(|(word, _)| *word)));
+            self.report(at, finding);
+        }
+        known
+    }
+
+    /// The object at this place, to be read key by key.
+    pub(crate) fn object<'d>(&mut self, at: At<'d>, what: &'static str) -> Option<Fields<'d>> {
+        match &at.item.value {
+            Value::Object(entries) => Some(Fields::new(at, entries, what)),
+            _ => {
+                self.wrong_type(&at, &format!("an object: {what}"));
+                None
+            }
+        }
+    }
+
+    /// The elements of the list at this place.
+    pub(crate) fn elements<'d>(&mut self, at: &At<'d>, expected: &str) -> Vec<At<'d>> {
+        let Value::List(items) = &at.item.value else {
+            self.wrong_type(at, expected);
+            return Vec::new();
+        };
+        let element = |(index, item): (usize, &'d Item)| At {
+            item,
+            path: format!("{}[{index}]", at.path),
+            key: at.key.strip_suffix('s').unwrap_or(at.key),
+            range: item.range.clone(),
+        };
+        items.iter().enumerate().map(element).collect()
+    }
+
+    /// The text at this place; not empty.
+    pub(crate) fn text(&mut self, at: &At<'_>) -> Option<String> {
+        match &at.item.value {
+            Value::String(text) if text.is_empty() => {
+                self.report(at, Finding::error(format!("{} is empty", at.name())));
+                None
+            }
+            Value::String(text) => Some(text.clone()),
+            _ => {
+                self.wrong_type(at, "a string");
+                None
+            }
+        }
+    }
+
+    /// An integer in a range with a unit; the unit is for the error.
+    pub(crate) fn integer(&mut self, at: &At<'_>, range: RangeInclusive<i64>, unit: &str) -> Option<i64> {
+        let expected = format!("an integer from {} to {}", range.start(), range.end());
+        let expected = if unit.is_empty() { expected } else { format!("{expected} {unit}") };
+        match at.item.value {
+            Value::Integer(value) if range.contains(&value) => Some(value),
+            Value::Integer(value) => {
+                let message = format!("{} is out of range: {value}", at.name());
+                self.report(at, Finding::error(message).expected(expected));
+                None
+            }
+            _ => {
+                self.wrong_type(at, &expected);
+                None
+            }
+        }
+    }
+
+    /// The value of an environment variable; a missing one is a problem at this place.
+    pub(crate) fn variable(&mut self, at: &At<'_>, name: &str) -> Option<String> {
+        let value = self.env.get(name);
+        if value.is_none() {
+            let message = format!("environment variable {} is not set", quoted(name));
+            self.report(at, Finding::error(message));
+        }
+        value
+    }
+
+    /// The value of an environment variable that may be missing.
+    pub(crate) fn variable_if_set(&self, name: &str) -> Option<String> {
+        self.env.get(name)
+    }
+
+    /// A path of the configuration: relative ones start at the node directory.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.cbdir.map_or_else(|| PathBuf::from(path), |cbdir| cbdir.join(path))
+    }
+
+    /// A file that has to be there when the node starts; a missing one is a warning, since checking may happen
+    /// on another machine.
+    pub(crate) fn existing_file(&mut self, at: &At<'_>) -> Option<PathBuf> {
+        let name = self.text(at)?;
+        let path = self.path(&name);
+        if self.cbdir.is_some() && !path.is_file() {
+            let message = format!("there is no file {}", quoted(&path.to_string_lossy()));
+            self.report(at, Finding::warning(message));
+        }
+        Some(path)
+    }
+}
+
+impl<'d> At<'d> {
+    /// The opening bracket of a section: what a problem with the section as a whole points at.
+    pub(crate) fn start(&self) -> Self {
+        let end = self.range.end.min(self.range.start + 1);
+        Self { range: self.range.start..end, ..self.clone() }
+    }
+
+    pub(crate) fn name(&self) -> String {
+        quoted(self.key)
+    }
+
+    /// What stands here, for people; the value itself unless it is a secret.
+    fn found(&self) -> String {
+        match &self.item.value {
+            Value::Bool(value) => format!("{value}"),
+            Value::Integer(value) if !secrets::is_secret(self.key) => format!("the number {value}"),
+            Value::Number(value) if !secrets::is_secret(self.key) => format!("the number {}", shown(value)),
+            Value::String(value) if !secrets::is_secret(self.key) => {
+                format!("the string \"{}\"", shown(value))
+            }
+            _ => self.item.kind().to_owned(),
+        }
+    }
+}
+
+/// What a section has to say about a value.
+pub(crate) struct Finding {
+    severity: Severity,
+    message: String,
+    expected: Option<String>,
+    nearest: Option<String>,
+}
+
+impl Finding {
+    pub(crate) fn error(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, message: message.into(), expected: None, nearest: None }
+    }
+
+    pub(crate) fn warning(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(message) }
+    }
+
+    pub(crate) fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    pub(crate) fn expected_if(mut self, expected: Option<String>) -> Self {
+        self.expected = expected;
+        self
+    }
+
+    pub(crate) fn nearest(mut self, nearest: Option<&str>) -> Self {
+        self.nearest = nearest.map(str::to_owned);
+        self
+    }
+}
+
+/// The known word that the found one was probably meant to be.
+pub(crate) fn nearest<'w>(found: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    /// How similar, from 0 to 1, a word must be before it is suggested.
+    const SIMILAR: f64 = 0.6;
+    /// Longer than any word we know; similarity costs time with the square of the length.
+    const WORD_LEN_MAX: usize = 80;
+    if found.len() > WORD_LEN_MAX {
+        return None;
+    }
+    let found = found.to_lowercase();
+    words
+        .map(|word| (strsim::normalized_damerau_levenshtein(&found, &word.to_lowercase()), word))
+        .filter(|(similarity, _)| *similarity >= SIMILAR)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, word)| word)
+}
+
+/// A word of the file in backticks, short and without control characters.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("`{}`", shown(text))
+}
+
+fn shown(text: &str) -> String {
+    /// How many characters of a value an error repeats.
+    const SHOWN_MAX: usize = 60;
+    let mut shown: String = text.chars().take(SHOWN_MAX).flat_map(escaped).collect();
+    if text.chars().nth(SHOWN_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn escaped(character: char) -> Vec<char> {
+    // Besides control characters also what turns text around on a terminal.
+    let is_hidden = character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if is_hidden { character.escape_default().collect() } else { vec![character] }
+}
+
+pub(crate) fn one_of<'w>(words: impl Iterator<Item = &'w str>) -> String {
+    let list: Vec<_> = words.map(|word| format!("`{word}`")).collect();
+    match list.as_slice() {
+        [word] => word.clone(),
+        list => format!("one of {}", list.join(", ")),
+    }
+}

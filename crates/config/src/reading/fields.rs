@@ -1,0 +1,248 @@
+//! An object of the document, read key by key.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use super::{At, Finding, Reading, Unique, Words, names, nearest, one_of, quoted};
+use crate::document::{Entry, Value};
+
+/// The object of one section. The keys asked for are the keys known; [`Fields::finish`] reports the others.
+pub(crate) struct Fields<'d> {
+    pub(crate) at: At<'d>,
+    entries: &'d [Entry],
+    what: &'static str,
+    known: Vec<&'static str>,
+    /// Keys that do not belong here, with the place where they do.
+    misplaced: Vec<(&'static str, &'static str)>,
+}
+
+impl<'d> Fields<'d> {
+    pub(super) fn new(at: At<'d>, entries: &'d [Entry], what: &'static str) -> Self {
+        Self { at, entries, what, known: Vec::new(), misplaced: Vec::new() }
+    }
+
+    /// The value of a key, null included.
+    pub(crate) fn get(&mut self, key: &'static str) -> Option<At<'d>> {
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
+        self.entries.iter().find(|entry| entry.key == key).map(|entry| child(&self.at.path, entry))
+    }
+
+    /// The value of a key that is set. Null counts as not set; only scalars are asked for this way.
+    fn set(&mut self, key: &'static str) -> Option<At<'d>> {
+        self.get(key).filter(|at| !matches!(at.item.value, Value::Null))
+    }
+
+    /// The value of a key that must be there.
+    pub(crate) fn required(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<At<'d>> {
+        let found = self.set(key);
+        if found.is_none() {
+            self.missing(reading, key);
+        }
+        found
+    }
+
+    pub(crate) fn missing(&self, reading: &mut Reading<'_>, key: &'static str) {
+        reading.report(
+            &self.at.start(),
+            Finding::error(format!("{} has no `{key}`", self.what)).expected(format!("the key `{key}`")),
+        );
+    }
+
+    /// The key itself as a place, for problems with a whole section.
+    pub(crate) fn key(&mut self, key: &'static str) -> Option<At<'d>> {
+        let at = self.get(key)?;
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        Some(At { range: entry.key_range.clone(), ..at })
+    }
+
+    /// The entries of an object whose keys are names of the user's choice.
+    pub(crate) fn named(&self) -> Vec<(&'d Entry, At<'d>)> {
+        self.entries.iter().map(|entry| (entry, child(&self.at.path, entry))).collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn bool(&mut self, reading: &mut Reading<'_>, key: &'static str, default: bool) -> bool {
+        self.bool_if_set(reading, key).unwrap_or(default)
+    }
+
+    pub(crate) fn bool_if_set(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<bool> {
+        let at = self.set(key)?;
+        match at.item.value {
+            Value::Bool(value) => Some(value),
+            _ => {
+                reading.wrong_type(&at, "true or false");
+                None
+            }
+        }
+    }
+
+    /// An integer in a range with a unit, such as `bytes`; the unit is for the error.
+    pub(crate) fn int<T: TryFrom<i64>>(
+        &mut self,
+        reading: &mut Reading<'_>,
+        key: &'static str,
+        range: RangeInclusive<i64>,
+        unit: &str,
+    ) -> Option<T> {
+        let at = self.set(key)?;
+        reading.integer(&at, range, unit).and_then(|value| T::try_from(value).ok())
+    }
+
+    /// A time in milliseconds: 0 for off, or at least 100, so that seconds given by mistake are noticed.
+    pub(crate) fn millis(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<u32> {
+        const MIN: i64 = 100;
+        let at = self.set(key)?;
+        let expected = "0 (off) or milliseconds from 100 to 86400000";
+        match at.item.value {
+            Value::Integer(0) => Some(0),
+            Value::Integer(value @ 1..MIN) => {
+                let message = format!("{} is in milliseconds, {value} is too small", at.name());
+                reading.report(&at, Finding::error(message).expected(expected));
+                None
+            }
+            Value::Integer(value @ MIN..=86_400_000) => u32::try_from(value).ok(),
+            _ => {
+                reading.wrong_type(&at, expected);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn text(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<String> {
+        self.set(key).and_then(|at| reading.text(&at))
+    }
+
+    pub(crate) fn word<T: Copy>(
+        &mut self,
+        reading: &mut Reading<'_>,
+        key: &'static str,
+        words: &Words<T>,
+    ) -> Option<T> {
+        self.set(key).and_then(|at| reading.word(&at, words))
+    }
+
+    pub(crate) fn object(
+        &mut self,
+        reading: &mut Reading<'_>,
+        key: &'static str,
+        what: &'static str,
+    ) -> Option<Fields<'d>> {
+        self.get(key).and_then(|at| reading.object(at, what))
+    }
+
+    pub(crate) fn list(
+        &mut self,
+        reading: &mut Reading<'_>,
+        key: &'static str,
+        expected: &str,
+    ) -> Vec<At<'d>> {
+        self.get(key).map_or_else(Vec::new, |at| reading.elements(&at, expected))
+    }
+
+    pub(crate) fn files(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Vec<PathBuf> {
+        let list = self.list(reading, key, "a list of file names");
+        list.iter().filter_map(|at| reading.existing_file(at)).collect()
+    }
+
+    /// The id of this section, or the next automatic one.
+    pub(crate) fn id(
+        &mut self,
+        reading: &mut Reading<'_>,
+        kind: &'static str,
+        siblings: &mut Unique,
+    ) -> String {
+        let Some(at) = self.set("id") else { return reading.ids.next(kind) };
+        let Some(id) = reading.text(&at) else { return reading.ids.next(kind) };
+        if !names::is_id(&id) {
+            let message = format!("{} cannot be an id", quoted(&id));
+            let expected = "3 to 64 of a-z, 0-9 and _, a letter first";
+            reading.report(&at, Finding::error(message).expected(expected));
+        }
+        siblings.check(reading, &at, &id);
+        id
+    }
+
+    /// A key of Crossbar.io that does something Crossweave has not got yet: refused, unless it says "nothing".
+    pub(crate) fn not_built(&mut self, reading: &mut Reading<'_>, key: &'static str, what: &str) {
+        if let Some(at) = self.get(key).filter(|at| !says_nothing(&at.item.value)) {
+            reading.not_built(&at, what);
+        }
+    }
+
+    /// A key of Crossbar.io that may be left out of account without harm to anyone.
+    pub(crate) fn no_effect(&mut self, reading: &mut Reading<'_>, key: &'static str, why: &str) {
+        if let Some(at) = self.get(key).filter(|at| !says_nothing(&at.item.value)) {
+            reading.report(&at, Finding::warning(format!("{} has no effect: {why}", at.name())));
+        }
+    }
+
+    /// A switch of Crossbar.io that stands still here: the other position has no effect.
+    pub(crate) fn fixed(&mut self, reading: &mut Reading<'_>, key: &'static str, position: bool, why: &str) {
+        if self.bool(reading, key, position) != position
+            && let Some(at) = self.get(key)
+        {
+            reading.report(&at, Finding::warning(format!("{} has no effect: {why}", at.name())));
+        }
+    }
+
+    /// A key that people write here although it belongs elsewhere.
+    pub(crate) fn elsewhere(&mut self, key: &'static str, belongs: &'static str) {
+        self.misplaced.push((key, belongs));
+    }
+
+    /// Refuses the keys that nobody asked for.
+    pub(crate) fn finish(self, reading: &mut Reading<'_>) {
+        self.report_unknown(reading, Finding::error);
+    }
+
+    /// Warns of the keys that nobody asked for: where Crossbar.io lets unknown keys pass.
+    pub(crate) fn finish_lenient(self, reading: &mut Reading<'_>) {
+        self.report_unknown(reading, Finding::warning);
+    }
+
+    fn report_unknown(&self, reading: &mut Reading<'_>, finding: fn(String) -> Finding) {
+        for entry in self.entries {
+            let key = entry.key.as_str();
+            if self.known.contains(&key) {
+                continue;
+            }
+            let place = child(&self.at.path, entry);
+            if let Some((_, belongs)) = self.misplaced.iter().find(|(misplaced, _)| *misplaced == key) {
+                let message = format!("key {} does not belong in {}", quoted(key), self.what);
+                reading.add(entry.key_range.clone(), &place.path, finding(message).expected(*belongs));
+                continue;
+            }
+            let finding = finding(format!("unknown key {} in {}", quoted(key), self.what))
+                .expected(one_of(self.known.iter().copied()))
+                .nearest(nearest(key, self.known.iter().copied()));
+            reading.add(entry.key_range.clone(), &place.path, finding);
+        }
+    }
+}
+
+fn child<'d>(path: &str, entry: &'d Entry) -> At<'d> {
+    let is_plain =
+        !entry.key.is_empty() && entry.key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let path = match is_plain {
+        true => format!("{path}.{}", entry.key),
+        false => format!("{path}[\"{}\"]", super::shown(&entry.key)),
+    };
+    // An empty value, as YAML may have it, is shown by its key.
+    let range = if entry.item.range.is_empty() { entry.key_range.clone() } else { entry.item.range.clone() };
+    At { item: &entry.item, path, key: &entry.key, range }
+}
+
+/// Null, false, an empty list and an empty object ask for nothing.
+fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::List(items) => items.is_empty(),
+        Value::Object(entries) => entries.is_empty(),
+        _ => false,
+    }
+}

@@ -1,0 +1,139 @@
+//! `realms[]`: the routing domains of a router.
+
+use crate::reading::{At, Fields, Finding, Reading, Unique, quoted};
+use crate::role::Role;
+
+/// A realm: sessions in it reach each other and nobody else.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Realm {
+    /// `id`: for management. Default: `realm001`, `realm002`, ...
+    pub id: String,
+    /// `name`: the name clients join by: 3 to 255 of letters, digits, `_`, `-`, `@` and `.`, a letter first.
+    pub name: String,
+    /// `options`.
+    pub options: RealmOptions,
+    /// `roles`: what sessions may do. Default: none, and then nobody can do anything.
+    pub roles: Vec<Role>,
+}
+
+/// `options` of a realm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RealmOptions {
+    /// `uri_check`: how strictly URIs of clients are checked. Default: `loose`.
+    pub uri_check: UriCheck,
+    /// `enable_meta_api`: whether the realm has the procedures and topics under `wamp.session`, `wamp.registration`
+    /// and `wamp.subscription`. Default: true.
+    pub enable_meta_api: bool,
+    /// `event_dispatching_chunk_size`: how many receivers of one event are served before others get their turn,
+    /// 1 to 100000. Default: 100.
+    pub event_dispatching_chunk_size: u32,
+}
+
+/// How strictly the URIs of clients are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UriCheck {
+    /// `loose`: anything but white space and `#` between the dots.
+    Loose,
+    /// `strict`: only a-z, 0-9 and `_` between the dots.
+    Strict,
+}
+
+impl Default for RealmOptions {
+    fn default() -> Self {
+        Self { uri_check: UriCheck::Loose, enable_meta_api: true, event_dispatching_chunk_size: 100 }
+    }
+}
+
+impl Realm {
+    pub(crate) fn read(
+        reading: &mut Reading<'_>,
+        at: At<'_>,
+        ids: &mut Unique,
+        names: &mut Unique,
+    ) -> Option<Self> {
+        let mut fields = reading.object(at, "a realm")?;
+        let id = fields.id(reading, "realm", ids);
+        let is_template = template(reading, &mut fields);
+        let name = fields.required(reading, "name").and_then(|at| name(reading, &at, is_template, names));
+        let options = fields
+            .object(reading, "options", "the realm's options")
+            .map(|fields| RealmOptions::read(reading, fields))
+            .unwrap_or_default();
+        let (mut role_ids, mut role_names) = (Unique::new("role id"), Unique::new("role"));
+        let list = fields.list(reading, "roles", "a list of roles");
+        let roles = list
+            .into_iter()
+            .filter_map(|at| Role::read(reading, at, &mut role_ids, &mut role_names))
+            .collect();
+        fields.not_built(reading, "store", "the event store of a realm");
+        fields.not_built(reading, "stats", "statistics of sessions");
+        fields.not_built(reading, "inventory", "validation of payloads");
+        fields.not_built(reading, "rlinks", "linking routers");
+        fields.finish_lenient(reading);
+        Some(Self { id, name: name.unwrap_or_default(), options, roles })
+    }
+}
+
+fn template(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> bool {
+    fields.not_built(reading, "template", "starting realms from templates");
+    fields.bool(reading, "template", false)
+}
+
+fn name(reading: &mut Reading<'_>, at: &At<'_>, is_template: bool, names: &mut Unique) -> Option<String> {
+    let name = reading.text(at)?;
+    if !is_template && !is_realm_name(&name) {
+        let finding = Finding::error(format!("{} cannot be the name of a realm", quoted(&name)));
+        reading.report(
+            at,
+            finding.expected("3 to 255 of letters, digits, `_`, `-`, `@` and `.`, a letter first"),
+        );
+    }
+    names.check(reading, at, &name);
+    Some(name)
+}
+
+/// The names Crossbar.io takes: names, and the addresses of Ethereum accounts, which begin with a digit.
+fn is_realm_name(name: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"_-@.".contains(&byte);
+    let starts_with_letter = name.starts_with(|first: char| first.is_ascii_alphabetic());
+    let is_address = name
+        .strip_prefix("0x")
+        .is_some_and(|hex| hex.len() == 40 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let is_ens = name.strip_suffix(".eth").is_some_and(|name| name.len() >= 2);
+    (3..=255).contains(&name.len())
+        && name.bytes().all(is_inner)
+        && (starts_with_letter || is_address || is_ens)
+}
+
+impl RealmOptions {
+    fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
+        let default = Self::default();
+        let words = &[("loose", UriCheck::Loose), ("strict", UriCheck::Strict)];
+        let options = Self {
+            uri_check: fields.word(reading, "uri_check", words).unwrap_or(default.uri_check),
+            enable_meta_api: fields.bool(reading, "enable_meta_api", default.enable_meta_api),
+            event_dispatching_chunk_size: fields
+                .int(reading, "event_dispatching_chunk_size", 1..=100_000, "receivers")
+                .unwrap_or(default.event_dispatching_chunk_size),
+        };
+        fields.not_built(reading, "bridge_meta_api", "the meta API on the node's realm");
+        fields.finish(reading);
+        options
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_realm_name;
+
+    #[test]
+    fn realm_names_are_those_of_crossbar() {
+        for name in ["realm1", "com.example@x-1_", "1ab.eth", "0x0123456789abcdefABCDEF0123456789abcdef01"] {
+            assert!(is_realm_name(name), "{name}");
+        }
+        for name in ["ab", "1realm", "realm one", "réalm", "0x0123", "^realm$"] {
+            assert!(!is_realm_name(name), "{name}");
+        }
+        assert!(!is_realm_name(&"a".repeat(256)));
+    }
+}

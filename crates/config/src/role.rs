@@ -1,0 +1,86 @@
+//! `roles[]`: what the sessions of a role may do.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use crate::permission::Permission;
+use crate::reading::{At, Finding, Reading, Unique};
+
+/// The role that Crossbar.io gives its own sessions: everything is allowed.
+pub const TRUSTED: &str = "trusted";
+
+/// A role of a realm.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Role {
+    /// `id`: for management. Default: `role001`, `role002`, ...
+    pub id: String,
+    /// `name`: the authrole that sessions have. Not `trusted`, which is the router's own.
+    pub name: String,
+    /// `permissions`: rules for URIs; the most specific one that matches decides. Default: none.
+    pub permissions: Vec<Permission>,
+    /// `allow-by-default`: whether everything that no rule matches is allowed. Default: false.
+    pub allow_by_default: bool,
+}
+
+impl Role {
+    pub(crate) fn read(
+        reading: &mut Reading<'_>,
+        at: At<'_>,
+        ids: &mut Unique,
+        names: &mut Unique,
+    ) -> Option<Self> {
+        let mut fields = reading.object(at, "a role")?;
+        let id = fields.id(reading, "role", ids);
+        let name = fields.required(reading, "name").and_then(|at| name(reading, &at, names));
+        let authorizer = fields.get("authorizer");
+        let list = fields.list(reading, "permissions", "a list of permissions");
+        if let Some(authorizer) = &authorizer {
+            match fields.get("permissions") {
+                Some(_) => {
+                    let message = "a role has either `permissions` or an `authorizer`, not both";
+                    reading.report(authorizer, Finding::error(message));
+                }
+                None => reading.not_built(authorizer, "dynamic authorization by an `authorizer`"),
+            }
+        }
+        let permissions = permissions(reading, list);
+        let allow_by_default = fields.bool(reading, "allow-by-default", false);
+        if permissions.is_empty() && !allow_by_default && authorizer.is_none() {
+            let message = "this role may do nothing: it has no permissions";
+            reading.report(&fields.at.start(), Finding::warning(message).expected("`permissions`"));
+        }
+        fields.finish_lenient(reading);
+        Some(Self { id, name: name.unwrap_or_default(), permissions, allow_by_default })
+    }
+}
+
+fn name(reading: &mut Reading<'_>, at: &At<'_>, names: &mut Unique) -> Option<String> {
+    let name = reading.text(at)?;
+    if name == TRUSTED {
+        let message = "role `trusted` is the router's own and may do everything";
+        reading.report(at, Finding::error(message).expected("another name"));
+    }
+    names.check(reading, at, &name);
+    Some(name)
+}
+
+/// Of two rules for the same URIs the later one counts, as in Crossbar.io.
+fn permissions(reading: &mut Reading<'_>, list: Vec<At<'_>>) -> Vec<Permission> {
+    let mut permissions: Vec<Permission> = Vec::new();
+    let mut positions = HashMap::new();
+    for at in list {
+        let Some(permission) = Permission::read(reading, at.clone()) else { continue };
+        match positions.entry((permission.uri.clone(), permission.matching)) {
+            Entry::Vacant(position) => {
+                position.insert(permissions.len());
+                permissions.push(permission);
+            }
+            Entry::Occupied(position) => {
+                let message = "this permission replaces an earlier one of this role for the same URIs";
+                reading.report(&at.start(), Finding::warning(message));
+                permissions[*position.get()] = permission;
+            }
+        }
+    }
+    permissions
+}

@@ -1,0 +1,64 @@
+//! WebSocket.
+
+use super::{ConnectionOptions, Surroundings, WebSocketOptions};
+use crate::auth::{self, Auth};
+use crate::reading::{Fields, Finding, Reading, quoted};
+use crate::serializer::{self, Serializer};
+
+/// A WebSocket transport, or a service by path of a universal or web transport.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WebSocket {
+    /// `url`: the URL clients know it by, `ws://...` or `wss://...`; only shown. Default: none.
+    pub url: Option<String>,
+    /// `serializers`. Default: all.
+    pub serializers: Vec<Serializer>,
+    /// `options`.
+    pub options: WebSocketOptions,
+    /// `auth`. Default: anonymous, in role `anonymous`.
+    pub auth: Auth,
+}
+
+impl Default for WebSocket {
+    fn default() -> Self {
+        Self {
+            url: None,
+            serializers: Serializer::ALL.to_vec(),
+            options: WebSocketOptions::default(),
+            auth: Auth::default(),
+        }
+    }
+}
+
+impl WebSocket {
+    /// Reads the keys of WebSocket; the caller finishes the fields.
+    pub(super) fn read(
+        reading: &mut Reading<'_>,
+        fields: &mut Fields<'_>,
+        around: &Surroundings<'_>,
+        connection: Option<&mut ConnectionOptions>,
+    ) -> Self {
+        let url = url(reading, fields);
+        let serializers = serializer::read(reading, fields);
+        let auth = auth::read(reading, fields, around.realms);
+        let options = match fields.object(reading, "options", "the WebSocket options") {
+            Some(fields) => WebSocketOptions::read(reading, fields, around.is_local, connection),
+            None => WebSocketOptions::for_reach(around.is_local),
+        };
+        fields.no_effect(reading, "cookie", "cookies are not built yet");
+        fields.no_effect(reading, "debug", "messages are logged with `--loglevel trace`");
+        fields.no_effect(reading, "debug_traffic", "messages are logged with `--loglevel trace`");
+        Self { url, serializers, options, auth }
+    }
+}
+
+fn url(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<String> {
+    let url = fields.text(reading, "url")?;
+    let host = url.strip_prefix("ws://").or_else(|| url.strip_prefix("wss://"));
+    if host.is_none_or(|host| host.is_empty() || host.contains(char::is_whitespace))
+        && let Some(at) = fields.get("url")
+    {
+        let message = format!("{} is not the URL of a WebSocket", quoted(&url));
+        reading.report(&at, Finding::error(message).expected("`ws://host:port/path` or `wss://...`"));
+    }
+    Some(url)
+}

@@ -1,0 +1,296 @@
+//! Configurations as they are written for Crossbar.io, and what they mean here.
+
+use std::path::PathBuf;
+
+use crossweave_config::{
+    Allow, AllowedOrigins, Anonymous, Checked, ConnectionOptions, Disclose, Endpoint, Environment, Format,
+    IpVersion, Limits, Matching, Node, OnSlow, Permission, Ports, Protocol, RouterWorker, Serializer,
+    ShutdownTrigger, TcpEndpoint, Transport, UriCheck, WebService, Worker, default_node, init_template,
+    parse,
+};
+
+fn lookup(name: &str) -> Option<String> {
+    match name {
+        "PORT" => Some("9000".to_owned()),
+        "RUNTIME" => Some("/run/wamp".to_owned()),
+        "OFF" => Some("1".to_owned()),
+        "EMPTY" => Some(String::new()),
+        _ => None,
+    }
+}
+
+fn checked(text: &str, format: Format) -> Checked {
+    parse(text, format, "config", Environment::new(&lookup)).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// The node of a configuration that has neither errors nor warnings.
+fn node(text: &str, format: Format) -> Node {
+    let checked = checked(text, format);
+    assert!(checked.warnings.is_empty(), "{}", checked.warnings);
+    checked.node
+}
+
+fn router(node: &Node) -> &RouterWorker {
+    let Worker::Router(router) = &node.workers[0];
+    router
+}
+
+fn transport(node: &Node) -> &Transport {
+    &router(node).transports[0]
+}
+
+#[test]
+fn the_starter_is_what_a_node_runs_without_a_configuration() {
+    assert_eq!(node(init_template(), Format::Json), default_node());
+    let node = default_node();
+    let (router, transport) = (router(&node), transport(&node));
+    assert_eq!(router.realms[0].name, "realm1");
+    let Endpoint::Tcp(tcp) = &transport.endpoint else { panic!("no TCP endpoint") };
+    assert_eq!(tcp.ports, Ports::One(8080));
+    assert!(transport.endpoint.is_local());
+    let Protocol::Universal(universal) = &transport.protocol else { panic!("not universal") };
+    assert!(universal.rawsocket.is_some());
+    assert_eq!(universal.websocket[0].path, "/ws");
+    let everything = Permission {
+        uri: String::new(),
+        matching: Matching::Prefix,
+        allow: Allow { call: true, register: true, publish: true, subscribe: true },
+        disclose: Disclose { caller: true, publisher: true },
+        cache: false,
+    };
+    assert_eq!(router.realms[0].roles[0].permissions, [everything]);
+}
+
+#[test]
+fn an_empty_node_is_a_node() {
+    assert_eq!(node(r#"{"version": 2, "controller": {}, "workers": []}"#, Format::Json), Node::default());
+}
+
+#[test]
+fn a_websocket_transport() {
+    let node = node(include_str!("configs/websocket.json"), Format::Json);
+    assert_eq!(node.controller.id.as_deref(), Some("node1"));
+    assert_eq!(node.controller.options.shutdown, [ShutdownTrigger::LastWorkerExit]);
+    assert_eq!(node.controller.options.limits, Limits { max_pending_per_address: 8, ..Limits::default() });
+    let router = router(&node);
+    assert_eq!((router.id.as_str(), router.realms[0].id.as_str()), ("worker001", "realm001"));
+    assert_eq!(router.realms[0].roles[0].id, "role001");
+    assert_eq!(router.realms[0].options.uri_check, UriCheck::Strict);
+    let transport = transport(&node);
+    assert_eq!(transport.id, "transport002", "the first automatic id is taken by a transport further down");
+    assert_eq!(
+        transport.connection,
+        ConnectionOptions {
+            max_queue_bytes: 1_048_576,
+            on_slow: OnSlow::Disconnect,
+            handshake_timeout: 3_000
+        }
+    );
+    let Protocol::WebSocket(websocket) = &transport.protocol else { panic!("not WebSocket") };
+    assert_eq!(websocket.serializers, [Serializer::Cbor, Serializer::Json]);
+    let origins = vec!["https://*.example.com".to_owned()];
+    assert_eq!(websocket.options.allowed_origins, AllowedOrigins::Listed(origins));
+    assert!(!websocket.options.allow_null_origin, "a list of origins shuts pages without one out");
+    assert_eq!(websocket.options.auto_ping_interval, 30_000);
+    assert_eq!(websocket.options.external_port, None);
+    assert_eq!(websocket.options.deflate.as_ref().and_then(|deflate| deflate.max_window_bits), Some(12));
+    let anonymous =
+        Anonymous { realm: Some("com.example".to_owned()), role: "guest".to_owned(), authid: None };
+    assert_eq!(websocket.auth.anonymous, Some(anonymous));
+}
+
+#[test]
+fn the_same_configuration_in_yaml() {
+    assert_eq!(
+        node(include_str!("configs/websocket.yaml"), Format::Yaml),
+        node(include_str!("configs/websocket.json"), Format::Json)
+    );
+}
+
+#[test]
+fn a_universal_transport() {
+    let checked = checked(include_str!("configs/universal.json"), Format::Json);
+    let warnings: Vec<_> = checked.warnings.iter().map(|warning| warning.path.as_str()).collect();
+    assert_eq!(
+        warnings,
+        [
+            "$.workers[0].options.pythonpath",
+            "$.workers[0].realms[0].roles[0].comment",
+            "$.workers[0].transports[0].rawsocket.serializers[3]",
+        ]
+    );
+    let transport = transport(&checked.node);
+    let Endpoint::Tcp(tcp) = &transport.endpoint else { panic!("no TCP endpoint") };
+    assert_eq!(tcp.ports, Ports::One(9000), "from the environment");
+    assert_eq!(tcp.interface, None, "all interfaces");
+    let Protocol::Universal(universal) = &transport.protocol else { panic!("not universal") };
+    let paths: Vec<_> = universal.websocket.iter().map(|service| service.path.as_str()).collect();
+    assert_eq!(paths, ["/ws", "/"]);
+    assert_eq!(universal.websocket[0].websocket.options.allowed_origins, AllowedOrigins::SameOrigin);
+    assert_eq!(
+        universal.rawsocket.as_ref().map(|rawsocket| rawsocket.options.max_message_size),
+        Some(1_048_576)
+    );
+    let services = &universal.web.as_ref().expect("it has a web part").paths;
+    let paths: Vec<_> = services.iter().map(|service| service.path.as_str()).collect();
+    assert_eq!(paths, ["/api/v1/ws", "/api"]);
+    let WebService::WebSocket(websocket) = &services[0].service;
+    assert_eq!(websocket.serializers, Serializer::ALL);
+}
+
+#[test]
+fn rawsocket_on_a_unix_socket() {
+    let text = r#"{"version": 2, "workers": [{"type": "router",
+        "realms": [{"name": "realm1", "roles": [{"name": "anonymous", "allow-by-default": true}]}],
+        "transports": [
+            {"type": "rawsocket", "endpoint": {"type": "unix", "path": "${RUNTIME}/a.sock", "mode": "0660"}},
+            {"type": "rawsocket", "endpoint": {"type": "unix", "path": "sock", "backlog": 5}}
+        ]}]}"#;
+    let node = node(text, Format::Json);
+    assert!(router(&node).realms[0].roles[0].allow_by_default);
+    let endpoints: Vec<_> = router(&node)
+        .transports
+        .iter()
+        .map(|transport| match &transport.endpoint {
+            Endpoint::Unix(unix) => (unix.path.clone(), unix.backlog, unix.mode),
+            Endpoint::Tcp(_) => panic!("not a Unix socket"),
+        })
+        .collect();
+    assert_eq!(
+        endpoints,
+        [(PathBuf::from("/run/wamp/a.sock"), 1024, Some(0o660)), (PathBuf::from("sock"), 5, None)]
+    );
+}
+
+#[test]
+fn tls_on_ipv6_shared_by_processes() {
+    let text = r#"{"version": 2, "workers": [{"type": "router",
+        "realms": [{"name": "realm1", "roles": [{"name": "anonymous", "allow-by-default": true}]}],
+        "transports": [{"type": "web", "paths": {"ws": {"type": "websocket"}}, "endpoint": {
+            "type": "tcp", "portrange": [8443, 8453], "version": 6, "interface": "::", "shared": true,
+            "user_timeout": 5000, "tls": {"key": "server.key", "certificate": "server.crt",
+                "chain_certificates": ["chain.crt"], "ca_certificates": ["ca.crt"]}}}]}]}"#;
+    let node = node(text, Format::Json);
+    let Endpoint::Tcp(tcp) = &transport(&node).endpoint else { panic!("no TCP endpoint") };
+    let tls = tcp.tls.clone().expect("it has TLS");
+    assert_eq!(tls.key, PathBuf::from("server.key"));
+    assert_eq!(tls.chain_certificates, [PathBuf::from("chain.crt")]);
+    assert_eq!(tls.ca_certificates, [PathBuf::from("ca.crt")]);
+    let expected = TcpEndpoint {
+        ports: Ports::Range(8443, 8453),
+        version: IpVersion::V6,
+        interface: Some("::".parse().expect("an address")),
+        backlog: 1024,
+        shared: true,
+        user_timeout: 5000,
+        tls: Some(tls),
+    };
+    assert_eq!(*tcp, expected);
+}
+
+#[test]
+fn starred_uris_say_how_they_match() {
+    for (written, uri, matching) in [
+        ("*", "", Matching::Prefix),
+        ("com.example.*", "com.example.", Matching::Prefix),
+        ("com.exa*", "com.exa", Matching::Prefix),
+        ("com.example.hello", "com.example.hello", Matching::Exact),
+        ("com.*.create", "com..create", Matching::Wildcard),
+        ("com.*.x.*", "com..x.", Matching::Wildcard),
+        ("*.create", ".create", Matching::Wildcard),
+    ] {
+        let text = format!(
+            r#"{{"version": 2, "workers": [{{"type": "router", "realms": [{{"name": "realm1", "roles": [
+                {{"name": "r", "permissions": [{{"uri": "{written}", "allow": {{"call": true}}}}]}}]}}]}}]}}"#
+        );
+        let node = node(&text, Format::Json);
+        let permission = &router(&node).realms[0].roles[0].permissions[0];
+        assert_eq!((permission.uri.as_str(), permission.matching), (uri, matching), "{written}");
+        assert_eq!(permission.allow, Allow { call: true, ..Allow::default() });
+    }
+}
+
+#[test]
+fn of_two_permissions_for_the_same_uris_the_later_one_counts() {
+    let text = r#"{"version": 2, "workers": [{"type": "router", "realms": [{"name": "realm1", "roles": [
+        {"name": "r", "permissions": [{"uri": "a.*", "allow": {"call": true}}, {"uri": "a.*"}]}]}]}]}"#;
+    let checked = checked(text, Format::Json);
+    let permissions = &router(&checked.node).realms[0].roles[0].permissions;
+    assert_eq!((permissions.len(), permissions[0].allow.call), (1, false));
+}
+
+#[test]
+fn workers_are_disabled_by_the_environment() {
+    for (written, expected) in [
+        ("true", true),
+        ("false", false),
+        ("\"${OFF}\"", true),
+        ("\"$OFF\"", true),
+        ("\"${EMPTY}\"", false),
+        ("\"${NOT_SET}\"", false),
+    ] {
+        let text = format!(
+            r#"{{"version": 2, "workers": [{{"type": "router", "options": {{"disabled": {written}}}}}]}}"#
+        );
+        assert_eq!(router(&node(&text, Format::Json)).options.disabled, expected, "{written}");
+    }
+}
+
+#[test]
+fn web_pages_reach_a_local_router_from_everywhere_and_another_only_from_itself() {
+    let origins = |endpoint: &str, options: &str| {
+        let text = format!(
+            r#"{{"version": 2, "workers": [{{"type": "router", "transports": [
+                {{"type": "websocket", "endpoint": {endpoint}, "options": {options}}}]}}]}}"#
+        );
+        let node = node(&text, Format::Json);
+        let Protocol::WebSocket(websocket) = transport(&node).protocol.clone() else {
+            panic!("not WebSocket")
+        };
+        (websocket.options.allowed_origins, websocket.options.allow_null_origin)
+    };
+    let local = r#"{"type": "tcp", "port": 1, "interface": "localhost"}"#;
+    let remote = r#"{"type": "tcp", "port": 1}"#;
+    assert_eq!(origins(local, "{}"), (AllowedOrigins::Any, true));
+    assert_eq!(origins(r#"{"type": "unix", "path": "s"}"#, "{}"), (AllowedOrigins::Any, true));
+    assert_eq!(origins(remote, "{}"), (AllowedOrigins::SameOrigin, false));
+    assert_eq!(origins(remote, r#"{"allowed_origins": ["*"]}"#), (AllowedOrigins::Any, true));
+    assert_eq!(origins(remote, r#"{"allow_null_origin": true}"#), (AllowedOrigins::SameOrigin, true));
+}
+
+#[test]
+fn endpoints_that_do_not_meet_may_have_the_same_port() {
+    let endpoints = [
+        (r#""port": 1, "interface": "127.0.0.1""#, r#""port": 1, "interface": "127.0.0.2""#),
+        (r#""port": 1, "version": 6"#, r#""port": 1"#),
+        (r#""port": 1, "shared": true"#, r#""port": 1, "shared": true"#),
+        (r#""port": 0"#, r#""port": 0"#),
+    ];
+    for (one, two) in endpoints {
+        let text = format!(
+            r#"{{"version": 2, "workers": [{{"type": "router", "transports": [
+                {{"type": "rawsocket", "endpoint": {{"type": "tcp", {one}}}}},
+                {{"type": "rawsocket", "endpoint": {{"type": "tcp", {two}}}}}]}}]}}"#
+        );
+        assert_eq!(router(&node(&text, Format::Json)).transports.len(), 2);
+    }
+}
+
+#[test]
+fn yaml_anchors_and_merge_keys() {
+    let text = "
+version: 2
+workers:
+  - type: router
+    realms:
+      - &realm
+        name: realm1
+        roles: [{name: anonymous, allow-by-default: true}]
+      - <<: *realm
+        name: realm2
+";
+    let node = node(text, Format::Yaml);
+    let realms = &router(&node).realms;
+    assert_eq!((realms[0].name.as_str(), realms[1].name.as_str()), ("realm1", "realm2"));
+    assert_eq!(realms[1].roles[0].name, "anonymous");
+}

@@ -1,0 +1,120 @@
+//! Node directories: which file is read, and what is wrong with files as such.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crossweave_config::{
+    Endpoint, Environment, Loaded, Problems, Protocol, Worker, default_node, find_cbdir, load_with,
+};
+
+/// A directory of one test, removed at its end.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new(files: &[(&str, &[u8])]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name =
+            format!("crossweave-config-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).expect("a directory for the test");
+        for (name, bytes) in files {
+            fs::write(path.join(name), bytes).expect("a file for the test");
+        }
+        Self(path)
+    }
+
+    fn load(&self, config: Option<&str>) -> Result<Loaded, Problems> {
+        load_with(&self.0, config.map(Path::new), Environment::empty())
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+const EMPTY: &[u8] = b"{\"version\": 2}";
+
+#[test]
+fn yaml_comes_before_json_and_an_argument_before_both() {
+    let dir = Dir::new(&[
+        ("config.json", EMPTY),
+        ("config.yaml", b"version: 2\ncontroller: {id: yaml}\n"),
+        ("my.json", EMPTY),
+    ]);
+    let loaded = dir.load(None).expect("a configuration");
+    assert_eq!(loaded.config_file, Some(dir.0.join("config.yaml")));
+    assert_eq!(loaded.node.controller.id.as_deref(), Some("yaml"));
+    assert_eq!(dir.load(Some("my.json")).expect("a configuration").config_file, Some(dir.0.join("my.json")));
+}
+
+#[test]
+fn a_directory_without_configuration_runs_the_default() {
+    let loaded = Dir::new(&[]).load(None).expect("the default");
+    assert_eq!((loaded.config_file, loaded.node), (None, default_node()));
+}
+
+#[test]
+fn files_that_cannot_be_a_configuration_are_refused_with_a_sentence() {
+    let large = vec![b' '; 1024 * 1024 + 1];
+    let dir = Dir::new(&[
+        ("a.yml", EMPTY),
+        ("a.toml", EMPTY),
+        ("large.json", &large),
+        ("latin.json", b"{\n  \"caf\xe9\": 1}"),
+    ]);
+    for (file, sentence) in [
+        ("missing.json", "the file cannot be read"),
+        ("a.yml", "must end with `.yaml`, as in Crossbar.io, not with `.yml`"),
+        ("a.toml", "must end with `.json` or `.yaml`"),
+        ("large.json", "larger than 1048576 bytes"),
+        ("latin.json", "latin.json:2:7"),
+    ] {
+        let problems = dir.load(Some(file)).expect_err(file);
+        assert!(problems.to_string().contains(sentence), "{problems}");
+        assert!(problems.to_string().contains(file), "{problems}");
+    }
+    assert!(load_with(&dir.0, Some(Path::new("/dev/zero.json")), Environment::empty()).is_err());
+}
+
+#[test]
+fn paths_start_at_the_node_directory_and_missing_files_are_noted() {
+    let config = br#"{"version": 2, "workers": [{"type": "router", "transports": [
+        {"type": "rawsocket", "endpoint": {"type": "unix", "path": "run/sock"}},
+        {"type": "rawsocket", "endpoint": {"type": "tcp", "port": 8080,
+            "tls": {"key": "there.key", "certificate": "missing.crt"}}}]}]}"#;
+    let dir = Dir::new(&[("config.json", config), ("there.key", b"")]);
+    let loaded = dir.load(None).expect("a configuration");
+    let Worker::Router(router) = &loaded.node.workers[0];
+    let [Endpoint::Unix(unix), Endpoint::Tcp(tcp)] =
+        [&router.transports[0].endpoint, &router.transports[1].endpoint]
+    else {
+        panic!("other endpoints");
+    };
+    assert!(matches!(router.transports[0].protocol, Protocol::RawSocket(_)));
+    assert_eq!(unix.path, dir.0.join("run/sock"));
+    assert_eq!(tcp.tls.as_ref().map(|tls| tls.key.clone()), Some(dir.0.join("there.key")));
+    let warnings: Vec<_> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert!(
+        matches!(warnings.as_slice(), [one] if one.contains("there is no file") && one.contains("missing.crt"))
+    );
+}
+
+#[test]
+fn the_node_directory_is_the_argument_or_comes_from_the_environment() {
+    let dir = Dir::new(&[("config.json", EMPTY)]);
+    let set = |name: &str| (name == "CROSSBAR_DIR").then(|| "from_crossbar".to_owned());
+    let both = |name: &str| {
+        Some(if name == "CROSSBAR_DIR" { "from_crossbar" } else { "from_crossweave" }.to_owned())
+    };
+    let (set, both) = (Environment::new(&set), Environment::new(&both));
+    assert_eq!(find_cbdir(Some(Path::new("given")), set, &dir.0), dir.0.join("given"));
+    assert_eq!(find_cbdir(Some(Path::new("config.json")), set, &dir.0), dir.0);
+    assert_eq!(find_cbdir(None, set, &dir.0), dir.0.join("from_crossbar"));
+    assert_eq!(find_cbdir(None, both, &dir.0), dir.0.join("from_crossweave"));
+    assert_eq!(find_cbdir(None, Environment::empty(), &dir.0), dir.0);
+    fs::create_dir(dir.0.join(".crossbar")).expect("a directory");
+    assert_eq!(find_cbdir(None, Environment::empty(), &dir.0), dir.0.join(".crossbar"));
+}

@@ -1,0 +1,297 @@
+//! Roles: who may call, register, publish and subscribe what.
+//!
+//! A role either has rules ([`Permissions`]) or asks an authorizer for every action ([`Authorization::Dynamic`]). The rules
+//! are those of Crossbar.io: URI or pattern, actions it allows, what it discloses. Of the rules that apply to a URI only the
+//! most specific one counts, whatever it says:
+//!
+//! 1. the rule for exactly this URI;
+//! 2. of the longest prefix rule and the most specific wildcard rule, the one with more text before its pattern opens up
+//!    (`com.app.` before `com..create`, and `com..create` before `com.`);
+//! 3. without any rule, [`Permissions::allow_by_default`].
+//!
+//! A pattern (SUBSCRIBE, REGISTER) needs a rule that contains *all* URIs the pattern matches.
+
+use std::sync::Arc;
+
+use crossweave_wamp::uri::{self, BadUri};
+use crossweave_wamp::{MatchPolicy, Strictness};
+use hashbrown::HashMap;
+
+use crate::boundary::Action;
+use crate::slab::{Key, Slab};
+use crate::uri_map::UriMap;
+
+/// A role of a realm.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// Its name: the authrole of its sessions.
+    pub name: Arc<str>,
+    /// What its sessions may do.
+    pub permissions: Authorization,
+}
+
+impl Role {
+    /// A role with fixed rules.
+    pub fn fixed(name: impl Into<Arc<str>>, permissions: Permissions) -> Self {
+        Role { name: name.into(), permissions: Authorization::Static(Arc::new(permissions)) }
+    }
+
+    /// A role that may do everything.
+    pub fn allow_all(name: impl Into<Arc<str>>) -> Self {
+        Role::fixed(name, Permissions::allow_all())
+    }
+}
+
+/// Where a role's permissions come from.
+#[derive(Clone, Debug)]
+pub enum Authorization {
+    /// Rules, known here.
+    Static(Arc<Permissions>),
+    /// An authorizer, asked through [`Outbox::ask`](crate::Outbox::ask) before every action.
+    Dynamic,
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permission {
+    /// A URI or pattern.
+    pub uri: String,
+    /// How `uri` is compared.
+    pub match_policy: MatchPolicy,
+    /// What may be done with URIs it applies to.
+    pub allow: Actions,
+    /// Which identities receivers learn even if nobody asked.
+    pub disclose: Disclosure,
+}
+
+/// A set of actions; default none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Actions {
+    /// CALL.
+    pub call: bool,
+    /// REGISTER.
+    pub register: bool,
+    /// PUBLISH.
+    pub publish: bool,
+    /// SUBSCRIBE.
+    pub subscribe: bool,
+}
+
+impl Actions {
+    /// Every action.
+    pub const ALL: Actions = Actions { call: true, register: true, publish: true, subscribe: true };
+
+    #[inline]
+    fn has(self, action: Action) -> bool {
+        match action {
+            Action::Call => self.call,
+            Action::Register => self.register,
+            Action::Publish => self.publish,
+            Action::Subscribe => self.subscribe,
+        }
+    }
+}
+
+/// Identities that are disclosed; default none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Disclosure {
+    /// The caller's, to callees.
+    pub caller: bool,
+    /// The publisher's, to subscribers.
+    pub publisher: bool,
+}
+
+/// What the most specific rule says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Verdict {
+    allow: Actions,
+    disclose: Disclosure,
+}
+
+impl Verdict {
+    #[inline]
+    fn of(self, action: Action) -> Option<bool> {
+        let disclose = match action {
+            Action::Call => self.disclose.caller,
+            Action::Publish => self.disclose.publisher,
+            Action::Register | Action::Subscribe => false,
+        };
+        self.allow.has(action).then_some(disclose)
+    }
+}
+
+/// A rule that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadPermission {
+    /// Its URI is no URI or pattern.
+    #[error("permission for {uri:?}: {why}")]
+    Uri {
+        /// The rule's URI.
+        uri: String,
+        /// Why it is refused.
+        why: BadUri,
+    },
+    /// Two rules for the same URI and match policy.
+    #[error("two permissions for {uri:?} with match policy {}", .match_policy.as_str())]
+    Duplicate {
+        /// The URI of both.
+        uri: String,
+        /// The policy of both.
+        match_policy: MatchPolicy,
+    },
+}
+
+/// A role's rules, indexed.
+#[derive(Debug, Default)]
+pub struct Permissions {
+    rules: Vec<Rule>,
+    index: UriMap,
+    /// Decides everything, if a single rule does.
+    everything: Option<Verdict>,
+    allow_by_default: bool,
+}
+
+#[derive(Debug)]
+struct Rule {
+    verdict: Verdict,
+    /// Bytes before the pattern opens up.
+    lead: usize,
+}
+
+impl Permissions {
+    /// These rules; what none applies to is denied. Their URIs are checked loosely.
+    pub fn new(rules: impl IntoIterator<Item = Permission>) -> Result<Self, BadPermission> {
+        let mut permissions = Permissions::default();
+        for rule in rules {
+            permissions.add(rule)?;
+        }
+        permissions.everything = permissions.find_everything();
+        Ok(permissions)
+    }
+
+    /// Everything is allowed, nothing disclosed.
+    pub fn allow_all() -> Self {
+        let allow = Verdict { allow: Actions::ALL, disclose: Disclosure::default() };
+        Permissions { everything: Some(allow), allow_by_default: true, ..Permissions::default() }
+    }
+
+    /// The same rules, but what none applies to is allowed (`allow-by-default` of Crossbar.io's configuration).
+    #[must_use]
+    pub fn allow_by_default(mut self, allow: bool) -> Self {
+        self.allow_by_default = allow;
+        self.everything = self.find_everything();
+        self
+    }
+
+    fn add(&mut self, rule: Permission) -> Result<(), BadPermission> {
+        let Permission { uri, match_policy, allow, disclose } = rule;
+        if let Err(why) = uri::check(&uri, match_policy, Strictness::Loose) {
+            return Err(BadPermission::Uri { uri, why });
+        }
+        if self.index.get(match_policy, &uri).is_some() {
+            return Err(BadPermission::Duplicate { uri, match_policy });
+        }
+        let key = self.rules.len() as Key;
+        self.index.insert(match_policy, &uri, key);
+        let lead = lead(&uri, match_policy).len();
+        self.rules.push(Rule { verdict: Verdict { allow, disclose }, lead });
+        Ok(())
+    }
+
+    fn find_everything(&self) -> Option<Verdict> {
+        let default = Actions { call: true, register: true, publish: true, subscribe: true };
+        let default = if self.allow_by_default { default } else { Actions::default() };
+        match &self.rules[..] {
+            [] => Some(Verdict { allow: default, disclose: Disclosure::default() }),
+            [rule] if self.index.get(MatchPolicy::Prefix, "").is_some() => Some(rule.verdict),
+            _ => None,
+        }
+    }
+
+    /// Whether the action is allowed; if so, whether the actor is disclosed.
+    #[inline]
+    pub fn decide(&self, action: Action, uri: &str, policy: MatchPolicy) -> Option<bool> {
+        match self.everything {
+            Some(verdict) => verdict.of(action),
+            None => self.look_up(action, uri, policy),
+        }
+    }
+
+    fn look_up(&self, action: Action, uri: &str, policy: MatchPolicy) -> Option<bool> {
+        match self.most_specific(uri, policy) {
+            Some(rule) => rule.verdict.of(action),
+            None => self.allow_by_default.then_some(false),
+        }
+    }
+
+    /// The most specific rule that applies to the URI, or to all URIs of the pattern.
+    fn most_specific(&self, uri: &str, policy: MatchPolicy) -> Option<&Rule> {
+        let rule = |key: Key| &self.rules[key as usize];
+        if policy == MatchPolicy::Exact
+            && let Some(key) = self.index.exact(uri)
+        {
+            return Some(rule(key));
+        }
+        let prefix = self.index.longest_prefix(lead(uri, policy)).map(|(_, key)| rule(key));
+        // A prefix pattern matches URIs of any number of components, so no wildcard contains it.
+        let wildcard =
+            (policy != MatchPolicy::Prefix).then(|| self.index.best_wildcard(uri)).flatten().map(rule);
+        match (prefix, wildcard) {
+            (Some(prefix), Some(wildcard)) if prefix.lead > wildcard.lead => Some(prefix),
+            (_, Some(wildcard)) => Some(wildcard),
+            (prefix, None) => prefix,
+        }
+    }
+}
+
+/// What all URIs that the pattern matches start with.
+fn lead(uri: &str, policy: MatchPolicy) -> &str {
+    if policy != MatchPolicy::Wildcard {
+        return uri;
+    }
+    let mut len = 0;
+    for component in uri.split('.') {
+        if component.is_empty() {
+            return &uri[..len];
+        }
+        len += component.len() + 1;
+    }
+    uri
+}
+
+/// The roles of a realm. A role keeps its place when it is replaced, so sessions follow the change.
+#[derive(Debug, Default)]
+pub(crate) struct Roles {
+    by_name: HashMap<Arc<str>, Key>,
+    places: Slab<Option<Authorization>>,
+}
+
+impl Roles {
+    pub(crate) fn set(&mut self, role: Role) {
+        match self.by_name.get(&role.name) {
+            Some(key) => self.places[*key] = Some(role.permissions),
+            None => {
+                let key = self.places.insert(Some(role.permissions));
+                self.by_name.insert(role.name, key);
+            }
+        }
+    }
+
+    /// The place stays, as sessions point to it; their every action is denied until the role is set again.
+    pub(crate) fn remove(&mut self, name: &str) -> bool {
+        self.by_name.get(name).is_some_and(|key| self.places[*key].take().is_some())
+    }
+
+    pub(crate) fn key(&self, name: &str) -> Option<Key> {
+        let key = *self.by_name.get(name)?;
+        self.places[key].is_some().then_some(key)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, key: Key) -> Option<&Authorization> {
+        self.places[key].as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! The boundary of a realm: everything it can be told, everything it can ask its driver to do.
+//!
+//! The driver owns sockets, time and encoding. It hands one [`Input`] after the other to [`Realm::handle`](crate::Realm::handle)
+//! and is called back through an [`Outbox`] while the call lasts. Nothing is remembered between calls but the realm itself.
+
+use std::sync::Arc;
+
+use crossweave_wamp::features::Roles;
+use crossweave_wamp::message::Welcome;
+use crossweave_wamp::{Dict, Message, ProtocolViolation, SessionId};
+
+/// A session's place at the driver: a small number, unique among the sessions that are attached to the realm now.
+///
+/// The driver chooses it (an index into its table of peers), so that no delivery costs it a look-up by session id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(pub u32);
+
+/// A question to the driver that a message waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct QuestionId(pub u64);
+
+/// An authenticated session that is about to join.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Its id, unique on the router.
+    pub id: SessionId,
+    /// Who it is.
+    pub authid: Arc<str>,
+    /// The role its permissions come from. It must exist on the realm: see [`Realm::has_role`](crate::Realm::has_role).
+    pub authrole: Arc<str>,
+    /// How it proved it: `anonymous`, `ticket`, ….
+    pub authmethod: Arc<str>,
+    /// Who vouched for it: `static`, `dynamic`, ….
+    pub authprovider: Arc<str>,
+    /// Roles and features the client announced in HELLO.
+    pub roles: Roles,
+    /// `authextra` for WELCOME and the meta API.
+    pub authextra: Dict,
+    /// The `transport` dict of the meta API: kind of channel, peer address, serializer.
+    pub transport: Dict,
+}
+
+/// Everything a realm can be told.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A session joins. The realm sends it this WELCOME before anything else.
+    Join(Slot, Box<Session>, Box<Welcome>),
+    /// A message of a joined session, in the order it came.
+    Message(Slot, Message<'a>),
+    /// A joined session sent what is no message. It is aborted.
+    Violation(Slot, ProtocolViolation),
+    /// The answer to an [`Outbox::ask`].
+    Answer(QuestionId, Decision),
+    /// The router closes a session: GOODBYE with this reason, then it is gone.
+    Close(Slot, &'static str),
+    /// A session's transport is gone.
+    Leave(Slot),
+    /// [`Realm::deadline`](crate::Realm::deadline) has passed.
+    Tick,
+}
+
+/// Whether the driver may go on with the session whose input it was.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// A message of the session waits for an answer. What it sends meanwhile is held back in order, up to a bound, so read no
+    /// more from it until [`Outbox::resume`].
+    Pause,
+    /// The session has left the realm.
+    Gone,
+}
+
+/// What a session wants to do with a URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// CALL.
+    Call,
+    /// REGISTER.
+    Register,
+    /// PUBLISH.
+    Publish,
+    /// SUBSCRIBE.
+    Subscribe,
+}
+
+impl Action {
+    /// The name in configurations and authorizers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Action::Call => "call",
+            Action::Register => "register",
+            Action::Publish => "publish",
+            Action::Subscribe => "subscribe",
+        }
+    }
+}
+
+/// A question to the role's authorizer.
+#[derive(Clone, Debug)]
+pub struct AuthorizeRequest {
+    /// Who asks.
+    pub session: SessionId,
+    /// Its authid.
+    pub authid: Arc<str>,
+    /// Its role.
+    pub authrole: Arc<str>,
+    /// What it wants to do.
+    pub action: Action,
+    /// With which URI or pattern.
+    pub uri: String,
+    /// `exact`, `prefix` or `wildcard`, for SUBSCRIBE and REGISTER.
+    pub match_policy: crossweave_wamp::MatchPolicy,
+}
+
+/// Whether an action is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It is; `disclose` says whether the receiver learns who acts even if the session did not ask for that.
+    Allow {
+        /// Disclose the caller or publisher.
+        disclose: bool,
+    },
+    /// It is not.
+    Deny,
+    /// The authorizer failed or took too long: ERROR `wamp.error.authorization_failed`.
+    Failed,
+}
+
+/// Everything a realm can ask its driver to do. Called only during [`Realm::handle`](crate::Realm::handle), in the order in
+/// which each receiver must see the effects.
+pub trait Outbox {
+    /// Queues a message for one session. A message that is not an EVENT must reach the session or end it.
+    fn send(&mut self, to: Slot, message: &Message<'_>);
+
+    /// Queues one EVENT for many sessions: the same bytes for each of one serializer, so encode it once.
+    fn multicast(&mut self, to: impl Iterator<Item = Slot>, event: &Message<'_>);
+
+    /// Asks the role's authorizer; the answer comes as [`Input::Answer`], at once or later.
+    fn ask(&mut self, question: QuestionId, request: AuthorizeRequest);
+
+    /// Reads from the session again: nothing of it waits any more.
+    fn resume(&mut self, slot: Slot);
+
+    /// The session has left the realm; its slot is free. `Some(reason)` where the transport must be closed after what is queued
+    /// was written, `None` where the session ended by GOODBYE and the transport may open another one.
+    fn detach(&mut self, slot: Slot, close: Option<&'static str>);
+}

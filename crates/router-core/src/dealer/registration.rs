@@ -1,0 +1,136 @@
+//! One registration: its callees, and which of them gets a call. Specification: "Shared Registration".
+
+use crossweave_wamp::message::InvokePolicy;
+use crossweave_wamp::{MatchPolicy, RegistrationId, uris};
+
+use crate::boundary::Slot;
+use crate::ids::Ids;
+use crate::refused::Refused;
+
+/// One procedure or pattern and its callees.
+#[derive(Debug)]
+pub(super) struct Registration {
+    pub(super) id: RegistrationId,
+    pub(super) uri: Box<str>,
+    pub(super) policy: MatchPolicy,
+    invoke: InvokePolicy,
+    /// In the order they registered; never empty while it is in the tables.
+    pub(super) callees: Vec<Callee>,
+    /// Who is next in turn (round robin).
+    next: usize,
+}
+
+/// One callee of a registration.
+#[derive(Debug)]
+pub(super) struct Callee {
+    pub(super) slot: Slot,
+    /// Told from every other callee there ever was, so that a slot is not given back to the wrong one.
+    pub(super) number: u64,
+    /// Calls it takes at once, if it said so.
+    concurrency: Option<u64>,
+    /// Calls it has now; counted only if `concurrency` bounds them.
+    in_flight: u64,
+}
+
+impl Callee {
+    pub(super) fn new(slot: Slot, number: u64, concurrency: Option<u64>) -> Self {
+        Callee { slot, number, concurrency, in_flight: 0 }
+    }
+
+    /// Whether the calls it has are counted.
+    #[inline]
+    pub(super) fn is_limited(&self) -> bool {
+        self.concurrency.is_some()
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.concurrency.is_none_or(|max| self.in_flight < max)
+    }
+}
+
+impl Registration {
+    pub(super) fn new(id: RegistrationId, uri: &str, policy: MatchPolicy, invoke: InvokePolicy) -> Self {
+        Registration { id, uri: uri.into(), policy, invoke, callees: Vec::new(), next: 0 }
+    }
+
+    /// Whether this session may register here too.
+    pub(super) fn admit(&self, slot: Slot, invoke: InvokePolicy, callees_max: usize) -> Result<(), Refused> {
+        let uri = &self.uri;
+        if self.invoke == InvokePolicy::Single {
+            let why = format!("procedure {uri:?} is registered, and not shared");
+            return Err(Refused::new(uris::PROCEDURE_ALREADY_EXISTS, why));
+        }
+        if self.invoke != invoke {
+            let (has, asked) = (self.invoke.as_str(), invoke.as_str());
+            let why =
+                format!("procedure {uri:?} is registered with invocation policy {has:?}, not {asked:?}");
+            return Err(Refused::new(uris::PROCEDURE_EXISTS_INVOCATION_POLICY_CONFLICT, why));
+        }
+        if self.callees.iter().any(|callee| callee.slot == slot) {
+            let why = format!("session has registered procedure {uri:?} before");
+            return Err(Refused::new(uris::PROCEDURE_ALREADY_EXISTS, why));
+        }
+        if self.callees.len() >= callees_max {
+            let why = format!("procedure {uri:?} has {callees_max} callees, no more are allowed");
+            return Err(Refused::new(uris::RESOURCE_EXHAUSTED, why));
+        }
+        Ok(())
+    }
+
+    /// Removes a callee; the turn stays with who had it.
+    pub(super) fn remove(&mut self, slot: Slot) {
+        let Some(at) = self.callees.iter().position(|callee| callee.slot == slot) else { return };
+        self.callees.remove(at);
+        if at < self.next {
+            self.next -= 1;
+        }
+    }
+
+    /// The index of the callee that gets the next call: by the policy, among those with room. `None` if all are full.
+    #[inline]
+    pub(super) fn choose(&mut self, ids: &mut Ids) -> Option<usize> {
+        let has_room = |callee: &Callee| callee.has_room();
+        match self.invoke {
+            InvokePolicy::Single | InvokePolicy::First => self.callees.iter().position(has_room),
+            InvokePolicy::Last => self.callees.iter().rposition(has_room),
+            InvokePolicy::RoundRobin => self.choose_in_turn(),
+            InvokePolicy::Random => self.choose_any(ids),
+        }
+    }
+
+    fn choose_in_turn(&mut self) -> Option<usize> {
+        let len = self.callees.len();
+        let at = (self.next..len).chain(0..self.next.min(len)).find(|at| self.callees[*at].has_room())?;
+        self.next = (at + 1) % len;
+        Some(at)
+    }
+
+    fn choose_any(&self, ids: &mut Ids) -> Option<usize> {
+        let at = ids.index(self.callees.len());
+        if self.callees[at].has_room() {
+            return Some(at);
+        }
+        let free = || self.callees.iter().enumerate().filter(|(_, callee)| callee.has_room());
+        match free().count() {
+            0 => None,
+            count => free().nth(ids.index(count)).map(|(at, _)| at),
+        }
+    }
+
+    /// Counts a call that the callee gets.
+    #[inline]
+    pub(super) fn take(&mut self, at: usize) {
+        let callee = &mut self.callees[at];
+        if callee.is_limited() {
+            callee.in_flight += 1;
+        }
+    }
+
+    /// Counts a call that the callee no longer has, if it is still registered.
+    pub(super) fn give_back(&mut self, number: u64) {
+        if let Some(callee) = self.callees.iter_mut().find(|callee| callee.number == number) {
+            callee.in_flight = callee.in_flight.checked_sub(1).expect("every call given back was taken");
+        }
+    }
+}

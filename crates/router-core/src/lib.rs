@@ -1,0 +1,37 @@
+//! One WAMP realm as a state machine: what it is told, what it asks its driver to do, and nothing in between.
+//!
+//! The crate is pure and deterministic: no socket, no clock, no randomness of its own. The same inputs give the same outputs,
+//! so a realm can be tested by transcripts, by simulation and against models. Start reading at [`realm`].
+//!
+//! | look for | in |
+//! | --- | --- |
+//! | what goes in and comes out | [`boundary`] |
+//! | who gets an input, and where ERROR and ABORT are made | [`realm`] |
+//! | subscriptions and events | `broker` |
+//! | registrations, calls, the life of an invocation | `dealer` |
+//! | which pattern matches which URI | `uri_map` |
+//! | roles and permissions | [`authorization`], `permit` |
+//! | `wamp.session.*` | `meta` |
+//! | every bound | [`limits`] |
+
+pub mod authorization;
+pub mod boundary;
+pub mod limits;
+pub mod realm;
+pub mod stats;
+
+mod broker;
+mod dealer;
+mod ids;
+mod meta;
+mod permit;
+mod refused;
+mod session;
+mod slab;
+mod uri_map;
+
+pub use authorization::{Actions, Authorization, BadPermission, Disclosure, Permission, Permissions, Role};
+pub use boundary::{Action, AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot};
+pub use limits::{RealmLimits, RealmOptions};
+pub use realm::Realm;
+pub use stats::Stats;

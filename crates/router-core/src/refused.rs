@@ -1,0 +1,69 @@
+//! Why a request is answered with ERROR.
+
+use std::borrow::Cow;
+
+use crossweave_wamp::message::{self, Kind};
+use crossweave_wamp::uri::BadUri;
+use crossweave_wamp::{Dict, Message, Payload, ProtocolViolation, RequestId, Serializer, Value, uris};
+
+/// A request that is not carried out. [`Realm::handle`](crate::Realm::handle) turns it into ERROR.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// The error URI.
+    pub(crate) error: &'static str,
+    /// For the peer's author: the only argument of ERROR.
+    pub(crate) message: Cow<'static, str>,
+}
+
+impl Refused {
+    pub(crate) fn new(error: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Refused { error, message: message.into() }
+    }
+
+    pub(crate) fn no_such_procedure(procedure: &str) -> Self {
+        Refused::new(uris::NO_SUCH_PROCEDURE, format!("no callee registered for procedure {procedure:?}"))
+    }
+
+    pub(crate) fn resource_exhausted(what: &str, max: usize) -> Self {
+        Refused::new(uris::RESOURCE_EXHAUSTED, format!("session has {max} {what}, no more are allowed"))
+    }
+
+    /// The ERROR that tells the peer.
+    pub(crate) fn to_error(&self, kind: Kind, request: RequestId) -> Message<'static> {
+        let mut error = message::Error::new(kind, request, self.error);
+        error.payload = text(&self.message);
+        error.into()
+    }
+}
+
+impl From<BadUri> for Refused {
+    fn from(bad: BadUri) -> Self {
+        Refused::new(uris::INVALID_URI, bad.to_string())
+    }
+}
+
+/// A payload with one text.
+pub(crate) fn text(text: &str) -> Payload<'static> {
+    Payload::new(Serializer::Json, &[Value::from(text)], &Dict::new())
+}
+
+/// Why a message is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The request gets ERROR.
+    Refused(Refused),
+    /// The session is aborted.
+    Violation(ProtocolViolation),
+}
+
+impl From<Refused> for Stop {
+    fn from(refused: Refused) -> Self {
+        Stop::Refused(refused)
+    }
+}
+
+impl From<ProtocolViolation> for Stop {
+    fn from(violation: ProtocolViolation) -> Self {
+        Stop::Violation(violation)
+    }
+}

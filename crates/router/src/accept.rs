@@ -1,0 +1,129 @@
+//! From a new connection to an established one: TLS, telling the protocols apart, their handshakes.
+
+mod http;
+mod rawsocket;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossweave_transport::tls::TlsAcceptor;
+use crossweave_transport::{Listener, PeerAddress, Protocol, Stream, sniff};
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tracing::{debug, info, warn};
+
+use crate::connection::{Connection, Established};
+use crate::options::TransportOptions;
+use crate::router::Shared;
+
+/// A listening transport.
+pub(crate) struct Acceptor {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) options: Arc<TransportOptions>,
+    pub(crate) tls: Option<TlsAcceptor>,
+}
+
+/// Why a connection is not established.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotEstablished {
+    #[error("the handshake took too long")]
+    Deadline,
+    #[error("{0}")]
+    Refused(String),
+    #[error("the connection was closed")]
+    Closed,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// A connection during its handshake.
+pub(crate) struct Handshake {
+    pub(crate) stream: Stream,
+    pub(crate) address: PeerAddress,
+    pub(crate) is_tls: bool,
+    /// What was read and not used yet.
+    pub(crate) buffer: Vec<u8>,
+    /// By when it must be done.
+    pub(crate) deadline: Instant,
+}
+
+impl Handshake {
+    /// Reads until the buffer holds `len` octets.
+    async fn read(&mut self, len: usize) -> Result<(), NotEstablished> {
+        while self.buffer.len() < len {
+            let read = self.stream.read_buf(&mut self.buffer);
+            match timeout_at(self.deadline, read).await {
+                Ok(Ok(0)) => return Err(NotEstablished::Closed),
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => return Err(NotEstablished::Deadline),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Acceptor {
+    /// Accepts connections until told to stop.
+    pub(crate) async fn run(self: Arc<Self>, listener: Listener, mut stop: watch::Receiver<bool>) {
+        loop {
+            let (stream, address) = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stop.wait_for(|stop| *stop) => return,
+            };
+            match self.shared.admission.admit(&address) {
+                Ok((admitted, pending)) => {
+                    let acceptor = self.clone();
+                    tokio::spawn(async move {
+                        // The handshake's future is large; the connection's own, which stays, is small.
+                        let established = Box::pin(acceptor.establish(stream, address)).await;
+                        if let Some(established) = established {
+                            let (shared, options) = (acceptor.shared.clone(), acceptor.options.clone());
+                            let connection =
+                                Connection::new(shared, options, established, Some(pending), Some(admitted));
+                            tokio::spawn(connection);
+                        }
+                    });
+                }
+                Err(refused) => warn!(peer = %address, %refused, "connection refused"),
+            }
+        }
+    }
+
+    async fn establish(&self, stream: Stream, address: PeerAddress) -> Option<Established> {
+        let peer = address.to_string();
+        match self.handshake(stream, address).await {
+            Ok(established) => established,
+            Err(NotEstablished::Closed | NotEstablished::Io(_)) => {
+                debug!(%peer, "connection was closed during its handshake");
+                None
+            }
+            Err(error) => {
+                info!(%peer, %error, "connection refused");
+                None
+            }
+        }
+    }
+
+    async fn handshake(&self, stream: Stream, address: PeerAddress) -> Result<Option<Established>, NotEstablished> {
+        let deadline = Instant::now() + Duration::from_millis(self.options.handshake_timeout_ms);
+        let stream = match &self.tls {
+            Some(tls) => timeout_at(deadline, tls.secure(stream))
+                .await
+                .map_err(|_| NotEstablished::Deadline)?
+                .map_err(|error| NotEstablished::Refused(error.to_string()))?,
+            None => stream,
+        };
+        let is_tls = self.tls.is_some();
+        let mut handshake = Handshake { stream, address, is_tls, buffer: Vec::new(), deadline };
+        handshake.read(1).await?;
+        match sniff(&handshake.buffer) {
+            Some(Protocol::RawSocket) => self.rawsocket(handshake).await.map(Some),
+            Some(Protocol::Http) => self.http(handshake).await,
+            Some(other) => Err(NotEstablished::Refused(other.complaint().unwrap_or(other.name()).to_owned())),
+            None => Err(NotEstablished::Closed),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! HTTP requests: upgrades to WebSocket, and whatever the transport's HTTP service answers.
+
+use std::time::Duration;
+
+use crossweave_transport::http::{HttpError, Request, Response, read_body, read_request};
+use crossweave_transport::websocket::Limits;
+use crossweave_transport::websocket::handshake::{ServerOptions, Upgrade, is_upgrade, upgrade};
+use crossweave_wamp::Serializer;
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Acceptor, Handshake, NotEstablished};
+use crate::connection::{Established, PingOptions};
+use crate::options::WebSocketOptions;
+use crate::peer::Wire;
+
+/// A connection without a request is closed after this time.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// The client's time to take an answer.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+
+impl Acceptor {
+    /// Serves requests until one of them upgrades the connection or the client has no more.
+    pub(super) async fn http(&self, mut handshake: Handshake) -> Result<Option<Established>, NotEstablished> {
+        loop {
+            let Handshake { stream, buffer, deadline, .. } = &mut handshake;
+            let request = match timeout_at(*deadline, read_request(stream, buffer)).await {
+                Ok(Ok(Some(request))) => request,
+                Ok(Ok(None)) => return Ok(None),
+                Ok(Err(error)) => return self.refuse(handshake, error).await,
+                Err(_) => {
+                    answer(&mut handshake, Response::text(408, "the request did not arrive in time")).await?;
+                    return Err(NotEstablished::Deadline);
+                }
+            };
+            if is_upgrade(&request) {
+                return self.upgrade(handshake, &request).await;
+            }
+            let body = match timeout_at(*deadline, read_body(stream, buffer, &request, self.body_max())).await {
+                Ok(Ok(body)) => body,
+                Ok(Err(error)) => return self.refuse(handshake, error).await,
+                Err(_) => return Err(NotEstablished::Deadline),
+            };
+            let keeps_alive = request.keeps_alive();
+            let response = self.respond(&request, body, handshake.is_tls).await.keep_alive(keeps_alive);
+            answer(&mut handshake, response).await?;
+            if !keeps_alive {
+                return Ok(None);
+            }
+            handshake.deadline = Instant::now() + KEEP_ALIVE;
+        }
+    }
+
+    fn body_max(&self) -> usize {
+        self.options.http.as_ref().map_or(0, |service| service.body_max())
+    }
+
+    async fn respond(&self, request: &Request, body: Vec<u8>, is_tls: bool) -> Response {
+        if self.options.websocket.contains_key(&request.path) {
+            return Response::text(426, "this is a websocket endpoint: connect with ws:// or wss://")
+                .with_header("Upgrade", "websocket");
+        }
+        match &self.options.http {
+            Some(service) => service.respond(request, body, is_tls).await,
+            None if self.options.websocket.is_empty() => Response::text(404, "no http is served here"),
+            None => Response::text(404, "nothing is served at this path"),
+        }
+    }
+
+    async fn refuse(&self, mut handshake: Handshake, error: HttpError) -> Result<Option<Established>, NotEstablished> {
+        match error.response() {
+            Some(response) => {
+                answer(&mut handshake, response).await?;
+                Err(NotEstablished::Refused(error.to_string()))
+            }
+            None => Err(NotEstablished::Closed),
+        }
+    }
+
+    async fn upgrade(
+        &self,
+        mut handshake: Handshake,
+        request: &Request,
+    ) -> Result<Option<Established>, NotEstablished> {
+        let paths = &self.options.websocket;
+        let Some(options) = paths.get(&request.path).or_else(|| paths.get("*")) else {
+            let shown: String = request.path.chars().take(64).collect();
+            answer(&mut handshake, Response::text(404, "no websocket endpoint at this path")).await?;
+            return Err(NotEstablished::Refused(format!("no websocket endpoint at path {shown:?}")));
+        };
+        let server = server_options(options);
+        match upgrade(request, &server, handshake.is_tls) {
+            Ok(upgrade) => established(handshake, options, &server, &upgrade).await.map(Some),
+            Err(refused) => {
+                answer(&mut handshake, refused.response()).await?;
+                Err(NotEstablished::Refused(refused.to_string()))
+            }
+        }
+    }
+}
+
+fn server_options(options: &WebSocketOptions) -> ServerOptions {
+    ServerOptions {
+        protocols: options.serializers.iter().map(|it| it.subprotocol().to_owned()).collect(),
+        allows_no_protocol: options.allows_no_subprotocol,
+        origins: options.origins.clone(),
+        deflate: options.deflate.clone(),
+        limits: Limits { max_frame_size: options.max_frame_size, max_message_size: options.max_message_size },
+        fragment_len: options.auto_fragment_size,
+    }
+}
+
+async fn established(
+    mut handshake: Handshake,
+    options: &WebSocketOptions,
+    server: &ServerOptions,
+    upgrade: &Upgrade,
+) -> Result<Established, NotEstablished> {
+    write(&mut handshake, &upgrade.response(&[("Server", "Crossweave")])).await?;
+    let serializer = upgrade.protocol.as_deref().and_then(Serializer::from_subprotocol).unwrap_or(Serializer::Json);
+    let codec = upgrade.codec(server);
+    let ping = (options.auto_ping_interval_ms > 0).then(|| PingOptions {
+        interval: Duration::from_millis(options.auto_ping_interval_ms),
+        timeout: Duration::from_millis(options.auto_ping_timeout_ms.max(1)),
+    });
+    Ok(Established {
+        wire: Wire { serializer, framing: codec.encoder.framing() },
+        message_len_max: codec.encoder.len_max(),
+        codec,
+        stream: handshake.stream,
+        leftover: handshake.buffer,
+        address: handshake.address,
+        is_tls: handshake.is_tls,
+        is_websocket: true,
+        ping,
+    })
+}
+
+async fn answer(handshake: &mut Handshake, response: Response) -> Result<(), NotEstablished> {
+    write(handshake, &response.encode()).await
+}
+
+async fn write(handshake: &mut Handshake, octets: &[u8]) -> Result<(), NotEstablished> {
+    let deadline = Instant::now() + ANSWER_DEADLINE;
+    match timeout_at(deadline, handshake.stream.write_all(octets)).await {
+        Ok(written) => Ok(written?),
+        Err(_) => Err(NotEstablished::Deadline),
+    }
+}

@@ -1,0 +1,156 @@
+//! Who may connect at all: bounds that hold before anyone has authenticated.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crossweave_transport::PeerAddress;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::options::AdmissionOptions;
+
+/// Counts connections.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    options: AdmissionOptions,
+    counts: Mutex<Counts>,
+    /// The last connection has gone.
+    is_empty: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    connections: usize,
+    pending: usize,
+    pending_by_address: HashMap<IpAddr, usize>,
+}
+
+/// Which bound a connection met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("too many connections")]
+    Connections,
+    #[error("too many connections that have not joined")]
+    Pending,
+    #[error("too many connections from this address that have not joined")]
+    PendingFromAddress,
+}
+
+/// A connection that is counted until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    admission: Arc<Admission>,
+}
+
+/// A connection that has not joined, counted until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    admission: Arc<Admission>,
+    address: Option<IpAddr>,
+}
+
+impl Admission {
+    pub(crate) fn new(options: AdmissionOptions) -> Arc<Self> {
+        Arc::new(Admission { options, counts: Mutex::default(), is_empty: Notify::new() })
+    }
+
+    /// Counts a connection in, or says which bound it meets.
+    pub(crate) fn admit(self: &Arc<Self>, address: &PeerAddress) -> Result<(Admitted, Pending), Refused> {
+        if self.counts.lock().connections >= self.options.connections_max {
+            return Err(Refused::Connections);
+        }
+        let pending = self.pend(address)?;
+        self.counts.lock().connections += 1;
+        Ok((Admitted { admission: self.clone() }, pending))
+    }
+
+    /// Counts a connection that is to join (again).
+    pub(crate) fn pend(self: &Arc<Self>, address: &PeerAddress) -> Result<Pending, Refused> {
+        let address = match address {
+            PeerAddress::Tcp(address) => Some(address.ip()),
+            PeerAddress::Unix { .. } | PeerAddress::Memory => None,
+        };
+        let mut counts = self.counts.lock();
+        if counts.pending >= self.options.pending_max {
+            return Err(Refused::Pending);
+        }
+        if let Some(address) = address {
+            let from_address = counts.pending_by_address.entry(address).or_default();
+            if *from_address >= self.options.pending_per_address_max {
+                return Err(Refused::PendingFromAddress);
+            }
+            *from_address += 1;
+        }
+        counts.pending += 1;
+        Ok(Pending { admission: self.clone(), address })
+    }
+
+    /// Waits until there is no connection.
+    pub(crate) async fn until_empty(&self) {
+        loop {
+            let changed = self.is_empty.notified();
+            if self.counts.lock().connections == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Connections now, and how many of them have not joined.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let counts = self.counts.lock();
+        (counts.connections, counts.pending)
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        let mut counts = self.admission.counts.lock();
+        counts.connections -= 1;
+        if counts.connections == 0 {
+            self.admission.is_empty.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let mut counts = self.admission.counts.lock();
+        counts.pending -= 1;
+        if let Some(address) = self.address
+            && let Some(from_address) = counts.pending_by_address.get_mut(&address)
+        {
+            *from_address -= 1;
+            if *from_address == 0 {
+                counts.pending_by_address.remove(&address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(address: &str) -> PeerAddress {
+        PeerAddress::Tcp(format!("{address}:1000").parse().unwrap())
+    }
+
+    #[test]
+    fn each_bound_refuses_and_lets_go() {
+        let options = AdmissionOptions { connections_max: 4, pending_max: 3, pending_per_address_max: 2 };
+        let admission = Admission::new(options);
+        let a = admission.admit(&from("10.0.0.1")).unwrap();
+        let b = admission.admit(&from("10.0.0.1")).unwrap();
+        assert_eq!(admission.admit(&from("10.0.0.1")).unwrap_err(), Refused::PendingFromAddress);
+        let c = admission.admit(&from("10.0.0.2")).unwrap();
+        assert_eq!(admission.admit(&from("10.0.0.3")).unwrap_err(), Refused::Pending);
+        drop(a.1);
+        let d = admission.admit(&from("10.0.0.3")).unwrap();
+        assert_eq!(admission.admit(&from("10.0.0.4")).unwrap_err(), Refused::Connections);
+        drop((a.0, b, c, d));
+        assert_eq!(admission.counts(), (0, 0));
+        assert!(admission.counts.lock().pending_by_address.is_empty());
+    }
+}

@@ -1,0 +1,223 @@
+//! The task of one connection: reads, hands batches to the realm, writes what others have left to it.
+//!
+//! ```text
+//!            WELCOME                    GOODBYE
+//!  Opening ───────────▶ Joined ─────────────────────▶ Opening (the transport may be used again)
+//!     │                    │
+//!     │ deadline, ABORT    │ ABORT, violation, slow, shutdown
+//!     ▼                    ▼
+//!  Closing: what is queued is written, then FIN; until the peer's FIN or a deadline
+//! ```
+//!
+//! The future is written by hand as an idle session must be small: it holds no buffer, and reading and writing are one task.
+
+mod closing;
+mod opening;
+mod ping;
+mod receive;
+mod wire;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crossweave_router_core::boundary::Slot;
+use crossweave_transport::codec::{Decoder, Encoder};
+use crossweave_transport::{Codec, PeerAddress, Stream};
+use tracing::debug;
+
+use crate::admission::{Admitted, Pending};
+use crate::dispatch::Effects;
+use crate::options::{Authentication, TransportOptions};
+use crate::peer::{Peer, Wire};
+use crate::queue::Detached;
+use crate::realm::RealmCell;
+use crate::router::Shared;
+
+use closing::Closing;
+use opening::Opening;
+use ping::Ping;
+pub(crate) use ping::PingOptions;
+use wire::Reader;
+
+/// Full read buffers handled before other tasks get their turn.
+const READS_PER_TURN: usize = 4;
+/// Receivers flushed before other tasks get their turn: a write to a waiting receiver costs some 5 µs.
+const FLUSHES_PER_TURN: usize = 128;
+
+/// A connection whose transport handshake is done.
+pub(crate) struct Established {
+    pub(crate) stream: Stream,
+    pub(crate) codec: Codec,
+    pub(crate) wire: Wire,
+    /// The longest message the peer takes.
+    pub(crate) message_len_max: usize,
+    /// Bytes read behind the handshake.
+    pub(crate) leftover: Vec<u8>,
+    pub(crate) address: PeerAddress,
+    pub(crate) is_tls: bool,
+    pub(crate) is_websocket: bool,
+    pub(crate) ping: Option<PingOptions>,
+}
+
+/// One connection.
+pub(crate) struct Connection {
+    shared: Arc<Shared>,
+    options: Arc<TransportOptions>,
+    peer: Arc<Peer>,
+    address: PeerAddress,
+    is_tls: bool,
+    is_websocket: bool,
+    decoder: Decoder,
+    encoder: Encoder,
+    reader: Reader,
+    /// The beginning of a frame whose rest has not come.
+    carry: Vec<u8>,
+    /// Nothing was received yet: `carry` is what came behind the transport's handshake.
+    is_fresh: bool,
+    stage: Stage,
+    effects: Effects,
+    ping: Option<Box<Ping>>,
+    _admitted: Option<Admitted>,
+}
+
+enum Stage {
+    Opening(Box<Opening>),
+    Joined {
+        realm: Arc<RealmCell>,
+        slot: Slot,
+        /// A message awaits authorization: nothing is read.
+        is_paused: bool,
+    },
+    /// The session has left; the queue's note says what comes next.
+    Detached,
+    Closing(Box<Closing>),
+    Ended,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        options: Arc<TransportOptions>,
+        established: Established,
+        pending: Option<Pending>,
+        admitted: Option<Admitted>,
+    ) -> Connection {
+        let Established { stream, codec, wire, message_len_max, leftover, .. } = established;
+        let (decoder, encoder) = codec.split();
+        let is_private = wire.framing == crossweave_transport::codec::Framing::Private;
+        let (reader, direct) = Reader::new(stream, is_private);
+        let peer = Peer::new(wire, message_len_max, direct, Arc::new(options.queue));
+        let stage = Stage::Opening(Box::new(Opening::new(options.handshake_timeout_ms, pending)));
+        Connection {
+            shared,
+            options,
+            peer,
+            address: established.address,
+            is_tls: established.is_tls,
+            is_websocket: established.is_websocket,
+            decoder,
+            encoder,
+            reader,
+            carry: leftover,
+            is_fresh: true,
+            stage,
+            effects: Effects::default(),
+            ping: established.ping.map(|options| Box::new(Ping::new(options))),
+            _admitted: admitted,
+        }
+    }
+
+    fn authentication(&self) -> &Authentication {
+        &self.options.authentication
+    }
+
+    /// Flushes the receivers of what was routed. True if some are left for the next turn.
+    fn flush(&mut self) -> bool {
+        let portion = self.effects.dirty.len().min(FLUSHES_PER_TURN);
+        self.effects.dirty.drain(..portion).for_each(|peer| peer.flush());
+        !self.effects.dirty.is_empty()
+    }
+
+    /// Reacts to what others have noted in the queue: the session was detached, or is read again.
+    fn heed_notes(&mut self) {
+        let (detached, is_resumed) = {
+            let mut queue = self.peer.queue.lock();
+            (queue.detached.take(), std::mem::take(&mut queue.is_resumed))
+        };
+        if is_resumed && let Stage::Joined { is_paused, .. } = &mut self.stage {
+            *is_paused = false;
+        }
+        if detached.is_some()
+            && let Stage::Joined { realm, slot, .. } = std::mem::replace(&mut self.stage, Stage::Detached)
+        {
+            realm.release(slot);
+        }
+        match detached {
+            Some(Detached::Reusable) => self.reopen(),
+            Some(Detached::Close(reason)) => self.close(reason),
+            None => {}
+        }
+    }
+
+    /// The session has ended by GOODBYE; the transport may open another one.
+    fn reopen(&mut self) {
+        debug!(session = self.peer.session(), "session left");
+        match self.shared.admission.pend(&self.address) {
+            Ok(pending) => {
+                self.stage =
+                    Stage::Opening(Box::new(Opening::new(self.options.handshake_timeout_ms, Some(pending))));
+            }
+            Err(refused) => {
+                debug!(peer = %self.address, %refused, "connection is not kept for another session");
+                self.close("");
+            }
+        }
+    }
+
+    /// Leaves the realm, if it is in one, and ends.
+    fn end(&mut self) {
+        if let Stage::Joined { realm, slot, .. } = std::mem::replace(&mut self.stage, Stage::Ended) {
+            debug!(session = self.peer.session(), "session's connection is gone");
+            realm.leave(slot, &mut self.effects);
+        }
+    }
+}
+
+impl Future for Connection {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.peer.waker.register(cx.waker());
+        let mut has_more = this.flush();
+        this.heed_notes();
+        this.poll_timers(cx);
+        has_more |= this.poll_receive(cx);
+        this.heed_notes();
+        let had_to_wait = !this.may_read();
+        this.poll_send(cx);
+        has_more |= had_to_wait && this.may_read();
+        if matches!(this.stage, Stage::Closing(_)) {
+            this.poll_closing(cx);
+        }
+        if matches!(this.stage, Stage::Ended) && this.effects.dirty.is_empty() {
+            return Poll::Ready(());
+        }
+        if has_more || !this.effects.dirty.is_empty() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Connection {
+    /// Also when the task is aborted or panics: the session leaves, and whoever relies on its flushes is served.
+    fn drop(&mut self) {
+        self.end();
+        for peer in self.effects.dirty.drain(..) {
+            peer.flush();
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! From HELLO to WELCOME.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::Context;
+use std::time::Duration;
+
+use crossweave_wamp::message::{Abort, Hello};
+use crossweave_wamp::session::acceptor::{Acceptor, Step};
+use crossweave_wamp::{Message, uris};
+use tokio::time::{Sleep, sleep};
+use tracing::{debug, info};
+
+use super::{Connection, Stage};
+use crate::admission::Pending;
+use crate::authenticate::{self, Admittance, Caller};
+use crate::queue::{Appended, Lane};
+
+/// A session that is being opened.
+pub(super) struct Opening {
+    acceptor: Acceptor,
+    deadline: Pin<Box<Sleep>>,
+    _pending: Option<Pending>,
+}
+
+impl Opening {
+    pub(super) fn new(timeout_ms: u64, pending: Option<Pending>) -> Self {
+        let deadline = Box::pin(sleep(Duration::from_millis(timeout_ms)));
+        Opening { acceptor: Acceptor::default(), deadline, _pending: pending }
+    }
+}
+
+impl Connection {
+    /// A frame before the session is open.
+    pub(super) fn receive_opening(&mut self, frame: &[u8]) {
+        let Stage::Opening(opening) = &mut self.stage else { return };
+        let message = Message::decode(self.peer.wire.serializer, frame);
+        match message.and_then(|message| opening.acceptor.receive(message)) {
+            Ok(Step::Decide(hello)) => self.decide(&hello),
+            // Unreachable while no method challenges; the acceptor refuses an AUTHENTICATE nobody asked for.
+            Ok(Step::Verify(_)) => self.refuse(&Abort::new(uris::PROTOCOL_VIOLATION, "no CHALLENGE is pending")),
+            Ok(Step::Aborted) => self.close(""),
+            Err(violation) => self.refuse(&Abort::new(violation.uri(), violation.message())),
+        }
+    }
+
+    fn decide(&mut self, hello: &Hello) {
+        let caller = Caller {
+            address: &self.address,
+            wire: self.peer.wire,
+            is_websocket: self.is_websocket,
+            is_tls: self.is_tls,
+        };
+        match authenticate::decide(&self.shared, self.authentication(), hello, &caller) {
+            Ok(admittance) => self.join(admittance),
+            Err(abort) => self.refuse(&abort),
+        }
+    }
+
+    fn join(&mut self, admittance: Admittance) {
+        let Admittance { realm, session, welcome } = admittance;
+        let (id, authid, authrole) = (session.id, session.authid.clone(), session.authrole.clone());
+        self.peer.queue.lock().dropped = 0;
+        match realm.join(self.peer.clone(), session, welcome, &mut self.effects) {
+            Ok(slot) => {
+                debug!(realm = %realm.name(), session = %id, %authid, %authrole, peer = %self.address, "session joined");
+                self.stage = Stage::Joined { realm, slot, is_paused: false };
+            }
+            Err(_) => self.refuse(&Abort::new(uris::NO_SUCH_REALM, "the realm is down")),
+        }
+    }
+
+    /// Sends ABORT and closes.
+    pub(super) fn refuse(&mut self, abort: &Abort) {
+        info!(peer = %self.address, reason = abort.reason, message = abort.details.str("message"), "session refused");
+        let mut framed = Vec::new();
+        let at = self.peer.wire.append(&abort.clone().into(), &mut framed);
+        if self.peer.append(at.of(&framed), Lane::Control) == Appended::FlushOwed {
+            self.effects.dirty.push(self.peer.clone());
+        }
+        self.close("");
+    }
+
+    pub(super) fn poll_opening_deadline(&mut self, cx: &mut Context<'_>) {
+        if let Stage::Opening(opening) = &mut self.stage
+            && opening.deadline.as_mut().poll(cx).is_ready()
+        {
+            self.refuse(&Abort::new(uris::CLOSE_TIMEOUT, "no HELLO came in time"));
+        }
+    }
+}

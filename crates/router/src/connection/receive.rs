@@ -1,0 +1,243 @@
+//! Reading: from the socket to batches of messages.
+
+use std::cell::RefCell;
+use std::task::{Context, Poll};
+
+use crossweave_router_core::boundary::Flow;
+use crossweave_transport::{CodecError, Item};
+use crossweave_wamp::{Message, ProtocolViolation, Serializer};
+use tracing::debug;
+
+use super::{Connection, READS_PER_TURN, Stage};
+
+/// Bytes read at a time.
+const READ_BYTES: usize = 64 * 1024;
+/// The longest beginning of a frame that a decoder leaves with its caller.
+const CARRY_BYTES_MAX: usize = crossweave_transport::websocket::RETAIN_LEN_MAX;
+/// Messages routed under one lock.
+const BATCH_MESSAGES_MAX: usize = 64;
+
+thread_local! {
+    /// One buffer per thread: a connection needs it only while it is polled.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; CARRY_BYTES_MAX + READ_BYTES]);
+}
+
+/// What ended a batch.
+enum Stop {
+    /// There is room for no more messages.
+    Full,
+    /// More bytes are needed.
+    Incomplete,
+    /// A message that the decoder had to put together, so that it is not in the buffer.
+    Assembled { data: Vec<u8>, is_text: bool },
+    Ping(Vec<u8>),
+    Pong,
+    Close(Option<u16>),
+    Failed(CodecError),
+}
+
+/// Where a message stands in the buffer.
+#[derive(Clone, Copy, Default)]
+struct Span {
+    start: u32,
+    end: u32,
+    is_text: bool,
+}
+
+impl Connection {
+    /// Reads for one turn. True if there may be more to read.
+    pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> bool {
+        if std::mem::take(&mut self.is_fresh) && !self.carry.is_empty() {
+            let mut leftover = std::mem::take(&mut self.carry);
+            self.receive(&mut leftover);
+            self.flush();
+        }
+        BUFFER.with_borrow_mut(|buffer| {
+            for _ in 0..READS_PER_TURN {
+                if !self.may_read() {
+                    return false;
+                }
+                let carried = self.carry.len().min(buffer.len() - READ_BYTES);
+                buffer[..carried].copy_from_slice(&self.carry[..carried]);
+                let read = match self.poll_read(cx, &mut buffer[carried..]) {
+                    Poll::Pending => return false,
+                    Poll::Ready(Ok(0)) => {
+                        self.end();
+                        return false;
+                    }
+                    Poll::Ready(Ok(read)) => read,
+                    Poll::Ready(Err(error)) => {
+                        debug!(session = self.peer.session(), %error, "cannot read from the connection");
+                        self.end();
+                        return false;
+                    }
+                };
+                if let Some(ping) = &mut self.ping {
+                    ping.heard();
+                }
+                self.receive(&mut buffer[..carried + read]);
+                if self.flush() {
+                    break;
+                }
+            }
+            true
+        })
+    }
+
+    /// Whether the peer may be read now.
+    pub(super) fn may_read(&self) -> bool {
+        match &self.stage {
+            Stage::Detached | Stage::Ended => false,
+            Stage::Opening(_) | Stage::Closing(_) => true,
+            Stage::Joined { is_paused, .. } => !is_paused && self.effects.dirty.is_empty() && self.reads_its_replies(),
+        }
+    }
+
+    /// What a session sends makes replies; if it does not read those, it must wait until this task has written them.
+    fn reads_its_replies(&self) -> bool {
+        let mut queue = self.peer.queue.lock();
+        let may_go_on = queue.len() <= self.options.queue.bytes_max;
+        if !may_go_on {
+            queue.give_to_owner();
+        }
+        may_go_on
+    }
+
+    /// Takes every message out of `buffer` and keeps the beginning of one that is not complete.
+    fn receive(&mut self, buffer: &mut [u8]) {
+        let mut at = 0;
+        loop {
+            let mut spans = [Span::default(); BATCH_MESSAGES_MAX];
+            let (len, consumed, stop) = self.take_batch(&mut buffer[at..], &mut spans);
+            let batch = &buffer[at..];
+            self.route(len, |index| {
+                let Span { start, end, is_text } = spans[index];
+                (&batch[start as usize..end as usize], is_text)
+            });
+            at += consumed;
+            match stop {
+                Stop::Full | Stop::Pong => {}
+                Stop::Incomplete => break,
+                Stop::Assembled { data, is_text } => self.route(1, |_| (&data, is_text)),
+                Stop::Ping(payload) => self.append_control(|encoder, out| {
+                    // A ping longer than what the peer receives itself cannot be answered.
+                    let _ = encoder.append_pong(out, &payload);
+                }),
+                Stop::Close(code) => {
+                    self.peer_closes(code);
+                    break;
+                }
+                Stop::Failed(error) => {
+                    self.fail(&error);
+                    break;
+                }
+            }
+        }
+        self.keep(if matches!(self.stage, Stage::Opening(_) | Stage::Joined { .. }) { &buffer[at..] } else { &[] });
+    }
+
+    fn keep(&mut self, rest: &[u8]) {
+        self.carry.clear();
+        if rest.is_empty() {
+            self.carry = Vec::new();
+        } else {
+            self.carry.extend_from_slice(rest);
+        }
+    }
+
+    /// Finds the next messages in `buffer`: how many, the bytes consumed, and why there are no more.
+    #[inline]
+    fn take_batch(&mut self, buffer: &mut [u8], spans: &mut [Span; BATCH_MESSAGES_MAX]) -> (usize, usize, Stop) {
+        let base = buffer.as_ptr() as usize;
+        let room = base..base + buffer.len();
+        let (mut len, mut at) = (0, 0);
+        while len < BATCH_MESSAGES_MAX {
+            let decoded = match self.decoder.decode(&mut buffer[at..]) {
+                Ok(decoded) => decoded,
+                Err(error) => return (len, at, Stop::Failed(error)),
+            };
+            at += decoded.consumed;
+            let stop = match decoded.item {
+                Item::Message { text, data } => {
+                    let address = data.as_ptr() as usize;
+                    if room.contains(&address) && address + data.len() <= room.end {
+                        let start = (address - base) as u32;
+                        spans[len] = Span { start, end: start + data.len() as u32, is_text: text };
+                        len += 1;
+                        continue;
+                    }
+                    Stop::Assembled { data: data.to_vec(), is_text: text }
+                }
+                Item::Incomplete => Stop::Incomplete,
+                Item::Ping(payload) => Stop::Ping(payload.to_vec()),
+                Item::Pong(_) => Stop::Pong,
+                Item::Close { code, .. } => Stop::Close(code),
+            };
+            return (len, at, stop);
+        }
+        (len, at, Stop::Full)
+    }
+
+    /// Hands `len` frames to whoever they are for, in order.
+    #[inline]
+    fn route<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) {
+        let mut next = 0;
+        while next < len {
+            match &self.stage {
+                Stage::Opening(_) => {
+                    self.receive_opening(frame(next).0);
+                    next += 1;
+                }
+                Stage::Joined { .. } => next += self.route_joined(len - next, |index| frame(next + index)),
+                Stage::Detached | Stage::Closing(_) | Stage::Ended => return,
+            }
+        }
+    }
+
+    /// Hands frames to the realm; says how many it took.
+    #[inline]
+    fn route_joined<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) -> usize {
+        let Stage::Joined { realm, slot, is_paused } = &mut self.stage else { return len };
+        let (messages, violation) = decode(self.peer.wire.serializer, len, frame);
+        let mut messages = messages.into_iter();
+        let flow = realm.messages(*slot, messages.by_ref(), violation, &mut self.effects);
+        let left = messages.len();
+        match flow {
+            Ok(Flow::Continue) => len,
+            Ok(Flow::Pause) => {
+                *is_paused = true;
+                len
+            }
+            Ok(Flow::Gone) => {
+                self.heed_notes();
+                len - left
+            }
+            Err(_) => {
+                self.heed_notes();
+                len
+            }
+        }
+    }
+}
+
+/// The messages in the frames, up to the first that is none.
+#[inline]
+fn decode<'b>(
+    serializer: Serializer,
+    len: usize,
+    frame: impl Fn(usize) -> (&'b [u8], bool),
+) -> (Vec<Message<'b>>, Option<ProtocolViolation>) {
+    let mut messages = Vec::with_capacity(len);
+    for index in 0..len {
+        let (bytes, is_text) = frame(index);
+        let message = match is_text {
+            true => Message::decode_checked_utf8(serializer, bytes),
+            false => Message::decode(serializer, bytes),
+        };
+        match message {
+            Ok(message) => messages.push(message),
+            Err(violation) => return (messages, Some(violation)),
+        }
+    }
+    (messages, None)
+}

@@ -1,0 +1,52 @@
+//! The tokio driver around [`crossweave_router_core`]: a WAMP router that other programs can embed.
+//!
+//! ```no_run
+//! use crossweave_router::{
+//!     AdmissionOptions, RawSocketOptions, RealmDefinition, RealmOptions, Role, Router, TransportOptions, WebSocketOptions,
+//! };
+//! use crossweave_transport::ListenEndpoint;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let router = Router::new(AdmissionOptions::default());
+//! let roles = vec![Role::allow_all("anonymous")];
+//! router.start_realm("realm1", RealmDefinition { options: RealmOptions::default(), roles, authorizer: None })?;
+//! let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 8080));
+//! transport.rawsocket = Some(RawSocketOptions::default());
+//! transport.websocket.insert("/ws".into(), WebSocketOptions::default());
+//! println!("listening on {}", router.listen(transport).await?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | look for | in |
+//! | --- | --- |
+//! | realms and transports of a router, its end | [`Router`] |
+//! | what a router and a transport are told to do | `options` |
+//! | who may connect before anyone has authenticated | `admission` |
+//! | TLS, telling protocols apart, handshakes | `accept` |
+//! | one connection's task: opening, reading, writing, closing | `connection` |
+//! | who a HELLO comes from | `authenticate` |
+//! | the realm behind its lock, its clock, panics in it | `realm` |
+//! | encoding and queueing what the realm asks for | `dispatch` |
+//! | a session as others see it; its bounded queue | `peer`, `queue` |
+
+mod accept;
+mod admission;
+mod authenticate;
+mod authorizer;
+mod connection;
+mod dispatch;
+mod options;
+mod peer;
+mod queue;
+mod realm;
+mod router;
+
+pub use authorizer::Authorizer;
+pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision};
+pub use crossweave_router_core::{RealmOptions, Role};
+pub use options::{
+    AdmissionOptions, Authentication, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions,
+};
+pub use queue::{OnSlow, QueueOptions, RESERVED_LANE_BYTES};
+pub use router::{RealmDefinition, Router, SessionQueue, StartError};

@@ -1,0 +1,165 @@
+//! What a router and its transports are told to do.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crossweave_transport::ListenEndpoint;
+use crossweave_transport::http::{Request, Response};
+use crossweave_transport::tls::TlsServerOptions;
+use crossweave_transport::websocket::origin::OriginPolicy;
+use crossweave_transport::websocket::deflate::DeflateOptions;
+use crossweave_wamp::Serializer;
+
+use crate::queue::QueueOptions;
+
+/// Bounds of a whole router, before anyone has authenticated.
+#[derive(Clone, Debug)]
+pub struct AdmissionOptions {
+    /// Connections at a time. Default 65,536; the process's limit on open files may be lower.
+    pub connections_max: usize,
+    /// Connections that have not joined a realm yet. Default 2,000.
+    pub pending_max: usize,
+    /// Of those, from one address; Unix sockets and memory have none. Default 256.
+    pub pending_per_address_max: usize,
+}
+
+impl Default for AdmissionOptions {
+    fn default() -> Self {
+        AdmissionOptions { connections_max: 65_536, pending_max: 2_000, pending_per_address_max: 256 }
+    }
+}
+
+/// One listening transport.
+#[derive(Clone)]
+pub struct TransportOptions {
+    /// Where to listen.
+    pub endpoint: ListenEndpoint,
+    /// TLS, if any.
+    pub tls: Option<TlsServerOptions>,
+    /// RawSocket, if it is spoken here.
+    pub rawsocket: Option<RawSocketOptions>,
+    /// WebSocket by path. The key `*` stands for every path that has no service of its own.
+    pub websocket: BTreeMap<String, WebSocketOptions>,
+    /// Answers HTTP requests that are no WebSocket; absent, they get 404 or 426.
+    pub http: Option<Arc<dyn HttpService>>,
+    /// Who may join here, and as whom.
+    pub authentication: Authentication,
+    /// Bound on what waits for a session.
+    pub queue: QueueOptions,
+    /// From accepting the connection to WELCOME, in milliseconds. Default 5,000.
+    pub handshake_timeout_ms: u64,
+}
+
+impl TransportOptions {
+    /// A transport on this endpoint that speaks nothing yet.
+    pub fn new(endpoint: ListenEndpoint) -> Self {
+        TransportOptions {
+            endpoint,
+            tls: None,
+            rawsocket: None,
+            websocket: BTreeMap::new(),
+            http: None,
+            authentication: Authentication::anonymous("anonymous"),
+            queue: QueueOptions::default(),
+            handshake_timeout_ms: 5_000,
+        }
+    }
+}
+
+/// RawSocket on a transport.
+#[derive(Clone, Debug)]
+pub struct RawSocketOptions {
+    /// The longest message accepted, in octets. Default 16 MiB.
+    pub max_message_size: usize,
+    /// The serializers spoken. Default all.
+    pub serializers: Vec<Serializer>,
+}
+
+impl Default for RawSocketOptions {
+    fn default() -> Self {
+        RawSocketOptions { max_message_size: 1 << 24, serializers: Serializer::ALL.to_vec() }
+    }
+}
+
+/// WebSocket on a path of a transport.
+#[derive(Clone, Debug)]
+pub struct WebSocketOptions {
+    /// The longest message accepted, in octets. Default 16 MiB.
+    pub max_message_size: usize,
+    /// The longest frame accepted, in octets. Default 16 MiB.
+    pub max_frame_size: usize,
+    /// Messages are sent in frames of at most this many octets; 0, the default, for whole ones.
+    pub auto_fragment_size: usize,
+    /// The serializers spoken. Default all.
+    pub serializers: Vec<Serializer>,
+    /// Which web pages may connect. Default: those of the same origin.
+    pub origins: OriginPolicy,
+    /// Compression, if any. Default none.
+    pub deflate: Option<DeflateOptions>,
+    /// A ping is sent after this time without a message from the peer, in milliseconds; 0 for never. Default 10,000.
+    pub auto_ping_interval_ms: u64,
+    /// The connection is closed if the pong takes longer, in milliseconds. Default 5,000.
+    pub auto_ping_timeout_ms: u64,
+    /// Whether a client without subprotocol is taken as one of JSON. Default no.
+    pub allows_no_subprotocol: bool,
+}
+
+impl Default for WebSocketOptions {
+    fn default() -> Self {
+        WebSocketOptions {
+            max_message_size: 1 << 24,
+            max_frame_size: 1 << 24,
+            auto_fragment_size: 0,
+            serializers: Serializer::ALL.to_vec(),
+            origins: OriginPolicy::SameOrigin,
+            deflate: None,
+            auto_ping_interval_ms: 10_000,
+            auto_ping_timeout_ms: 5_000,
+            allows_no_subprotocol: false,
+        }
+    }
+}
+
+/// Answers plain HTTP requests on a transport.
+pub trait HttpService: Send + Sync {
+    /// Answers one request. `body` is at most [`HttpService::body_max`] octets; `is_tls` is the connection's own state.
+    fn respond<'a>(
+        &'a self,
+        request: &'a Request,
+        body: Vec<u8>,
+        is_tls: bool,
+    ) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
+
+    /// The longest body read, in octets; a longer one is answered 413.
+    fn body_max(&self) -> usize {
+        1 << 20
+    }
+}
+
+/// Who may join over a transport.
+#[derive(Clone, Debug)]
+pub enum Authentication {
+    /// Anyone, in this role.
+    Anonymous {
+        /// The role.
+        authrole: Arc<str>,
+        /// The authid of all; if absent, each session gets a random one.
+        authid: Option<Arc<str>>,
+    },
+    /// A part of this program that has been let in already.
+    Trusted {
+        /// The role.
+        authrole: Arc<str>,
+        /// The authid.
+        authid: Arc<str>,
+    },
+}
+
+impl Authentication {
+    /// Anyone, in this role, with a random authid.
+    pub fn anonymous(authrole: &str) -> Self {
+        Authentication::Anonymous { authrole: authrole.into(), authid: None }
+    }
+}

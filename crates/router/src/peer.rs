@@ -1,0 +1,234 @@
+//! One connected session as others see it: where to queue for it, and how to write to it.
+
+use std::io;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use atomic_waker::AtomicWaker;
+use crossweave_transport::codec::Framing;
+use crossweave_wamp::{Message, Serializer};
+use parking_lot::Mutex;
+use socket2::SockRef;
+use tokio::net::{tcp, unix};
+use tracing::warn;
+
+use crate::queue::{Appended, Lane, Queue, QueueOptions};
+
+/// How messages look on a session's wire. Sessions of one wire share the same bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wire {
+    pub(crate) serializer: Serializer,
+    pub(crate) framing: Framing,
+}
+
+impl Wire {
+    /// Number of different wires.
+    pub(crate) const COUNT: usize = 9;
+
+    /// A number below [`Wire::COUNT`].
+    #[inline]
+    pub(crate) fn index(self) -> usize {
+        let framing = match self.framing {
+            Framing::RawSocket => 0,
+            Framing::WebSocket => 1,
+            Framing::Private => 2,
+        };
+        self.serializer as usize * 3 + framing
+    }
+
+    /// Appends `message` to `out` as it goes into the queue.
+    ///
+    /// A private wire's queue holds messages behind their length in four octets: its own task frames them.
+    #[inline]
+    pub(crate) fn append(self, message: &Message<'_>, out: &mut Vec<u8>) -> Framed {
+        /// Room for the longest frame header.
+        const ROOM: usize = 10;
+        let start = out.len() + ROOM;
+        out.extend_from_slice(&[0; ROOM]);
+        message.encode(self.serializer, out);
+        let len = out.len() - start;
+        let mut header = [0; ROOM];
+        let header_len = match self.framing {
+            Framing::RawSocket | Framing::Private => {
+                header[..4].copy_from_slice(&(len as u32).to_be_bytes());
+                4
+            }
+            Framing::WebSocket => websocket_header(self.serializer.is_text(), len, &mut header),
+        };
+        out[start - header_len..start].copy_from_slice(&header[..header_len]);
+        Framed { start: (start - header_len) as u32, body: start as u32, end: out.len() as u32 }
+    }
+}
+
+/// Where a framed message stands in a buffer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Framed {
+    start: u32,
+    body: u32,
+    end: u32,
+}
+
+impl Framed {
+    /// Its bytes in the buffer it was written to.
+    #[inline]
+    pub(crate) fn of(self, buffer: &[u8]) -> &[u8] {
+        &buffer[self.start as usize..self.end as usize]
+    }
+
+    /// The message's own length in octets.
+    #[inline]
+    pub(crate) fn body_len(self) -> usize {
+        (self.end - self.body) as usize
+    }
+}
+
+/// The header of an unmasked, unfragmented frame (RFC 6455 section 5.2).
+#[inline]
+fn websocket_header(is_text: bool, len: usize, header: &mut [u8; 10]) -> usize {
+    header[0] = if is_text { 0x81 } else { 0x82 };
+    match len {
+        0..=125 => {
+            header[1] = len as u8;
+            2
+        }
+        126..=0xffff => {
+            header[1] = 126;
+            header[2..4].copy_from_slice(&(len as u16).to_be_bytes());
+            4
+        }
+        _ => {
+            header[1] = 127;
+            header[2..10].copy_from_slice(&(len as u64).to_be_bytes());
+            10
+        }
+    }
+}
+
+/// The writing half of a socket that any task may write to.
+pub(crate) enum Direct {
+    Tcp(tcp::OwnedWriteHalf),
+    Unix(unix::OwnedWriteHalf),
+}
+
+impl Direct {
+    #[inline]
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Direct::Tcp(half) => half.try_write(bytes),
+            Direct::Unix(half) => half.try_write(bytes),
+        }
+    }
+
+    pub(crate) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Direct::Tcp(half) => half.as_ref().poll_write_ready(cx),
+            Direct::Unix(half) => half.as_ref().poll_write_ready(cx),
+        }
+    }
+
+    /// Says that nothing more is written (FIN).
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        match self {
+            Direct::Tcp(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Write),
+            Direct::Unix(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Write),
+        }
+    }
+}
+
+/// A session's queue and socket.
+pub(crate) struct Peer {
+    pub(crate) wire: Wire,
+    /// The longest message the peer takes, in octets.
+    pub(crate) message_len_max: usize,
+    /// The socket, if tasks of others may write to it: not with TLS, compression or fragmentation, which have state.
+    pub(crate) direct: Option<Direct>,
+    pub(crate) queue: Mutex<Queue>,
+    /// Wakes the session's own task.
+    pub(crate) waker: AtomicWaker,
+    pub(crate) options: Arc<QueueOptions>,
+    /// The WAMP session id once it has joined, for logs.
+    session: AtomicU64,
+}
+
+impl Peer {
+    pub(crate) fn new(
+        wire: Wire,
+        message_len_max: usize,
+        direct: Option<Direct>,
+        options: Arc<QueueOptions>,
+    ) -> Arc<Peer> {
+        Arc::new(Peer {
+            wire,
+            message_len_max,
+            direct,
+            queue: Mutex::default(),
+            waker: AtomicWaker::new(),
+            options,
+            session: AtomicU64::new(0),
+        })
+    }
+
+    pub(crate) fn set_session(&self, id: u64) {
+        self.session.store(id, Ordering::Relaxed);
+    }
+
+    pub(crate) fn session(&self) -> u64 {
+        self.session.load(Ordering::Relaxed)
+    }
+
+    /// Queues a framed message.
+    #[inline]
+    pub(crate) fn append(&self, framed: &[u8], lane: Lane) -> Appended {
+        let mut queue = self.queue.lock();
+        queue.ensure_buffer();
+        let appended = queue.append(framed, lane, &self.options);
+        if let Appended::Dropped { is_first: true } = appended {
+            let waiting = queue.len();
+            drop(queue);
+            warn!(session = self.session(), waiting_bytes = waiting, "session reads too slowly: dropping events for it");
+        }
+        appended
+    }
+
+    /// Pays the flush that is owed: writes as much as the socket takes, once, and leaves the rest to the session's own task.
+    pub(crate) fn flush(&self) {
+        let mut queue = self.queue.lock();
+        if !queue.begin_flush() {
+            return;
+        }
+        if let Some(direct) = &self.direct
+            && self.write(direct, &mut queue)
+        {
+            return;
+        }
+        queue.give_to_owner();
+        drop(queue);
+        self.waker.wake();
+    }
+
+    /// Writes until the queue is empty (true) or the socket takes no more or fails (false; its own task finds out which).
+    pub(crate) fn write(&self, direct: &Direct, queue: &mut Queue) -> bool {
+        while queue.len() > 0 {
+            match direct.try_write(queue.unwritten()) {
+                Ok(0) => return false,
+                Ok(written) => {
+                    if let Some(dropped) = queue.advance(written) {
+                        self.caught_up(dropped);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// Tells the operator that a slow session has caught up.
+    pub(crate) fn caught_up(&self, dropped: u64) {
+        if dropped > 0 {
+            warn!(session = self.session(), dropped, "session has caught up; it missed events");
+        }
+    }
+}

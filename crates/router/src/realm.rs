@@ -1,0 +1,336 @@
+//! A running realm: the pure core behind its lock, with its sessions' queues and its clock.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use crossweave_router_core::boundary::{AuthorizeRequest, Decision, Flow, Input, QuestionId, Session, Slot};
+use crossweave_router_core::{Realm, RealmOptions, Role};
+use crossweave_wamp::message::{Abort, Welcome};
+use crossweave_wamp::{Message, ProtocolViolation, SessionId, uris};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{timeout, timeout_at};
+use tracing::{debug, error, warn};
+
+use crate::authorizer::Authorizer;
+use crate::dispatch::{Dispatch, Effects, Followup, Routes};
+use crate::peer::Peer;
+use crate::queue::{Detached, Lane};
+
+/// Questions that may be with the authorizer of one realm at a time; further ones wait their turn.
+const QUESTIONS_MAX: usize = 256;
+/// An authorizer that takes longer has failed.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The realm went down by a panic. Its sessions are closed; it takes no input any more.
+#[derive(Debug)]
+pub(crate) struct RealmIsDown;
+
+/// A realm that runs.
+pub(crate) struct RealmCell {
+    name: Arc<str>,
+    /// A mutex, not an actor: the session that reads a batch routes it itself, which saves two wake-ups per message, and the
+    /// order in which it appends to queues is the realm's order (see ARCHITECTURE.md, "The hot path").
+    state: Mutex<State>,
+    timer: Arc<Notify>,
+    authorizer: Option<Arc<dyn Authorizer>>,
+    questions: Semaphore,
+}
+
+struct State {
+    /// None once a panic has left it half changed.
+    realm: Option<Realm>,
+    routes: Routes,
+    followups: Vec<Followup>,
+    /// What the timer task waits for.
+    armed: Option<Instant>,
+}
+
+impl RealmCell {
+    /// Starts a realm with its roles.
+    pub(crate) fn start(
+        name: &str,
+        options: RealmOptions,
+        roles: Vec<Role>,
+        authorizer: Option<Arc<dyn Authorizer>>,
+    ) -> Arc<RealmCell> {
+        let name: Arc<str> = name.into();
+        let mut realm = Realm::new(name.clone(), options, seed());
+        roles.into_iter().for_each(|role| realm.set_role(role));
+        let state = State { realm: Some(realm), routes: Routes::default(), followups: Vec::new(), armed: None };
+        let cell = Arc::new(RealmCell {
+            name,
+            state: Mutex::new(state),
+            timer: Arc::default(),
+            authorizer,
+            questions: Semaphore::new(QUESTIONS_MAX),
+        });
+        tokio::spawn(tick(Arc::downgrade(&cell), cell.timer.clone()));
+        cell
+    }
+
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Whether the role exists.
+    pub(crate) fn has_role(&self, role: &str) -> bool {
+        self.state.lock().realm.as_ref().is_some_and(|realm| realm.has_role(role))
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_up(&self) -> bool {
+        self.state.lock().realm.is_some()
+    }
+
+    /// Attaches a session: WELCOME is the first thing in its queue.
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        peer: Arc<Peer>,
+        session: Box<Session>,
+        welcome: Box<Welcome>,
+        effects: &mut Effects,
+    ) -> Result<Slot, RealmIsDown> {
+        let slot = {
+            let mut state = self.state.lock();
+            peer.set_session(session.id.0);
+            state.routes.attach(peer)
+        };
+        // Should the realm refuse it after all, it is detached with an ABORT like any other session.
+        let _ = self.handle(effects, |run| run.input(Input::Join(slot, session, welcome)))?;
+        Ok(slot)
+    }
+
+    /// A session id that is not in use.
+    pub(crate) fn new_session_id(&self) -> Result<SessionId, RealmIsDown> {
+        self.state.lock().realm.as_mut().map(Realm::new_session_id).ok_or(RealmIsDown)
+    }
+
+    /// A batch of messages of one session, then perhaps what is no message.
+    #[inline]
+    pub(crate) fn messages<'m>(
+        self: &Arc<Self>,
+        slot: Slot,
+        messages: impl Iterator<Item = Message<'m>>,
+        violation: Option<ProtocolViolation>,
+        effects: &mut Effects,
+    ) -> Result<Flow, RealmIsDown> {
+        self.handle(effects, |run| {
+            let mut flow = Flow::Continue;
+            for message in messages {
+                flow = run.input(Input::Message(slot, message));
+                if flow == Flow::Gone {
+                    return flow;
+                }
+            }
+            match violation {
+                Some(violation) => run.input(Input::Violation(slot, violation)),
+                None => flow,
+            }
+        })
+    }
+
+    /// A session's transport is gone.
+    pub(crate) fn leave(self: &Arc<Self>, slot: Slot, effects: &mut Effects) {
+        let left = self.handle(effects, |run| {
+            if run.dispatch.routes.detach(slot).is_some() {
+                let _ = run.input(Input::Leave(slot));
+            }
+            run.dispatch.routes.release(slot);
+        });
+        if left.is_err() {
+            debug!(realm = %self.name, "session left a realm that is down");
+        }
+    }
+
+    /// A session that the realm has detached will send nothing more.
+    pub(crate) fn release(&self, slot: Slot) {
+        self.state.lock().routes.release(slot);
+    }
+
+    /// Closes every session with this reason.
+    pub(crate) fn close_all(self: &Arc<Self>, reason: &'static str) {
+        let mut effects = Effects::default();
+        let slots: Vec<Slot> = self.state.lock().routes.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            if self.handle(&mut effects, |run| run.input(Input::Close(slot, reason))).is_err() {
+                break;
+            }
+        }
+        self.finish(effects);
+    }
+
+    /// What waits for each session: id, bytes, events dropped.
+    pub(crate) fn queues(&self) -> Vec<(SessionId, usize, u64)> {
+        let peers: Vec<Arc<Peer>> = self.state.lock().routes.iter().map(|(_, peer)| peer.clone()).collect();
+        let queue = |peer: Arc<Peer>| {
+            let queue = peer.queue.lock();
+            (SessionId(peer.session()), queue.len(), queue.dropped)
+        };
+        peers.into_iter().map(queue).collect()
+    }
+
+    /// Flushes all that is owed, for callers that cannot come back.
+    fn finish(&self, mut effects: Effects) {
+        effects.dirty.drain(..).for_each(|peer| peer.flush());
+    }
+
+    /// Gives inputs to the realm under its lock. A panic in there closes the realm and nothing else.
+    #[inline]
+    fn handle<T>(
+        self: &Arc<Self>,
+        effects: &mut Effects,
+        inputs: impl FnOnce(&mut Run<'_>) -> T,
+    ) -> Result<T, RealmIsDown> {
+        let result = self.handle_locked(&mut self.state.lock(), effects, inputs);
+        // Wakers and spawned tasks may run at once on another thread: the lock is free by now.
+        effects.wakes.drain(..).for_each(|peer| peer.waker.wake());
+        for (question, request) in effects.questions.drain(..) {
+            tokio::spawn(self.clone().answer(question, request));
+        }
+        result
+    }
+
+    #[inline]
+    fn handle_locked<T>(
+        &self,
+        state: &mut State,
+        effects: &mut Effects,
+        inputs: impl FnOnce(&mut Run<'_>) -> T,
+    ) -> Result<T, RealmIsDown> {
+        let realm = state.realm.as_mut().ok_or(RealmIsDown)?;
+        let dispatch = Dispatch { routes: &mut state.routes, effects, followups: &mut state.followups };
+        let mut run = Run { realm, dispatch, now: Instant::now() };
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let result = inputs(&mut run);
+            run.follow_up();
+            result
+        }));
+        match result {
+            Ok(result) => {
+                self.arm(state);
+                Ok(result)
+            }
+            Err(_) => {
+                self.go_down(state, effects);
+                Err(RealmIsDown)
+            }
+        }
+    }
+
+    fn arm(&self, state: &mut State) {
+        if let Some(deadline) = state.realm.as_ref().and_then(Realm::deadline)
+            && state.armed.is_none_or(|armed| deadline < armed)
+        {
+            state.armed = Some(deadline);
+            self.timer.notify_one();
+        }
+    }
+
+    #[cold]
+    fn go_down(&self, state: &mut State, effects: &mut Effects) {
+        error!(realm = %self.name, "a defect in the router closed the realm; its sessions must join again");
+        state.realm = None;
+        state.followups.clear();
+        let abort = Abort::new(uris::RUNTIME_ERROR, "the realm was closed by a defect in the router").into();
+        let slots: Vec<Slot> = state.routes.iter().map(|(slot, _)| slot).collect();
+        for peer in slots.into_iter().filter_map(|slot| state.routes.detach(slot)) {
+            let mut framed = Vec::new();
+            let abort = peer.wire.append(&abort, &mut framed);
+            let _ = peer.append(abort.of(&framed), Lane::Control);
+            let mut queue = peer.queue.lock();
+            queue.detached = Some(Detached::Close(uris::RUNTIME_ERROR));
+            queue.give_to_owner();
+            drop(queue);
+            effects.wakes.push(peer);
+        }
+    }
+
+    async fn answer(self: Arc<Self>, question: QuestionId, request: AuthorizeRequest) {
+        let decision = match &self.authorizer {
+            Some(authorizer) => {
+                let _turn = self.questions.acquire().await;
+                let asked = authorizer.authorize(&self.name, request.clone());
+                timeout(ANSWER_DEADLINE, asked).await.unwrap_or_else(|_| {
+                    let AuthorizeRequest { session, action, uri, .. } = &request;
+                    warn!(realm = %self.name, %session, action = action.as_str(), uri, "authorizer did not answer in time");
+                    Decision::Failed
+                })
+            }
+            None => Decision::Failed,
+        };
+        let mut effects = Effects::default();
+        if self.handle(&mut effects, |run| run.input(Input::Answer(question, decision))).is_err() {
+            debug!(realm = %self.name, "an authorizer answered for a realm that is down");
+        }
+        self.finish(effects);
+    }
+
+    /// Tells the realm that its deadline has passed, if it has, and says when the next one is.
+    fn tick(self: &Arc<Self>) -> Result<Option<Instant>, RealmIsDown> {
+        let mut effects = Effects::default();
+        let next = self.handle(&mut effects, |run| {
+            if run.realm.deadline().is_some_and(|deadline| deadline <= run.now) {
+                let _ = run.input(Input::Tick);
+            }
+            run.realm.deadline()
+        })?;
+        self.state.lock().armed = next;
+        self.finish(effects);
+        Ok(next)
+    }
+}
+
+/// One turn under the lock.
+struct Run<'r> {
+    realm: &'r mut Realm,
+    dispatch: Dispatch<'r>,
+    now: Instant,
+}
+
+impl Run<'_> {
+    #[inline]
+    fn input(&mut self, input: Input<'_>) -> Flow {
+        self.realm.handle(self.now, input, &mut self.dispatch)
+    }
+
+    /// Tells the realm what went wrong in delivering, until nothing more does.
+    #[inline]
+    fn follow_up(&mut self) {
+        while let Some(followup) = self.dispatch.followups.pop() {
+            match followup {
+                Followup::Leave(slot) => self.drop_slow(slot),
+                Followup::Refused(slot, error) => {
+                    let _ = self.input(Input::Message(slot, error.into()));
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn drop_slow(&mut self, slot: Slot) {
+        let Some(peer) = self.dispatch.routes.detach(slot) else { return };
+        warn!(session = peer.session(), "session reads too slowly: closing it");
+        peer.queue.lock().detached = Some(Detached::Close(uris::CLOSE_SLOW_RECEIVER));
+        self.dispatch.effects.wakes.push(peer);
+        let _ = self.input(Input::Leave(slot));
+    }
+}
+
+/// Wakes the realm at its deadlines, for as long as it lives.
+async fn tick(cell: Weak<RealmCell>, timer: Arc<Notify>) {
+    /// Look this often whether the realm is still there.
+    const IDLE: Duration = Duration::from_secs(60);
+    loop {
+        let Some(next) = cell.upgrade().and_then(|cell| cell.tick().ok()) else { return };
+        let deadline = next.unwrap_or_else(|| Instant::now() + IDLE);
+        let _ = timeout_at(deadline.into(), timer.notified()).await;
+    }
+}
+
+fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).expect("the operating system gives random bytes");
+    seed
+}

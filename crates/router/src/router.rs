@@ -1,0 +1,180 @@
+//! The router: realms by name, transports, and an orderly end.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossweave_router_core::{RealmOptions, Role};
+use crossweave_transport::codec::Framing;
+use crossweave_transport::endpoint::BoundAddress;
+use crossweave_transport::rawsocket::MaxLen;
+use crossweave_transport::tls::{TlsAcceptor, TlsError};
+use crossweave_transport::{Codec, ListenEndpoint, Listener, PeerAddress, Stream, listener::BindError, memory};
+use crossweave_wamp::{Serializer, SessionId, uris};
+use parking_lot::RwLock;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use crate::accept::Acceptor;
+use crate::admission::Admission;
+use crate::authorizer::Authorizer;
+use crate::connection::{Connection, Established};
+use crate::options::{AdmissionOptions, Authentication, TransportOptions};
+use crate::peer::Wire;
+use crate::realm::RealmCell;
+
+/// How long sessions get to take their GOODBYE.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A realm to be started.
+#[derive(Clone)]
+pub struct RealmDefinition {
+    /// Its options.
+    pub options: RealmOptions,
+    /// Its roles.
+    pub roles: Vec<Role>,
+    /// Decides for roles that are dynamic.
+    pub authorizer: Option<Arc<dyn Authorizer>>,
+}
+
+/// Why a realm or transport was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A realm of this name runs.
+    #[error("realm {0:?} runs already")]
+    RealmExists(String),
+    /// The endpoint cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// What waits for one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionQueue {
+    /// The session.
+    pub session: SessionId,
+    /// Bytes that wait to be written.
+    pub waiting_bytes: usize,
+    /// Events dropped since it joined, as it read too slowly.
+    pub dropped: u64,
+}
+
+/// What all parts of a router share.
+pub(crate) struct Shared {
+    pub(crate) admission: Arc<Admission>,
+    realms: RwLock<HashMap<String, RunningRealm>>,
+    stop: watch::Sender<bool>,
+}
+
+struct RunningRealm {
+    cell: Arc<RealmCell>,
+    definition: RealmDefinition,
+}
+
+impl RunningRealm {
+    fn start(name: &str, definition: RealmDefinition) -> Self {
+        let RealmDefinition { options, roles, authorizer } = definition.clone();
+        RunningRealm { cell: RealmCell::start(name, options, roles, authorizer), definition }
+    }
+}
+
+impl Shared {
+    /// The running realm of this name. One that went down by a defect is started afresh.
+    pub(crate) fn realm(&self, name: &str) -> Option<Arc<RealmCell>> {
+        let cell = self.realms.read().get(name)?.cell.clone();
+        if cell.is_up() {
+            return Some(cell);
+        }
+        let mut realms = self.realms.write();
+        let running = realms.get_mut(name)?;
+        if !running.cell.is_up() {
+            warn!(realm = name, "starting the realm afresh");
+            *running = RunningRealm::start(name, running.definition.clone());
+        }
+        Some(running.cell.clone())
+    }
+}
+
+/// A WAMP router within this process. Cheap to clone; the router runs until [`Router::shutdown`] or the runtime's end.
+#[derive(Clone)]
+pub struct Router {
+    shared: Arc<Shared>,
+}
+
+impl Router {
+    /// A router without realms and transports.
+    pub fn new(admission: AdmissionOptions) -> Router {
+        let (stop, _) = watch::channel(false);
+        let admission = Admission::new(admission);
+        Router { shared: Arc::new(Shared { admission, realms: RwLock::default(), stop }) }
+    }
+
+    /// Starts a realm. Must be called within a tokio runtime.
+    pub fn start_realm(&self, name: &str, definition: RealmDefinition) -> Result<(), StartError> {
+        let mut realms = self.shared.realms.write();
+        if realms.contains_key(name) {
+            return Err(StartError::RealmExists(name.to_owned()));
+        }
+        realms.insert(name.to_owned(), RunningRealm::start(name, definition));
+        info!(realm = name, "realm started");
+        Ok(())
+    }
+
+    /// Starts to listen. Returns the address bound, which tells the port where 0 was asked for.
+    pub async fn listen(&self, options: TransportOptions) -> Result<BoundAddress, StartError> {
+        let tls = options.tls.as_ref().map(TlsAcceptor::new).transpose()?;
+        let listener = Listener::bind(&options.endpoint).await?;
+        let address = listener.address().clone();
+        let acceptor = Acceptor { shared: self.shared.clone(), options: Arc::new(options), tls };
+        tokio::spawn(Arc::new(acceptor).run(listener, self.shared.stop.subscribe()));
+        Ok(address)
+    }
+
+    /// Connects a part of this program. The stream speaks RawSocket framing with this serializer, without a handshake; its
+    /// HELLO is let in under this authrole and authid whatever methods it offers.
+    pub fn connect_local(&self, serializer: Serializer, authrole: &str, authid: &str) -> Stream {
+        let (near, far) = memory::pair();
+        let mut options = TransportOptions::new(ListenEndpoint::tcp("memory", 0));
+        options.authentication = Authentication::Trusted { authrole: authrole.into(), authid: authid.into() };
+        let established = Established {
+            stream: far,
+            codec: Codec::rawsocket(MaxLen::MAX, MaxLen::MAX),
+            wire: Wire { serializer, framing: Framing::RawSocket },
+            message_len_max: usize::MAX,
+            leftover: Vec::new(),
+            address: PeerAddress::Memory,
+            is_tls: false,
+            is_websocket: false,
+            ping: None,
+        };
+        tokio::spawn(Connection::new(self.shared.clone(), Arc::new(options), established, None, None));
+        near
+    }
+
+    /// What waits for each session of a realm; nothing if there is no such realm.
+    pub fn session_queues(&self, realm: &str) -> Vec<SessionQueue> {
+        let Some(realm) = self.shared.realm(realm) else { return Vec::new() };
+        let queue = |(session, waiting_bytes, dropped)| SessionQueue { session, waiting_bytes, dropped };
+        realm.queues().into_iter().map(queue).collect()
+    }
+
+    /// Connections from outside now, and how many of them have not joined a realm.
+    pub fn connections(&self) -> (usize, usize) {
+        self.shared.admission.counts()
+    }
+
+    /// Stops listening, says GOODBYE to every session, and waits until they are gone, for at most five seconds.
+    pub async fn shutdown(&self) {
+        self.shared.stop.send_replace(true);
+        let realms: Vec<Arc<RealmCell>> = self.shared.realms.read().values().map(|it| it.cell.clone()).collect();
+        realms.iter().for_each(|realm| realm.close_all(uris::SYSTEM_SHUTDOWN));
+        if timeout(SHUTDOWN_DEADLINE, self.shared.admission.until_empty()).await.is_err() {
+            let (connections, _) = self.connections();
+            warn!(connections, "some connections did not close in time");
+        }
+    }
+}

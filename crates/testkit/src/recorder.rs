@@ -1,0 +1,55 @@
+//! An [`Outbox`] that keeps what a realm asks of its driver.
+
+use crossweave_router_core::{AuthorizeRequest, Outbox, QuestionId, Slot};
+use crossweave_wamp::Message;
+
+/// One thing a realm asked for.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// A message for a session.
+    Send(Slot, Message<'static>),
+    /// A question to an authorizer.
+    Ask(QuestionId, AuthorizeRequest),
+    /// A session is read again.
+    Resume(Slot),
+    /// A session has left.
+    Detach(Slot, Option<&'static str>),
+}
+
+/// Keeps outputs in order.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    /// What came so far.
+    pub outputs: Vec<Output>,
+}
+
+impl Recorder {
+    /// What came since the last time.
+    pub fn take(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.outputs)
+    }
+}
+
+impl Outbox for Recorder {
+    fn send(&mut self, to: Slot, message: &Message<'_>) {
+        self.outputs.push(Output::Send(to, message.clone().into_owned()));
+    }
+
+    fn multicast(&mut self, to: impl Iterator<Item = Slot>, event: &Message<'_>) {
+        for slot in to {
+            self.send(slot, event);
+        }
+    }
+
+    fn ask(&mut self, question: QuestionId, request: AuthorizeRequest) {
+        self.outputs.push(Output::Ask(question, request));
+    }
+
+    fn resume(&mut self, slot: Slot) {
+        self.outputs.push(Output::Resume(slot));
+    }
+
+    fn detach(&mut self, slot: Slot, close: Option<&'static str>) {
+        self.outputs.push(Output::Detach(slot, close));
+    }
+}

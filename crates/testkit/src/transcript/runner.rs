@@ -1,0 +1,354 @@
+//! Drives a realm through the lines of a transcript.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossweave_router_core::{
+    Actions, Authorization, Decision, Disclosure, Input, Permission, Permissions, QuestionId, Realm,
+    RealmOptions, Role, Session, Slot,
+};
+use crossweave_wamp::features::Roles;
+use crossweave_wamp::message::Welcome;
+use crossweave_wamp::{Dict, MatchPolicy, Message, ProtocolViolation, Serializer, Strictness, Value};
+
+use super::pattern::{Names, fill, matches, parse, to_json};
+use crate::recorder::{Output, Recorder};
+
+/// A transcript under way.
+pub(super) struct Runner {
+    options: RealmOptions,
+    realm: Option<Realm>,
+    now: Instant,
+    names: Names,
+    /// By name.
+    sessions: BTreeMap<String, Slot>,
+    joined: u32,
+    recorder: Recorder,
+    /// What came and was not expected yet, by session.
+    got: BTreeMap<Slot, VecDeque<Got>>,
+    asked: VecDeque<String>,
+    questions: VecDeque<QuestionId>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Got {
+    Message(Value),
+    Resumed,
+    Detached(Option<&'static str>),
+}
+
+impl std::fmt::Display for Got {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Got::Message(value) => f.write_str(&to_json(value)),
+            Got::Resumed => f.write_str("resumed"),
+            Got::Detached(reason) => write!(f, "detached {}", reason.unwrap_or_default()),
+        }
+    }
+}
+
+impl Default for Runner {
+    fn default() -> Self {
+        Runner {
+            options: RealmOptions::default(),
+            realm: None,
+            now: Instant::now(),
+            names: Names::new(),
+            sessions: BTreeMap::new(),
+            joined: 0,
+            recorder: Recorder::default(),
+            got: BTreeMap::new(),
+            asked: VecDeque::new(),
+            questions: VecDeque::new(),
+        }
+    }
+}
+
+impl Runner {
+    pub(super) fn line(&mut self, line: &str) -> Result<(), String> {
+        let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let rest = rest.trim();
+        if let Some(name) = first.strip_suffix('<') {
+            return self.expect_message(name, rest);
+        }
+        match (first, rest.split_once(' ').unwrap_or((rest, ""))) {
+            ("ask", _) => return self.expect_question(rest),
+            (name, ("resumed", "")) => return self.expect(name, Got::Resumed),
+            (name, ("detached", reason)) => return self.expect_detached(name, reason.trim()),
+            _ => {}
+        }
+        self.nothing_left()?;
+        match (first, rest.split_once(' ').unwrap_or((rest, ""))) {
+            ("realm", _) => self.configure(rest),
+            ("role", (name, role)) => self.set_role(name, role),
+            ("unrole", (name, _)) => {
+                self.realm().remove_role(name);
+                Ok(())
+            }
+            ("join", (name, details)) => self.join(name, details),
+            ("leave", (name, _)) => self.slot(name).map(|slot| self.input(Input::Leave(slot))),
+            ("close", (name, reason)) => {
+                let reason = reason.to_owned().leak();
+                self.slot(name).map(|slot| self.input(Input::Close(slot, reason)))
+            }
+            ("violation", (name, why)) => {
+                let violation = ProtocolViolation::new(why);
+                self.slot(name).map(|slot| self.input(Input::Violation(slot, violation)))
+            }
+            ("answer", (decision, _)) => self.answer(decision),
+            _ if first.starts_with('+') => self.wait(first),
+            _ => match first.strip_suffix('>') {
+                Some(name) => self.send(name, rest),
+                None => Err(format!("  no such step: {line}")),
+            },
+        }
+    }
+
+    /// All sessions leave; nothing may remain.
+    pub(super) fn end(mut self) -> Result<(), String> {
+        self.nothing_left()?;
+        let slots: Vec<Slot> = self.realm().sessions().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.input(Input::Leave(slot));
+        }
+        let realm = self.realm();
+        let left = (realm.subscription_count(), realm.registration_count(), realm.invocation_count());
+        let waiting = (realm.question_count(), realm.deadline());
+        if left != (0, 0, 0) || waiting != (0, None) {
+            return Err(format!(
+                "  the realm keeps {left:?} (subscriptions, registrations, invocations) and {waiting:?} (questions, deadline)"
+            ));
+        }
+        Ok(())
+    }
+
+    fn realm(&mut self) -> &mut Realm {
+        let options = self.options.clone();
+        self.realm.get_or_insert_with(|| {
+            let mut realm = Realm::new("realm1", options, [7; 32]);
+            let permissions = Authorization::Static(Permissions::allow_all().into());
+            realm.set_role(Role { name: "anonymous".into(), permissions });
+            realm
+        })
+    }
+
+    fn slot(&self, name: &str) -> Result<Slot, String> {
+        self.sessions.get(name).copied().ok_or_else(|| format!("  nobody is called {name}"))
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        let (now, mut recorder) = (self.now, std::mem::take(&mut self.recorder));
+        let _ = self.realm().handle(now, input, &mut recorder);
+        self.recorder = recorder;
+        for output in self.recorder.take() {
+            match output {
+                Output::Send(slot, message) => {
+                    let json = message.to_bytes(Serializer::Json);
+                    let value = Serializer::Json.decode_value(&json).expect("messages are encoded well");
+                    self.got.entry(slot).or_default().push_back(Got::Message(value));
+                }
+                Output::Ask(question, it) => {
+                    let name = self.name_of(it.session.0);
+                    let pattern = match it.match_policy {
+                        MatchPolicy::Exact => String::new(),
+                        policy => format!(" {}", policy.as_str()),
+                    };
+                    self.asked.push_back(format!("{name} {} {}{pattern}", it.action.as_str(), it.uri));
+                    self.questions.push_back(question);
+                }
+                Output::Resume(slot) => self.got.entry(slot).or_default().push_back(Got::Resumed),
+                Output::Detach(slot, reason) => {
+                    self.got.entry(slot).or_default().push_back(Got::Detached(reason))
+                }
+            }
+        }
+    }
+
+    fn name_of(&self, session: u64) -> String {
+        let found = self.names.iter().find(|(_, value)| **value == Value::from(session));
+        found.map_or_else(|| session.to_string(), |(name, _)| name.clone())
+    }
+
+    // Steps
+
+    fn configure(&mut self, json: &str) -> Result<(), String> {
+        let Value::Dict(dict) = parse(json)? else { return Err("  options are a dict".into()) };
+        for (key, value) in dict.iter() {
+            let number =
+                || value.as_u64().map(|it| it as usize).ok_or_else(|| format!("  {key} is a number"));
+            let limits = &mut self.options.limits;
+            match key {
+                "strictness" if value.as_str() == Some("strict") => {
+                    self.options.strictness = Strictness::Strict
+                }
+                "enable_meta_api" => self.options.enable_meta_api = value.as_bool().unwrap_or(true),
+                "subscriptions_per_session_max" => limits.subscriptions_per_session_max = number()?,
+                "registrations_per_session_max" => limits.registrations_per_session_max = number()?,
+                "calls_per_session_max" => limits.calls_per_session_max = number()?,
+                "callees_per_registration_max" => limits.callees_per_registration_max = number()?,
+                "uri_len_max" => limits.uri_len_max = number()?,
+                "held_messages_max" => limits.held_messages_max = number()?,
+                "ended_progressive_calls_max" => limits.ended_progressive_calls_max = number()?,
+                _ => return Err(format!("  no such option: {key}")),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_role(&mut self, name: &str, role: &str) -> Result<(), String> {
+        let permissions = match role {
+            "dynamic" => Authorization::Dynamic,
+            _ => Authorization::Static(permissions(&parse(role)?)?.into()),
+        };
+        self.realm().set_role(Role { name: name.into(), permissions });
+        Ok(())
+    }
+
+    fn join(&mut self, name: &str, details: &str) -> Result<(), String> {
+        let details = if details.is_empty() { Value::Dict(Dict::new()) } else { parse(details)? };
+        let Value::Dict(details) = details else { return Err("  details are a dict".into()) };
+        let text = |key, default: &str| -> Arc<str> { details.str(key).unwrap_or(default).into() };
+        let id = self.realm().new_session_id();
+        self.joined += 1;
+        let slot = Slot(self.joined);
+        let session = Session {
+            id,
+            authid: text("authid", name),
+            authrole: text("authrole", "anonymous"),
+            authmethod: "anonymous".into(),
+            authprovider: "static".into(),
+            roles: roles(&details),
+            authextra: Dict::new(),
+            transport: Dict::new(),
+        };
+        self.sessions.insert(name.to_owned(), slot);
+        self.names.insert(name.to_owned(), id.0.into());
+        let welcome = Welcome { session: id, details: Dict::new() };
+        self.input(Input::Join(slot, Box::new(session), Box::new(welcome)));
+        let welcome = Got::Message(Value::List(vec![2.into(), id.0.into(), Dict::new().into()]));
+        match self.got.get(&slot).and_then(VecDeque::front) {
+            Some(first) if *first == welcome => self.expect(name, welcome),
+            _ => Ok(()),
+        }
+    }
+
+    fn send(&mut self, name: &str, json: &str) -> Result<(), String> {
+        let slot = self.slot(name)?;
+        let value = fill(parse(json)?, &self.names)?;
+        let bytes = to_json(&value).into_bytes();
+        let message = Message::decode(Serializer::Json, &bytes).map_err(|why| format!("  {why}"))?;
+        self.input(Input::Message(slot, message));
+        Ok(())
+    }
+
+    fn answer(&mut self, decision: &str) -> Result<(), String> {
+        let decision = match decision {
+            "allow" => Decision::Allow { disclose: false },
+            "disclose" => Decision::Allow { disclose: true },
+            "deny" => Decision::Deny,
+            "failed" => Decision::Failed,
+            other => return Err(format!("  no such decision: {other}")),
+        };
+        let question = self.questions.pop_front().ok_or("  there is no question")?;
+        self.input(Input::Answer(question, decision));
+        Ok(())
+    }
+
+    fn wait(&mut self, time: &str) -> Result<(), String> {
+        let ms = time.trim_start_matches('+').strip_suffix("ms").and_then(|ms| ms.parse().ok());
+        self.now += Duration::from_millis(ms.ok_or("  time is written as +500ms")?);
+        let now = self.now;
+        if self.realm().deadline().is_some_and(|deadline| deadline <= now) {
+            self.input(Input::Tick);
+        }
+        Ok(())
+    }
+
+    // Expectations
+
+    fn expect_message(&mut self, name: &str, json: &str) -> Result<(), String> {
+        let slot = self.slot(name)?;
+        let pattern = parse(json)?;
+        let got = self.got.get_mut(&slot).and_then(VecDeque::pop_front);
+        match got {
+            Some(Got::Message(value)) => matches(&pattern, &value, &mut self.names)
+                .map_err(|why| format!("  expected {json}\n       got {}\n{why}", to_json(&value))),
+            Some(other) => Err(format!("  expected {json}\n       got {other}")),
+            None => Err(format!("  expected {json}\n       got nothing")),
+        }
+    }
+
+    fn expect_detached(&mut self, name: &str, reason: &str) -> Result<(), String> {
+        let reason = (!reason.is_empty()).then(|| &*reason.to_owned().leak());
+        self.expect(name, Got::Detached(reason))
+    }
+
+    fn expect(&mut self, name: &str, expected: Got) -> Result<(), String> {
+        let slot = self.slot(name)?;
+        match self.got.get_mut(&slot).and_then(VecDeque::pop_front) {
+            Some(got) if got == expected => Ok(()),
+            Some(got) => Err(format!("  expected {expected}\n       got {got}")),
+            None => Err(format!("  expected {expected}\n       got nothing")),
+        }
+    }
+
+    fn expect_question(&mut self, expected: &str) -> Result<(), String> {
+        match self.asked.pop_front() {
+            Some(asked) if asked == expected => Ok(()),
+            asked => Err(format!("  expected question {expected:?}, got {asked:?}")),
+        }
+    }
+
+    fn nothing_left(&self) -> Result<(), String> {
+        let name =
+            |slot: &Slot| self.sessions.iter().find(|(_, it)| *it == slot).map_or("?", |(name, _)| name);
+        let mut left: Vec<String> = Vec::new();
+        for (slot, got) in &self.got {
+            left.extend(got.iter().map(|got| format!("  unexpected: {} got {got}", name(slot))));
+        }
+        left.extend(self.asked.iter().map(|asked| format!("  unexpected question: {asked}")));
+        if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
+    }
+}
+
+/// `{"allow": {"com.": ["call"], "com.x": [], "com..y": ["publish"]}, "disclose": ["caller"], "default": true}`
+fn permissions(role: &Value) -> Result<Permissions, String> {
+    let role = role.as_dict().ok_or("  a role is a dict or the word dynamic")?;
+    let has = |list: Option<&Value>, word: &str| {
+        list.and_then(Value::as_list).is_some_and(|list| list.iter().any(|it| it.as_str() == Some(word)))
+    };
+    let disclose = role.get("disclose");
+    let disclose = Disclosure { caller: has(disclose, "caller"), publisher: has(disclose, "publisher") };
+    let rule = |(uri, allow): (&str, &Value)| {
+        let allows = |word| has(Some(allow), word) || has(Some(allow), "all");
+        let match_policy = if uri.contains("..") {
+            MatchPolicy::Wildcard
+        } else if uri.is_empty() || uri.ends_with('.') {
+            MatchPolicy::Prefix
+        } else {
+            MatchPolicy::Exact
+        };
+        let allow = Actions {
+            call: allows("call"),
+            register: allows("register"),
+            publish: allows("publish"),
+            subscribe: allows("subscribe"),
+        };
+        Permission { uri: uri.to_owned(), match_policy, allow, disclose }
+    };
+    let rules =
+        role.dict("allow").map(|allow| allow.iter().map(rule).collect::<Vec<_>>()).unwrap_or_default();
+    let by_default = role.get("default").and_then(Value::as_bool).unwrap_or(false);
+    Ok(Permissions::new(rules).map_err(|why| format!("  {why}"))?.allow_by_default(by_default))
+}
+
+/// The roles of a full client, or with just the features given: `{"callee": ["call_canceling"]}`.
+fn roles(details: &Dict) -> Roles {
+    let client = Roles::client();
+    let Some(features) = details.get("callee").and_then(Value::as_list) else { return client };
+    let features: Dict =
+        features.iter().filter_map(|it| Some((it.as_str()?.to_owned(), Value::Bool(true)))).collect();
+    let callee = Dict::new().with("callee", Dict::new().with("features", features));
+    Roles { callee: Roles::from_details(&Dict::new().with("roles", callee)).callee, ..client }
+}

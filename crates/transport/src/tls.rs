@@ -1,0 +1,51 @@
+//! TLS by rustls with the aws-lc-rs provider: certificates from PEM files, both sides.
+//!
+//! A client trusts what the operating system trusts (rustls-platform-verifier), since that is where operators install
+//! the authorities of their own company and withdraw others; a bundled list would know neither. An extra file of
+//! authorities can be added. There is no switch that turns verification off.
+
+pub mod client;
+mod facts;
+mod pem;
+pub mod server;
+
+pub use client::{TlsClientOptions, TlsConnector};
+pub use facts::TlsFacts;
+pub use server::{CertificateFiles, TlsAcceptor, TlsServerOptions};
+
+use rustls::crypto::CryptoProvider;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// TLS cannot be set up, or a handshake failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read as PEM.
+    #[error("cannot read {what} from {path}: {cause}", path = path.display())]
+    File {
+        /// What was looked for: certificates or a private key.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// Certificates or keys are unusable.
+    #[error("unusable tls configuration: {0}")]
+    Config(rustls::Error),
+    /// No certificate was configured.
+    #[error("tls needs at least one certificate")]
+    NoCertificate,
+    /// The host is neither a DNS name nor an address.
+    #[error("{0:?} is no host name that a certificate could be for")]
+    ServerName(String),
+    /// The handshake failed.
+    #[error("tls handshake failed: {0}")]
+    Handshake(io::Error),
+}
+
+/// The one provider of cryptography; passed explicitly, so that no other crate's choice matters.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}

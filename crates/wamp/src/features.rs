@@ -1,0 +1,163 @@
+//! The roles and features that peers announce in HELLO and WELCOME. Specification: "Client: Role and Feature Announcement".
+
+use crate::value::{Dict, Value};
+
+macro_rules! features {
+    ($($(#[$doc:meta])* $name:ident = $bit:literal: $key:literal,)+) => {
+        /// A set of features; which ones a role has is [`Roles`].
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Features(u32);
+
+        impl Features {
+            $($(#[$doc])* pub const $name: Features = Features(1 << $bit);)+
+
+            const NAMES: &'static [(&'static str, Features)] = &[$(($key, Features::$name)),+];
+        }
+    };
+}
+
+features! {
+    /// Progressive call results.
+    PROGRESSIVE_CALL_RESULTS = 0: "progressive_call_results",
+    /// Progressive call invocations.
+    PROGRESSIVE_CALL_INVOCATIONS = 1: "progressive_call_invocations",
+    /// Call timeouts.
+    CALL_TIMEOUT = 2: "call_timeout",
+    /// Cancelling calls.
+    CALL_CANCELING = 3: "call_canceling",
+    /// Caller identification.
+    CALLER_IDENTIFICATION = 4: "caller_identification",
+    /// Pattern-based registrations.
+    PATTERN_BASED_REGISTRATION = 5: "pattern_based_registration",
+    /// Shared registrations.
+    SHARED_REGISTRATION = 6: "shared_registration",
+    /// Subscriber black- and white-listing.
+    SUBSCRIBER_BLACKWHITE_LISTING = 7: "subscriber_blackwhite_listing",
+    /// Publisher exclusion.
+    PUBLISHER_EXCLUSION = 8: "publisher_exclusion",
+    /// Publisher identification.
+    PUBLISHER_IDENTIFICATION = 9: "publisher_identification",
+    /// Pattern-based subscriptions.
+    PATTERN_BASED_SUBSCRIPTION = 10: "pattern_based_subscription",
+    /// Payload passthru, the specification's form.
+    PAYLOAD_PASSTHRU_MODE = 11: "payload_passthru_mode",
+    /// Payload passthru, the older form.
+    PAYLOAD_TRANSPARENCY = 12: "payload_transparency",
+    /// Encrypted payloads, the older form.
+    PAYLOAD_ENCRYPTION_CRYPTOBOX = 13: "payload_encryption_cryptobox",
+    /// Session meta API.
+    SESSION_META_API = 14: "session_meta_api",
+}
+
+impl Features {
+    /// No feature.
+    pub const NONE: Features = Features(0);
+
+    /// Whether all of `other` are in the set.
+    pub fn has(self, other: Features) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Both sets.
+    pub const fn and(self, other: Features) -> Features {
+        Features(self.0 | other.0)
+    }
+
+    fn from_dict(role: &Dict) -> Features {
+        let Some(announced) = role.dict("features") else { return Features::NONE };
+        let is_on = |name: &str| announced.get(name).and_then(Value::as_bool).unwrap_or(false);
+        Features::NAMES.iter().filter(|(name, _)| is_on(name)).fold(Features::NONE, |set, (_, feature)| set.and(*feature))
+    }
+
+    fn to_dict(self) -> Dict {
+        let mut features = Dict::new();
+        Features::NAMES.iter().filter(|(_, feature)| self.has(*feature)).for_each(|(name, _)| features.insert(*name, true));
+        if features.is_empty() { Dict::new() } else { Dict::new().with("features", features) }
+    }
+}
+
+/// The roles a peer takes, each with its features; a role it does not take is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// It publishes.
+    pub publisher: Option<Features>,
+    /// It subscribes.
+    pub subscriber: Option<Features>,
+    /// It calls.
+    pub caller: Option<Features>,
+    /// It takes calls.
+    pub callee: Option<Features>,
+    /// It routes events.
+    pub broker: Option<Features>,
+    /// It routes calls.
+    pub dealer: Option<Features>,
+}
+
+impl Roles {
+    /// The roles in HELLO's or WELCOME's details. Unknown roles and features are ignored.
+    pub fn from_details(details: &Dict) -> Roles {
+        let Some(roles) = details.dict("roles") else { return Roles::default() };
+        let role = |name| roles.dict(name).map(Features::from_dict);
+        Roles {
+            publisher: role("publisher"),
+            subscriber: role("subscriber"),
+            caller: role("caller"),
+            callee: role("callee"),
+            broker: role("broker"),
+            dealer: role("dealer"),
+        }
+    }
+
+    /// The dict for `details.roles`.
+    pub fn to_dict(self) -> Dict {
+        let roles = [
+            ("publisher", self.publisher),
+            ("subscriber", self.subscriber),
+            ("caller", self.caller),
+            ("callee", self.callee),
+            ("broker", self.broker),
+            ("dealer", self.dealer),
+        ];
+        roles.into_iter().filter_map(|(name, role)| Some((name.to_owned(), Value::Dict(role?.to_dict())))).collect()
+    }
+
+    /// Everything a client built on this crate can do.
+    pub fn client() -> Roles {
+        let common = Features::PAYLOAD_PASSTHRU_MODE;
+        let caller = Features::PROGRESSIVE_CALL_RESULTS
+            .and(Features::CALL_TIMEOUT)
+            .and(Features::CALL_CANCELING)
+            .and(Features::CALLER_IDENTIFICATION);
+        let callee = caller.and(Features::PATTERN_BASED_REGISTRATION).and(Features::SHARED_REGISTRATION);
+        let publisher = Features::SUBSCRIBER_BLACKWHITE_LISTING
+            .and(Features::PUBLISHER_EXCLUSION)
+            .and(Features::PUBLISHER_IDENTIFICATION);
+        let subscriber = Features::PATTERN_BASED_SUBSCRIPTION.and(Features::PUBLISHER_IDENTIFICATION);
+        Roles {
+            publisher: Some(publisher.and(common)),
+            subscriber: Some(subscriber.and(common)),
+            caller: Some(caller.and(common)),
+            callee: Some(callee.and(common)),
+            ..Roles::default()
+        }
+    }
+
+    /// Everything this router does.
+    pub fn router() -> Roles {
+        let common = Features::PAYLOAD_PASSTHRU_MODE
+            .and(Features::PAYLOAD_TRANSPARENCY)
+            .and(Features::PAYLOAD_ENCRYPTION_CRYPTOBOX)
+            .and(Features::SESSION_META_API);
+        let broker = Features::SUBSCRIBER_BLACKWHITE_LISTING
+            .and(Features::PUBLISHER_EXCLUSION)
+            .and(Features::PUBLISHER_IDENTIFICATION)
+            .and(Features::PATTERN_BASED_SUBSCRIPTION);
+        let dealer = Features::PROGRESSIVE_CALL_RESULTS
+            .and(Features::CALL_TIMEOUT)
+            .and(Features::CALL_CANCELING)
+            .and(Features::CALLER_IDENTIFICATION)
+            .and(Features::PATTERN_BASED_REGISTRATION)
+            .and(Features::SHARED_REGISTRATION);
+        Roles { broker: Some(broker.and(common)), dealer: Some(dealer.and(common)), ..Roles::default() }
+    }
+}

@@ -1,0 +1,289 @@
+//! The serializers: how a message becomes bytes and back.
+//!
+//! Reading a message never builds a tree. Its own elements are read out of the bytes one after the other; the rest (`args`,
+//! `kwargs`) is checked completely (grammar, UTF-8, nesting) while its end is looked for, and travels on as it is, or is
+//! copied value by value into another serializer. [`read::Element`] is one checked value, a slice of the bytes that came
+//! in. Writing goes through [`write::Writer`].
+//!
+//! Each serializer is one [`Format`]: [`json`], [`msgpack`], [`cbor`].
+
+pub mod cbor;
+pub mod json;
+pub mod msgpack;
+pub mod read;
+pub(crate) mod transcode;
+pub mod write;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::value::Value;
+
+/// A serializer this crate speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Serializer {
+    /// JSON (RFC 8259), bytes as a string of `\0` and base64.
+    Json,
+    /// MessagePack.
+    MsgPack,
+    /// CBOR (RFC 8949).
+    Cbor,
+}
+
+impl Serializer {
+    /// All of them, in the order a router prefers when the peer leaves the choice open.
+    pub const ALL: [Serializer; 3] = [Serializer::Cbor, Serializer::MsgPack, Serializer::Json];
+
+    /// The name in configurations and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Serializer::Json => "json",
+            Serializer::MsgPack => "msgpack",
+            Serializer::Cbor => "cbor",
+        }
+    }
+
+    /// The serializer of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Serializer::ALL.into_iter().find(|s| s.name() == name)
+    }
+
+    /// The WebSocket subprotocol.
+    pub fn subprotocol(self) -> &'static str {
+        match self {
+            Serializer::Json => "wamp.2.json",
+            Serializer::MsgPack => "wamp.2.msgpack",
+            Serializer::Cbor => "wamp.2.cbor",
+        }
+    }
+
+    /// The serializer of this WebSocket subprotocol.
+    pub fn from_subprotocol(name: &str) -> Option<Self> {
+        Serializer::ALL.into_iter().find(|s| s.subprotocol() == name)
+    }
+
+    /// The serializer's number in the RawSocket handshake.
+    pub fn rawsocket_id(self) -> u8 {
+        match self {
+            Serializer::Json => 1,
+            Serializer::MsgPack => 2,
+            Serializer::Cbor => 3,
+        }
+    }
+
+    /// The serializer of this number in the RawSocket handshake.
+    pub fn from_rawsocket_id(id: u8) -> Option<Self> {
+        Serializer::ALL.into_iter().find(|s| s.rawsocket_id() == id)
+    }
+
+    /// Whether messages are text (WebSocket text frames) rather than bytes.
+    pub fn is_text(self) -> bool {
+        self == Serializer::Json
+    }
+
+    /// The value in `bytes`, which must be one whole value. Nesting is limited to [`crate::limits::DEPTH_MAX`].
+    pub fn decode_value(self, bytes: &[u8]) -> Result<Value, Malformed> {
+        read::whole_value(self, bytes)
+    }
+
+    /// Appends `value` to `out`, whatever stands in it before.
+    pub fn encode_value(self, value: &Value, out: &mut Vec<u8>) {
+        if out.is_empty() {
+            return with_format!(self, F => write::Writer::<F>::new(out).value(value));
+        }
+        // The JSON writer looks at what stands before a value to know whether a comma is due.
+        let mut own = Vec::new();
+        self.encode_value(value, &mut own);
+        out.extend_from_slice(&own);
+    }
+
+    /// The value in `bytes`, which must be one whole value, in another serializer. No tree is built.
+    pub fn transcode_value(self, to: Serializer, bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
+        let start = read::whole_value_start(self, bytes)?;
+        let mut out = Vec::new();
+        transcode::elements(self, to, 1, bytes.get(start..).unwrap_or_default(), &mut out);
+        Ok(out)
+    }
+}
+
+impl fmt::Display for Serializer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The bytes are not what the serializer allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why} at byte {at}")]
+pub struct Malformed {
+    /// Bytes from the start of what was read.
+    pub at: usize,
+    /// What is wrong.
+    pub why: &'static str,
+}
+
+impl Malformed {
+    pub(crate) fn new(at: usize, why: &'static str) -> Self {
+        Malformed { at, why }
+    }
+
+    pub(crate) fn truncated(at: usize) -> Self {
+        Malformed { at, why: "unexpected end" }
+    }
+}
+
+/// What starts at a place: a scalar with its value, or the kind of a container.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Token<'a> {
+    /// `null`, nil, undefined.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// An integer that fits `i64`.
+    Int(i64),
+    /// A larger one.
+    UInt(u64),
+    /// A floating point number.
+    Float(f64),
+    /// Text.
+    Str(Cow<'a, str>),
+    /// Bytes.
+    Bin(Cow<'a, [u8]>),
+    /// A list starts.
+    List,
+    /// A dict starts.
+    Dict,
+}
+
+/// The shape of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A list.
+    List,
+    /// A dict.
+    Dict,
+    /// `null`, nil, undefined.
+    Null,
+    /// Anything else.
+    Other,
+}
+
+/// Where an iteration over a list or dict stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor {
+    /// The next byte to look at.
+    pub at: usize,
+    /// Elements left (a dict's key and value count as one); `u64::MAX` where only an end mark tells.
+    pub left: u64,
+    /// Whether the first element is still to come.
+    pub is_first: bool,
+}
+
+/// One serializer: where values end, what they are, and how they are written.
+///
+/// Functions that take `at` expect it at the first byte of a value. None of them allocates from a claimed length and none
+/// recurses.
+pub trait Format {
+    /// Which serializer it is.
+    const SERIALIZER: Serializer;
+
+    /// The end of the value at `at`, after checking all of it; `depth` containers are open around it.
+    fn skip(bytes: &[u8], at: usize, depth: usize) -> Result<usize, Malformed>;
+    /// What the value at `at` is, which has passed [`Format::skip`].
+    fn token(bytes: &[u8], at: usize) -> Token<'_>;
+    /// Which shape the value at `at` has, as far as its first byte tells.
+    fn shape(bytes: &[u8], at: usize) -> Shape;
+    /// The non-negative integer at `at` and its end. Nothing for other values, malformed ones and unusual notations: they
+    /// take the way over [`Format::skip`] and [`Format::token`].
+    fn uint(bytes: &[u8], at: usize) -> Option<(u64, usize)>;
+    /// The text at `at`, checked here, and its end. Nothing for other values.
+    fn text<'a>(bytes: &'a [u8], at: usize) -> Option<Result<(Cow<'a, str>, usize), Malformed>>;
+    /// The end of the dict at `at`, if it is written in the shortest empty form.
+    fn plain_empty_dict(bytes: &[u8], at: usize) -> Option<usize>;
+    /// Opens the list at `at`.
+    fn open_list(bytes: &[u8], at: usize) -> Result<Cursor, Malformed>;
+    /// Opens the dict at `at`.
+    fn open_dict(bytes: &[u8], at: usize) -> Result<Cursor, Malformed>;
+    /// Moves to the next element, or past the end of the container and says `false`.
+    fn advance(bytes: &[u8], cursor: &mut Cursor, closing: u8) -> Result<bool, Malformed>;
+    /// Moves from the end of a key to its value.
+    fn to_value(bytes: &[u8], cursor: &mut Cursor) -> Result<(), Malformed>;
+    /// Skips what may stand around values.
+    fn skip_space(bytes: &[u8], at: usize) -> usize;
+    /// Skips what stands between two elements of a list.
+    fn skip_comma(bytes: &[u8], at: usize) -> usize;
+
+    /// Begins a message of `len` elements, whatever stands in `out` before it.
+    fn begin_message(out: &mut Vec<u8>, len: usize);
+    /// Ends a message.
+    fn end_message(out: &mut Vec<u8>);
+    /// Begins a list of `len` elements.
+    fn begin_list(out: &mut Vec<u8>, len: usize);
+    /// Ends a list.
+    fn end_list(out: &mut Vec<u8>);
+    /// Begins a dict of `len` entries.
+    fn begin_dict(out: &mut Vec<u8>, len: usize);
+    /// Ends a dict.
+    fn end_dict(out: &mut Vec<u8>);
+    /// Begins a list whose length is told at its end.
+    fn open_counted_list(out: &mut Vec<u8>) -> usize;
+    /// Begins a dict whose number of entries is told at its end.
+    fn open_counted_dict(out: &mut Vec<u8>) -> usize;
+    /// Ends what [`Format::open_counted_list`] began.
+    fn close_counted_list(out: &mut Vec<u8>, mark: usize, len: usize);
+    /// Ends what [`Format::open_counted_dict`] began.
+    fn close_counted_dict(out: &mut Vec<u8>, mark: usize, len: usize);
+    /// Writes a dict's key.
+    fn key(out: &mut Vec<u8>, key: &str);
+    /// Writes null.
+    fn null(out: &mut Vec<u8>);
+    /// Writes a boolean.
+    fn bool(out: &mut Vec<u8>, value: bool);
+    /// Writes an unsigned integer.
+    fn uint_value(out: &mut Vec<u8>, value: u64);
+    /// Writes an integer.
+    fn int(out: &mut Vec<u8>, value: i64);
+    /// Writes a floating point number.
+    fn float(out: &mut Vec<u8>, value: f64);
+    /// Writes text.
+    fn str(out: &mut Vec<u8>, value: &str);
+    /// Writes bytes.
+    fn bin(out: &mut Vec<u8>, value: &[u8]);
+    /// Writes elements that are already in this serializer.
+    fn raw(out: &mut Vec<u8>, elements: &[u8]);
+}
+
+/// Whether text is UTF-8. Most is ASCII, which is cheaper to see.
+#[inline]
+fn is_utf8(text: &[u8]) -> bool {
+    text.is_ascii() || simdutf8::basic::from_utf8(text).is_ok()
+}
+
+/// Puts a longer head in the place of the one byte at `mark` that stood for it.
+#[cold]
+fn replace_head(out: &mut Vec<u8>, mark: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    let mut head = Vec::with_capacity(9);
+    write(&mut head);
+    out.splice(mark..=mark, head);
+}
+
+/// Calls a function that is generic over the format.
+macro_rules! with_format {
+    ($serializer:expr, $format:ident => $call:expr) => {
+        match $serializer {
+            $crate::serializer::Serializer::Json => {
+                type $format = $crate::serializer::json::Json;
+                $call
+            }
+            $crate::serializer::Serializer::MsgPack => {
+                type $format = $crate::serializer::msgpack::MsgPack;
+                $call
+            }
+            $crate::serializer::Serializer::Cbor => {
+                type $format = $crate::serializer::cbor::Cbor;
+                $call
+            }
+        }
+    };
+}
+pub(crate) use with_format;

@@ -1,0 +1,225 @@
+//! Bytes from a peer that means harm: lengths that lie, nesting, repeated keys, numbers at the edge.
+
+use crossweave_wamp::limits::DEPTH_MAX;
+use crossweave_wamp::message::{Event, EventDetails, ForwardFor, Passthru};
+use crossweave_wamp::{Dict, Message, Payload, PublicationId, Serializer, SessionId, SubscriptionId, Value};
+
+fn decode(serializer: Serializer, bytes: &[u8]) -> Result<Message<'_>, String> {
+    Message::decode(serializer, bytes).map_err(|error| error.message().to_owned())
+}
+
+/// `[16, 1, {}, "a", <args>]` in bytes, for `args` of bytes.
+fn publish(serializer: Serializer, args: &[u8]) -> Vec<u8> {
+    let head: &[u8] = match serializer {
+        Serializer::Json => b"[16,1,{},\"a\",",
+        Serializer::MsgPack => b"\x95\x10\x01\x80\xa1a",
+        Serializer::Cbor => b"\x85\x10\x01\xa0\x61a",
+    };
+    let end: &[u8] = if serializer == Serializer::Json { b"]" } else { b"" };
+    [head, args, end].concat()
+}
+
+/// Lists (or dicts) in each other, `depth` of them.
+fn nested(serializer: Serializer, depth: usize, is_dict: bool) -> Vec<u8> {
+    let (open, inner, close): (&[u8], &[u8], &[u8]) = match (serializer, is_dict) {
+        (Serializer::Json, false) => (b"[", b"", b"]"),
+        (Serializer::Json, true) => (b"{\"k\":", b"{}", b"}"),
+        (Serializer::MsgPack, false) => (b"\x91", b"\x90", b""),
+        (Serializer::MsgPack, true) => (b"\x81\xa1k", b"\x80", b""),
+        (Serializer::Cbor, false) => (b"\x81", b"\x80", b""),
+        (Serializer::Cbor, true) => (b"\xa1\x61k", b"\xa0", b""),
+    };
+    let depth = depth - usize::from(!inner.is_empty());
+    [open.repeat(depth), inner.to_vec(), close.repeat(depth)].concat()
+}
+
+#[test]
+fn nesting_is_bounded_alone_and_in_messages() {
+    for serializer in Serializer::ALL {
+        for is_dict in [false, true] {
+            let is_ok = |depth| serializer.decode_value(&nested(serializer, depth, is_dict)).is_ok();
+            assert!(is_ok(DEPTH_MAX - 1) && is_ok(DEPTH_MAX), "{serializer}");
+            assert!(!is_ok(DEPTH_MAX + 1) && !is_ok(100_000), "{serializer}");
+        }
+        // The message is one container, so one fewer fits in.
+        let is_ok = |depth| decode(serializer, &publish(serializer, &nested(serializer, depth, false))).is_ok();
+        assert!(is_ok(DEPTH_MAX - 1) && !is_ok(DEPTH_MAX) && !is_ok(100_000), "{serializer}");
+    }
+    let tags = [vec![0xc1; 200], vec![0x00]].concat();
+    assert!(Serializer::Cbor.decode_value(&tags).is_err(), "tags nest too");
+    let indefinite = [vec![0x9f; 200], vec![0xff; 200]].concat();
+    assert!(Serializer::Cbor.decode_value(&indefinite).is_err());
+}
+
+#[test]
+fn the_deepest_payload_is_transcoded() {
+    for from in Serializer::ALL {
+        let bytes = publish(from, &nested(from, DEPTH_MAX - 1, false));
+        let message = decode(from, &bytes).unwrap();
+        for to in Serializer::ALL {
+            assert_eq!(decode(to, &message.to_bytes(to)).as_ref(), Ok(&message), "{from} to {to}");
+        }
+    }
+}
+
+#[test]
+fn a_length_that_lies_is_refused_without_allocating() {
+    let lies: [(Serializer, &[&[u8]]); 2] = [
+        (
+            Serializer::MsgPack,
+            &[
+                b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff", b"\xc9\xff\xff\xff\xff\x01",
+                b"\xdc\xff\xff", b"\xde\xff\xff", b"\xd9\xff", b"\xa5abc", b"\x93\x01", b"\x82\xa1a", b"\xd8\x01", b"\xcf\x00", b"\xdd\xff\xff", b"\xc1",
+            ],
+        ),
+        (
+            Serializer::Cbor,
+            &[
+                b"\x9a\xff\xff\xff\xff", b"\xba\xff\xff\xff\xff", b"\x7a\xff\xff\xff\xff", b"\x5a\xff\xff\xff\xff",
+                b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", b"\x9b\xff\xff\xff\xff\xff\xff\xff\xfe", b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff",
+                b"\xbb\x80\x00\x00\x00\x00\x00\x00\x00", b"\x7b\xff\xff\xff\xff\xff\xff\xff\xff", b"\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
+                b"\x63ab", b"\x82\x01", b"\xa1\x61a", b"\x1b\x00", b"\xc1", b"\x9f", b"\xbf", b"\x7f", b"\x5f", b"\x7f\x61", b"\x9f\x01",
+            ],
+        ),
+    ];
+    for (serializer, lies) in lies {
+        for lie in lies {
+            assert!(serializer.decode_value(lie).is_err(), "{serializer} {lie:02x?}");
+            assert!(decode(serializer, &publish(serializer, lie)).is_err(), "{serializer} {lie:02x?}");
+            assert!(decode(serializer, lie).is_err(), "{serializer} {lie:02x?}");
+        }
+    }
+}
+
+#[test]
+fn every_prefix_of_a_message_is_refused() {
+    let details = EventDetails { topic: Some("a.b".into()), publisher: Some(SessionId(1 << 40)), ..Default::default() };
+    let args = [Value::from("text äöü"), Value::Float(1.5), Value::Bin(vec![1; 300]), Value::Int(-70_000)];
+    for serializer in Serializer::ALL {
+        let payload = Payload::new(serializer, &args, &Dict::new().with("k", true));
+        let event = Event { subscription: SubscriptionId(1), publication: PublicationId(2), details: details.clone(), payload };
+        let bytes = Message::from(event).to_bytes(serializer);
+        for len in 0..bytes.len() {
+            assert!(decode(serializer, &bytes[..len]).is_err(), "{serializer}, {len} bytes");
+        }
+        let more = [&bytes[..], &bytes[..1]].concat();
+        assert!(decode(serializer, &more).is_err(), "{serializer}: bytes after the message");
+    }
+}
+
+#[test]
+fn cbor_of_indefinite_length_is_read() {
+    let value = |bytes: &[u8]| Serializer::Cbor.decode_value(bytes);
+    let one_two = Value::List(vec![Value::Int(1), Value::Int(2)]);
+    assert_eq!(value(b"\x9f\xff"), Ok(Value::List(vec![])));
+    assert_eq!(value(b"\x9f\x01\xff"), Ok(Value::List(vec![Value::Int(1)])), "an odd number of items in a list");
+    assert_eq!(value(b"\x9f\x01\x02\xff"), Ok(one_two.clone()));
+    assert_eq!(value(b"\x82\x9f\x01\x02\xff\x03"), Ok(Value::List(vec![one_two.clone(), Value::Int(3)])));
+    assert_eq!(value(b"\xbf\x61a\x9f\x01\x02\xff\xff"), Ok(Value::Dict(Dict::new().with("a", Value::List(vec![1.into(), 2.into()])))));
+    assert_eq!(value(b"\x7f\x61a\x60\x62bc\xff"), Ok("abc".into()));
+    assert_eq!(value(b"\x5f\x41a\x42bc\xff"), Ok(Value::Bin(b"abc".to_vec())));
+    for bad in [&b"\xbf\x61a\xff"[..], b"\xff", b"\x81\xff", b"\xa1\xff", b"\xa1\x61a\xff", b"\x9f\xff\xff", b"\x7f\x41a\xff", b"\x7f\x7f\x61a\xff\xff",
+        b"\x5f\x61a\xff", b"\x7f\x62\xc3\xff", b"\x7f\x61\xc3\x61\xa4\xff", b"\xc1\xff", b"\x1f", b"\x3f", b"\xdf\x00", b"\x1c", b"\xfc", b"\xf8\x00", b"\xf8\x1f"]
+    {
+        assert!(value(bad).is_err(), "{bad:02x?}");
+    }
+    let message = b"\x9f\x10\x01\xbf\x6backnowledge\xf5\xff\x7f\x61a\x62.b\xff\x9f\x01\xff\xbf\xff\xff";
+    let Ok(Message::Publish(publish)) = decode(Serializer::Cbor, message) else { panic!("a message of indefinite lengths") };
+    assert!(publish.options.acknowledge && publish.topic == "a.b" && publish.payload.args() == [Value::Int(1)]);
+}
+
+#[test]
+fn cbor_tags_are_ignored_where_they_stand() {
+    let message = b"\xd9\xd9\xf7\x85\xc1\x10\xc1\x01\xc1\xa1\xc1\x6backnowledge\xc1\xf5\xd8\x20\x63a.b\xc1\x81\xc1\x01";
+    // A tagged key is no text.
+    assert!(decode(Serializer::Cbor, message).unwrap_err().contains("key is not text"));
+    let message = b"\xd9\xd9\xf7\x85\xc1\x10\xc1\x01\xc1\xa1\x6backnowledge\xc1\xf5\xd8\x20\x63a.b\xc1\x81\xc1\x01";
+    let Ok(Message::Publish(publish)) = decode(Serializer::Cbor, message) else { panic!("a message with tags") };
+    assert!(publish.options.acknowledge && publish.topic == "a.b" && publish.payload.args() == [Value::Int(1)]);
+}
+
+#[test]
+fn cbor_numbers_of_every_width_are_read() {
+    let value = |bytes: &[u8]| Serializer::Cbor.decode_value(bytes).unwrap();
+    assert_eq!(value(b"\xf9\x3c\x00"), Value::Float(1.0));
+    assert_eq!(value(b"\xf9\x00\x01"), Value::Float(2f64.powi(-24)));
+    assert_eq!(value(b"\xf9\x7b\xff"), Value::Float(65504.0));
+    assert_eq!(value(b"\xf9\xfc\x00"), Value::Float(f64::NEG_INFINITY));
+    assert!(matches!(value(b"\xf9\x7e\x00"), Value::Float(number) if number.is_nan()));
+    assert_eq!(value(b"\xfa\x47\xc3\x50\x00"), Value::Float(100_000.0));
+    assert_eq!(value(b"\x3b\x7f\xff\xff\xff\xff\xff\xff\xff"), Value::Int(i64::MIN));
+    assert_eq!(value(b"\x3b\xff\xff\xff\xff\xff\xff\xff\xff"), Value::Float(-18446744073709551616.0));
+    assert_eq!(value(b"\xf7"), Value::Null);
+    assert_eq!(value(b"\xf0"), Value::Null);
+}
+
+#[test]
+fn a_repeated_option_is_refused_and_so_is_the_sixty_fifth() {
+    for text in [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":1}"#, r#"{"acknowledge":true,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"acknowledge":false}"#] {
+        let error = decode(Serializer::Json, format!("[16,1,{text},\"a\"]").as_bytes()).unwrap_err();
+        assert!(error.contains("repeated key"), "{error}");
+    }
+    let keys = |count: usize| (0..count).map(|at| format!("\"k{at}\":0")).collect::<Vec<_>>().join(",");
+    assert!(decode(Serializer::Json, format!("[16,1,{{{}}},\"a\"]", keys(64)).as_bytes()).is_ok());
+    assert!(decode(Serializer::Json, format!("[16,1,{{{}}},\"a\"]", keys(65)).as_bytes()).is_err());
+    assert!(decode(Serializer::MsgPack, b"\x94\x10\x01\x82\xa1a\x01\xa1a\x01\xa1t").is_err());
+    assert!(decode(Serializer::Cbor, b"\x84\x10\x01\xa2\x61a\x01\x61a\x01\x61t").is_err());
+}
+
+#[test]
+fn text_that_is_not_utf8_is_refused_in_options_uris_and_payload() {
+    let bad = b"\xa2\xc3\x28";
+    for message in [
+        &[&b"\x94\x10\x01\x80"[..], bad].concat(),
+        &[&b"\x94\x10\x01\x81\xa1x"[..], bad, b"\xa1t"].concat(),
+        &[&b"\x94\x10\x01\x81"[..], bad, b"\x01\xa1t"].concat(),
+        &[&b"\x95\x10\x01\x80\xa1t\x91"[..], bad].concat(),
+        &[&b"\x96\x10\x01\x80\xa1t\x90\x81"[..], bad, b"\x01"].concat(),
+    ] {
+        assert!(decode(Serializer::MsgPack, message).unwrap_err().contains("utf-8"), "{message:02x?}");
+    }
+}
+
+#[test]
+fn keys_that_are_not_text_travel_and_become_text_in_json() {
+    // {1: 2, nil: 3, [1]: 4, 1.5: 5} as kwargs
+    let message = b"\x96\x10\x01\x80\xa1t\x90\x84\x01\x02\xc0\x03\x91\x01\x04\xca\x3f\xc0\x00\x00\x05";
+    let decoded = decode(Serializer::MsgPack, message).unwrap();
+    assert_eq!(decoded.to_bytes(Serializer::MsgPack), message, "unchanged for a peer with the same serializer");
+    let json = String::from_utf8(decoded.to_bytes(Serializer::Json)).unwrap();
+    assert_eq!(json, r#"[16,1,{},"t",[],{"1":2,"null":3,"[1]":4,"1.5":5}]"#);
+}
+
+#[test]
+fn a_message_with_every_detail_at_once_is_written() {
+    let passthru = Passthru {
+        ppt_scheme: Some("s".into()), ppt_serializer: Some("s".into()), ppt_cipher: Some("s".into()), ppt_keyid: Some("s".into()),
+        enc_algo: Some("cryptobox".into()), enc_serializer: Some("cbor".into()), enc_key: Some("k".into()),
+    };
+    let text = || Some("t".into());
+    let details = EventDetails {
+        publisher: Some(SessionId(1)), publisher_authid: text(), publisher_authrole: text(), topic: text(), trustlevel: Some(1), retained: true,
+        acknowledged_delivery: true, passthru: Some(Box::new(passthru)), transaction_hash: Some("h".into()),
+        forward_for: Some([ForwardFor { session: SessionId(1), authid: None, authrole: "r".into() }].into()),
+    };
+    let payload = Payload::new(Serializer::Json, &[1.into()], &Dict::new());
+    let event = Message::from(Event { subscription: SubscriptionId(1), publication: PublicationId(2), details, payload });
+    for serializer in Serializer::ALL {
+        assert_eq!(decode(serializer, &event.to_bytes(serializer)).as_ref(), Ok(&event), "{serializer}: more than fifteen details");
+    }
+}
+
+#[test]
+fn a_secret_of_the_wrong_type_is_not_repeated() {
+    let error = decode(Serializer::Json, b"[5,[\"hunter2\"],{}]").unwrap_err();
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn a_value_may_be_appended_to_anything() {
+    for serializer in Serializer::ALL {
+        let mut out = b"abc".to_vec();
+        serializer.encode_value(&Value::Bool(true), &mut out);
+        assert_eq!(serializer.decode_value(&out[3..]), Ok(Value::Bool(true)), "{serializer}");
+    }
+}

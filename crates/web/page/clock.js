@@ -1,0 +1,43 @@
+/** The clock: shows what arrives on `com.example.clock`, and nothing else moves it. */
+
+const TOPIC = "com.example.clock";
+/** After this long without an event the page says so, in milliseconds. */
+const SILENCE_MS = 3000;
+
+export function showClock(connection) {
+  const clock = document.getElementById("clock");
+  const time = document.getElementById("clock-time");
+  const note = document.getElementById("clock-note");
+  const dot = document.getElementById("route-dot");
+  let timer = 0;
+
+  const fallSilent = () => {
+    clock.classList.add("silent");
+    note.textContent = connection.state === "joined"
+      ? `nobody publishes ${TOPIC} to this session`
+      : "the clock goes on when the connection does";
+  };
+  const watch = () => {
+    clearTimeout(timer);
+    timer = setTimeout(fallSilent, SILENCE_MS);
+  };
+
+  connection.subscribe(TOPIC, "exact", ({ args: [text, tick] }) => {
+    const moment = typeof text === "string" ? new Date(text) : new Date(NaN);
+    if (Number.isNaN(moment.getTime())) return;
+    watch();
+    clock.classList.remove("silent");
+    time.dateTime = text;
+    time.textContent = moment.toISOString().slice(11, 19);
+    note.textContent = `${moment.toISOString().slice(0, 10)} UTC · event ${tick}`;
+    replay(dot);
+  });
+  connection.addEventListener("state", () => connection.state === "joined" ? watch() : fallSilent());
+}
+
+/** Starts the animation of an element from its beginning. */
+function replay(element) {
+  element.classList.remove("travels");
+  element.getBoundingClientRect();
+  element.classList.add("travels");
+}

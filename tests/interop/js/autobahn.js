@@ -1,0 +1,186 @@
+// AutobahnJS as a peer that does what the interop driver tells it.
+//
+// Run with `node --experimental-websocket` on Node 20 and 21: AutobahnJS 26 uses the platform's own WebSocket.
+"use strict";
+
+// stdout belongs to the protocol with the driver.
+for (const level of ["log", "info", "debug"]) console[level] = console.error;
+
+const autobahn = require("autobahn");
+const { say, pack, unpack, Refused, serve } = require("./protocol.js");
+
+const SERIALIZERS = {
+  json: () => new autobahn.serializer.JSONSerializer(),
+  msgpack: () => new autobahn.serializer.MsgpackSerializer(),
+  cbor: () => new autobahn.serializer.CBORSerializer(),
+};
+
+const FEATURES = {
+  transports: ["ws-json", "ws-msgpack", "ws-cbor", "rs-json"],
+  binary: true,
+  progress: true,
+  call_timeout: true,
+  cancel: true,
+  cancel_skip: false,
+  interruptible: false,
+  disclose_me: true,
+  complex_result: true,
+  publish_lists: true,
+  topic_of_event: true,
+};
+
+const sessions = new Map();
+
+function refusal(e) {
+  return e instanceof autobahn.Error ? new Refused(e.error, (e.args || []).join(" ")) : e;
+}
+
+function transport(c) {
+  const url = new URL(c.url);
+  if (url.protocol === "rs:") return { type: "rawsocket", host: url.hostname, port: Number(url.port) };
+  return { type: "websocket", url: c.url, serializers: [SERIALIZERS[c.serializer]()] };
+}
+
+function join(c) {
+  return new Promise((resolve, reject) => {
+    const connection = new autobahn.Connection({
+      transports: [transport(c)],
+      realm: c.realm,
+      max_retries: 0,
+      retry_if_unreachable: false,
+      on_user_error: () => {},
+    });
+    connection.onopen = (session, details) => {
+      sessions.set(c.s, { connection, session, serializer: c.serializer, subs: new Map(), regs: new Map(), calls: new Map() });
+      resolve({ session: session.id, authid: details.authid, authrole: details.authrole });
+    };
+    connection.onclose = (reason, details) => {
+      const left = sessions.get(c.s);
+      if (left && left.onclosed) left.onclosed();
+      else if (left) say({ lost: { s: c.s, reason } });
+      reject(new Refused(details.reason || reason, details.message));
+      return true;
+    };
+    connection.open();
+  });
+}
+
+function leave(c) {
+  const peer = sessions.get(c.s);
+  return new Promise((resolve) => {
+    peer.onclosed = () => {
+      sessions.delete(c.s);
+      resolve();
+    };
+    peer.connection.close();
+  });
+}
+
+async function subscribe(c) {
+  const { session, serializer, subs } = sessions.get(c.s);
+  const handler = (args, kwargs, details) =>
+    say({
+      event: {
+        sub: c.sub,
+        args: pack(args, serializer),
+        kwargs: pack(kwargs, serializer),
+        topic: details.topic,
+        publisher: details.publisher,
+        publication: details.publication,
+      },
+    });
+  try {
+    const subscription = await session.subscribe(c.topic, handler, c.match ? { match: c.match } : {});
+    subs.set(c.sub, subscription);
+    return { subscription: subscription.id };
+  } catch (e) {
+    throw refusal(e);
+  }
+}
+
+async function unsubscribe(c) {
+  await sessions.get(c.s).subs.get(c.sub).unsubscribe();
+}
+
+async function publish(c) {
+  const { session, serializer } = sessions.get(c.s);
+  try {
+    const args = unpack(c.args || [], serializer);
+    const kwargs = unpack(c.kwargs || {}, serializer);
+    const publication = await session.publish(c.topic, args, kwargs, { ...c.options });
+    return { publication: publication ? publication.id : null };
+  } catch (e) {
+    throw refusal(e);
+  }
+}
+
+const BEHAVIOURS = {
+  echo: () => (args, kwargs) => new autobahn.Result(args, kwargs),
+  fail: () => (args, kwargs) => {
+    throw new autobahn.Error("com.example.error.refused", args, kwargs);
+  },
+  count: () => (args, kwargs, details) => {
+    for (let i = 0; i < args[0]; i += 1) details.progress([i]);
+    return args[0];
+  },
+  name: (c) => () => c.reg,
+  details: () => (args, kwargs, details) =>
+    new autobahn.Result([], { procedure: details.procedure, caller: details.caller ?? null }),
+  hang: (c) => () => {
+    say({ invoked: c.reg });
+    return new Promise(() => {});
+  },
+};
+
+async function register(c) {
+  const { session, regs } = sessions.get(c.s);
+  const options = {};
+  if (c.match) options.match = c.match;
+  if (c.invoke) options.invoke = c.invoke;
+  try {
+    const registration = await session.register(c.procedure, BEHAVIOURS[c.does](c), options);
+    regs.set(c.reg, registration);
+    return { registration: registration.id };
+  } catch (e) {
+    throw refusal(e);
+  }
+}
+
+async function unregister(c) {
+  await sessions.get(c.s).regs.get(c.reg).unregister();
+}
+
+function call(c) {
+  const { session, serializer, calls } = sessions.get(c.s);
+  const options = {};
+  if (c.progress) options.receive_progress = true;
+  if (c.timeout_ms) options.timeout = c.timeout_ms;
+  if (c.disclose_me) options.disclose_me = true;
+  const progress = [];
+  const pending = session.call(
+    c.procedure,
+    unpack(c.args || [], serializer),
+    unpack(c.kwargs || {}, serializer),
+    options,
+  );
+  calls.set(c.procedure, pending);
+  const onresult = (result) => {
+    if (result instanceof autobahn.Result) {
+      return { args: pack(result.args, serializer), kwargs: pack(result.kwargs, serializer), progress };
+    }
+    return { args: result === null ? [] : [pack(result, serializer)], kwargs: {}, progress };
+  };
+  const onerror = (e) => {
+    if (!(e instanceof autobahn.Error)) throw e;
+    return { error: e.error, args: pack(e.args, serializer), kwargs: pack(e.kwargs, serializer) };
+  };
+  return pending.then(onresult, onerror, (part) => progress.push([pack(part, serializer)]));
+}
+
+// The client's own default mode drops the call and then takes the router's ERROR for a protocol violation, so the one
+// mode it can use is `kill`.
+async function cancel(c) {
+  sessions.get(c.s).calls.get(c.procedure).cancel({ mode: "kill" });
+}
+
+serve(FEATURES, { join, leave, subscribe, unsubscribe, publish, register, unregister, call, cancel });

@@ -1,0 +1,167 @@
+// Wampy as a peer that does what the interop driver tells it. WebSocket only.
+"use strict";
+
+const { Wampy } = require("wampy");
+const { JsonSerializer } = require("wampy/JsonSerializer.js");
+const { CborSerializer } = require("wampy/CborSerializer.js");
+const { MsgpackSerializer } = require("wampy/MsgpackSerializer.js");
+const WebSocket = require("ws");
+const { say, pack, unpack, Refused, serve } = require("./protocol.js");
+
+for (const level of ["log", "info", "debug"]) console[level] = console.error;
+
+const SERIALIZERS = { json: JsonSerializer, msgpack: MsgpackSerializer, cbor: CborSerializer };
+
+const FEATURES = {
+  transports: ["ws-json", "ws-msgpack", "ws-cbor"],
+  binary: true,
+  progress: true,
+  call_timeout: true,
+  cancel: true,
+  interruptible: false,
+  disclose_me: true,
+  complex_result: true,
+  // It always acknowledges and cannot say exclude_me = false.
+  publish_lists: true,
+  exclude_me_false: false,
+  topic_of_event: true,
+  unsubscribe: true,
+  unregister: true,
+  integers_53_bit: true,
+  // Its CBOR writes integers from 2^32 on, and so the ids of most routers, as floats, and reads negative ones wrong.
+  // It cannot unsubscribe what it subscribed to with options, which these two serializers need (see subscribe).
+  without: { "ws-msgpack": ["unsubscribe"], "ws-cbor": ["unsubscribe", "unregister", "integers_53_bit"] },
+};
+
+const sessions = new Map();
+
+function refusal(e) {
+  return e && e.errorUri ? new Refused(e.errorUri, e.message) : e;
+}
+
+function payload(c, serializer) {
+  return { argsList: unpack(c.args || [], serializer), argsDict: unpack(c.kwargs || {}, serializer) };
+}
+
+async function join(c) {
+  const wampy = new Wampy(c.url, {
+    realm: c.realm,
+    ws: WebSocket,
+    serializer: new SERIALIZERS[c.serializer](),
+    autoReconnect: false,
+    maxRetries: 0,
+  });
+  const welcome = await wampy.connect();
+  sessions.set(c.s, { wampy, serializer: c.serializer, subs: new Map(), calls: new Map() });
+  return { session: Number(wampy.getSessionId()), authid: welcome.authid, authrole: welcome.authrole };
+}
+
+async function leave(c) {
+  await sessions.get(c.s).wampy.disconnect();
+  sessions.delete(c.s);
+}
+
+async function subscribe(c) {
+  const { wampy, serializer, subs } = sessions.get(c.s);
+  const handler = ({ details, argsList, argsDict }) =>
+    say({
+      event: {
+        sub: c.sub,
+        args: pack(argsList ?? [], serializer),
+        kwargs: pack(argsDict ?? {}, serializer),
+        topic: (details && details.topic) || c.topic,
+        publisher: pack(details && details.publisher, serializer),
+      },
+    });
+  // What is left out it sends as `undefined`, which MessagePack and CBOR carry and routers refuse.
+  let options = serializer === "json" ? undefined : { match: "exact", get_retained: false };
+  if (c.match) options = { ...options, match: c.match };
+  try {
+    const answer = await wampy.subscribe(c.topic, handler, options);
+    subs.set(c.sub, { key: answer.subscriptionKey, handler });
+    return { subscription: Number(answer.subscriptionId) };
+  } catch (e) {
+    throw refusal(e);
+  }
+}
+
+async function unsubscribe(c) {
+  const { wampy, subs } = sessions.get(c.s);
+  const { key, handler } = subs.get(c.sub);
+  await wampy.unsubscribe(key, handler);
+}
+
+async function publish(c) {
+  const { wampy, serializer } = sessions.get(c.s);
+  const { acknowledge, ...options } = c.options || {};
+  for (const list of ["eligible", "exclude"]) {
+    if (options[list] && serializer !== "json") options[list] = options[list].map(BigInt);
+  }
+  try {
+    const answer = await wampy.publish(c.topic, payload(c, serializer), options);
+    return { publication: Number(answer.publicationId) };
+  } catch (e) {
+    throw refusal(e);
+  }
+}
+
+const BEHAVIOURS = {
+  echo: () => ({ argsList, argsDict }) => ({ argsList: argsList ?? [], argsDict: argsDict ?? {} }),
+  fail: () => ({ argsList, argsDict }) => {
+    throw { error: "com.example.error.refused", argsList: argsList ?? [], argsDict: argsDict ?? {} };
+  },
+  count: () => ({ argsList, result_handler }) => {
+    for (let i = 0; i < argsList[0]; i += 1) result_handler({ argsList: [i], options: { progress: true } });
+    return { argsList: [argsList[0]] };
+  },
+  name: (c) => () => ({ argsList: [c.reg] }),
+  details: (c) => ({ details }) => ({
+    argsDict: { procedure: details.procedure || c.procedure, caller: details.caller === undefined ? null : details.caller },
+  }),
+  hang: (c) => () => {
+    say({ invoked: c.reg });
+    return new Promise(() => {});
+  },
+};
+
+async function register(c) {
+  const options = {};
+  if (c.match) options.match = c.match;
+  if (c.invoke) options.invoke = c.invoke;
+  try {
+    const answer = await sessions.get(c.s).wampy.register(c.procedure, BEHAVIOURS[c.does](c), options);
+    return { registration: Number(answer.registrationId) };
+  } catch (e) {
+    throw refusal(e);
+  }
+}
+
+async function unregister(c) {
+  await sessions.get(c.s).wampy.unregister(c.procedure);
+}
+
+async function call(c) {
+  const { wampy, serializer, calls } = sessions.get(c.s);
+  const progress = [];
+  const options = {};
+  if (c.progress) options.progress_callback = (part) => progress.push(pack(part.argsList, serializer));
+  if (c.timeout_ms) options.timeout = c.timeout_ms;
+  if (c.disclose_me) options.disclose_me = true;
+  try {
+    const pending = wampy.call(c.procedure, payload(c, serializer), options);
+    const { reqId } = wampy.getOpStatus();
+    calls.set(c.procedure, reqId);
+    const result = await pending;
+    return { args: pack(result.argsList ?? [], serializer), kwargs: pack(result.argsDict ?? {}, serializer), progress };
+  } catch (e) {
+    if (!e.errorUri) throw e;
+    return { error: e.errorUri, args: pack(e.argsList ?? [], serializer), kwargs: pack(e.argsDict ?? {}, serializer) };
+  }
+}
+
+async function cancel(c) {
+  const { wampy, calls } = sessions.get(c.s);
+  wampy.cancel(calls.get(c.procedure), { mode: c.mode });
+}
+
+serve(FEATURES, { join, leave, subscribe, unsubscribe, publish, register, unregister, call, cancel });

@@ -1,0 +1,46 @@
+//! Stock Autobahn and Wampy clients against the binary, driven by `tests/interop/run.py`.
+
+use std::process::Command;
+
+use super::Outcome;
+use super::counts::Counts;
+use super::installs;
+use super::steps::{build_binary, run_and_count};
+use crate::workspace::Workspace;
+
+/// Builds the binary, installs the clients, runs the matrix.
+pub(super) fn run(workspace: &Workspace) -> Outcome {
+    let source = workspace.root.join("tests").join("interop");
+    let target = workspace.target.join("interop");
+    let python =
+        match installs::python(&source.join("python").join("requirements.txt"), &target.join("python")) {
+            Ok(python) => python,
+            // The driver itself is Python: without it no client can run.
+            Err(why) => return skipped(format!("all real clients: {why}")),
+        };
+    let mut driver = Command::new(&python);
+    driver
+        .arg("-u")
+        .arg(source.join("run.py"))
+        .arg("--router")
+        .arg(workspace.executable("debug", "crossweave"));
+    driver.current_dir(&workspace.root).env("PYTHONDONTWRITEBYTECODE", "1");
+    let mut missing = Vec::new();
+    match installs::node_modules(&source.join("js"), &target.join("js")) {
+        Ok(modules) => {
+            driver.arg("--js-modules").arg(modules);
+        }
+        Err(why) => missing.push(format!("JavaScript clients: {why}")),
+    }
+    if !build_binary(workspace) {
+        return Outcome::whole(false);
+    }
+    let (ended_well, mut counts) = run_and_count(&mut driver);
+    counts.skipped += missing.len() as u64;
+    Outcome { skipped: missing, ..Outcome::counted(ended_well, counts) }
+}
+
+fn skipped(why: String) -> Outcome {
+    let counts = Counts { skipped: 1, ..Counts::default() };
+    Outcome { passed: true, counts, skipped: vec![why] }
+}
