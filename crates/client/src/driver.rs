@@ -14,7 +14,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::core::{Core, Effects, Heard};
 use crate::limits::CLOSE_TIMEOUT;
 use crate::outbox::Outbox;
-use crate::options::Keepalive;
+use crate::options::{Keepalive, Options};
+use crate::session::Session;
 use crate::shared::Shared;
 use crate::wire::{ByteStream, Input, Wire};
 
@@ -53,33 +54,11 @@ pub(crate) enum End {
     NoGoodbye(u128),
 }
 
-/// Runs an open connection to its end.
-pub(crate) async fn run(shared: &Arc<Shared>, wire: Wire, outbound_bytes_max: usize, leave_timeout: Duration) -> End {
-    let (reader, writer) = tokio::io::split(wire.stream);
-    let outbox = Outbox::new(wire.serializer, wire.encoder, outbound_bytes_max);
-    shared.with(|core, _| core.open(outbox));
-    let mut driver = Driver {
-        shared,
-        reader,
-        writer,
-        input: wire.input,
-        serializer: wire.serializer,
-        written: Vec::new(),
-        written_to: 0,
-        watch: Watch::new(wire.keepalive, leave_timeout),
-    };
-    let end = match driver.serve().await {
-        Ok(never) => match never {},
-        Err(end) => end,
-    };
-    driver.close(&end).await;
-    end
-}
-
 enum Never {}
 
-struct Driver<'a> {
-    shared: &'a Arc<Shared>,
+/// An open connection, and what its task needs.
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
     reader: ReadHalf<Box<dyn ByteStream>>,
     writer: WriteHalf<Box<dyn ByteStream>>,
     input: Input,
@@ -90,7 +69,34 @@ struct Driver<'a> {
     watch: Watch,
 }
 
-impl Driver<'_> {
+impl Driver {
+    /// Lets the application send on an open session; what it sends is written by [`Driver::run`].
+    pub(crate) fn new(shared: Arc<Shared>, wire: Wire, session: Session, options: &Options) -> Driver {
+        let (reader, writer) = tokio::io::split(wire.stream);
+        let serializer = wire.serializer;
+        shared.open(session, Outbox::new(serializer, wire.encoder, options.outbound_bytes_max));
+        Driver {
+            shared,
+            reader,
+            writer,
+            input: wire.input,
+            serializer,
+            written: Vec::new(),
+            written_to: 0,
+            watch: Watch::new(wire.keepalive, options.leave_timeout),
+        }
+    }
+
+    /// Runs the connection to its end.
+    pub(crate) async fn run(mut self) -> End {
+        let end = match self.serve().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        };
+        self.close(&end).await;
+        end
+    }
+
     async fn serve(&mut self) -> Result<Never, End> {
         self.receive()?;
         loop {
@@ -105,7 +111,10 @@ impl Driver<'_> {
                     self.receive()?;
                 }
                 sent = self.writer.write(&self.written[self.written_to..]), if is_writing => {
-                    self.written_to += sent?;
+                    match sent? {
+                        0 => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                        len => self.written_to += len,
+                    }
                     if self.written_to == self.written.len() {
                         self.writer.flush().await?;
                     }

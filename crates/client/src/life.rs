@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::driver::{self, End};
+use crate::driver::{Driver, End};
 use crate::error::{ConnectError, Disconnected};
 use crate::join::join;
 use crate::limits::STABLE_AFTER;
@@ -28,11 +28,11 @@ pub(crate) async fn connect(home: &Home, options: &Options) -> Result<(Wire, Ses
 }
 
 /// Runs until the application leaves, or connecting again is of no use.
-pub(crate) async fn live(shared: Arc<Shared>, home: Option<Home>, options: Options, mut wire: Wire) {
+pub(crate) async fn live(shared: Arc<Shared>, home: Option<Home>, options: Options, mut driver: Driver) {
     let mut attempts = 0;
     loop {
         let opened = Instant::now();
-        let end = driver::run(&shared, wire, options.outbound_bytes_max, options.leave_timeout).await;
+        let end = driver.run().await;
         let why = shared.disconnected(&end);
         shared.session_closed(&why);
         if shared.is_leaving() || matches!(end, End::Left) {
@@ -43,11 +43,10 @@ pub(crate) async fn live(shared: Arc<Shared>, home: Option<Home>, options: Optio
             attempts = 0;
         }
         let Some(home) = &home else { return shared.end(Some(why)) };
-        wire = match again(&shared, home, &options, why, &mut attempts).await {
+        driver = match again(&shared, home, &options, why, &mut attempts).await {
             Ok((wire, session)) => {
                 tracing::info!(url = %shared.url, session = %session.id, "connected again");
-                shared.session_opened(Arc::new(session));
-                wire
+                Driver::new(shared.clone(), wire, session, &options)
             }
             Err(last) => return shared.end(last),
         };

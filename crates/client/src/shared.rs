@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 use crate::core::{Core, Effects, Epoch, ProcedureId, SendError, Start};
 use crate::error::Disconnected;
 use crate::handler;
+use crate::outbox::Outbox;
 use crate::session::Session;
 use crate::state::State;
 
@@ -28,7 +29,7 @@ pub(crate) struct Shared {
     /// For senders: there is room again, or no connection.
     space: Notify,
     pub(crate) state: watch::Sender<State>,
-    /// The last session.
+    /// The last session. There is always one once a client is handed out.
     session: Mutex<Arc<Session>>,
     pub(crate) url: Arc<str>,
 }
@@ -40,8 +41,9 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    /// With an open session.
-    pub(crate) fn new(url: Arc<str>, session: Arc<Session>) -> Arc<Shared> {
+    /// For a first session, which is then given to [`Shared::open`].
+    pub(crate) fn new(url: Arc<str>, session: &Session) -> Arc<Shared> {
+        let session = Arc::new(session.clone());
         let core = Core::new(Disconnected { url: url.clone(), reason: "connecting".into() });
         Arc::new(Shared {
             core: Mutex::new(core),
@@ -117,8 +119,10 @@ impl Shared {
     }
 
     /// A session is open on a new connection.
-    pub(crate) fn session_opened(&self, session: Arc<Session>) {
+    pub(crate) fn open(self: &Arc<Self>, session: Session, outbox: Outbox) {
+        let session = Arc::new(session);
         *self.session.lock() = session.clone();
+        self.with(|core, _| core.open(outbox));
         self.state.send_replace(State::Connected(session));
     }
 

@@ -334,3 +334,54 @@ fn seed() -> [u8; 32] {
     getrandom::fill(&mut seed).expect("the operating system gives random bytes");
     seed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peer::Wire;
+    use crate::queue::QueueOptions;
+    use crossweave_transport::codec::Framing;
+    use crossweave_wamp::features::Roles;
+    use crossweave_wamp::{Dict, Serializer};
+
+    fn peer() -> Arc<Peer> {
+        let wire = Wire { serializer: Serializer::Json, framing: Framing::RawSocket };
+        Peer::new(wire, usize::MAX, None, Arc::new(QueueOptions::default()))
+    }
+
+    fn join(cell: &Arc<RealmCell>) -> Result<Arc<Peer>, RealmIsDown> {
+        let id = cell.new_session_id()?;
+        let text = |text: &str| -> Arc<str> { text.into() };
+        let session = Session {
+            id,
+            authid: text("alice"),
+            authrole: text("anonymous"),
+            authmethod: text("anonymous"),
+            authprovider: text("static"),
+            roles: Roles::client(),
+            authextra: Dict::new(),
+            transport: Dict::new(),
+        };
+        let peer = peer();
+        let welcome = Box::new(Welcome { session: id, details: Dict::new() });
+        cell.join(peer.clone(), Box::new(session), welcome, &mut Effects::default())?;
+        Ok(peer)
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_the_realm_closes_it_and_aborts_its_sessions() {
+        let roles = vec![Role::allow_all("anonymous")];
+        let cell = RealmCell::start("realm1", RealmOptions::default(), roles, None);
+        let peers = [join(&cell).unwrap(), join(&cell).unwrap()];
+        let mut effects = Effects::default();
+        let result: Result<(), RealmIsDown> = cell.handle(&mut effects, |_| panic!("a defect"));
+        assert!(result.is_err() && !cell.is_up());
+        for peer in peers {
+            let queue = peer.queue.lock();
+            let queued = String::from_utf8_lossy(queue.unwritten()).into_owned();
+            assert!(queued.contains("[3,{\"message\":"), "{queued}");
+            assert_eq!(queue.detached, Some(Detached::Close(uris::RUNTIME_ERROR)));
+        }
+        assert!(join(&cell).is_err());
+    }
+}

@@ -1,1 +1,42 @@
-//! Placeholder.
+//! HTTP services of a node: the start page, the HTTP bridge for programs that speak no WAMP, and the demo component that
+//! makes something move on a node nobody has configured yet.
+//!
+//! | look for | in |
+//! | --- | --- |
+//! | which path is answered how | [`StartPage`] |
+//! | the files of the page, built into the program | `assets`; their sources are in `page/` |
+//! | `POST /publish` and `POST /call` | `bridge` |
+//! | who may use the bridge from a browser | `bridge::origin` |
+//! | the clock, `com.example.add2`, `crossweave.sessions` | [`run_demo`] |
+//!
+//! # The HTTP bridge
+//!
+//! Bodies are those of Crossbar.io's bridge. JSON carries binary as WAMP does: a string of `\0` and base64.
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `POST /publish` `{"topic", "args"?, "kwargs"?, "options"?}` | `{"id": publication}` |
+//! | `POST /call` `{"procedure", "args"?, "kwargs"?, "options"?: {"timeout": ms}}` | `{"args": [...], "kwargs": {...}}` |
+//!
+//! Errors are `{"error": uri, "args": [...], "kwargs": {...}}`. Unlike there, the status tells the truth as well:
+//!
+//! | status | when |
+//! | --- | --- |
+//! | 400 | the body, a URI, an option or an argument is wrong |
+//! | 403 | the role may not do that, or the request comes from a page of another origin |
+//! | 404 | nobody registered the procedure |
+//! | 405 | another method than POST |
+//! | 413 | the body, or the payload for its receiver, is too long |
+//! | 415 | the body is not `application/json` |
+//! | 502 | any other error that a callee answers |
+//! | 503 | no callee is free, too many calls are under way, or the realm is down |
+//! | 504 | no result within the timeout |
+
+mod assets;
+mod bridge;
+mod demo;
+mod start_page;
+
+pub use bridge::{BODY_LEN_MAX, CALL_TIMEOUT_DEFAULT, CALL_TIMEOUT_MAX, CALLS_MAX, KWARGS_MAX};
+pub use demo::{ADD2, CLOCK, DemoError, SESSIONS, SESSIONS_LISTED_MAX, run_demo};
+pub use start_page::{StartPage, StartPageOptions};

@@ -74,7 +74,8 @@ pub(super) fn node_modules(source: &Path, folder: &Path) -> Result<PathBuf, Stri
         fs::copy(source.join(file), folder.join(file)).map_err(|e| format!("cannot copy {file}: {e}"))?;
     }
     let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"])
+    // Not `ci`: some registries lack the native variants for other systems, which `ci` takes for a broken lock file.
+    npm.args(["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"])
         .current_dir(folder);
     if !succeeds(&mut npm) {
         return Err("npm could not install the packages".to_owned());

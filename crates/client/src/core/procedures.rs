@@ -22,7 +22,6 @@ use super::effects::{Ack, Effects, Failure, Start};
 use super::line::{Line, SendError};
 use crate::arguments::Arguments;
 use crate::cancel::CancelToken;
-use crate::content::Content;
 use crate::error::{Disconnected, WampError};
 use crate::invocation::Invocation;
 use crate::limits::{INVOCATIONS_WAITING_BYTES_MAX, INVOCATIONS_WAITING_MAX};
@@ -211,7 +210,10 @@ impl Procedures {
         }
         effects.drop_invocations(removed.waiting);
         effects.drop_handler(removed.new.handler);
-        removed.id.inspect(|id| drop(self.by_id.remove(id)))
+        if let Some(id) = removed.id {
+            self.by_id.remove(&id);
+        }
+        removed.id
     }
 
     pub(super) fn revoked(&mut self, line: &mut Line, revoked: &Revoked, effects: &mut Effects) {

@@ -49,9 +49,13 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// The text, if it is text.
+    /// The text, if it is text. A JSON string is, also where it could be read as bytes.
     #[inline]
     pub fn as_str(&self) -> Option<Cow<'a, str>> {
+        if let Some(Ok((text, _))) = with_format!(self.serializer, F => F::text(self.bytes, 0)) {
+            return Some(text);
+        }
+        // CBOR text behind a tag.
         match self.token() {
             Token::Str(text) => Some(text),
             _ => None,

@@ -1,0 +1,204 @@
+//! What one message costs in a realm, in nanoseconds, with an outbox that does nothing: `cargo run --release --example cost`.
+//!
+//! Messages are decoded outside of the measured time; encoding is not included.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use crossweave_router_core::{
+    Actions, Authorization, AuthorizeRequest, Disclosure, Input, Outbox, Permission, Permissions, QuestionId,
+    Realm, RealmOptions, Role, Session, Slot,
+};
+use crossweave_wamp::features::Roles;
+use crossweave_wamp::message::{
+    Call, CallOptions, Publish, PublishOptions, Register, RegisterOptions, Subscribe, SubscribeOptions,
+    Welcome, Yield, YieldOptions,
+};
+use crossweave_wamp::{Dict, MatchPolicy, Message, Payload, RequestId, Serializer};
+
+const ROUNDS: u64 = 1_000_000;
+
+/// Counts and forgets.
+#[derive(Default)]
+struct Null {
+    sent: u64,
+    sum: u64,
+}
+
+impl Outbox for Null {
+    #[inline]
+    fn send(&mut self, to: Slot, message: &Message<'_>) {
+        black_box(message);
+        self.sent += 1;
+        self.sum += u64::from(to.0);
+    }
+
+    #[inline]
+    fn multicast(&mut self, to: impl Iterator<Item = Slot>, event: &Message<'_>) {
+        black_box(event);
+        for slot in to {
+            self.sent += 1;
+            self.sum += u64::from(slot.0);
+        }
+    }
+
+    fn ask(&mut self, _: QuestionId, _: AuthorizeRequest) {}
+    fn resume(&mut self, _: Slot) {}
+    fn detach(&mut self, _: Slot, _: Option<&'static str>) {}
+}
+
+struct Bench {
+    realm: Realm,
+    now: Instant,
+    out: Null,
+}
+
+impl Bench {
+    fn new(permissions: Permissions) -> Self {
+        let mut realm = Realm::new("bench", RealmOptions::default(), [1; 32]);
+        realm.set_role(Role { name: "user".into(), permissions: Authorization::Static(permissions.into()) });
+        Bench { realm, now: Instant::now(), out: Null::default() }
+    }
+
+    fn join(&mut self, slot: u32) -> Slot {
+        let id = self.realm.new_session_id();
+        let session = Session {
+            id,
+            authid: "someone".into(),
+            authrole: "user".into(),
+            authmethod: "anonymous".into(),
+            authprovider: "static".into(),
+            roles: Roles::client(),
+            authextra: Dict::new(),
+            transport: Dict::new(),
+        };
+        let welcome = Welcome { session: id, details: Dict::new() };
+        self.input(Input::Join(Slot(slot), Box::new(session), Box::new(welcome)));
+        Slot(slot)
+    }
+
+    #[inline]
+    fn input(&mut self, input: Input<'_>) {
+        let _ = self.realm.handle(self.now, input, &mut self.out);
+    }
+
+    fn subscribe(&mut self, slot: Slot, match_policy: MatchPolicy, topic: &str) {
+        let options = SubscribeOptions { match_policy, ..SubscribeOptions::default() };
+        let subscribe = Subscribe { request: RequestId(1), options, topic: topic.into() };
+        self.input(Input::Message(slot, subscribe.into()));
+    }
+
+    /// Nanoseconds per PUBLISH.
+    fn publish(&mut self, name: &str, topic: &str, rounds: u64) {
+        let payload = Payload::new(Serializer::Json, &["x".repeat(48).into()], &Dict::new());
+        let (started, sent) = (Instant::now(), self.out.sent);
+        for n in 0..rounds {
+            let options = PublishOptions::default();
+            let publish =
+                Publish { request: RequestId(n), options, topic: topic.into(), payload: payload.borrowed() };
+            self.input(Input::Message(Slot(0), publish.into()));
+        }
+        report(name, started, rounds, self.out.sent - sent);
+    }
+
+    /// Nanoseconds per CALL with its YIELD.
+    fn call(&mut self, name: &str, procedure: &str, timeout_ms: u64) {
+        let payload = Payload::new(Serializer::Json, &["x".repeat(48).into()], &Dict::new());
+        let (started, sent) = (Instant::now(), self.out.sent);
+        for n in 1..=ROUNDS {
+            let options = CallOptions { timeout_ms, ..CallOptions::default() };
+            let procedure = procedure.into();
+            let call = Call { request: RequestId(n), options, procedure, payload: payload.borrowed() };
+            self.input(Input::Message(Slot(0), call.into()));
+            let options = YieldOptions::default();
+            // Invocation ids of the callee go on from one measurement to the next.
+            let request = RequestId(self.realm.stats().invocations);
+            let yield_ = Yield { request, options, payload: payload.borrowed() };
+            self.input(Input::Message(Slot(1), yield_.into()));
+        }
+        report(name, started, ROUNDS, self.out.sent - sent);
+    }
+}
+
+fn report(name: &str, started: Instant, rounds: u64, sent: u64) {
+    let ns = started.elapsed().as_nanos() as f64 / rounds as f64;
+    println!("{name:<58} {ns:>9.1} ns  {:>6} sent each", sent / rounds);
+}
+
+/// As a configuration has them: one for everything, then some that look closer.
+fn rules() -> Permissions {
+    let rule = |uri: &str, match_policy| Permission {
+        uri: uri.into(),
+        match_policy,
+        allow: Actions::ALL,
+        disclose: Disclosure::default(),
+    };
+    let rules = [
+        rule("", MatchPolicy::Prefix),
+        rule("com.example.", MatchPolicy::Prefix),
+        rule("com.example.secret", MatchPolicy::Exact),
+        rule("com..private", MatchPolicy::Wildcard),
+    ];
+    Permissions::new(rules).expect("the rules are well formed")
+}
+
+fn main() {
+    let topic = "com.example.some.topic";
+    for (name, permissions) in [("one rule", Permissions::allow_all()), ("four rules", rules())] {
+        let mut bench = Bench::new(permissions);
+        bench.join(0);
+        bench.publish(&format!("publish to nobody, {name}"), topic, ROUNDS);
+        let subscriber = bench.join(1);
+        bench.subscribe(subscriber, MatchPolicy::Exact, topic);
+        bench.publish(&format!("publish to 1, {name}"), topic, ROUNDS);
+        bench.subscribe(subscriber, MatchPolicy::Prefix, "com.example.");
+        bench.publish(&format!("publish to 1 exact and 1 prefix, {name}"), topic, ROUNDS);
+        bench.subscribe(subscriber, MatchPolicy::Wildcard, "com..some.topic");
+        bench.publish(&format!("publish to 1 exact, 1 prefix, 1 wildcard, {name}"), topic, ROUNDS);
+    }
+    let mut bench = Bench::new(Permissions::allow_all());
+    bench.join(0);
+    for slot in 1..=1000 {
+        let subscriber = bench.join(slot);
+        bench.subscribe(subscriber, MatchPolicy::Exact, topic);
+    }
+    bench.publish("publish to 1000", topic, ROUNDS / 100);
+
+    let mut bench = Bench::new(Permissions::allow_all());
+    bench.join(0);
+    let callee = bench.join(1);
+    let register = |procedure: &'static str, match_policy| Register {
+        request: RequestId(1),
+        options: RegisterOptions { match_policy, ..RegisterOptions::default() },
+        procedure: procedure.into(),
+    };
+    bench.input(Input::Message(callee, register("com.example.procedure", MatchPolicy::Exact).into()));
+    bench.input(Input::Message(callee, register("com.prefix.", MatchPolicy::Prefix).into()));
+    bench.call("call and yield", "com.example.procedure", 0);
+    bench.call("call and yield, prefix", "com.prefix.procedure", 0);
+    bench.call("call and yield with timeout", "com.example.procedure", 10_000);
+    crowd();
+}
+
+/// 100,000 subscriptions, a tenth of them prefixes and a twentieth wildcards; one session has half of them and leaves.
+fn crowd() {
+    let mut bench = Bench::new(Permissions::allow_all());
+    bench.join(0);
+    let subscribers = [bench.join(1), bench.join(2)];
+    let started = Instant::now();
+    for n in 0..100_000_usize {
+        let (policy, topic) = match n % 20 {
+            0 | 1 => (MatchPolicy::Prefix, format!("com.app{}.prefix{n}.", n % 100)),
+            2 => (MatchPolicy::Wildcard, format!("com.app{}..wild{n}", n % 100)),
+            _ => (MatchPolicy::Exact, format!("com.app{}.topic{n}", n % 100)),
+        };
+        bench.subscribe(subscribers[n % 2], policy, &topic);
+    }
+    report("subscribe, up to 100,000", started, 100_000, 0);
+    bench.publish("publish among 100,000 subscriptions: exact", "com.app5.topic99905", ROUNDS / 10);
+    bench.publish("publish among 100,000 subscriptions: prefix", "com.app20.prefix20.x", ROUNDS / 10);
+    bench.publish("publish among 100,000 subscriptions: wildcard", "com.app2.x.wild2", ROUNDS / 10);
+    let started = Instant::now();
+    bench.input(Input::Leave(subscribers[0]));
+    println!("a session with 50,000 subscriptions leaves in {:?}", started.elapsed());
+}

@@ -1,0 +1,144 @@
+//! Roles that ask an authorizer at run time.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossweave_router::{
+    AdmissionOptions, Authorizer, AuthorizeRequest, Decision, RealmDefinition, RealmOptions, Role, Router,
+};
+use crossweave_router_core::Authorization;
+use crossweave_transport::Stream;
+use crossweave_wamp::features::Roles;
+use crossweave_wamp::message::*;
+use crossweave_wamp::{Dict, Message, Payload, RequestId, Serializer, Value, uris};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{sleep, timeout};
+
+/// Takes its time, and allows what does not say "forbidden".
+struct Slow;
+
+impl Authorizer for Slow {
+    fn authorize(&self, _: &str, request: AuthorizeRequest) -> Pin<Box<dyn Future<Output = Decision> + Send + '_>> {
+        Box::pin(async move {
+            sleep(Duration::from_millis(5)).await;
+            match request.uri.contains("forbidden") {
+                true => Decision::Deny,
+                false => Decision::Allow { disclose: true },
+            }
+        })
+    }
+}
+
+/// Never answers.
+struct Hanging;
+
+impl Authorizer for Hanging {
+    fn authorize(&self, _: &str, _: AuthorizeRequest) -> Pin<Box<dyn Future<Output = Decision> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+fn router(authorizer: impl Authorizer + 'static) -> Router {
+    let router = Router::new(AdmissionOptions::default());
+    let asking = Role { name: "asking".into(), permissions: Authorization::Dynamic };
+    let roles = vec![asking, Role::allow_all("trusted")];
+    let realm = RealmDefinition { options: RealmOptions::default(), roles, authorizer: Some(Arc::new(authorizer)) };
+    router.start_realm("realm1", realm).unwrap();
+    router
+}
+
+struct Peer(Stream);
+
+impl Peer {
+    async fn join(router: &Router, authrole: &str) -> Peer {
+        let mut peer = Peer(router.connect_local(Serializer::Json, authrole, authrole));
+        let details = Dict::new().with("roles", Roles::client().to_dict());
+        peer.send(Hello { realm: Some("realm1".into()), details }).await;
+        assert!(matches!(peer.receive().await, Message::Welcome(_)));
+        peer
+    }
+
+    async fn send(&mut self, message: impl Into<Message<'_>>) {
+        let body = message.into().to_bytes(Serializer::Json);
+        self.0.write_u32(body.len() as u32).await.unwrap();
+        self.0.write_all(&body).await.unwrap();
+    }
+
+    async fn receive(&mut self) -> Message<'static> {
+        let received = timeout(Duration::from_secs(10), async {
+            let mut body = vec![0; self.0.read_u32().await.unwrap() as usize];
+            self.0.read_exact(&mut body).await.unwrap();
+            body
+        });
+        Message::decode(Serializer::Json, &received.await.expect("a message in time")).unwrap().into_owned()
+    }
+}
+
+fn publish(n: u64, topic: &'static str) -> Publish<'static> {
+    let options = PublishOptions { acknowledge: true, ..PublishOptions::default() };
+    let payload = Payload::new(Serializer::Json, &[n.into()], &Dict::new());
+    Publish { request: RequestId(n), options, topic: topic.into(), payload }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_behind_a_pending_authorization_keep_their_order() {
+    let router = router(Slow);
+    let mut subscriber = Peer::join(&router, "trusted").await;
+    let options = SubscribeOptions { match_policy: crossweave_wamp::MatchPolicy::Prefix, ..Default::default() };
+    subscriber.send(Subscribe { request: RequestId(1), options, topic: "com.".into() }).await;
+    assert!(matches!(subscriber.receive().await, Message::Subscribed(_)));
+
+    let mut publisher = Peer::join(&router, "asking").await;
+    for n in 1..=100 {
+        publisher.send(publish(n, if n % 10 == 0 { "com.forbidden" } else { "com.example" })).await;
+    }
+    for n in 1..=100 {
+        match publisher.receive().await {
+            Message::Published(published) => assert_eq!(published.request, RequestId(n)),
+            Message::Error(error) => {
+                assert_eq!((error.request, &*error.error), (RequestId(n), uris::NOT_AUTHORIZED));
+                assert_eq!(n % 10, 0);
+            }
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+    for n in (1..=100u64).filter(|n| n % 10 != 0) {
+        let Message::Event(event) = subscriber.receive().await else { panic!("not an EVENT") };
+        assert_eq!(event.payload.args(), [Value::from(n)]);
+        assert_eq!(event.details.publisher_authid.as_deref(), Some("asking"), "the authorizer disclosed it");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_waits_does_not_delay_others() {
+    let router = router(Hanging);
+    let mut waiting = Peer::join(&router, "asking").await;
+    waiting.send(publish(1, "com.example")).await;
+    let mut other = Peer::join(&router, "trusted").await;
+    other.send(publish(1, "com.example")).await;
+    assert!(matches!(other.receive().await, Message::Published(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authorizer_that_hangs_fails_the_request_after_its_deadline() {
+    let router = router(Hanging);
+    let mut waiting = Peer::join(&router, "asking").await;
+    waiting.send(publish(1, "com.example")).await;
+    let Message::Error(error) = waiting.receive().await else { panic!("not an ERROR") };
+    assert_eq!(error.error, uris::AUTHORIZATION_FAILED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_may_leave_while_it_waits() {
+    let router = router(Slow);
+    let mut leaving = Peer::join(&router, "asking").await;
+    leaving.send(publish(1, "com.example")).await;
+    drop(leaving);
+    sleep(Duration::from_millis(50)).await;
+    let mut next = Peer::join(&router, "asking").await;
+    next.send(publish(1, "com.example")).await;
+    assert!(matches!(next.receive().await, Message::Published(_)));
+    assert_eq!(router.session_queues("realm1").len(), 1);
+}

@@ -1,0 +1,562 @@
+//! The realm, its sessions, its authorizers and its clock.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crossweave_router_core::{
+    Actions, Authorization, Decision, Disclosure, Input, Permission, Permissions, QuestionId, Realm,
+    RealmLimits, RealmOptions, Role, Session, Slot,
+};
+use crossweave_wamp::features::Roles;
+use crossweave_wamp::message::{
+    Call, CallOptions, Cancel, CancelMode, Error, Goodbye, InvokePolicy, Kind, Publish, PublishOptions,
+    Receivers, Register, RegisterOptions, Subscribe, SubscribeOptions, Unregister, Unsubscribe, Welcome,
+    Yield, YieldOptions,
+};
+use crossweave_wamp::{
+    Dict, MatchPolicy, Message, Payload, ProtocolViolation, RegistrationId, RequestId, Serializer, SessionId,
+    SubscriptionId, Value, uris,
+};
+
+use super::Counts;
+use super::dice::Dice;
+use super::peer::{Broken, Pattern, Peer, Registered};
+use crate::recorder::{Output, Recorder};
+
+const URIS: [&str; 6] = ["a", "a.b", "a.bc", "a.b.c", "a.c.c", "b.b"];
+const PREFIXES: [&str; 5] = ["", "a", "a.", "a.b", "b."];
+const WILDCARDS: [&str; 5] = ["a.", ".b", "a..c", "..", "a.b."];
+const MODES: [Option<CancelMode>; 4] =
+    [None, Some(CancelMode::Skip), Some(CancelMode::Kill), Some(CancelMode::KillNoWait)];
+const POLICIES: [InvokePolicy; 5] = [
+    InvokePolicy::Single,
+    InvokePolicy::First,
+    InvokePolicy::Last,
+    InvokePolicy::RoundRobin,
+    InvokePolicy::Random,
+];
+
+pub(super) struct World {
+    dice: Dice,
+    realm: Realm,
+    now: Instant,
+    peers: BTreeMap<Slot, Peer>,
+    questions: VecDeque<(QuestionId, Slot)>,
+    /// Numbers publications.
+    published: u64,
+    /// Receivers of the last step's EVENTs.
+    delivered: Vec<(Slot, SubscriptionId)>,
+    counts: Counts,
+    history: Option<VecDeque<String>>,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, keep_history: bool) -> Self {
+        let limits = RealmLimits {
+            held_messages_max: 20,
+            subscriptions_per_session_max: 12,
+            ..RealmLimits::default()
+        };
+        let options = RealmOptions { limits, ..RealmOptions::default() };
+        let mut realm = Realm::new("simulated", options, [seed as u8; 32]);
+        realm.set_role(Role { name: "static".into(), permissions: everything() });
+        realm.set_role(Role { name: "dynamic".into(), permissions: Authorization::Dynamic });
+        World {
+            dice: Dice::new(seed),
+            realm,
+            now: Instant::now(),
+            peers: BTreeMap::new(),
+            questions: VecDeque::new(),
+            published: 0,
+            delivered: Vec::new(),
+            counts: Counts::default(),
+            history: keep_history.then(VecDeque::new),
+        }
+    }
+
+    /// The last inputs and outputs, for a failure.
+    pub(super) fn history(&self) -> String {
+        self.history.iter().flatten().map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+
+    /// One thing happens.
+    pub(super) fn step(&mut self) -> Result<(), Broken> {
+        let slots: Vec<Slot> = self.peers.keys().copied().collect();
+        let Some(slot) = self.dice.pick(&slots).filter(|_| slots.len() > 2) else { return self.join() };
+        match self.dice.below(100) {
+            0..3 => self.join(),
+            3..5 => self.leave(slot),
+            5..18 => self.subscribe(slot),
+            18..24 => self.unsubscribe(slot),
+            24..38 => self.publish(slot),
+            38..46 => self.register(slot),
+            46..49 => self.unregister(slot),
+            49..64 => self.call(slot),
+            64..69 => self.cancel(slot),
+            69..84 => self.answer_invocation(slot),
+            84..85 => self.misbehave(slot),
+            85..94 => self.answer_question(),
+            _ => self.wait(),
+        }
+    }
+
+    /// Everybody finishes what is open, then all leave.
+    pub(super) fn end(&mut self) -> Result<Counts, Broken> {
+        while !self.questions.is_empty() {
+            self.answer_question()?;
+        }
+        self.finish_invocations()?;
+        if self.realm.deadline().is_some() || self.realm.invocation_count() > 0 {
+            return Err("calls are in flight though all invocations were answered".into());
+        }
+        let open = self.peers.values().find(|peer| !peer.calls.is_empty());
+        if let Some(peer) = open {
+            return Err(format!("calls without an answer: {:?}", peer.calls));
+        }
+        self.places_are_free()?;
+        for slot in self.peers.keys().copied().collect::<Vec<_>>() {
+            self.leave(slot)?;
+        }
+        let realm = &self.realm;
+        let left = [
+            realm.session_count(),
+            realm.subscription_count(),
+            realm.registration_count(),
+            realm.invocation_count(),
+            realm.question_count(),
+        ];
+        if left == [0; 5] { Ok(self.counts) } else { Err(format!("the empty realm keeps {left:?}")) }
+    }
+
+    /// With no call in flight, every registration with a concurrency takes a call.
+    fn places_are_free(&mut self) -> Result<(), Broken> {
+        let caller = self.join_as("static")?;
+        let full = self.counts.full;
+        for uri in URIS {
+            let request = self.peer(caller).request();
+            self.peer(caller).calls.insert(request, false);
+            self.send(caller, call(request, uri, CallOptions::default()))?;
+            self.finish_invocations()?;
+        }
+        if self.counts.full > full { Err("a callee is full though nobody calls it".into()) } else { Ok(()) }
+    }
+
+    fn finish_invocations(&mut self) -> Result<(), Broken> {
+        for slot in self.peers.keys().copied().collect::<Vec<_>>() {
+            while let Some(request) =
+                self.peers.get(&slot).and_then(|peer| peer.invocations.keys().next().copied())
+            {
+                self.finish_invocation(slot, request)?;
+            }
+        }
+        Ok(())
+    }
+
+    // Inputs
+
+    fn send(&mut self, slot: Slot, message: Message<'static>) -> Result<(), Broken> {
+        self.input(Input::Message(slot, message))
+    }
+
+    fn input(&mut self, input: Input<'_>) -> Result<(), Broken> {
+        self.note("> ", || tell_input(&input));
+        let mut recorder = Recorder::default();
+        self.delivered.clear();
+        if let Input::Leave(slot) = input {
+            self.peers.remove(&slot);
+        }
+        let _ = self.realm.handle(self.now, input, &mut recorder);
+        for output in recorder.take() {
+            self.note("  < ", || tell_output(&output));
+            self.output(output)?;
+        }
+        let (joined, known) = (self.realm.session_count(), self.peers.len());
+        if joined != known {
+            return Err(format!("{joined} sessions on the realm, {known} attached"));
+        }
+        if self.realm.question_count() != self.questions.len() {
+            return Err("the realm waits for other answers than it asked for".into());
+        }
+        if let Some(early) = self.realm.deadline().filter(|deadline| *deadline <= self.now) {
+            return Err(format!("a deadline has passed: {early:?}"));
+        }
+        Ok(())
+    }
+
+    fn output(&mut self, output: Output) -> Result<(), Broken> {
+        match output {
+            Output::Send(slot, message) => {
+                let peer =
+                    self.peers.get_mut(&slot).ok_or(format!("{message:?} for {slot:?}, which has left"))?;
+                peer.receive(&message, &mut self.counts)?;
+                if let Message::Event(event) = message {
+                    self.delivered.push((slot, event.subscription));
+                }
+            }
+            Output::Ask(question, request) => {
+                self.counts.questions += 1;
+                let asker = self.peers.iter().find(|(_, peer)| peer.session.id == request.session);
+                let (slot, _) = asker.ok_or("a question of one who has left")?;
+                if self.questions.iter().any(|(_, waiting)| waiting == slot) {
+                    return Err(format!("a message of {slot:?} overtakes one that waits"));
+                }
+                self.questions.push_back((question, *slot));
+            }
+            Output::Resume(slot) => {
+                if self.questions.iter().any(|(_, waiting)| *waiting == slot) {
+                    return Err(format!("{slot:?} is resumed while a message of it waits"));
+                }
+            }
+            Output::Detach(slot, _) => {
+                self.peers.remove(&slot).ok_or(format!("{slot:?} leaves twice"))?;
+                self.questions.retain(|(_, waiting)| *waiting != slot);
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, mark: &str, what: impl FnOnce() -> String) {
+        let Some(history) = &mut self.history else { return };
+        if history.len() == 60 {
+            history.pop_front();
+        }
+        history.push_back(format!("{mark}{}", what()));
+    }
+
+    fn peer(&mut self, slot: Slot) -> &mut Peer {
+        self.peers.get_mut(&slot).expect("the slot was picked among the peers")
+    }
+
+    // Sessions
+
+    fn join(&mut self) -> Result<(), Broken> {
+        if self.peers.len() >= 8 {
+            return Ok(());
+        }
+        let role = if self.dice.one_in(3) { "dynamic" } else { "static" };
+        self.join_as(role).map(drop)
+    }
+
+    fn join_as(&mut self, role: &str) -> Result<Slot, Broken> {
+        // The lowest free slot, so that slots are reused often.
+        let slot = (0..).map(Slot).find(|slot| !self.peers.contains_key(slot)).expect("there are many slots");
+        let id = self.realm.new_session_id();
+        let mut roles = Roles::client();
+        if self.dice.one_in(3) {
+            roles.callee = Some(Default::default());
+        }
+        let session = Session {
+            id,
+            authid: ["ann", "ben"][self.dice.below(2)].into(),
+            authrole: role.into(),
+            authmethod: "anonymous".into(),
+            authprovider: "static".into(),
+            roles,
+            authextra: Dict::new(),
+            transport: Dict::new(),
+        };
+        self.peers.insert(slot, Peer::new(session.clone(), role == "dynamic"));
+        let welcome = Welcome { session: id, details: Dict::new() };
+        self.input(Input::Join(slot, Box::new(session), Box::new(welcome)))?;
+        Ok(slot)
+    }
+
+    fn leave(&mut self, slot: Slot) -> Result<(), Broken> {
+        self.questions_of_the_leaving(slot);
+        match self.dice.below(3) {
+            0 => self.input(Input::Close(slot, uris::SYSTEM_SHUTDOWN))?,
+            _ => self.input(Input::Leave(slot))?,
+        };
+        Ok(())
+    }
+
+    fn questions_of_the_leaving(&mut self, slot: Slot) {
+        self.questions.retain(|(_, waiting)| *waiting != slot);
+    }
+
+    fn misbehave(&mut self, slot: Slot) -> Result<(), Broken> {
+        let waits = self.questions.iter().any(|(_, waiting)| *waiting == slot);
+        let never = RequestId(1 << 40);
+        let message: Message<'static> = match self.dice.below(4) {
+            0 => {
+                let violation = ProtocolViolation::new("nonsense");
+                self.questions_of_the_leaving(slot);
+                self.input(Input::Violation(slot, violation))?;
+                return self.has_left(slot);
+            }
+            1 => Yield { request: never, options: YieldOptions::default(), payload: Payload::empty() }.into(),
+            2 => Error::new(Kind::Invocation, never, "com.error").into(),
+            _ => Goodbye::new(uris::CLOSE_REALM).into(),
+        };
+        self.send(slot, message)?;
+        if waits { Ok(()) } else { self.has_left(slot) }
+    }
+
+    fn has_left(&self, slot: Slot) -> Result<(), Broken> {
+        if self.peers.contains_key(&slot) { Err(format!("{slot:?} is still there")) } else { Ok(()) }
+    }
+
+    fn answer_question(&mut self) -> Result<(), Broken> {
+        if self.dice.one_in(20) {
+            // Nobody waits for this one.
+            self.input(Input::Answer(QuestionId(u64::MAX), Decision::Deny))?;
+        }
+        let at = self.dice.below(self.questions.len());
+        let Some((question, _)) = self.questions.remove(at) else { return Ok(()) };
+        let disclose = self.dice.one_in(2);
+        let decision = match self.dice.below(8) {
+            0 => Decision::Deny,
+            1 => Decision::Failed,
+            _ => Decision::Allow { disclose },
+        };
+        self.input(Input::Answer(question, decision))?;
+        Ok(())
+    }
+
+    fn wait(&mut self) -> Result<(), Broken> {
+        self.now += Duration::from_millis(self.dice.below(40) as u64);
+        if self.realm.deadline().is_some_and(|deadline| deadline <= self.now) {
+            self.input(Input::Tick)?;
+        }
+        Ok(())
+    }
+
+    // Publish and subscribe
+
+    fn pattern(&mut self) -> Pattern {
+        let (policy, choices): (_, &[&str]) = match self.dice.below(4) {
+            0 => (MatchPolicy::Prefix, &PREFIXES),
+            1 => (MatchPolicy::Wildcard, &WILDCARDS),
+            _ => (MatchPolicy::Exact, &URIS),
+        };
+        (policy, choices[self.dice.below(choices.len())].to_owned())
+    }
+
+    fn subscribe(&mut self, slot: Slot) -> Result<(), Broken> {
+        let (match_policy, topic) = self.pattern();
+        let peer = self.peer(slot);
+        let request = peer.request();
+        peer.subscribing.insert(request, (match_policy, topic.clone()));
+        let options = SubscribeOptions { match_policy, ..SubscribeOptions::default() };
+        self.send(slot, Subscribe { request, options, topic: topic.into() }.into())?;
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, slot: Slot) -> Result<(), Broken> {
+        let known: Vec<SubscriptionId> = self.peers[&slot].subscriptions.keys().copied().collect();
+        let id = self.dice.pick(&known).unwrap_or(SubscriptionId(77_777));
+        let peer = self.peer(slot);
+        let request = peer.request();
+        peer.unsubscribing.insert(request, id);
+        self.send(slot, Unsubscribe { request, subscription: id }.into())?;
+        Ok(())
+    }
+
+    fn publish(&mut self, slot: Slot) -> Result<(), Broken> {
+        let topic = URIS[self.dice.below(URIS.len())];
+        self.published += 1;
+        let peer = &self.peers[&slot];
+        let args = [topic.into(), Value::from(peer.session.id.0), Value::from(self.published)];
+        let options = PublishOptions {
+            acknowledge: self.dice.one_in(3),
+            exclude_me: !self.dice.one_in(3),
+            disclose_me: self.dice.one_in(3),
+            receivers: self.receivers(),
+            ..PublishOptions::default()
+        };
+        let expected = self.expected_receivers(slot, topic, &options);
+        let request = self.peer(slot).request();
+        let payload = Payload::new(Serializer::Json, &args, &Dict::new());
+        self.send(slot, Publish { request, options, topic: topic.into(), payload }.into())?;
+        if self.peers.get(&slot).is_some_and(|peer| !peer.is_dynamic) {
+            self.counts.scans += 1;
+            self.delivered.sort_unstable();
+            if self.delivered != expected {
+                return Err(format!("{topic:?} went to {:?}, not to {expected:?}", self.delivered));
+            }
+        }
+        Ok(())
+    }
+
+    fn receivers(&mut self) -> Option<Box<Receivers>> {
+        if !self.dice.one_in(3) {
+            return None;
+        }
+        let mut sessions = |dice: &mut Dice| -> Option<Vec<SessionId>> {
+            let some: Vec<SessionId> =
+                self.peers.values().map(|peer| peer.session.id).filter(|_| dice.one_in(2)).collect();
+            dice.one_in(2).then_some(some)
+        };
+        let (exclude, eligible) = (sessions(&mut self.dice), sessions(&mut self.dice));
+        let mut names = |list: &[&str]| -> Option<Vec<String>> {
+            let some = list.iter().filter(|_| self.dice.one_in(2)).map(|it| (*it).to_owned()).collect();
+            self.dice.one_in(3).then_some(some)
+        };
+        Some(Box::new(Receivers {
+            exclude,
+            eligible,
+            exclude_authid: names(&["ann", "ben"]),
+            exclude_authrole: names(&["static", "dynamic"]),
+            eligible_authid: names(&["ann", "ben"]),
+            eligible_authrole: names(&["static", "dynamic"]),
+        }))
+    }
+
+    /// Who should get it, found by looking at every subscription of every session.
+    fn expected_receivers(
+        &self,
+        from: Slot,
+        topic: &str,
+        options: &PublishOptions,
+    ) -> Vec<(Slot, SubscriptionId)> {
+        let mut expected = Vec::new();
+        for (slot, peer) in &self.peers {
+            if (options.exclude_me && *slot == from) || !admits(options.receivers.as_deref(), &peer.session) {
+                continue;
+            }
+            let matching =
+                peer.subscriptions.iter().filter(|(_, (policy, pattern))| policy.matches(pattern, topic));
+            expected.extend(matching.map(|(id, _)| (*slot, *id)));
+        }
+        expected.sort_unstable();
+        expected
+    }
+
+    // Calls
+
+    fn register(&mut self, slot: Slot) -> Result<(), Broken> {
+        let pattern = self.pattern();
+        let concurrency = self.dice.one_in(2).then_some(1 + self.dice.below(2) as u64);
+        let options = RegisterOptions {
+            match_policy: pattern.0,
+            invoke: POLICIES[self.dice.below(5)],
+            concurrency,
+            force_reregister: self.dice.one_in(8),
+            ..RegisterOptions::default()
+        };
+        let procedure = pattern.1.clone();
+        let peer = self.peer(slot);
+        let request = peer.request();
+        peer.registering.insert(request, Registered { pattern, concurrency });
+        self.send(slot, Register { request, options, procedure: procedure.into() }.into())?;
+        Ok(())
+    }
+
+    fn unregister(&mut self, slot: Slot) -> Result<(), Broken> {
+        let known: Vec<RegistrationId> = self.peers[&slot].registrations.keys().copied().collect();
+        let id = self.dice.pick(&known).unwrap_or(RegistrationId(77_777));
+        let peer = self.peer(slot);
+        let request = peer.request();
+        peer.unregistering.insert(request, id);
+        self.send(slot, Unregister { request, registration: id }.into())?;
+        Ok(())
+    }
+
+    fn call(&mut self, slot: Slot) -> Result<(), Broken> {
+        let options = CallOptions {
+            timeout_ms: if self.dice.one_in(3) { 1 + self.dice.below(50) as u64 } else { 0 },
+            receive_progress: self.dice.one_in(2),
+            disclose_me: self.dice.one_in(3),
+            ..CallOptions::default()
+        };
+        let uri = URIS[self.dice.below(URIS.len())];
+        let peer = self.peer(slot);
+        let request = peer.request();
+        peer.calls.insert(request, options.receive_progress);
+        self.send(slot, call(request, uri, options))?;
+        Ok(())
+    }
+
+    fn cancel(&mut self, slot: Slot) -> Result<(), Broken> {
+        let open: Vec<RequestId> = self.peers[&slot].calls.keys().copied().collect();
+        let request = self.dice.pick(&open).unwrap_or(RequestId(1));
+        let mode = MODES[self.dice.below(4)];
+        let waits = self.questions.iter().any(|(_, waiting)| *waiting == slot);
+        self.send(slot, Cancel { request, mode, forward_for: None }.into())?;
+        let at_once = matches!(mode, Some(CancelMode::Skip) | Some(CancelMode::KillNoWait) | None);
+        let is_open = self.peers.get(&slot).is_some_and(|peer| peer.calls.contains_key(&request));
+        if at_once && is_open && !waits {
+            return Err(format!("call {request} is still open after CANCEL {mode:?}"));
+        }
+        Ok(())
+    }
+
+    fn answer_invocation(&mut self, slot: Slot) -> Result<(), Broken> {
+        let open: Vec<RequestId> = self.peers[&slot].invocations.keys().copied().collect();
+        let Some(request) = self.dice.pick(&open) else { return Ok(()) };
+        if self.dice.one_in(3) {
+            let options = YieldOptions { progress: true, ..YieldOptions::default() };
+            self.send(slot, Yield { request, options, payload: Payload::empty() }.into())?;
+            return Ok(());
+        }
+        self.finish_invocation(slot, request)?;
+        if self.dice.one_in(10) && self.peers.contains_key(&slot) {
+            // Answering twice is legal.
+            self.finish_invocation(slot, request)?;
+        }
+        Ok(())
+    }
+
+    fn finish_invocation(&mut self, slot: Slot, request: RequestId) -> Result<(), Broken> {
+        self.peer(slot).invocations.remove(&request);
+        let message: Message<'static> = if self.dice.one_in(3) {
+            Error::new(Kind::Invocation, request, "com.error.own").into()
+        } else {
+            Yield { request, options: YieldOptions::default(), payload: Payload::empty() }.into()
+        };
+        self.send(slot, message)?;
+        if let Some(peer) = self.peers.get_mut(&slot) {
+            peer.answered(request);
+        }
+        Ok(())
+    }
+}
+
+fn tell(slot: Slot, message: &Message<'_>) -> String {
+    format!("{} {}", slot.0, String::from_utf8_lossy(&message.to_bytes(Serializer::Json)))
+}
+
+fn tell_input(input: &Input<'_>) -> String {
+    match input {
+        Input::Message(slot, message) => tell(*slot, message),
+        Input::Join(slot, session, _) => {
+            format!("{} joins as {} {}, {:?}", slot.0, session.id, session.authrole, session.roles.callee)
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn tell_output(output: &Output) -> String {
+    match output {
+        Output::Send(slot, message) => tell(*slot, message),
+        other => format!("{other:?}"),
+    }
+}
+
+fn call(request: RequestId, uri: &'static str, options: CallOptions) -> Message<'static> {
+    Call { request, options, procedure: uri.into(), payload: Payload::empty() }.into()
+}
+
+/// A role that may do everything and has rules enough that they are looked up.
+fn everything() -> Authorization {
+    let rule = |uri: &str, match_policy| Permission {
+        uri: uri.into(),
+        match_policy,
+        allow: Actions::ALL,
+        disclose: Disclosure::default(),
+    };
+    let rules =
+        [rule("", MatchPolicy::Prefix), rule("a.b", MatchPolicy::Exact), rule("a..c", MatchPolicy::Wildcard)];
+    Authorization::Static(Permissions::new(rules).expect("the rules are well formed").into())
+}
+
+fn admits(receivers: Option<&Receivers>, session: &Session) -> bool {
+    let Some(lists) = receivers else { return true };
+    let (authid, authrole) = (session.authid.to_string(), session.authrole.to_string());
+    !lists.exclude.as_ref().is_some_and(|list| list.contains(&session.id))
+        && !lists.exclude_authid.as_ref().is_some_and(|list| list.contains(&authid))
+        && !lists.exclude_authrole.as_ref().is_some_and(|list| list.contains(&authrole))
+        && lists.eligible.as_ref().is_none_or(|list| list.contains(&session.id))
+        && lists.eligible_authid.as_ref().is_none_or(|list| list.contains(&authid))
+        && lists.eligible_authrole.as_ref().is_none_or(|list| list.contains(&authrole))
+}

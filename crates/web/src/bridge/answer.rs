@@ -1,0 +1,141 @@
+//! What HTTP clients are answered.
+
+use crossweave_client::{CallError, RequestError, WampError};
+use crossweave_transport::http::Response;
+use crossweave_wamp::{Dict, PublicationId, Serializer, Value, uris};
+
+/// The answer to a publication.
+pub(crate) fn published(publication: PublicationId) -> Response {
+    json(200, Dict::new().with("id", publication.0))
+}
+
+/// The answer to a call.
+pub(crate) fn result(args: Vec<Value>, kwargs: Dict) -> Response {
+    json(200, Dict::new().with("args", args).with("kwargs", kwargs))
+}
+
+fn json(status: u16, body: Dict) -> Response {
+    let mut octets = Vec::new();
+    Serializer::Json.encode_value(&body.into(), &mut octets);
+    octets.push(b'\n');
+    Response::new(status).with_body("application/json", octets).with_header("Cache-Control", "no-store")
+}
+
+/// An error, with the status that says who is at fault.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) error: WampError,
+}
+
+impl Refusal {
+    /// An error of the bridge's own.
+    pub(crate) fn new(status: u16, uri: &str, text: impl Into<String>) -> Refusal {
+        Refusal { status, error: WampError::new(uri).arg(text.into()) }
+    }
+
+    /// The body cannot be understood; nothing was sent.
+    pub(crate) fn bad_body(text: impl Into<String>) -> Refusal {
+        Refusal::new(400, uris::INVALID_ARGUMENT, text)
+    }
+
+    pub(crate) fn response(self) -> Response {
+        let WampError { uri, args, kwargs } = self.error;
+        json(self.status, Dict::new().with("error", uri).with("args", args).with("kwargs", kwargs))
+    }
+}
+
+impl From<WampError> for Refusal {
+    fn from(error: WampError) -> Self {
+        Refusal { status: status(&error.uri), error }
+    }
+}
+
+impl From<CallError> for Refusal {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Application(error) => error.into(),
+            CallError::Timeout(text) => WampError::new(uris::TIMEOUT).arg(text).into(),
+            CallError::Canceled(text) => WampError::new(uris::CANCELED).arg(text).into(),
+            CallError::Disconnected(_) => Refusal::new(503, uris::UNAVAILABLE, "the realm is down"),
+            CallError::Encode(error) => Refusal::new(413, uris::PAYLOAD_SIZE_EXCEEDED, error.to_string()),
+            other => Refusal::new(502, uris::RUNTIME_ERROR, other.to_string()),
+        }
+    }
+}
+
+impl From<RequestError> for Refusal {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Refused { error, .. } => error.into(),
+            RequestError::Disconnected(_) => Refusal::new(503, uris::UNAVAILABLE, "the realm is down"),
+            RequestError::Encode(error) => Refusal::new(413, uris::PAYLOAD_SIZE_EXCEEDED, error.to_string()),
+        }
+    }
+}
+
+/// The status for an ERROR with this URI.
+fn status(uri: &str) -> u16 {
+    match uri {
+        uris::INVALID_ARGUMENT
+        | uris::INVALID_URI
+        | uris::OPTION_NOT_ALLOWED
+        | uris::OPTION_DISALLOWED_DISCLOSE_ME
+        | uris::FEATURE_NOT_SUPPORTED => 400,
+        uris::NOT_AUTHORIZED => 403,
+        uris::NO_SUCH_PROCEDURE => 404,
+        uris::PAYLOAD_SIZE_EXCEEDED => 413,
+        uris::AUTHORIZATION_FAILED => 500,
+        uris::UNAVAILABLE
+        | uris::NO_AVAILABLE_CALLEE
+        | uris::RESOURCE_EXHAUSTED
+        | uris::MAX_CONCURRENCY_REACHED => 503,
+        uris::TIMEOUT => 504,
+        _ => 502,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(response: &Response) -> String {
+        let text = String::from_utf8(response.encode()).unwrap();
+        text.split_once("\r\n\r\n").unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn answers_have_the_bodies_of_crossbars_bridge() {
+        assert_eq!(text(&published(PublicationId(7))), "{\"id\":7}\n");
+        let answer = result(vec![5.into()], Dict::new().with("unit", "m"));
+        assert_eq!(text(&answer), "{\"args\":[5],\"kwargs\":{\"unit\":\"m\"}}\n");
+        let refusal = Refusal::from(WampError::new("com.example.error").arg("no").kwarg("code", 3));
+        assert_eq!(
+            text(&refusal.response()),
+            "{\"error\":\"com.example.error\",\"args\":[\"no\"],\"kwargs\":{\"code\":3}}\n"
+        );
+    }
+
+    #[test]
+    fn binary_is_base64_behind_a_zero() {
+        let answer = result(vec![vec![0u8, 255, 16].into()], Dict::new());
+        assert_eq!(text(&answer), "{\"args\":[\"\\u0000AP8Q\"],\"kwargs\":{}}\n");
+    }
+
+    #[test]
+    fn statuses_say_who_is_at_fault() {
+        for (uri, status) in [
+            ("wamp.error.no_such_procedure", 404),
+            ("wamp.error.not_authorized", 403),
+            ("wamp.error.invalid_argument", 400),
+            ("wamp.error.invalid_uri", 400),
+            ("wamp.error.timeout", 504),
+            ("wamp.error.no_available_callee", 503),
+            ("wamp.error.runtime_error", 502),
+            ("com.example.error.no_such_user", 502),
+        ] {
+            assert_eq!(Refusal::from(WampError::new(uri)).response().status(), status, "{uri}");
+        }
+        assert_eq!(Refusal::from(CallError::Timeout("too slow".into())).status, 504);
+    }
+}

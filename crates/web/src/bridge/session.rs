@@ -1,0 +1,74 @@
+//! The bridge's own session.
+
+use crossweave_client::{Arguments, Client, ConnectError, Dict, Options, PublicationId, Serializer, Value, uris};
+use crossweave_router::Router;
+use tokio::sync::Mutex;
+use tracing::warn;
+
+use super::answer::Refusal;
+use super::order::{CallOrder, PublishOrder};
+
+/// The authid of the session.
+const AUTHID: &str = "http-bridge";
+
+/// One session within this process that all requests share. Joined at the first request, and again after it was lost.
+pub(crate) struct LocalSession {
+    router: Router,
+    realm: String,
+    authrole: String,
+    client: Mutex<Option<Client>>,
+}
+
+impl LocalSession {
+    pub(crate) fn new(router: Router, realm: String, authrole: String) -> LocalSession {
+        LocalSession { router, realm, authrole, client: Mutex::new(None) }
+    }
+
+    /// Calls. The caller is not waited for any more once this is dropped: the call is cancelled.
+    pub(crate) async fn call(&self, order: CallOrder) -> Result<(Vec<Value>, Dict), Refusal> {
+        let CallOrder { procedure, args, kwargs, timeout } = order;
+        let client = self.client().await?;
+        let reply = client.call(procedure).arguments(arguments(args, kwargs)).timeout(timeout).await?;
+        Ok((reply.args(), reply.kwargs()))
+    }
+
+    /// Publishes, and waits for the router's answer.
+    pub(crate) async fn publish(&self, order: PublishOrder) -> Result<PublicationId, Refusal> {
+        let PublishOrder { topic, args, kwargs, options } = order;
+        let mut publish = self.client().await?.publish_arguments(topic, arguments(args, kwargs));
+        if !options.exclude_me {
+            publish = publish.include_me();
+        }
+        if options.disclose_me {
+            publish = publish.disclose_me();
+        }
+        if options.retain {
+            publish = publish.retain();
+        }
+        if let Some(receivers) = options.receivers {
+            publish = publish.receivers(|chosen| *chosen = *receivers);
+        }
+        Ok(publish.acknowledged().await?)
+    }
+
+    async fn client(&self) -> Result<Client, Refusal> {
+        let mut client = self.client.lock().await;
+        if let Some(client) = client.as_ref().filter(|client| client.state().is_connected()) {
+            return Ok(client.clone());
+        }
+        let joined = self.join().await.map_err(|error| {
+            warn!(realm = %self.realm, authrole = %self.authrole, %error, "http bridge cannot join");
+            Refusal::new(503, uris::UNAVAILABLE, "the realm is down")
+        })?;
+        Ok(client.insert(joined).clone())
+    }
+
+    async fn join(&self) -> Result<Client, ConnectError> {
+        let stream = self.router.connect_local(Serializer::Json, &self.authrole, AUTHID);
+        Client::join_stream(stream, Serializer::Json, &self.realm, Options::default()).await
+    }
+}
+
+fn arguments(args: Vec<Value>, kwargs: Dict) -> Arguments {
+    kwargs.into_iter().fold(Arguments::from(args), |arguments, (name, value)| arguments.kwarg(name, value))
+}

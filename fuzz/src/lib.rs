@@ -1,0 +1,7 @@
+//! What each fuzz target checks. They are plain functions, so that `cargo test` runs them over the found inputs too.
+
+mod framing;
+mod messages;
+
+pub use framing::{deflate, http1, rawsocket, ws_frame, ws_handshake};
+pub use messages::{cbor, json, msgpack, transcode, uri};
