@@ -1,6 +1,6 @@
 //! What takes frames off a stream. Beyond not panicking: how the bytes are cut into reads must not matter.
 
-use crossweave_transport::codec::{CodecError, Decoder};
+use crossweave_transport::codec::Decoder;
 use crossweave_transport::http::{HEAD_LEN_MAX, parse_request};
 use crossweave_transport::item::Item;
 use crossweave_transport::rawsocket::{self, ClientHello};
@@ -11,15 +11,17 @@ use crossweave_transport::websocket::{self, Limits, Role, WsError};
 
 const LEN_MAX: usize = 64 * 1024;
 
-/// All items in `data`, which arrives in reads of `step` bytes, and how it ended.
-fn items(mut decoder: Decoder, data: &[u8], step: usize) -> (Vec<String>, Option<CodecError>) {
+/// All items in `data`, which arrives in reads of `step` bytes, and whether it ended in an error, with its close code.
+///
+/// Not with the error itself: a message that is wrong in two ways may show either first.
+fn items(mut decoder: Decoder, data: &[u8], step: usize) -> (Vec<String>, Option<Option<u16>>) {
     let mut found = Vec::new();
     let mut buffer: Vec<u8> = Vec::new();
     for read in data.chunks(step.max(1)) {
         buffer.extend_from_slice(read);
         loop {
             match decoder.decode(&mut buffer) {
-                Err(error) => return (found, Some(error)),
+                Err(error) => return (found, Some(error.close_code())),
                 Ok(decoded) => {
                     let consumed = decoded.consumed;
                     let is_incomplete = decoded.item == Item::Incomplete;
@@ -99,7 +101,10 @@ pub fn ws_handshake(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         let deflate = DeflateOptions::default();
         if let Some(params) = deflate.accept(text) {
-            assert!((8..=15).contains(&params.server_max_window_bits) && (8..=15).contains(&params.client_max_window_bits));
+            assert!(
+                (8..=15).contains(&params.server_max_window_bits)
+                    && (8..=15).contains(&params.client_max_window_bits)
+            );
         }
         let _ = deflate.verify(text);
         let _ = options.origins.admits(text, Some("localhost:8080"), false);
@@ -129,7 +134,9 @@ pub fn deflate(data: &[u8]) {
     let mut inflated = Vec::new();
     match Inflate::new(Role::Server, &params).inflate(data, true, &mut inflated, LEN_MAX) {
         Ok(()) => assert!(inflated.len() <= LEN_MAX),
-        Err(WsError::MessageTooLong { .. } | WsError::InvalidDeflate) => assert!(inflated.len() <= LEN_MAX + 1),
+        Err(WsError::MessageTooLong { .. } | WsError::InvalidDeflate) => {
+            assert!(inflated.len() <= LEN_MAX + 1)
+        }
         Err(other) => panic!("unexpected {other:?}"),
     }
     let mut deflate = Deflate::new(Role::Client, &params, &DeflateOptions::default());

@@ -24,7 +24,8 @@ fn message(serializer: Serializer, data: &[u8]) {
     let said = meaning(&message);
     for other in Serializer::ALL {
         let bytes = message.to_bytes(other);
-        let again = Message::decode(other, &bytes).unwrap_or_else(|error| panic!("{other} of {message:?}: {error}"));
+        let again =
+            Message::decode(other, &bytes).unwrap_or_else(|error| panic!("{other} of {message:?}: {error}"));
         assert_eq!(meaning(&again), said, "by way of {other}");
     }
     assert_eq!(meaning(&message.into_owned()), said, "as owned");
@@ -69,7 +70,9 @@ pub fn uri(data: &[u8]) {
         for strictness in [Strictness::Loose, Strictness::Strict] {
             match check(pattern, policy, strictness) {
                 Ok(()) => {
-                    assert!(pattern.len() <= 1024 && !pattern.contains(|c: char| c.is_whitespace() || c == '#'));
+                    assert!(
+                        pattern.len() <= 1024 && !pattern.contains(|c: char| c.is_whitespace() || c == '#')
+                    );
                     assert!(policy == MatchPolicy::Wildcard || !pattern.contains(".."));
                     assert!(check(pattern, policy, Strictness::Loose).is_ok(), "strict is loose");
                 }

@@ -45,15 +45,17 @@ async def use(process, url, agent, said):
     while (await user.call(APP + "heard"))["args"] != [1]:
         await asyncio.sleep(0.01)
     await user.call(APP + "stop")
-    await wait_for(process, "left: wamp.close.normal", said)
+    # The specification's answer to GOODBYE; Crossbar.io answers "wamp.close.normal", and Autobahn takes both as a clean end.
+    await wait_for(process, ("left: wamp.close.goodbye_and_out", "left: wamp.close.normal"), said)
     status = await process.wait()
     assert status == 0, f"it ended with status {status}"
     await user.leave()
 
 
-async def wait_for(process, text, said):
-    while text not in (said[-1] if said else ""):
+async def wait_for(process, texts, said):
+    texts = (texts,) if isinstance(texts, str) else texts
+    while not any(text in (said[-1] if said else "") for text in texts):
         line = await process.stdout.readline()
         if not line:
-            raise AssertionError(f"it ended before saying {text!r}")
+            raise AssertionError(f"it ended before saying {' or '.join(map(repr, texts))}")
         said.append(line.decode(errors="replace"))

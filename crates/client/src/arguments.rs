@@ -75,7 +75,9 @@ impl Arguments {
                 }
                 Err(error) => return self.failed(error),
             },
-            Args::Opaque(_) => return self.failed(EncodeError::Value("an opaque payload has no arguments".to_owned())),
+            Args::Opaque(_) => {
+                return self.failed(EncodeError::Value("an opaque payload has no arguments".to_owned()));
+            }
         }
         self
     }
@@ -114,7 +116,10 @@ impl Arguments {
     }
 
     /// The payload in `serializer`, with how it is packed.
-    pub(crate) fn into_payload(self, serializer: Serializer) -> Result<(Payload<'static>, Option<Box<Passthru>>), EncodeError> {
+    pub(crate) fn into_payload(
+        self,
+        serializer: Serializer,
+    ) -> Result<(Payload<'static>, Option<Box<Passthru>>), EncodeError> {
         if let Some(error) = self.error {
             return Err(error);
         }

@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let shown = format!("{:?} {:?}", Auth::ticket("joe", "open sesame"), Auth::wamp_cra("joe", "open sesame"));
+        let shown =
+            format!("{:?} {:?}", Auth::ticket("joe", "open sesame"), Auth::wamp_cra("joe", "open sesame"));
         assert!(!shown.contains("sesame"), "{shown}");
     }
 }

@@ -142,7 +142,13 @@ impl Call {
         let shared = self.client.shared().clone();
         let (payload, passthru) = self.arguments.into_payload(shared.serializer())?;
         let timeout_ms = self.timeout.map_or(0, |timeout| timeout.as_millis().clamp(1, 1 << 53) as u64);
-        let options = CallOptions { timeout_ms, receive_progress, disclose_me: self.disclose_me, passthru, ..CallOptions::default() };
+        let options = CallOptions {
+            timeout_ms,
+            receive_progress,
+            disclose_me: self.disclose_me,
+            passthru,
+            ..CallOptions::default()
+        };
         let procedure = self.procedure;
         let call = move |request| message::Call { request, options, procedure: procedure.into(), payload };
         let sent = shared.send(move |core| Ok((core.epoch(), core.call(call, slot)?))).await;

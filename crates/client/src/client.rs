@@ -64,7 +64,7 @@ impl Client {
     pub async fn connect_with(url: &str, realm: &str, options: Options) -> Result<Client, ConnectError> {
         let home = Home { url: url.to_owned(), realm: realm.to_owned() };
         let (wire, session) = life::connect(&home, &options).await?;
-        Ok(Client::start(shown(url), wire, session, options, Some(home)))
+        Ok(Client::start(life::shown(url), wire, session, options, Some(home)))
     }
 
     /// Joins a realm over a stream that carries RawSocket frames of `serializer`, without RawSocket's handshake: for
@@ -248,9 +248,4 @@ impl Client {
         // An error means that the connection's task is gone, which is as good.
         let _ = states.wait_for(State::is_closed).await;
     }
-}
-
-/// A URL without what may be secret in it.
-fn shown(url: &str) -> &str {
-    url.split('?').next().unwrap_or_default()
 }

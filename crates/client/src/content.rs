@@ -103,7 +103,9 @@ macro_rules! has_content {
             ///
             /// # Errors
             /// They are not what `T` takes.
-            pub fn parse_kwargs<T: serde::de::DeserializeOwned>(&self) -> Result<T, $crate::error::DecodeError> {
+            pub fn parse_kwargs<T: serde::de::DeserializeOwned>(
+                &self,
+            ) -> Result<T, $crate::error::DecodeError> {
                 self.content.parse_kwargs()
             }
         }

@@ -155,7 +155,13 @@ impl Core {
     }
 
     /// The application no longer wants the answer.
-    pub(crate) fn cancel(&mut self, epoch: Epoch, request: RequestId, mode: message::CancelMode, effects: &mut Effects) {
+    pub(crate) fn cancel(
+        &mut self,
+        epoch: Epoch,
+        request: RequestId,
+        mode: message::CancelMode,
+        effects: &mut Effects,
+    ) {
         if epoch == self.epoch && self.calls.remove(request, effects) {
             self.line.send(&message::Cancel { request, mode: Some(mode), forward_for: None }.into());
         }
@@ -179,7 +185,13 @@ impl Core {
     }
 
     /// Takes a subscriber out; with `ack`, UNSUBSCRIBED is awaited if it was the last one.
-    pub(crate) fn unsubscribe(&mut self, key: &TopicKey, queue: &EventQueue, ack: Option<Ack>, effects: &mut Effects) {
+    pub(crate) fn unsubscribe(
+        &mut self,
+        key: &TopicKey,
+        queue: &EventQueue,
+        ack: Option<Ack>,
+        effects: &mut Effects,
+    ) {
         let request = self.topics.unsubscribe(&mut self.line, key, queue, effects);
         self.await_answer(request, ack, effects);
     }
@@ -244,12 +256,18 @@ impl Core {
     }
 
     /// The router sent a message.
-    pub(crate) fn receive(&mut self, message: Message<'_>, effects: &mut Effects) -> Result<Heard, ProtocolViolation> {
+    pub(crate) fn receive(
+        &mut self,
+        message: Message<'_>,
+        effects: &mut Effects,
+    ) -> Result<Heard, ProtocolViolation> {
         let line = &mut self.line;
         match message {
             Message::Event(event) => self.topics.event(event, effects),
             Message::Result(result) => self.calls.result(line, result, effects)?,
-            Message::Invocation(invocation) => self.procedures.invocation(line, self.epoch, invocation, effects)?,
+            Message::Invocation(invocation) => {
+                self.procedures.invocation(line, self.epoch, invocation, effects)?
+            }
             Message::Interrupt(interrupt) => self.procedures.interrupt(line, &interrupt, effects),
             Message::Published(it) => self.acknowledge(it.request, Ok(Some(it.publication)), effects)?,
             Message::Subscribed(it) => self.topics.subscribed(line, it, effects)?,

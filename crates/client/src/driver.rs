@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::core::{Core, Effects, Heard};
 use crate::limits::CLOSE_TIMEOUT;
-use crate::outbox::Outbox;
 use crate::options::{Keepalive, Options};
+use crate::outbox::Outbox;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::wire::{ByteStream, Input, Wire};
@@ -187,7 +187,13 @@ impl Driver {
     }
 }
 
-fn handle(core: &mut Core, serializer: Serializer, text: bool, data: &[u8], effects: &mut Effects) -> Result<(), End> {
+fn handle(
+    core: &mut Core,
+    serializer: Serializer,
+    text: bool,
+    data: &[u8],
+    effects: &mut Effects,
+) -> Result<(), End> {
     let message = if text {
         Message::decode_checked_utf8(serializer, data)?
     } else {
@@ -238,7 +244,8 @@ struct Watch {
 impl Watch {
     fn new(keepalive: Option<Keepalive>, leave_timeout: Duration) -> Watch {
         let now = Instant::now();
-        let mut watch = Watch { keepalive, leave_timeout, last_heard: now, pinged: None, left: None, next: now };
+        let mut watch =
+            Watch { keepalive, leave_timeout, last_heard: now, pinged: None, left: None, next: now };
         watch.plan();
         watch
     }

@@ -62,16 +62,21 @@ pub enum JoinError {
 impl ConnectError {
     /// Whether trying again later cannot help: the router knows who asks and says no, or the URL is wrong.
     pub fn is_final(&self) -> bool {
-        const FINAL: [&str; 5] = [
+        // The last two are Crossbar.io's.
+        const FINAL: [&str; 7] = [
             uris::AUTHENTICATION_FAILED,
             uris::NO_MATCHING_AUTH_METHOD,
             uris::NO_SUCH_REALM,
             uris::NO_SUCH_ROLE,
             uris::NOT_AUTHORIZED,
+            "wamp.error.no_auth_method",
+            "wamp.error.no_such_principal",
         ];
         match self {
             ConnectError::Transport(error) => error.step == crossweave_transport::connector::Step::Url,
-            ConnectError::Join { cause: JoinError::Refused(error), .. } => FINAL.contains(&error.uri.as_str()),
+            ConnectError::Join { cause: JoinError::Refused(error), .. } => {
+                FINAL.contains(&error.uri.as_str())
+            }
             ConnectError::Join { cause, .. } => matches!(cause, JoinError::Challenge(_)),
         }
     }

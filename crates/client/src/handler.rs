@@ -27,7 +27,8 @@ pub(crate) async fn run(shared: Arc<Shared>, start: Start) {
 async fn run_one(shared: &Arc<Shared>, start: Start) {
     let Start { handler, mut invocation, drop_on_interrupt, .. } = start;
     invocation.attach(shared);
-    let (epoch, request, token) = (invocation.epoch(), invocation.request(), invocation.cancel_token().clone());
+    let (epoch, request, token) =
+        (invocation.epoch(), invocation.request(), invocation.cancel_token().clone());
     let result = if drop_on_interrupt {
         tokio::select! {
             biased;

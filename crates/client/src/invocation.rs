@@ -41,7 +41,12 @@ has_content!(Invocation);
 
 impl Invocation {
     /// `registered` is the procedure or pattern.
-    pub(crate) fn new(epoch: Epoch, registered: &Arc<str>, it: message::Invocation<'_>, token: CancelToken) -> Invocation {
+    pub(crate) fn new(
+        epoch: Epoch,
+        registered: &Arc<str>,
+        it: message::Invocation<'_>,
+        token: CancelToken,
+    ) -> Invocation {
         let details = it.details;
         Invocation {
             procedure: details.procedure.map_or_else(|| registered.clone(), |procedure| (*procedure).into()),
@@ -97,7 +102,8 @@ impl Invocation {
     /// # Errors
     /// The arguments cannot be sent, or the connection is lost.
     pub async fn progress(&self, args: impl Into<Arguments>) -> Result<bool, CallError> {
-        let Some(shared) = self.shared.upgrade().filter(|_| self.wants_progress && !self.is_canceled()) else {
+        let Some(shared) = self.shared.upgrade().filter(|_| self.wants_progress && !self.is_canceled())
+        else {
             return Ok(false);
         };
         let (payload, passthru) = args.into().into_payload(shared.serializer())?;

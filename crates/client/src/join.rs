@@ -20,7 +20,12 @@ use crate::wire::Wire;
 const AGENT: &str = concat!("crossweave-client/", env!("CARGO_PKG_VERSION"));
 
 /// Joins `realm`; `url` is for the error.
-pub(crate) async fn join(wire: &mut Wire, url: &str, realm: &str, options: &Options) -> Result<Session, ConnectError> {
+pub(crate) async fn join(
+    wire: &mut Wire,
+    url: &str,
+    realm: &str,
+    options: &Options,
+) -> Result<Session, ConnectError> {
     let opened = match tokio::time::timeout(options.join_timeout, open(wire, realm, options)).await {
         Ok(opened) => opened,
         Err(_) => Err(JoinError::Timeout(options.join_timeout.as_millis())),

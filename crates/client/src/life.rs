@@ -20,10 +20,15 @@ pub(crate) struct Home {
     pub(crate) realm: String,
 }
 
+/// A URL without its query, which may be secret.
+pub(crate) fn shown(url: &str) -> &str {
+    url.split('?').next().unwrap_or_default()
+}
+
 /// Connects and joins.
 pub(crate) async fn connect(home: &Home, options: &Options) -> Result<(Wire, Session), ConnectError> {
     let mut wire = Wire::connect(&home.url, options).await?;
-    let session = join(&mut wire, &home.url, &home.realm, options).await?;
+    let session = join(&mut wire, shown(&home.url), &home.realm, options).await?;
     Ok((wire, session))
 }
 

@@ -49,7 +49,7 @@ pub const PBKDF2_ITERATIONS_MAX: u64 = 1_000_000;
 pub const PBKDF2_KEY_LEN_MAX: u64 = 64;
 
 /// How long after a call's timeout the answer of a router that watches timeouts itself is awaited.
-pub const CALL_TIMEOUT_GRACE: Duration = Duration::from_secs(5);
+pub const CALL_TIMEOUT_GRACE: Duration = Duration::from_millis(200);
 
 /// How long a session must have lived for back-off to start anew.
 pub const STABLE_AFTER: Duration = Duration::from_secs(10);

@@ -27,7 +27,9 @@ pub(crate) async fn answered(
 ) -> Result<Option<PublicationId>, RequestError> {
     match answer.await {
         Ok(Ok(publication)) => Ok(publication),
-        Ok(Err(Failure::Refused(error))) => Err(RequestError::Refused { request, uri: uri.to_owned(), error }),
+        Ok(Err(Failure::Refused(error))) => {
+            Err(RequestError::Refused { request, uri: uri.to_owned(), error })
+        }
         Ok(Err(Failure::Disconnected(why))) => Err(why.into()),
         // The sender is dropped only with the runtime.
         Err(_) => Err(shared.disconnected("runtime is shutting down").into()),

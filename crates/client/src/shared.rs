@@ -9,8 +9,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossweave_wamp::message::{self, Message};
 use crossweave_wamp::Serializer;
+use crossweave_wamp::message::{self, Message};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 

@@ -50,7 +50,11 @@ impl Wire {
     }
 
     /// Takes over a stream that speaks RawSocket frames, without a handshake.
-    pub(crate) fn rawsocket(stream: impl ByteStream + 'static, serializer: Serializer, options: &Options) -> Wire {
+    pub(crate) fn rawsocket(
+        stream: impl ByteStream + 'static,
+        serializer: Serializer,
+        options: &Options,
+    ) -> Wire {
         let own_max = MaxLen::at_least(options.message_len_max);
         let (decoder, encoder) = Codec::rawsocket(own_max, MaxLen::MAX).split();
         let input = Input::new(decoder, Vec::new());

@@ -22,11 +22,12 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Whether only programs of the same machine can connect.
-    pub fn is_local(&self) -> bool {
+    /// Whether it is a TCP endpoint on loopback: browsers of the same machine can connect, and no others. (None can connect
+    /// to a Unix socket; if there is one behind it, there is a proxy between.)
+    pub fn is_loopback(&self) -> bool {
         match self {
             Self::Tcp(tcp) => tcp.interface.is_some_and(|interface| interface.is_loopback()),
-            Self::Unix(_) => true,
+            Self::Unix(_) => false,
         }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) struct Surroundings<'a> {
     /// The realms of the worker.
     realms: &'a [Realm],
     /// Whether only this machine can connect.
-    is_local: bool,
+    is_loopback: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -90,7 +90,7 @@ impl Transport {
         let id = fields.id(reading, "transport", ids);
         let endpoint =
             fields.required(reading, "endpoint").and_then(|at| Endpoint::read(reading, at, listeners));
-        let around = Surroundings { realms, is_local: endpoint.as_ref().is_none_or(Endpoint::is_local) };
+        let around = Surroundings { realms, is_loopback: endpoint.as_ref().is_none_or(Endpoint::is_loopback) };
         let mut connection = ConnectionOptions::default();
         let protocol = match kind {
             Kind::WebSocket => {

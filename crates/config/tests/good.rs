@@ -47,7 +47,7 @@ fn the_starter_is_what_a_node_runs_without_a_configuration() {
     assert_eq!(router.realms[0].name, "realm1");
     let Endpoint::Tcp(tcp) = &transport.endpoint else { panic!("no TCP endpoint") };
     assert_eq!(tcp.ports, Ports::One(8080));
-    assert!(transport.endpoint.is_local());
+    assert!(transport.endpoint.is_loopback());
     let Protocol::Universal(universal) = &transport.protocol else { panic!("not universal") };
     assert!(universal.rawsocket.is_some());
     assert_eq!(universal.websocket[0].path, "/ws");
@@ -237,7 +237,7 @@ fn workers_are_disabled_by_the_environment() {
 }
 
 #[test]
-fn web_pages_reach_a_local_router_from_everywhere_and_another_only_from_itself() {
+fn web_pages_reach_a_loopback_router_from_this_machine_and_another_only_from_itself() {
     let origins = |endpoint: &str, options: &str| {
         let text = format!(
             r#"{{"version": 2, "workers": [{{"type": "router", "transports": [
@@ -251,8 +251,8 @@ fn web_pages_reach_a_local_router_from_everywhere_and_another_only_from_itself()
     };
     let local = r#"{"type": "tcp", "port": 1, "interface": "localhost"}"#;
     let remote = r#"{"type": "tcp", "port": 1}"#;
-    assert_eq!(origins(local, "{}"), (AllowedOrigins::Any, true));
-    assert_eq!(origins(r#"{"type": "unix", "path": "s"}"#, "{}"), (AllowedOrigins::Any, true));
+    assert_eq!(origins(local, "{}"), (AllowedOrigins::Local, false));
+    assert_eq!(origins(r#"{"type": "unix", "path": "s"}"#, "{}"), (AllowedOrigins::SameOrigin, false));
     assert_eq!(origins(remote, "{}"), (AllowedOrigins::SameOrigin, false));
     assert_eq!(origins(remote, r#"{"allowed_origins": ["*"]}"#), (AllowedOrigins::Any, true));
     assert_eq!(origins(remote, r#"{"allow_null_origin": true}"#), (AllowedOrigins::SameOrigin, true));

@@ -91,38 +91,47 @@ impl Bench {
     /// Nanoseconds per PUBLISH.
     fn publish(&mut self, name: &str, topic: &str, rounds: u64) {
         let payload = Payload::new(Serializer::Json, &["x".repeat(48).into()], &Dict::new());
-        let (started, sent) = (Instant::now(), self.out.sent);
-        for n in 0..rounds {
+        self.measure(name, rounds, |bench, n| {
             let options = PublishOptions::default();
-            let publish =
-                Publish { request: RequestId(n), options, topic: topic.into(), payload: payload.borrowed() };
-            self.input(Input::Message(Slot(0), publish.into()));
-        }
-        report(name, started, rounds, self.out.sent - sent);
+            let (topic, payload) = (topic.into(), payload.borrowed());
+            let publish = Publish { request: RequestId(n), options, topic, payload };
+            bench.input(Input::Message(Slot(0), publish.into()));
+        });
     }
 
     /// Nanoseconds per CALL with its YIELD.
     fn call(&mut self, name: &str, procedure: &str, timeout_ms: u64) {
         let payload = Payload::new(Serializer::Json, &["x".repeat(48).into()], &Dict::new());
-        let (started, sent) = (Instant::now(), self.out.sent);
-        for n in 1..=ROUNDS {
+        self.measure(name, ROUNDS, |bench, n| {
             let options = CallOptions { timeout_ms, ..CallOptions::default() };
             let procedure = procedure.into();
-            let call = Call { request: RequestId(n), options, procedure, payload: payload.borrowed() };
-            self.input(Input::Message(Slot(0), call.into()));
+            let call = Call { request: RequestId(n + 1), options, procedure, payload: payload.borrowed() };
+            bench.input(Input::Message(Slot(0), call.into()));
             let options = YieldOptions::default();
             // Invocation ids of the callee go on from one measurement to the next.
-            let request = RequestId(self.realm.stats().invocations);
+            let request = RequestId(bench.realm.stats().invocations);
             let yield_ = Yield { request, options, payload: payload.borrowed() };
-            self.input(Input::Message(Slot(1), yield_.into()));
+            bench.input(Input::Message(Slot(1), yield_.into()));
+        });
+    }
+
+    /// The best of forty parts: what else the machine does only ever adds.
+    fn measure(&mut self, name: &str, rounds: u64, mut once: impl FnMut(&mut Bench, u64)) {
+        let (part, sent) = (rounds / 40, self.out.sent);
+        let mut best = f64::INFINITY;
+        for at in 0..40 {
+            let started = Instant::now();
+            for n in at * part..(at + 1) * part {
+                once(self, n);
+            }
+            best = best.min(started.elapsed().as_nanos() as f64 / part as f64);
         }
-        report(name, started, ROUNDS, self.out.sent - sent);
+        report(name, best, (self.out.sent - sent) / rounds);
     }
 }
 
-fn report(name: &str, started: Instant, rounds: u64, sent: u64) {
-    let ns = started.elapsed().as_nanos() as f64 / rounds as f64;
-    println!("{name:<58} {ns:>9.1} ns  {:>6} sent each", sent / rounds);
+fn report(name: &str, ns: f64, sent: u64) {
+    println!("{name:<58} {ns:>9.1} ns  {sent:>6} sent each");
 }
 
 /// As a configuration has them: one for everything, then some that look closer.
@@ -194,7 +203,7 @@ fn crowd() {
         };
         bench.subscribe(subscribers[n % 2], policy, &topic);
     }
-    report("subscribe, up to 100,000", started, 100_000, 0);
+    report("subscribe, up to 100,000", started.elapsed().as_nanos() as f64 / 100_000.0, 0);
     bench.publish("publish among 100,000 subscriptions: exact", "com.app5.topic99905", ROUNDS / 10);
     bench.publish("publish among 100,000 subscriptions: prefix", "com.app20.prefix20.x", ROUNDS / 10);
     bench.publish("publish among 100,000 subscriptions: wildcard", "com.app2.x.wild2", ROUNDS / 10);

@@ -129,15 +129,15 @@ impl Broker {
         sessions: &Sessions,
         from: Slot,
         publication: PublicationId,
-        publish: Publish<'_>,
+        publish: &mut Publish<'_>,
         route: Route,
         out: &mut O,
     ) {
-        let Publish { options, topic, payload, .. } = publish;
+        let options = &mut publish.options;
         let mut details = EventDetails {
-            passthru: options.passthru,
-            forward_for: options.forward_for,
-            transaction_hash: options.transaction_hash,
+            passthru: options.passthru.take(),
+            forward_for: options.forward_for.take(),
+            transaction_hash: options.transaction_hash.take(),
             ..EventDetails::default()
         };
         if route.disclose || options.disclose_me {
@@ -146,10 +146,11 @@ impl Broker {
             details.publisher_authid = Some(Cow::Borrowed(&publisher.authid));
             details.publisher_authrole = Some(Cow::Borrowed(&publisher.authrole));
         }
+        let payload = publish.payload.borrowed();
         let event = Event { subscription: SubscriptionId(0), publication, details, payload };
         let excluded = options.exclude_me.then_some(from);
-        let filter = options.receivers.map(|receivers| Filter::new(*receivers, sessions));
-        self.deliver(sessions, &topic, route.exact, event, excluded, filter.as_ref(), out);
+        let filter = options.receivers.take().map(|receivers| Filter::new(*receivers, sessions));
+        self.deliver(sessions, &publish.topic, route.exact, event, excluded, filter.as_ref(), out);
     }
 
     /// An event of the realm itself, to every subscriber but `excluded`.

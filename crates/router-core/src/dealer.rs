@@ -147,7 +147,7 @@ impl Dealer {
         ids: &mut Ids,
         now: Instant,
         from: Slot,
-        call: Call<'_>,
+        call: &mut Call<'_>,
         route: Route,
         out: &mut O,
     ) -> Result<(), Refused> {
@@ -196,7 +196,7 @@ impl Dealer {
         caller.calls.insert(call.request, key);
         caller.open_calls += u32::from(call.options.progress);
         let disclose_me = call.options.disclose_me;
-        let mut details = details(call.options, features);
+        let mut details = details(&mut call.options, features);
         if route.disclose || disclose_me {
             let caller = &sessions.sender(from).session;
             details.caller = Some(caller.id);
@@ -207,7 +207,7 @@ impl Dealer {
         if registration.policy != MatchPolicy::Exact {
             details.procedure = Some(Cow::Borrowed(&call.procedure));
         }
-        let payload = call.payload;
+        let payload = call.payload.borrowed();
         out.send(
             to,
             &message::Invocation { request, registration: registration.id, details, payload }.into(),
@@ -221,7 +221,7 @@ impl Dealer {
         sessions: &mut Sessions,
         from: Slot,
         key: Key,
-        call: Call<'_>,
+        call: &mut Call<'_>,
         out: &mut O,
     ) -> Result<(), ProtocolViolation> {
         let invocation = &mut self.invocations[key];
@@ -233,8 +233,8 @@ impl Dealer {
             sessions.sender_mut(from).open_calls -= 1;
         }
         let features = sessions.sender(invocation.callee).session.roles.callee.unwrap_or_default();
-        let details = details(call.options, features);
-        let (request, payload) = (invocation.request, call.payload);
+        let details = details(&mut call.options, features);
+        let (request, payload) = (invocation.request, call.payload.borrowed());
         let registration = invocation.registration;
         out.send(invocation.callee, &message::Invocation { request, registration, details, payload }.into());
         Ok(())
@@ -246,14 +246,14 @@ impl Dealer {
         &mut self,
         sessions: &mut Sessions,
         from: Slot,
-        yield_: Yield<'_>,
+        yield_: &mut Yield<'_>,
         stats: &mut Stats,
         out: &mut O,
     ) -> Result<(), ProtocolViolation> {
         let Some(key) = self.answered(sessions, from, Kind::Yield, yield_.request, stats)? else {
             return Ok(());
         };
-        let Yield { options, payload, .. } = yield_;
+        let options = &mut yield_.options;
         let event = if options.progress { Event::Progress } else { Event::Answer };
         let invocation = &self.invocations[key];
         let (to, request) = (invocation.caller, invocation.call);
@@ -261,21 +261,25 @@ impl Dealer {
             ToCaller::Nothing if options.progress => stats.unwanted_progress += 1,
             ToCaller::Nothing => stats.late_answers += 1,
             _ => {
-                let (progress, passthru, forward_for) =
-                    (options.progress, options.passthru, options.forward_for);
-                let details = ResultDetails { progress, passthru, forward_for };
+                let details = ResultDetails {
+                    progress: options.progress,
+                    passthru: options.passthru.take(),
+                    forward_for: options.forward_for.take(),
+                };
+                let payload = yield_.payload.borrowed();
                 out.send(to, &message::Result { request, details, payload }.into());
             }
         }
         Ok(())
     }
 
-    /// A procedure's error: to the caller as it came.
+    /// A procedure's error: to the caller as it came, or as `wamp.error.canceled` if the caller had it killed, whatever the
+    /// callee's language makes of being interrupted.
     pub(crate) fn error<O: Outbox>(
         &mut self,
         sessions: &mut Sessions,
         from: Slot,
-        error: message::Error<'_>,
+        error: &mut message::Error<'_>,
         stats: &mut Stats,
         out: &mut O,
     ) -> Result<(), ProtocolViolation> {
@@ -290,9 +294,19 @@ impl Dealer {
         };
         let invocation = &self.invocations[key];
         let (to, request) = (invocation.caller, invocation.call);
+        let was_interrupted = invocation.state == State::Interrupted;
         match self.advance(sessions, key, Event::Answer, out) {
             ToCaller::Nothing => stats.late_answers += 1,
-            _ => out.send(to, &message::Error { request_kind: Kind::Call, request, ..error }.into()),
+            _ => {
+                let details = std::mem::take(&mut error.details);
+                let name = Cow::Borrowed(if was_interrupted { uris::CANCELED } else { &error.error });
+                let payload = error.payload.borrowed();
+                out.send(
+                    to,
+                    &message::Error { request_kind: Kind::Call, request, details, error: name, payload }
+                        .into(),
+                );
+            }
         }
         Ok(())
     }
@@ -453,14 +467,14 @@ fn deadline(now: Instant, timeout_ms: u64) -> Option<Instant> {
 
 /// The details of a call's options, as far as the callee announced that it knows them.
 #[inline]
-fn details(options: CallOptions, callee: Features) -> InvocationDetails<'static> {
+fn details(options: &mut CallOptions, callee: Features) -> InvocationDetails<'static> {
     InvocationDetails {
         timeout_ms: if callee.has(Features::CALL_TIMEOUT) { options.timeout_ms } else { 0 },
         receive_progress: options.receive_progress && callee.has(Features::PROGRESSIVE_CALL_RESULTS),
         progress: options.progress,
-        passthru: options.passthru,
-        forward_for: options.forward_for,
-        transaction_hash: options.transaction_hash,
+        passthru: options.passthru.take(),
+        forward_for: options.forward_for.take(),
+        transaction_hash: options.transaction_hash.take(),
         ..InvocationDetails::default()
     }
 }

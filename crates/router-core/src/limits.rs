@@ -33,8 +33,8 @@ pub struct RealmLimits {
     pub callees_per_registration_max: usize,
     /// Bytes of one URI or pattern (default and most 1,024).
     pub uri_len_max: usize,
-    /// Messages of one session held back while one of them awaits authorization (default 1,024). Beyond it the session is
-    /// aborted: its driver was told to stop reading long before.
+    /// Messages of one session held back while one of them awaits authorization (default 8,192, more than
+    /// one read of a driver can hold). Beyond it the session is aborted: its driver was told to stop reading long before.
     pub held_messages_max: usize,
     /// Continuations that may still come for progressive calls of one session that have ended (default 64): so many ended
     /// calls are remembered, so that their continuations are not taken for new calls.
@@ -49,7 +49,7 @@ impl Default for RealmLimits {
             calls_per_session_max: 65_536,
             callees_per_registration_max: 4_096,
             uri_len_max: URI_LEN_MAX,
-            held_messages_max: 1_024,
+            held_messages_max: 8_192,
             ended_progressive_calls_max: 64,
         }
     }

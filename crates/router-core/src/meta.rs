@@ -15,12 +15,12 @@ pub(crate) const ON_JOIN: &str = "wamp.session.on_join";
 pub(crate) const ON_LEAVE: &str = "wamp.session.on_leave";
 
 /// URIs under it belong to the router: nobody else registers or publishes them.
-pub(crate) const RESERVED: &str = "wamp.";
+pub(crate) const RESERVED: &[u8; 5] = b"wamp.";
 
 /// Whether a URI or the URIs of a pattern are the router's own.
 #[inline]
 pub(crate) fn is_reserved(uri: &str) -> bool {
-    uri.as_bytes().starts_with(RESERVED.as_bytes())
+    uri.as_bytes().first_chunk() == Some(RESERVED)
 }
 
 /// Calls a procedure of the realm itself.

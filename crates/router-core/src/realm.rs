@@ -8,8 +8,8 @@
 //!                    └─ Tick ─────▶ dealer: calls that time out
 //! ```
 //!
-//! A handler returns `Result<_, Stop>`: [`Refused`] becomes ERROR, a protocol violation becomes ABORT, both in
-//! [`Realm::dispatch`] and nowhere else.
+//! A handler returns `Result<_, Stop>`: `Refused` becomes ERROR, a protocol violation becomes ABORT, both in
+//! `Realm::dispatch` and nowhere else.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +17,7 @@ use std::time::Instant;
 use crossweave_wamp::message::{
     self, Abort, Call, Goodbye, Kind, Publish, Published, ResultDetails, Welcome,
 };
-use crossweave_wamp::{Message, ProtocolViolation, RequestId, SessionId, uris};
+use crossweave_wamp::{Message, ProtocolViolation, PublicationId, RequestId, SessionId, uris};
 use hashbrown::HashMap;
 
 use crate::authorization::{Role, Roles};
@@ -147,9 +147,10 @@ impl Realm {
     ///
     /// [`Input::Join`] with a slot that is attached is a bug of the driver.
     #[inline]
-    pub fn handle<O: Outbox>(&mut self, now: Instant, input: Input<'_>, out: &mut O) -> Flow {
+    pub fn handle<O: Outbox>(&mut self, now: Instant, mut input: Input<'_>, out: &mut O) -> Flow {
+        // A message is a few hundred bytes: the hot path takes what it needs out of it rather than moving it along.
         match input {
-            Input::Message(slot, message) => self.message(now, slot, message, out),
+            Input::Message(slot, ref mut message) => self.message(now, slot, message, out),
             Input::Join(slot, session, welcome) => self.join(slot, *session, *welcome, out),
             Input::Violation(slot, violation) => self.abort(slot, violation.uri(), violation.message(), out),
             Input::Answer(question, decision) => self.answer(now, question, decision, out),
@@ -238,7 +239,13 @@ impl Realm {
     // Messages, and those that wait
 
     #[inline]
-    fn message<O: Outbox>(&mut self, now: Instant, slot: Slot, message: Message<'_>, out: &mut O) -> Flow {
+    fn message<O: Outbox>(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        message: &mut Message<'_>,
+        out: &mut O,
+    ) -> Flow {
         match self.sessions.get(slot) {
             None => Flow::Gone,
             Some(peer) if peer.gate.is_some() => self.hold(slot, message, out),
@@ -248,14 +255,14 @@ impl Realm {
 
     /// Keeps a message that came while an earlier one of its session awaits authorization.
     #[cold]
-    fn hold<O: Outbox>(&mut self, slot: Slot, message: Message<'_>, out: &mut O) -> Flow {
+    fn hold<O: Outbox>(&mut self, slot: Slot, message: &mut Message<'_>, out: &mut O) -> Flow {
         let max = self.options.limits.held_messages_max;
         let Some(gate) = &mut self.sessions.sender_mut(slot).gate else { return Flow::Continue };
         if gate.held.len() >= max {
             let why = format!("session sent more than {max} messages while one awaits authorization");
             return self.abort(slot, uris::RESOURCE_EXHAUSTED, &why, out);
         }
-        gate.held.push_back(message.into_owned());
+        gate.held.push_back(take(message));
         Flow::Pause
     }
 
@@ -265,13 +272,13 @@ impl Realm {
         &mut self,
         slot: Slot,
         request: AuthorizeRequest,
-        message: Message<'_>,
+        message: &mut Message<'_>,
         out: &mut O,
     ) -> Flow {
         self.last_question += 1;
         let question = QuestionId(self.last_question);
         self.questions.insert(question, slot);
-        let (waiting, held) = (message.into_owned(), Default::default());
+        let (waiting, held) = (take(message), Default::default());
         self.sessions.sender_mut(slot).gate = Some(Box::new(Gate { question, waiting, held }));
         out.ask(question, request);
         Flow::Pause
@@ -287,14 +294,14 @@ impl Realm {
     ) -> Flow {
         let Some(slot) = self.questions.remove(&question) else { return Flow::Continue };
         let Some(gate) = self.sessions.sender_mut(slot).gate.take() else { return Flow::Continue };
-        let Gate { waiting, mut held, .. } = *gate;
-        let mut flow = self.dispatch(now, slot, waiting, Some(decision), out);
+        let Gate { mut waiting, mut held, .. } = *gate;
+        let mut flow = self.dispatch(now, slot, &mut waiting, Some(decision), out);
         while flow == Flow::Continue {
-            let Some(message) = held.pop_front() else {
+            let Some(mut message) = held.pop_front() else {
                 out.resume(slot);
                 return Flow::Continue;
             };
-            flow = self.dispatch(now, slot, message, None, out);
+            flow = self.dispatch(now, slot, &mut message, None, out);
         }
         if let Some(peer) = self.sessions.get_mut(slot)
             && let Some(gate) = &mut peer.gate
@@ -310,12 +317,12 @@ impl Realm {
         &mut self,
         now: Instant,
         slot: Slot,
-        message: Message<'_>,
+        message: &mut Message<'_>,
         decision: Option<Decision>,
         out: &mut O,
     ) -> Flow {
-        let answer_to = answer_to(&message);
-        let done = match self.desk().permit(self.sessions.sender(slot), &message, decision) {
+        let answer_to = answer_to(message);
+        let done = match self.desk().permit(self.sessions.sender(slot), message, decision) {
             Ok(Permit::Granted(route)) => match message {
                 Message::Goodbye(_) => return self.goodbye(slot, out),
                 Message::Abort(_) => {
@@ -346,7 +353,7 @@ impl Realm {
         &mut self,
         now: Instant,
         slot: Slot,
-        message: Message<'_>,
+        message: &mut Message<'_>,
         route: Route,
         out: &mut O,
     ) -> Result<(), Stop> {
@@ -355,29 +362,28 @@ impl Realm {
             Message::Call(call) => return self.call(now, slot, call, route, out),
             Message::Yield(it) => self.dealer.yield_(&mut self.sessions, slot, it, &mut self.stats, out)?,
             Message::Error(it) => self.dealer.error(&mut self.sessions, slot, it, &mut self.stats, out)?,
-            Message::Cancel(cancel) => self.dealer.cancel(&mut self.sessions, slot, &cancel, out),
-            Message::Subscribe(subscribe) => self.subscribe(slot, &subscribe, out)?,
+            Message::Cancel(cancel) => self.dealer.cancel(&mut self.sessions, slot, cancel, out),
+            Message::Subscribe(subscribe) => self.subscribe(slot, subscribe, out)?,
             Message::Unsubscribe(it) => {
                 self.broker.unsubscribe(&mut self.sessions, slot, it.subscription)?;
                 out.send(slot, &message::Unsubscribed { request: it.request, revoked: None }.into());
             }
             Message::Register(register) => {
-                let registration =
-                    self.dealer.register(&mut self.sessions, &mut self.ids, slot, &register)?;
+                let registration = self.dealer.register(&mut self.sessions, &mut self.ids, slot, register)?;
                 out.send(slot, &message::Registered { request: register.request, registration }.into());
             }
             Message::Unregister(it) => {
                 self.dealer.unregister(&mut self.sessions, slot, it.registration)?;
                 out.send(slot, &message::Unregistered { request: it.request, revoked: None }.into());
             }
-            other => return Err(unexpected(&other).into()),
+            other => return Err(unexpected(other).into()),
         }
         Ok(())
     }
 
     /// PUBLISHED goes out before the events do: a publisher that also subscribes learns the publication's id first.
     #[inline]
-    fn publish<O: Outbox>(&mut self, slot: Slot, publish: Publish<'_>, route: Route, out: &mut O) {
+    fn publish<O: Outbox>(&mut self, slot: Slot, publish: &mut Publish<'_>, route: Route, out: &mut O) {
         let publication = self.ids.publication();
         self.stats.publications += 1;
         if publish.options.acknowledge {
@@ -404,7 +410,7 @@ impl Realm {
         &mut self,
         now: Instant,
         slot: Slot,
-        call: Call<'_>,
+        call: &mut Call<'_>,
         route: Route,
         out: &mut O,
     ) -> Result<(), Stop> {
@@ -413,11 +419,11 @@ impl Realm {
             let key = *key;
             return Ok(self.dealer.continue_call(&mut self.sessions, slot, key, call, out)?);
         }
-        if !caller.ended_open_calls.is_empty() && caller.is_late_continuation(&call) {
+        if !caller.ended_open_calls.is_empty() && caller.is_late_continuation(call) {
             return Ok(());
         }
         if route.exact.is_none() && meta::is_reserved(&call.procedure) {
-            return Ok(self.call_meta(slot, &call, out)?);
+            return Ok(self.call_meta(slot, call, out)?);
         }
         self.dealer.call(&mut self.sessions, &mut self.ids, now, slot, call, route, out)?;
         self.stats.invocations += 1;
@@ -433,6 +439,12 @@ impl Realm {
         out.send(slot, &result.into());
         Ok(())
     }
+}
+
+/// The message, to be kept. What stays behind is not looked at again.
+fn take(message: &mut Message<'_>) -> Message<'static> {
+    let nothing = message::EventReceived { publication: PublicationId(0) };
+    std::mem::replace(message, nothing.into()).into_owned()
 }
 
 /// Which request an ERROR would answer. An unacknowledged PUBLISH gets none, whatever becomes of it.

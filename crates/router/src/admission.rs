@@ -15,8 +15,8 @@ use crate::options::AdmissionOptions;
 pub(crate) struct Admission {
     options: AdmissionOptions,
     counts: Mutex<Counts>,
-    /// The last connection has gone.
-    is_empty: Notify,
+    /// A connection has gone.
+    has_left: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ pub(crate) struct Pending {
 
 impl Admission {
     pub(crate) fn new(options: AdmissionOptions) -> Arc<Self> {
-        Arc::new(Admission { options, counts: Mutex::default(), is_empty: Notify::new() })
+        Arc::new(Admission { options, counts: Mutex::default(), has_left: Notify::new() })
     }
 
     /// Counts a connection in, or says which bound it meets.
@@ -86,11 +86,12 @@ impl Admission {
         Ok(Pending { admission: self.clone(), address })
     }
 
-    /// Waits until there is no connection.
-    pub(crate) async fn until_empty(&self) {
+    /// Waits until every connection that had joined is gone.
+    pub(crate) async fn until_all_left(&self) {
         loop {
-            let changed = self.is_empty.notified();
-            if self.counts.lock().connections == 0 {
+            let changed = self.has_left.notified();
+            let (connections, pending) = self.counts();
+            if connections <= pending {
                 return;
             }
             changed.await;
@@ -106,11 +107,8 @@ impl Admission {
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        let mut counts = self.admission.counts.lock();
-        counts.connections -= 1;
-        if counts.connections == 0 {
-            self.admission.is_empty.notify_waiters();
-        }
+        self.admission.counts.lock().connections -= 1;
+        self.admission.has_left.notify_waiters();
     }
 }
 

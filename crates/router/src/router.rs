@@ -167,12 +167,13 @@ impl Router {
         self.shared.admission.counts()
     }
 
-    /// Stops listening, says GOODBYE to every session, and waits until they are gone, for at most five seconds.
+    /// Stops listening, says GOODBYE to every session, and waits until they are gone, for at most five seconds. Connections that
+    /// have not joined are not waited for.
     pub async fn shutdown(&self) {
         self.shared.stop.send_replace(true);
         let realms: Vec<Arc<RealmCell>> = self.shared.realms.read().values().map(|it| it.cell.clone()).collect();
         realms.iter().for_each(|realm| realm.close_all(uris::SYSTEM_SHUTDOWN));
-        if timeout(SHUTDOWN_DEADLINE, self.shared.admission.until_empty()).await.is_err() {
+        if timeout(SHUTDOWN_DEADLINE, self.shared.admission.until_all_left()).await.is_err() {
             let (connections, _) = self.connections();
             warn!(connections, "some connections did not close in time");
         }

@@ -2,7 +2,7 @@
 //!
 //! [`run`] plays one seed: sessions join with static and dynamic roles, subscribe, publish, register, call with every option,
 //! cancel, answer in time, late or twice, break the protocol, leave in all ways; authorizers answer when they like; the clock
-//! moves. [`peer`] is what a session may conclude from what it was sent, and complains when the realm contradicts itself.
+//! moves. `peer` is what a session may conclude from what it was sent, and complains when the realm contradicts itself.
 //!
 //! Checked:
 //!

@@ -6,7 +6,9 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use crossweave_wamp::message::{Call, Event, Invocation, Message, Publish, Result, Yield};
-use crossweave_wamp::{Dict, Payload, PublicationId, RegistrationId, RequestId, Serializer, SubscriptionId, Value};
+use crossweave_wamp::{
+    Dict, Payload, PublicationId, RegistrationId, RequestId, Serializer, SubscriptionId, Value,
+};
 
 const ROUNDS: usize = 11;
 const OPS_PER_ROUND: u32 = 100_000;
@@ -45,9 +47,19 @@ fn messages(serializer: Serializer) -> Vec<(&'static str, Message<'static>)> {
     vec![
         ("PUBLISH", plain.into()),
         ("PUBLISH+options", acknowledged.into()),
-        ("EVENT", Event { subscription, publication, details: Default::default(), payload: payload() }.into()),
-        ("CALL", Call { request, options: Default::default(), procedure: procedure.into(), payload: payload() }.into()),
-        ("INVOCATION", Invocation { request, registration, details: Default::default(), payload: payload() }.into()),
+        (
+            "EVENT",
+            Event { subscription, publication, details: Default::default(), payload: payload() }.into(),
+        ),
+        (
+            "CALL",
+            Call { request, options: Default::default(), procedure: procedure.into(), payload: payload() }
+                .into(),
+        ),
+        (
+            "INVOCATION",
+            Invocation { request, registration, details: Default::default(), payload: payload() }.into(),
+        ),
         ("YIELD", Yield { request, options: Default::default(), payload: payload() }.into()),
         ("RESULT", Result { request, details: Default::default(), payload: payload() }.into()),
     ]
@@ -55,7 +67,8 @@ fn messages(serializer: Serializer) -> Vec<(&'static str, Message<'static>)> {
 
 /// A payload from one serializer to another.
 fn transcoding(filter: &str) {
-    let kwargs = Dict::new().with("id", 4711).with("name", "sensor-17").with("value", 21.5).with("valid", true);
+    let kwargs =
+        Dict::new().with("id", 4711).with("name", "sensor-17").with("value", 21.5).with("valid", true);
     for from in Serializer::ALL {
         for to in Serializer::ALL.into_iter().filter(|to| *to != from) {
             let payload = Payload::new(from, &[Value::from("reading")], &kwargs);

@@ -66,12 +66,18 @@ impl Features {
     fn from_dict(role: &Dict) -> Features {
         let Some(announced) = role.dict("features") else { return Features::NONE };
         let is_on = |name: &str| announced.get(name).and_then(Value::as_bool).unwrap_or(false);
-        Features::NAMES.iter().filter(|(name, _)| is_on(name)).fold(Features::NONE, |set, (_, feature)| set.and(*feature))
+        Features::NAMES
+            .iter()
+            .filter(|(name, _)| is_on(name))
+            .fold(Features::NONE, |set, (_, feature)| set.and(*feature))
     }
 
     fn to_dict(self) -> Dict {
         let mut features = Dict::new();
-        Features::NAMES.iter().filter(|(_, feature)| self.has(*feature)).for_each(|(name, _)| features.insert(*name, true));
+        Features::NAMES
+            .iter()
+            .filter(|(_, feature)| self.has(*feature))
+            .for_each(|(name, _)| features.insert(*name, true));
         if features.is_empty() { Dict::new() } else { Dict::new().with("features", features) }
     }
 }
@@ -118,7 +124,10 @@ impl Roles {
             ("broker", self.broker),
             ("dealer", self.dealer),
         ];
-        roles.into_iter().filter_map(|(name, role)| Some((name.to_owned(), Value::Dict(role?.to_dict())))).collect()
+        roles
+            .into_iter()
+            .filter_map(|(name, role)| Some((name.to_owned(), Value::Dict(role?.to_dict()))))
+            .collect()
     }
 
     /// Everything a client built on this crate can do.

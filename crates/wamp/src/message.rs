@@ -12,8 +12,8 @@ pub mod session;
 pub mod shared;
 
 pub use pubsub::{
-    Event, EventDetails, EventReceived, Publish, PublishOptions, Published, Receivers, Subscribe, SubscribeOptions,
-    Subscribed, Unsubscribe, Unsubscribed,
+    Event, EventDetails, EventReceived, Publish, PublishOptions, Published, Receivers, Subscribe,
+    SubscribeOptions, Subscribed, Unsubscribe, Unsubscribed,
 };
 pub use rpc::{
     Call, CallOptions, Cancel, CancelMode, Interrupt, Invocation, InvocationDetails, InvokePolicy, Register,
@@ -187,7 +187,10 @@ impl<'a> Message<'a> {
     /// The same as [`Message::decode`], which checks the UTF-8 of a text while it looks for its end: knowing that the
     /// transport has checked it (a WebSocket text message) saves nothing.
     #[inline]
-    pub fn decode_checked_utf8(serializer: Serializer, bytes: &'a [u8]) -> std::result::Result<Self, ProtocolViolation> {
+    pub fn decode_checked_utf8(
+        serializer: Serializer,
+        bytes: &'a [u8],
+    ) -> std::result::Result<Self, ProtocolViolation> {
         decode::message(serializer, bytes)
     }
 

@@ -148,7 +148,9 @@ impl<'a> Payload<'a> {
 impl PartialEq for Payload<'_> {
     /// Equal values; the bytes may differ, and so may the serializers. Empty `args` equal absent ones.
     fn eq(&self, other: &Self) -> bool {
-        self.args() == other.args() && self.kwargs() == other.kwargs() && self.opaque_bytes() == other.opaque_bytes()
+        self.args() == other.args()
+            && self.kwargs() == other.kwargs()
+            && self.opaque_bytes() == other.opaque_bytes()
     }
 }
 

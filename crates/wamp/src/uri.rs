@@ -163,7 +163,9 @@ mod tests {
     fn exact_uris_have_no_empty_component_and_no_space() {
         let ok = |uri| check(uri, MatchPolicy::Exact, Strictness::Loose).is_ok();
         assert!(ok("com.example.topic") && ok("com.exämple.Topic-1") && ok("a"));
-        for bad in ["", ".", "com..topic", ".com", "com.", "com. topic", "com.a#b", "com.a\u{a0}b", "com.\u{7f}"] {
+        for bad in
+            ["", ".", "com..topic", ".com", "com.", "com. topic", "com.a#b", "com.a\u{a0}b", "com.\u{7f}"]
+        {
             assert!(!ok(bad), "{bad:?}");
         }
     }

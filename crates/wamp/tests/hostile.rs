@@ -42,7 +42,8 @@ fn nesting_is_bounded_alone_and_in_messages() {
             assert!(!is_ok(DEPTH_MAX + 1) && !is_ok(100_000), "{serializer}");
         }
         // The message is one container, so one fewer fits in.
-        let is_ok = |depth| decode(serializer, &publish(serializer, &nested(serializer, depth, false))).is_ok();
+        let is_ok =
+            |depth| decode(serializer, &publish(serializer, &nested(serializer, depth, false))).is_ok();
         assert!(is_ok(DEPTH_MAX - 1) && !is_ok(DEPTH_MAX) && !is_ok(100_000), "{serializer}");
     }
     let tags = [vec![0xc1; 200], vec![0x00]].concat();
@@ -68,17 +69,47 @@ fn a_length_that_lies_is_refused_without_allocating() {
         (
             Serializer::MsgPack,
             &[
-                b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff", b"\xc9\xff\xff\xff\xff\x01",
-                b"\xdc\xff\xff", b"\xde\xff\xff", b"\xd9\xff", b"\xa5abc", b"\x93\x01", b"\x82\xa1a", b"\xd8\x01", b"\xcf\x00", b"\xdd\xff\xff", b"\xc1",
+                b"\xdd\xff\xff\xff\xff",
+                b"\xdf\xff\xff\xff\xff",
+                b"\xdb\xff\xff\xff\xff",
+                b"\xc6\xff\xff\xff\xff",
+                b"\xc9\xff\xff\xff\xff\x01",
+                b"\xdc\xff\xff",
+                b"\xde\xff\xff",
+                b"\xd9\xff",
+                b"\xa5abc",
+                b"\x93\x01",
+                b"\x82\xa1a",
+                b"\xd8\x01",
+                b"\xcf\x00",
+                b"\xdd\xff\xff",
+                b"\xc1",
             ],
         ),
         (
             Serializer::Cbor,
             &[
-                b"\x9a\xff\xff\xff\xff", b"\xba\xff\xff\xff\xff", b"\x7a\xff\xff\xff\xff", b"\x5a\xff\xff\xff\xff",
-                b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", b"\x9b\xff\xff\xff\xff\xff\xff\xff\xfe", b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff",
-                b"\xbb\x80\x00\x00\x00\x00\x00\x00\x00", b"\x7b\xff\xff\xff\xff\xff\xff\xff\xff", b"\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
-                b"\x63ab", b"\x82\x01", b"\xa1\x61a", b"\x1b\x00", b"\xc1", b"\x9f", b"\xbf", b"\x7f", b"\x5f", b"\x7f\x61", b"\x9f\x01",
+                b"\x9a\xff\xff\xff\xff",
+                b"\xba\xff\xff\xff\xff",
+                b"\x7a\xff\xff\xff\xff",
+                b"\x5a\xff\xff\xff\xff",
+                b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+                b"\x9b\xff\xff\xff\xff\xff\xff\xff\xfe",
+                b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff",
+                b"\xbb\x80\x00\x00\x00\x00\x00\x00\x00",
+                b"\x7b\xff\xff\xff\xff\xff\xff\xff\xff",
+                b"\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
+                b"\x63ab",
+                b"\x82\x01",
+                b"\xa1\x61a",
+                b"\x1b\x00",
+                b"\xc1",
+                b"\x9f",
+                b"\xbf",
+                b"\x7f",
+                b"\x5f",
+                b"\x7f\x61",
+                b"\x9f\x01",
             ],
         ),
     ];
@@ -93,11 +124,17 @@ fn a_length_that_lies_is_refused_without_allocating() {
 
 #[test]
 fn every_prefix_of_a_message_is_refused() {
-    let details = EventDetails { topic: Some("a.b".into()), publisher: Some(SessionId(1 << 40)), ..Default::default() };
+    let details =
+        EventDetails { topic: Some("a.b".into()), publisher: Some(SessionId(1 << 40)), ..Default::default() };
     let args = [Value::from("text äöü"), Value::Float(1.5), Value::Bin(vec![1; 300]), Value::Int(-70_000)];
     for serializer in Serializer::ALL {
         let payload = Payload::new(serializer, &args, &Dict::new().with("k", true));
-        let event = Event { subscription: SubscriptionId(1), publication: PublicationId(2), details: details.clone(), payload };
+        let event = Event {
+            subscription: SubscriptionId(1),
+            publication: PublicationId(2),
+            details: details.clone(),
+            payload,
+        };
         let bytes = Message::from(event).to_bytes(serializer);
         for len in 0..bytes.len() {
             assert!(decode(serializer, &bytes[..len]).is_err(), "{serializer}, {len} bytes");
@@ -112,30 +149,65 @@ fn cbor_of_indefinite_length_is_read() {
     let value = |bytes: &[u8]| Serializer::Cbor.decode_value(bytes);
     let one_two = Value::List(vec![Value::Int(1), Value::Int(2)]);
     assert_eq!(value(b"\x9f\xff"), Ok(Value::List(vec![])));
-    assert_eq!(value(b"\x9f\x01\xff"), Ok(Value::List(vec![Value::Int(1)])), "an odd number of items in a list");
+    assert_eq!(
+        value(b"\x9f\x01\xff"),
+        Ok(Value::List(vec![Value::Int(1)])),
+        "an odd number of items in a list"
+    );
     assert_eq!(value(b"\x9f\x01\x02\xff"), Ok(one_two.clone()));
     assert_eq!(value(b"\x82\x9f\x01\x02\xff\x03"), Ok(Value::List(vec![one_two.clone(), Value::Int(3)])));
-    assert_eq!(value(b"\xbf\x61a\x9f\x01\x02\xff\xff"), Ok(Value::Dict(Dict::new().with("a", Value::List(vec![1.into(), 2.into()])))));
+    assert_eq!(
+        value(b"\xbf\x61a\x9f\x01\x02\xff\xff"),
+        Ok(Value::Dict(Dict::new().with("a", Value::List(vec![1.into(), 2.into()]))))
+    );
     assert_eq!(value(b"\x7f\x61a\x60\x62bc\xff"), Ok("abc".into()));
     assert_eq!(value(b"\x5f\x41a\x42bc\xff"), Ok(Value::Bin(b"abc".to_vec())));
-    for bad in [&b"\xbf\x61a\xff"[..], b"\xff", b"\x81\xff", b"\xa1\xff", b"\xa1\x61a\xff", b"\x9f\xff\xff", b"\x7f\x41a\xff", b"\x7f\x7f\x61a\xff\xff",
-        b"\x5f\x61a\xff", b"\x7f\x62\xc3\xff", b"\x7f\x61\xc3\x61\xa4\xff", b"\xc1\xff", b"\x1f", b"\x3f", b"\xdf\x00", b"\x1c", b"\xfc", b"\xf8\x00", b"\xf8\x1f"]
-    {
+    for bad in [
+        &b"\xbf\x61a\xff"[..],
+        b"\xff",
+        b"\x81\xff",
+        b"\xa1\xff",
+        b"\xa1\x61a\xff",
+        b"\x9f\xff\xff",
+        b"\x7f\x41a\xff",
+        b"\x7f\x7f\x61a\xff\xff",
+        b"\x5f\x61a\xff",
+        b"\x7f\x62\xc3\xff",
+        b"\x7f\x61\xc3\x61\xa4\xff",
+        b"\xc1\xff",
+        b"\x1f",
+        b"\x3f",
+        b"\xdf\x00",
+        b"\x1c",
+        b"\xfc",
+        b"\xf8\x00",
+        b"\xf8\x1f",
+    ] {
         assert!(value(bad).is_err(), "{bad:02x?}");
     }
     let message = b"\x9f\x10\x01\xbf\x6backnowledge\xf5\xff\x7f\x61a\x62.b\xff\x9f\x01\xff\xbf\xff\xff";
-    let Ok(Message::Publish(publish)) = decode(Serializer::Cbor, message) else { panic!("a message of indefinite lengths") };
-    assert!(publish.options.acknowledge && publish.topic == "a.b" && publish.payload.args() == [Value::Int(1)]);
+    let Ok(Message::Publish(publish)) = decode(Serializer::Cbor, message) else {
+        panic!("a message of indefinite lengths")
+    };
+    assert!(
+        publish.options.acknowledge && publish.topic == "a.b" && publish.payload.args() == [Value::Int(1)]
+    );
 }
 
 #[test]
 fn cbor_tags_are_ignored_where_they_stand() {
-    let message = b"\xd9\xd9\xf7\x85\xc1\x10\xc1\x01\xc1\xa1\xc1\x6backnowledge\xc1\xf5\xd8\x20\x63a.b\xc1\x81\xc1\x01";
+    let message =
+        b"\xd9\xd9\xf7\x85\xc1\x10\xc1\x01\xc1\xa1\xc1\x6backnowledge\xc1\xf5\xd8\x20\x63a.b\xc1\x81\xc1\x01";
     // A tagged key is no text.
     assert!(decode(Serializer::Cbor, message).unwrap_err().contains("key is not text"));
-    let message = b"\xd9\xd9\xf7\x85\xc1\x10\xc1\x01\xc1\xa1\x6backnowledge\xc1\xf5\xd8\x20\x63a.b\xc1\x81\xc1\x01";
-    let Ok(Message::Publish(publish)) = decode(Serializer::Cbor, message) else { panic!("a message with tags") };
-    assert!(publish.options.acknowledge && publish.topic == "a.b" && publish.payload.args() == [Value::Int(1)]);
+    let message =
+        b"\xd9\xd9\xf7\x85\xc1\x10\xc1\x01\xc1\xa1\x6backnowledge\xc1\xf5\xd8\x20\x63a.b\xc1\x81\xc1\x01";
+    let Ok(Message::Publish(publish)) = decode(Serializer::Cbor, message) else {
+        panic!("a message with tags")
+    };
+    assert!(
+        publish.options.acknowledge && publish.topic == "a.b" && publish.payload.args() == [Value::Int(1)]
+    );
 }
 
 #[test]
@@ -155,7 +227,11 @@ fn cbor_numbers_of_every_width_are_read() {
 
 #[test]
 fn a_repeated_option_is_refused_and_so_is_the_sixty_fifth() {
-    for text in [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":1}"#, r#"{"acknowledge":true,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"acknowledge":false}"#] {
+    for text in [
+        r#"{"a":1,"a":1}"#,
+        r#"{"a":1,"\u0061":1}"#,
+        r#"{"acknowledge":true,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"acknowledge":false}"#,
+    ] {
         let error = decode(Serializer::Json, format!("[16,1,{text},\"a\"]").as_bytes()).unwrap_err();
         assert!(error.contains("repeated key"), "{error}");
     }
@@ -185,27 +261,64 @@ fn keys_that_are_not_text_travel_and_become_text_in_json() {
     // {1: 2, nil: 3, [1]: 4, 1.5: 5} as kwargs
     let message = b"\x96\x10\x01\x80\xa1t\x90\x84\x01\x02\xc0\x03\x91\x01\x04\xca\x3f\xc0\x00\x00\x05";
     let decoded = decode(Serializer::MsgPack, message).unwrap();
-    assert_eq!(decoded.to_bytes(Serializer::MsgPack), message, "unchanged for a peer with the same serializer");
+    assert_eq!(
+        decoded.to_bytes(Serializer::MsgPack),
+        message,
+        "unchanged for a peer with the same serializer"
+    );
     let json = String::from_utf8(decoded.to_bytes(Serializer::Json)).unwrap();
-    assert_eq!(json, r#"[16,1,{},"t",[],{"1":2,"null":3,"[1]":4,"1.5":5}]"#);
+    assert_eq!(json, r#"[16,1,{},"t",[],{"1":2,"null":3,"(list)":4,"1.5":5}]"#);
+}
+
+#[test]
+fn keys_within_keys_do_not_grow() {
+    // {{{…: 0}: 0}: 0}, found by fuzzing: as text in text, every level doubled the escapes of the one within.
+    for (serializer, open) in [(Serializer::MsgPack, b"\x81"), (Serializer::Cbor, b"\xa1")] {
+        let args = [open.repeat(DEPTH_MAX - 2), b"\x01".to_vec(), b"\x00".repeat(DEPTH_MAX - 2)].concat();
+        let list = if serializer == Serializer::Cbor { b"\x81" } else { b"\x91" };
+        let bytes = publish(serializer, &[list, &args[..]].concat());
+        let json = decode(serializer, &bytes).unwrap().to_bytes(Serializer::Json);
+        assert_eq!(String::from_utf8(json).unwrap(), r#"[16,1,{},"a",[{"(dict)":0}]]"#);
+    }
 }
 
 #[test]
 fn a_message_with_every_detail_at_once_is_written() {
     let passthru = Passthru {
-        ppt_scheme: Some("s".into()), ppt_serializer: Some("s".into()), ppt_cipher: Some("s".into()), ppt_keyid: Some("s".into()),
-        enc_algo: Some("cryptobox".into()), enc_serializer: Some("cbor".into()), enc_key: Some("k".into()),
+        ppt_scheme: Some("s".into()),
+        ppt_serializer: Some("s".into()),
+        ppt_cipher: Some("s".into()),
+        ppt_keyid: Some("s".into()),
+        enc_algo: Some("cryptobox".into()),
+        enc_serializer: Some("cbor".into()),
+        enc_key: Some("k".into()),
     };
     let text = || Some("t".into());
     let details = EventDetails {
-        publisher: Some(SessionId(1)), publisher_authid: text(), publisher_authrole: text(), topic: text(), trustlevel: Some(1), retained: true,
-        acknowledged_delivery: true, passthru: Some(Box::new(passthru)), transaction_hash: Some("h".into()),
+        publisher: Some(SessionId(1)),
+        publisher_authid: text(),
+        publisher_authrole: text(),
+        topic: text(),
+        trustlevel: Some(1),
+        retained: true,
+        acknowledged_delivery: true,
+        passthru: Some(Box::new(passthru)),
+        transaction_hash: Some("h".into()),
         forward_for: Some([ForwardFor { session: SessionId(1), authid: None, authrole: "r".into() }].into()),
     };
     let payload = Payload::new(Serializer::Json, &[1.into()], &Dict::new());
-    let event = Message::from(Event { subscription: SubscriptionId(1), publication: PublicationId(2), details, payload });
+    let event = Message::from(Event {
+        subscription: SubscriptionId(1),
+        publication: PublicationId(2),
+        details,
+        payload,
+    });
     for serializer in Serializer::ALL {
-        assert_eq!(decode(serializer, &event.to_bytes(serializer)).as_ref(), Ok(&event), "{serializer}: more than fifteen details");
+        assert_eq!(
+            decode(serializer, &event.to_bytes(serializer)).as_ref(),
+            Ok(&event),
+            "{serializer}: more than fifteen details"
+        );
     }
 }
 

@@ -26,7 +26,8 @@ impl Random {
     }
 
     fn text(&mut self) -> String {
-        let characters = ['a', 'Z', '0', '"', '\\', '/', '\n', '\u{1}', '\u{7f}', 'ä', '€', '𝄞', ' ', '[', '}', ','];
+        let characters =
+            ['a', 'Z', '0', '"', '\\', '/', '\n', '\u{1}', '\u{7f}', 'ä', '€', '𝄞', ' ', '[', '}', ','];
         let len = self.pick(&[0, 1, 3, 7, 8, 9, 23, 24, 31, 32, 33, 255, 256, 70_000 / 64]);
         (0..self.below(len + 1)).map(|_| self.pick(&characters)).collect()
     }
@@ -34,7 +35,16 @@ impl Random {
     fn int(&mut self) -> i64 {
         match self.below(3) {
             0 => self.below(300) as i64 - 150,
-            1 => self.pick(&[i64::MIN, i64::MAX, (1 << 53) + 1, -(1 << 53) - 1, 0, -1, u32::MAX as i64, i32::MIN as i64]),
+            1 => self.pick(&[
+                i64::MIN,
+                i64::MAX,
+                (1 << 53) + 1,
+                -(1 << 53) - 1,
+                0,
+                -1,
+                u32::MAX as i64,
+                i32::MIN as i64,
+            ]),
             _ => self.next() as i64 >> self.below(64),
         }
     }
@@ -73,7 +83,9 @@ impl Random {
 
     fn dict(&mut self, depth: usize) -> Dict {
         let len = self.pick(&[0, 1, 2, 3, 15, 16, 17, 24]);
-        (0..self.below(len + 1)).map(|at| (format!("{}{at}", self.text()), self.value(depth.saturating_sub(1)))).collect()
+        (0..self.below(len + 1))
+            .map(|at| (format!("{}{at}", self.text()), self.value(depth.saturating_sub(1))))
+            .collect()
     }
 }
 
@@ -92,10 +104,14 @@ fn values_come_back_from_every_serializer_and_read_the_same_elsewhere() {
             let bytes = encoded(serializer, &value);
             assert_eq!(serializer.decode_value(&bytes).as_ref(), Ok(&value), "{serializer} round {round}");
             if serializer != Serializer::Json {
-                let (theirs, len) = oracle::decode(serializer, &bytes).expect("the other implementation reads it");
+                let (theirs, len) =
+                    oracle::decode(serializer, &bytes).expect("the other implementation reads it");
                 assert_eq!((theirs, len), (value.clone(), bytes.len()), "{serializer} round {round}");
             } else {
-                assert!(oracle::decode(serializer, &bytes).is_some_and(|(_, len)| len == bytes.len()), "round {round}");
+                assert!(
+                    oracle::decode(serializer, &bytes).is_some_and(|(_, len)| len == bytes.len()),
+                    "round {round}"
+                );
             }
         }
     }
@@ -110,8 +126,16 @@ fn transcoding_there_and_back_changes_nothing() {
             let bytes = encoded(from, &value);
             for to in Serializer::ALL {
                 let there = from.transcode_value(to, &bytes).unwrap();
-                assert_eq!(there, encoded(to, &value), "{from} to {to}, round {round}: as written from the tree");
-                assert_eq!(to.transcode_value(from, &there), Ok(bytes.clone()), "{from} to {to} and back, round {round}");
+                assert_eq!(
+                    there,
+                    encoded(to, &value),
+                    "{from} to {to}, round {round}: as written from the tree"
+                );
+                assert_eq!(
+                    to.transcode_value(from, &there),
+                    Ok(bytes.clone()),
+                    "{from} to {to} and back, round {round}"
+                );
             }
         }
     }
@@ -125,24 +149,33 @@ fn messages_with_random_payloads_come_back_in_every_serializer() {
         for from in Serializer::ALL {
             let payload = Payload::new(from, &args, &kwargs);
             let (subscription, publication) = (SubscriptionId(random.next() >> 11), PublicationId(1 << 53));
-            let event = Event { subscription, publication, details: Default::default(), payload: payload.clone() };
+            let event =
+                Event { subscription, publication, details: Default::default(), payload: payload.clone() };
             let message = Message::from(event);
             for to in Serializer::ALL {
                 let bytes = message.to_bytes(to);
-                let again = Message::decode(to, &bytes).unwrap_or_else(|error| panic!("round {round}: {error}"));
+                let again =
+                    Message::decode(to, &bytes).unwrap_or_else(|error| panic!("round {round}: {error}"));
                 assert_eq!(again, message, "{from} to {to}, round {round}");
             }
             let topic = random.text().into();
             let publish = Publish { request: RequestId(round), options: Default::default(), topic, payload };
             let publish = Message::from(publish);
-            assert_eq!(Message::decode(from, &publish.to_bytes(from)), Ok(publish.clone()), "{from}, round {round}");
+            assert_eq!(
+                Message::decode(from, &publish.to_bytes(from)),
+                Ok(publish.clone()),
+                "{from}, round {round}"
+            );
         }
     }
 }
 
 /// Flips, cuts, doubles and inserts bytes.
 fn mutated(random: &mut Random, bytes: &[u8]) -> Vec<u8> {
-    let interesting = [0x00, 0x7f, 0x80, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc7, 0xd4, 0xd9, 0xdf, 0xf8, 0xff, b'"', b'\\', b'[', b'}', b',', b'e'];
+    let interesting = [
+        0x00, 0x7f, 0x80, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc7, 0xd4, 0xd9, 0xdf, 0xf8, 0xff, b'"', b'\\',
+        b'[', b'}', b',', b'e',
+    ];
     let mut bytes = bytes.to_vec();
     for _ in 0..=random.below(3) {
         if bytes.is_empty() {
@@ -161,10 +194,16 @@ fn mutated(random: &mut Random, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// What the other implementation takes and we do not, or the other way round, for a reason.
-fn is_known_difference(serializer: Serializer, bytes: &[u8], ours: &Result<Value, crossweave_wamp::serializer::Malformed>) -> bool {
+fn is_known_difference(
+    serializer: Serializer,
+    bytes: &[u8],
+    ours: &Result<Value, crossweave_wamp::serializer::Malformed>,
+) -> bool {
     match (serializer, ours) {
         // serde_json refuses numbers beyond a float's range.
-        (Serializer::Json, Ok(value)) => has(value, &|it| matches!(it, Value::Float(number) if number.is_infinite())),
+        (Serializer::Json, Ok(value)) => {
+            has(value, &|it| matches!(it, Value::Float(number) if number.is_infinite()))
+        }
         (Serializer::Json, Err(_)) => false,
         // rmpv and our reading of it take texts that are not UTF-8 and keys that are not text as no value at all.
         (Serializer::MsgPack, Ok(_)) => oracle::decode(serializer, bytes).is_none() && rmpv_takes(bytes),
@@ -191,7 +230,8 @@ fn rmpv_takes(bytes: &[u8]) -> bool {
 
 fn ciborium_takes(bytes: &[u8]) -> bool {
     let mut rest = bytes;
-    ciborium::de::from_reader_with_recursion_limit::<ciborium::Value, _>(&mut rest, 1000).is_ok() && rest.is_empty()
+    ciborium::de::from_reader_with_recursion_limit::<ciborium::Value, _>(&mut rest, 1000).is_ok()
+        && rest.is_empty()
 }
 
 /// Simple values other than false, true, null and undefined are well-formed, but ciborium has no place for them.
@@ -216,9 +256,13 @@ fn mutated_values_are_accepted_and_refused_as_by_other_implementations() {
             match (&ours, theirs) {
                 (Ok(ours), Some((theirs, len))) if is_whole(len) => {
                     accepted += 1;
-                    let is_same = serializer == Serializer::Json || format!("{ours:?}") == format!("{theirs:?}");
+                    let is_same =
+                        serializer == Serializer::Json || format!("{ours:?}") == format!("{theirs:?}");
                     excused += usize::from(!is_same && has_repeated_key(ours));
-                    assert!(is_same || has_repeated_key(ours), "{serializer} round {round}: {bytes:02x?}\n{ours:?}\n{theirs:?}");
+                    assert!(
+                        is_same || has_repeated_key(ours),
+                        "{serializer} round {round}: {bytes:02x?}\n{ours:?}\n{theirs:?}"
+                    );
                 }
                 (Err(_), None) => refused += 1,
                 (Err(_), Some((_, len))) if !is_whole(len) => refused += 1,
@@ -226,7 +270,9 @@ fn mutated_values_are_accepted_and_refused_as_by_other_implementations() {
                     let _ = theirs;
                     excused += 1;
                 }
-                (ours, theirs) => panic!("{serializer} round {round}: {bytes:02x?}\nours {ours:?}\ntheirs {theirs:?}"),
+                (ours, theirs) => {
+                    panic!("{serializer} round {round}: {bytes:02x?}\nours {ours:?}\ntheirs {theirs:?}")
+                }
             }
         }
         println!("{serializer}: {accepted} accepted, {refused} refused by both, {excused} known differences");
@@ -251,7 +297,8 @@ fn no_mutation_of_a_message_panics_and_every_accepted_one_can_be_written_everywh
     for round in 0..10_000 {
         let serializer = random.pick(&Serializer::ALL);
         let payload = Payload::new(serializer, &random.list(2), &random.dict(2));
-        let mut publish = Publish { request: RequestId(1), options: Default::default(), topic: "a.b".into(), payload };
+        let mut publish =
+            Publish { request: RequestId(1), options: Default::default(), topic: "a.b".into(), payload };
         publish.options.acknowledge = random.below(2) == 0;
         publish.options.exclude_me = random.below(2) == 0;
         let bytes = mutated(&mut random, &Message::from(publish).to_bytes(serializer));

@@ -14,7 +14,9 @@ use serde_json::Value as Json;
 #[test]
 fn public_vectors_are_read_and_written() {
     let Some(folder) = public_vectors() else {
-        eprintln!("SKIPPED: no public test vectors; set CROSSWEAVE_VECTORS to the folder that has `singlemessage`");
+        eprintln!(
+            "SKIPPED: no public test vectors; set CROSSWEAVE_VECTORS to the folder that has `singlemessage`"
+        );
         return;
     };
     let files = check_folder(&folder.join("singlemessage"));
@@ -55,7 +57,8 @@ fn check_file(path: &Path) {
     let samples = file["samples"].as_array().unwrap();
     assert!(!samples.is_empty(), "{} has no samples", path.display());
     for sample in samples {
-        let name = format!("{}: {}", path.file_name().unwrap().display(), sample["description"].as_str().unwrap());
+        let name =
+            format!("{}: {}", path.file_name().unwrap().display(), sample["description"].as_str().unwrap());
         for serializer in Serializer::ALL {
             let name = format!("{name} [{serializer}]");
             match sample.get("wmsg") {
@@ -68,16 +71,23 @@ fn check_file(path: &Path) {
 
 /// Every representation says what is expected, and what we write says the same as one of them.
 fn check_serialization(name: &str, serializer: Serializer, sample: &Json) {
-    let representations: Vec<Vec<u8>> =
-        sample["serializers"][serializer.name()].as_array().unwrap_or_else(|| panic!("{name}: none")).iter().map(bytes).collect();
+    let representations: Vec<Vec<u8>> = sample["serializers"][serializer.name()]
+        .as_array()
+        .unwrap_or_else(|| panic!("{name}: none"))
+        .iter()
+        .map(bytes)
+        .collect();
     assert!(!representations.is_empty(), "{name}: no representation");
     for bytes in &representations {
         let message = Message::decode(serializer, bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         check_attributes(name, &message, &sample["expected_attributes"]);
         let written = message.to_bytes(serializer);
-        let ours = oracle::decode(serializer, &written).unwrap_or_else(|| panic!("{name}: wrote {written:02x?}"));
+        let ours =
+            oracle::decode(serializer, &written).unwrap_or_else(|| panic!("{name}: wrote {written:02x?}"));
         assert_eq!(ours.1, written.len(), "{name}: more than one value written");
-        let is_said = |bytes: &Vec<u8>| oracle::decode(serializer, bytes).is_some_and(|theirs| same(&theirs.0, &ours.0));
+        let is_said = |bytes: &Vec<u8>| {
+            oracle::decode(serializer, bytes).is_some_and(|theirs| same(&theirs.0, &ours.0))
+        };
         assert!(representations.iter().any(is_said), "{name}: wrote {ours:?}");
         if !representations.contains(&written) {
             // Dict order and defaults are free; `cargo test -- --nocapture` shows where we differ.
@@ -85,7 +95,8 @@ fn check_serialization(name: &str, serializer: Serializer, sample: &Json) {
         }
         for other in Serializer::ALL {
             let again = message.to_bytes(other);
-            let again = Message::decode(other, &again).unwrap_or_else(|error| panic!("{name} as {other}: {error}"));
+            let again =
+                Message::decode(other, &again).unwrap_or_else(|error| panic!("{name} as {other}: {error}"));
             check_attributes(&format!("{name} as {other}"), &again, &sample["expected_attributes"]);
         }
     }
@@ -97,7 +108,8 @@ fn same(a: &crossweave_wamp::Value, b: &crossweave_wamp::Value) -> bool {
     match (a, b) {
         (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         (Value::Dict(a), Value::Dict(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other)))
+            a.len() == b.len()
+                && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other)))
         }
         (a, b) => a == b,
     }
@@ -181,9 +193,10 @@ fn check_attributes(name: &str, message: &Message<'_>, expected: &Json) {
             "message_type" => continue,
             "args" => list.get(names.len() + 1).filter(|it| it.is_array()).cloned(),
             "kwargs" => list.get(names.len() + 2).cloned(),
-            "payload" => payload_of(message).filter(|it| it.args_bytes().is_none()).and_then(|it| it.opaque_bytes()).map(|it| {
-                it.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
-            }),
+            "payload" => payload_of(message)
+                .filter(|it| it.args_bytes().is_none())
+                .and_then(|it| it.opaque_bytes())
+                .map(|it| it.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()),
             // HELLO's and WELCOME's details are spread out.
             "roles" => list[2].get("roles").cloned(),
             other => {

@@ -83,7 +83,7 @@ function payloadParts({ args, kwargs }) {
 
 function json(value) {
   const text = JSON.stringify(value, null, 2);
-  return element("pre", {}, text.length > ANSWER_MAX ? `${text.slice(0, ANSWER_MAX)}\n…` : text);
+  return element("pre", { tabindex: 0 }, text.length > ANSWER_MAX ? `${text.slice(0, ANSWER_MAX)}\n…` : text);
 }
 
 /** Shows an error, whatever it is, where the answer is expected. */

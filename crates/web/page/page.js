@@ -32,14 +32,19 @@ connection.connect();
 function showState() {
   const pill = document.getElementById("state");
   const text = document.getElementById("state-text");
+  const heading = document.getElementById("clock-heading");
   const show = () => {
     pill.dataset.state = connection.state;
     text.textContent = {
       connecting: () => "connecting",
-      joined: () => `joined as ${connection.welcome.details.authrole ?? "session"} ${connection.welcome.session}`,
+      joined: () => `joined as ${connection.welcome.details.authrole ?? "a client"}, session ${connection.welcome.session}`,
       waiting: () => `${connection.reason}; next attempt in ${secondsLeft()} s`,
     }[connection.state]();
-    if (connection.state === "joined") showAgent(connection.welcome.details.agent);
+    if (connection.state === "connecting") return;
+    const isJoined = connection.state === "joined";
+    heading.textContent = isJoined ? "Your router is running." : "The router does not answer.";
+    document.title = isJoined ? "Crossweave is running" : "Crossweave does not answer";
+    if (isJoined) showAgent(connection.welcome.details.agent);
   };
   const secondsLeft = () => Math.max(0, Math.ceil((connection.retryAt - Date.now()) / 1000));
   connection.addEventListener("state", show);

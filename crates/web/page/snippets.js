@@ -84,16 +84,36 @@ connection.onopen = async session => {
 
 connection.open();
 ` },
-    { name: "Rust", note: "cargo add crossweave-client, and tokio with its features macros and rt-multi-thread.", code: `RUST` },
-    { name: "curl", note: "Publications and calls over plain HTTP, with the rights of an anonymous session.", code: `curl ${page}/call --json '{"procedure": "com.example.add2", "args": [2, 3]}'
+    { name: "Rust", note: "cargo add tokio --features macros,rt-multi-thread, and crossweave-client, which is the folder crates/client of Crossweave's sources.", code: `use crossweave_client::Client;
 
-curl ${page}/publish --json '{"topic": "com.example.hello", "args": ["Hello from curl"]}'
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let client = Client::connect("${websocket}", "${realm}").await?;
+
+    let sum: i64 = client.call_with("com.example.add2", (2, 3)).await?;
+    println!("2 + 3 = {sum}");
+
+    let mut clock = client.subscribe("com.example.clock").await?;
+    while let Some(event) = clock.next().await {
+        let (text, _tick): (String, u64) = event?.parse()?;
+        println!("clock: {text}");
+    }
+    Ok(())
+}
+` },
+    { name: "curl", note: "Publications and calls over plain HTTP, with the rights of an anonymous session.", code: `curl ${page}/call \\
+  --header "Content-Type: application/json" \\
+  --data '{"procedure": "com.example.add2", "args": [2, 3]}'
+
+curl ${page}/publish \\
+  --header "Content-Type: application/json" \\
+  --data '{"topic": "com.example.hello", "args": ["Hello from curl"]}'
 ` },
     { name: "Command line", note: "The program that runs this router is a client, too. Run each line in a terminal of its own.", code: `crossweave sub com.example.clock --url ${websocket} --realm ${realm}
 
 crossweave call com.example.add2 2 3 --url ${websocket} --realm ${realm}
 
-crossweave pub com.example.hello '"Hello from the command line"' --url ${websocket} --realm ${realm}
+crossweave pub com.example.hello 'Hello from the command line' --url ${websocket} --realm ${realm}
 ` },
   ];
 }

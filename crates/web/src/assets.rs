@@ -38,11 +38,12 @@ pub(crate) struct Assets(Vec<Asset>);
 impl Assets {
     /// The files for a page that joins `realm` at `websocket_path`.
     pub(crate) fn new(realm: &str, websocket_path: &str) -> Assets {
-        let index = INDEX
-            .replace("{{realm}}", &escape(realm))
-            .replace("{{websocket_path}}", &escape(websocket_path));
+        let index =
+            INDEX.replace("{{realm}}", &escape(realm)).replace("{{websocket_path}}", &escape(websocket_path));
         let mut assets = vec![Asset::new("/", HTML, index)];
-        assets.extend(FILES.map(|(path, content_type, content)| Asset::new(path, content_type, content.to_owned())));
+        assets.extend(
+            FILES.map(|(path, content_type, content)| Asset::new(path, content_type, content.to_owned())),
+        );
         Assets(assets)
     }
 
@@ -116,7 +117,9 @@ mod tests {
     #[test]
     fn the_page_loads_nothing_from_elsewhere_and_has_nothing_inline() {
         for (path, _, content) in FILES.into_iter().chain([("/", HTML, INDEX)]) {
-            for forbidden in ["https://", "src=\"http", "@import", "url(", "innerHTML", "insertAdjacentHTML", "eval("] {
+            for forbidden in
+                ["https://", "src=\"http", "@import", "url(", "innerHTML", "insertAdjacentHTML", "eval("]
+            {
                 assert!(!content.contains(forbidden), "{path} has {forbidden}");
             }
         }

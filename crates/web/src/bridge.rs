@@ -65,7 +65,13 @@ impl Bridge {
     }
 
     /// Answers a POST.
-    pub(crate) async fn respond(&self, endpoint: Endpoint, request: &Request, body: &[u8], is_tls: bool) -> Response {
+    pub(crate) async fn respond(
+        &self,
+        endpoint: Endpoint,
+        request: &Request,
+        body: &[u8],
+        is_tls: bool,
+    ) -> Response {
         let answered = match origin::check(request, is_tls, &self.host_names) {
             Ok(()) => self.carry_out(endpoint, body).await,
             Err(refusal) => Err(refusal),

@@ -59,6 +59,9 @@ def say(message):
 
 def pack(value):
     """Python value to the driver's JSON: bytes become {"$bin": base64}."""
+    if getattr(value, "tag", None) == 64:
+        # Wampy tags its bytes as a typed array (RFC 8746), which cbor2 hands to the application as they are.
+        value = value.value
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"$bin": base64.b64encode(bytes(value)).decode()}
     if isinstance(value, (list, tuple)):

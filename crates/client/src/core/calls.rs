@@ -57,7 +57,10 @@ impl Calls {
             Ok(waker) => effects.wake(waker),
             Err(_) => {
                 let waiting = queue.len();
-                line.send(&message::Cancel { request, mode: Some(CancelMode::KillNoWait), forward_for: None }.into());
+                line.send(
+                    &message::Cancel { request, mode: Some(CancelMode::KillNoWait), forward_for: None }
+                        .into(),
+                );
                 self.finish(request, Err(CallError::Overrun(waiting)), effects);
             }
         }

@@ -101,7 +101,9 @@ impl Line {
     pub(super) fn check_was_sent(&self, request: RequestId) -> Result<(), ProtocolViolation> {
         if request.0 == 0 || request > self.last_request {
             let last = self.last_request;
-            return Err(ProtocolViolation::new(format!("answer to request {request}, but the last one is {last}")));
+            return Err(ProtocolViolation::new(format!(
+                "answer to request {request}, but the last one is {last}"
+            )));
         }
         Ok(())
     }

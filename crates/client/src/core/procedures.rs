@@ -14,7 +14,9 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crossweave_wamp::message::{self, Interrupt, Kind, Register, RegisterOptions, Registered, Revoked, Unregister};
+use crossweave_wamp::message::{
+    self, Interrupt, Kind, Register, RegisterOptions, Registered, Revoked, Unregister,
+};
 use crossweave_wamp::{Payload, ProtocolViolation, RegistrationId, RequestId, Serializer, uris};
 
 use super::Epoch;
@@ -27,8 +29,9 @@ use crate::invocation::Invocation;
 use crate::limits::{INVOCATIONS_WAITING_BYTES_MAX, INVOCATIONS_WAITING_MAX};
 
 /// The application's code for a procedure.
-pub(crate) type Handler =
-    Arc<dyn Fn(Invocation) -> Pin<Box<dyn Future<Output = Result<Arguments, WampError>> + Send>> + Send + Sync>;
+pub(crate) type Handler = Arc<
+    dyn Fn(Invocation) -> Pin<Box<dyn Future<Output = Result<Arguments, WampError>> + Send>> + Send + Sync,
+>;
 
 /// One registration by the application, across connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,7 +79,11 @@ fn ask(line: &mut Line, new: &NewProcedure) -> Result<RequestId, SendError> {
 }
 
 /// An ERROR for an invocation.
-pub(super) fn refusal(request: RequestId, error: &WampError, serializer: Serializer) -> message::Error<'static> {
+pub(super) fn refusal(
+    request: RequestId,
+    error: &WampError,
+    serializer: Serializer,
+) -> message::Error<'static> {
     let mut answer = message::Error::new(Kind::Invocation, request, error.uri.clone());
     answer.payload = Payload::new(serializer, &error.args, &error.kwargs);
     answer
@@ -88,7 +95,12 @@ fn unavailable(line: &mut Line, request: RequestId, text: &str) {
 }
 
 impl Procedures {
-    pub(super) fn register(&mut self, line: &mut Line, new: NewProcedure, ack: Ack) -> Result<ProcedureId, SendError> {
+    pub(super) fn register(
+        &mut self,
+        line: &mut Line,
+        new: NewProcedure,
+        ack: Ack,
+    ) -> Result<ProcedureId, SendError> {
         let request = ask(line, &new)?;
         self.last += 1;
         let procedure = ProcedureId(self.last);
@@ -171,7 +183,13 @@ impl Procedures {
 
     /// After a new connection the router may not have noticed yet that our last session is gone: then it is asked again
     /// later. Any other refusal ends the registration.
-    pub(super) fn refused(&mut self, epoch: Epoch, request: RequestId, error: WampError, effects: &mut Effects) {
+    pub(super) fn refused(
+        &mut self,
+        epoch: Epoch,
+        request: RequestId,
+        error: WampError,
+        effects: &mut Effects,
+    ) {
         let Some(pending) = self.pending.remove(&request) else { return };
         if pending.asker.is_none()
             && error.uri == uris::PROCEDURE_ALREADY_EXISTS
@@ -185,7 +203,9 @@ impl Procedures {
         let Some(procedure) = self.procedures.remove(&pending.procedure) else { return };
         match pending.asker {
             Some(ack) => effects.answer(ack, Err(Failure::Refused(error))),
-            None => tracing::warn!(procedure = %procedure.new.uri, %error, "registration refused after reconnecting"),
+            None => {
+                tracing::warn!(procedure = %procedure.new.uri, %error, "registration refused after reconnecting")
+            }
         }
         effects.drop_handler(procedure.new.handler);
     }
@@ -202,7 +222,12 @@ impl Procedures {
     }
 
     /// Forgets a procedure and refuses what waits for it. Its registration, if it has one.
-    fn remove(&mut self, line: &mut Line, procedure: ProcedureId, effects: &mut Effects) -> Option<RegistrationId> {
+    fn remove(
+        &mut self,
+        line: &mut Line,
+        procedure: ProcedureId,
+        effects: &mut Effects,
+    ) -> Option<RegistrationId> {
         let removed = self.procedures.remove(&procedure)?;
         for invocation in &removed.waiting {
             self.open.remove(&invocation.request());
@@ -231,7 +256,9 @@ impl Procedures {
     ) -> Result<(), ProtocolViolation> {
         let request = it.request;
         if self.open.contains_key(&request) {
-            return Err(ProtocolViolation::new(format!("second INVOCATION {request} before the first one is answered")));
+            return Err(ProtocolViolation::new(format!(
+                "second INVOCATION {request} before the first one is answered"
+            )));
         }
         let known = self.by_id.get(&it.registration);
         let Some((procedure, known)) = known.and_then(|id| Some((*id, self.procedures.get_mut(id)?))) else {
@@ -261,7 +288,9 @@ impl Procedures {
         let Some(token) = self.open.get(&request) else { return };
         effects.wake_all(token.cancel());
         for procedure in self.procedures.values_mut() {
-            let Some(at) = procedure.waiting.iter().position(|waiting| waiting.request() == request) else { continue };
+            let Some(at) = procedure.waiting.iter().position(|waiting| waiting.request() == request) else {
+                continue;
+            };
             let removed = procedure.waiting.remove(at);
             procedure.waiting_bytes -= removed.as_ref().map_or(0, Invocation::cost);
             effects.drop_invocations(removed);
@@ -298,7 +327,8 @@ impl Procedures {
 
 impl Procedure {
     fn may_wait(&self, cost: usize) -> bool {
-        self.waiting.len() < INVOCATIONS_WAITING_MAX && self.waiting_bytes + cost <= INVOCATIONS_WAITING_BYTES_MAX
+        self.waiting.len() < INVOCATIONS_WAITING_MAX
+            && self.waiting_bytes + cost <= INVOCATIONS_WAITING_BYTES_MAX
     }
 
     fn start(&self, procedure: ProcedureId, invocation: Invocation) -> Start {

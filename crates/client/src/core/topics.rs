@@ -61,7 +61,13 @@ fn ask(line: &mut Line, key: &TopicKey, get_retained: bool) -> Result<RequestId,
 }
 
 impl Topics {
-    pub(super) fn subscribe(&mut self, line: &mut Line, key: TopicKey, member: Member, ack: Ack) -> Result<(), SendError> {
+    pub(super) fn subscribe(
+        &mut self,
+        line: &mut Line,
+        key: TopicKey,
+        member: Member,
+        ack: Ack,
+    ) -> Result<(), SendError> {
         let request = ask(line, &key, member.get_retained)?;
         let topic = self.topics.entry(key.clone()).or_default();
         topic.pending += 1;
@@ -114,7 +120,8 @@ impl Topics {
         let Some(topic) = self.topics.get_mut(&pending.key) else {
             // Revoked between two SUBSCRIBEs.
             line_unsubscribe(line, it.subscription);
-            return Ok(self.answer(pending, Ok(None), effects));
+            self.answer(pending, Ok(None), effects);
+            return Ok(());
         };
         if self.by_id.get(&it.subscription).is_some_and(|key| *key != pending.key) {
             let text = format!("subscription {} given for two different topics", it.subscription);
@@ -130,14 +137,25 @@ impl Topics {
         Ok(())
     }
 
-    fn answer(&self, pending: Pending, answer: Result<Option<crossweave_wamp::PublicationId>, Failure>, effects: &mut Effects) {
+    fn answer(
+        &self,
+        pending: Pending,
+        answer: Result<Option<crossweave_wamp::PublicationId>, Failure>,
+        effects: &mut Effects,
+    ) {
         if let Some((queue, ack)) = pending.asker {
             effects.answer(ack, answer);
             effects.drop_queue(queue);
         }
     }
 
-    pub(super) fn refused(&mut self, line: &mut Line, request: RequestId, error: WampError, effects: &mut Effects) {
+    pub(super) fn refused(
+        &mut self,
+        line: &mut Line,
+        request: RequestId,
+        error: WampError,
+        effects: &mut Effects,
+    ) {
         let Some(pending) = self.pending.remove(&request) else { return };
         let Some(topic) = self.topics.get_mut(&pending.key) else {
             return self.answer(pending, Err(Failure::Refused(error)), effects);

@@ -29,7 +29,10 @@ impl<'de> Args<'de> {
         rmp_serde::Deserializer::from_read_ref(self.list).with_human_readable()
     }
 
-    fn only(self) -> Result<rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'de, [u8]>, Readable>, DecodeError> {
+    fn only(
+        self,
+    ) -> Result<rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'de, [u8]>, Readable>, DecodeError>
+    {
         match split(self.list)? {
             (1, only) => Ok(rmp_serde::Deserializer::from_read_ref(only).with_human_readable()),
             (count, _) => Err(DecodeError(format!("{count} arguments where one was expected"))),
@@ -85,18 +88,34 @@ impl<'de> Deserializer<'de> for Args<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        if self.list == [EMPTY_LIST] { visitor.visit_none() } else { self.only()?.deserialize_option(visitor).map_err(unexpected) }
+        if self.list == [EMPTY_LIST] {
+            visitor.visit_none()
+        } else {
+            self.only()?.deserialize_option(visitor).map_err(unexpected)
+        }
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        if self.list == [EMPTY_LIST] { visitor.visit_unit() } else { self.only()?.deserialize_unit(visitor).map_err(unexpected) }
+        if self.list == [EMPTY_LIST] {
+            visitor.visit_unit()
+        } else {
+            self.only()?.deserialize_unit(visitor).map_err(unexpected)
+        }
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, DecodeError> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
         self.deserialize_unit(visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, DecodeError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
         visitor.visit_newtype_struct(self)
     }
 

@@ -41,8 +41,8 @@ impl WebSocket {
         let serializers = serializer::read(reading, fields);
         let auth = auth::read(reading, fields, around.realms);
         let options = match fields.object(reading, "options", "the WebSocket options") {
-            Some(fields) => WebSocketOptions::read(reading, fields, around.is_local, connection),
-            None => WebSocketOptions::for_reach(around.is_local),
+            Some(fields) => WebSocketOptions::read(reading, fields, around.is_loopback, connection),
+            None => WebSocketOptions::for_reach(around.is_loopback),
         };
         fields.no_effect(reading, "cookie", "cookies are not built yet");
         fields.no_effect(reading, "debug", "messages are logged with `--loglevel trace`");

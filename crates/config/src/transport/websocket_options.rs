@@ -6,8 +6,9 @@ use crate::reading::{Fields, Finding, Reading};
 /// `options` of WebSocket. Names and meanings are those of Crossbar.io; where its default has no limit, ours has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebSocketOptions {
-    /// `allowed_origins`: web pages from where may connect. A star stands for any characters. Default: from everywhere
-    /// if only this machine can connect, else from the router's own host and port (Crossbar.io: from everywhere).
+    /// `allowed_origins`: web pages from where may connect. A star stands for any characters. Default: from the router's
+    /// own host and port; where it listens on loopback, from any port of this machine (Crossbar.io: from everywhere).
+    /// With a proxy in front of a loopback endpoint, list the origin that browsers see.
     /// Clients that are not browsers have no origin and may always connect.
     pub allowed_origins: AllowedOrigins,
     /// `allow_null_origin`: whether pages without an origin, such as local files, may connect. Default: true if pages
@@ -61,6 +62,8 @@ pub enum AllowedOrigins {
     Any,
     /// Only those that this router's own host and port served.
     SameOrigin,
+    /// Only those of this machine, on any port: for endpoints that listen on loopback.
+    Local,
     /// Those that match one of these; a star stands for any characters.
     Listed(Vec<String>),
 }
@@ -89,11 +92,11 @@ impl Default for WebSocketOptions {
 
 impl WebSocketOptions {
     /// The defaults; those for origins depend on whether only this machine can connect.
-    pub fn for_reach(is_local: bool) -> Self {
-        let allowed_origins = if is_local { AllowedOrigins::Any } else { AllowedOrigins::SameOrigin };
+    pub fn for_reach(is_loopback: bool) -> Self {
+        let allowed_origins = if is_loopback { AllowedOrigins::Local } else { AllowedOrigins::SameOrigin };
         Self {
             allowed_origins,
-            allow_null_origin: is_local,
+            allow_null_origin: false,
             external_port: None,
             open_handshake_timeout: 5_000,
             close_handshake_timeout: 2_000,
@@ -117,10 +120,10 @@ impl WebSocketOptions {
     pub(super) fn read(
         reading: &mut Reading<'_>,
         mut fields: Fields<'_>,
-        is_local: bool,
+        is_loopback: bool,
         connection: Option<&mut ConnectionOptions>,
     ) -> Self {
-        let mut options = Self::for_reach(is_local);
+        let mut options = Self::for_reach(is_loopback);
         options.origins(reading, &mut fields);
         options.timeouts(reading, &mut fields);
         options.sizes(reading, &mut fields);

@@ -1,35 +1,33 @@
 //! The life of an invocation: from INVOCATION to the one answer its caller gets.
 //!
 //! ```text
-//!            YIELD progress: RESULT progress        YIELD progress: RESULT progress
-//!                 ┌──┐                                   ┌──┐
-//!                 │  ▼        CANCEL kill                │  ▼
-//!  INVOCATION ─▶ Running ─────────────────────────▶ Interrupted
-//!                 │   │       INTERRUPT              │      │
-//!                 │   │                              │      │
-//!                 │   └───────────────┬──────────────┘      │
-//!                 │                   │                     │
-//!                 │   YIELD, ERROR:   │ RESULT, ERROR       │
-//!                 │   callee leaves:  │ ERROR canceled      │
-//!                 │                   ▼                     │
-//!                 │                 ended ◀─────────────────┤
-//!                 │                   ▲   CANCEL skip, killnowait: ERROR canceled
-//!                 │                   │   timeout: ERROR timeout
-//!                 │                   │   caller leaves: nobody to answer
-//!                 │                   │
-//!                 ├── INTERRUPT ──────┤   the same three, where the callee can be interrupted (and CANCEL is not skip),
-//!                 │                   │   or where nobody counts its calls
-//!                 │                   │
-//!                 └──────────▶ Abandoned  the same three, where the callee goes on working and has a concurrency limit:
-//!                     YIELD, ERROR, callee leaves: ended; nothing is sent, its place is free again
+//!                   YIELD progress: RESULT progress
+//!                      ┌──┐                         ┌──┐
+//!                      │  ▼       CANCEL kill       │  ▼
+//!  INVOCATION ──────▶ Running ──────────────────▶ Interrupted
+//!                       │ │        INTERRUPT kill    │ │
+//!   YIELD, ERROR:       │ │                          │ │
+//!     RESULT, ERROR     │ └────────────┬─────────────┘ │
+//!   callee leaves:      │              │ the caller no longer waits:
+//!     ERROR canceled    │              │   CANCEL skip, killnowait: ERROR canceled
+//!                       ▼              │   timeout: ERROR timeout
+//!                     ended ◀──────────┤   it leaves: nobody to answer
+//!                       ▲              │
+//!                       │              │ and from Running, where the callee can be interrupted and CANCEL is not skip:
+//!                       │              │   INTERRUPT killnowait, and that is the end
+//!                       │              │ otherwise, where somebody counts the callee's calls:
+//!                       │              ▼
+//!                       └────────── Abandoned
+//!       YIELD, ERROR, callee leaves: nothing is sent, its place is free again
 //! ```
 //!
 //! A callee that did not announce `call_canceling` is never interrupted: CANCEL is then as `skip`, in every mode.
 //! Every way into *ended* or *Abandoned* answers the caller exactly once or finds it gone, and no way leads back. An answer
 //! that comes after *ended* is legal, as it may have crossed the INTERRUPT; it is counted and forgotten.
 //!
-//! *Abandoned* exists so that a callee with a concurrency limit is not handed a new call for one that it still works on. It
-//! remembers no more than that limit allows, so it cannot be used to fill memory.
+//! *Abandoned* exists so that a callee with a concurrency limit is not handed a new call for one that it still works on, or
+//! owes an answer to. INTERRUPT with `killnowait` asks for none, and many clients give none: there the place is free at once.
+//! No more is remembered than the limit allows, so it cannot be used to fill memory.
 
 use std::time::Instant;
 
@@ -173,13 +171,11 @@ impl Invocation {
         }
     }
 
-    /// The caller no longer waits: the callee is interrupted, or works on in vain.
+    /// The caller no longer waits: the callee is told so, or works on in vain.
     fn let_go(&self, caller: ToCaller, interrupt: bool) -> Step {
-        let was_interrupted = self.state == State::Interrupted;
-        let interrupts = interrupt && self.can_interrupt && !was_interrupted;
-        let works_on = !interrupts && !was_interrupted;
+        let interrupts = interrupt && self.can_interrupt && self.state == State::Running;
         Step {
-            state: (works_on && self.counted.is_some()).then_some(State::Abandoned),
+            state: (!interrupts && self.counted.is_some()).then_some(State::Abandoned),
             caller,
             interrupt: interrupts.then_some(CancelMode::KillNoWait),
         }

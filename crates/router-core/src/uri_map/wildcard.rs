@@ -146,8 +146,9 @@ impl WildcardTrie {
 }
 
 fn split_first(uri: &str) -> (&str, Option<&str>) {
-    match uri.split_once('.') {
-        Some((component, rest)) => (component, Some(rest)),
+    // Components are short: looking at each byte is quicker than a search that prepares itself.
+    match uri.bytes().position(|byte| byte == b'.') {
+        Some(dot) => (&uri[..dot], Some(&uri[dot + 1..])),
         None => (uri, None),
     }
 }

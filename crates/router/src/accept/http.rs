@@ -43,7 +43,10 @@ impl Acceptor {
             };
             let keeps_alive = request.keeps_alive();
             let response = self.respond(&request, body, handshake.is_tls).await.keep_alive(keeps_alive);
-            answer(&mut handshake, response).await?;
+            match request.method.as_str() {
+                "HEAD" => write(&mut handshake, &response.encode_head()).await?,
+                _ => answer(&mut handshake, response).await?,
+            }
             if !keeps_alive {
                 return Ok(None);
             }

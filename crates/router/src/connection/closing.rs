@@ -39,7 +39,7 @@ impl Connection {
             return;
         }
         self.end();
-        self.append_control(|encoder, out| encoder.append_close(out, Some(code), reason));
+        self.append_close(code, reason);
         let deadline = if reason == uris::CLOSE_SLOW_RECEIVER { SLOW_DEADLINE } else { DEADLINE };
         self.stage = Stage::Closing(Box::new(Closing { deadline: Box::pin(sleep(deadline)), has_finished: false }));
         self.flush();

@@ -52,11 +52,13 @@ pub(super) struct OwnedWire {
     out: Vec<u8>,
     written: usize,
     needs_flush: bool,
+    /// The close frame, to be written when nothing else waits.
+    close: Option<Vec<u8>>,
 }
 
 impl OwnedWire {
     fn new(stream: Stream, is_private: bool) -> Self {
-        OwnedWire { stream, is_private, out: Vec::new(), written: 0, needs_flush: false }
+        OwnedWire { stream, is_private, out: Vec::new(), written: 0, needs_flush: false, close: None }
     }
 
     /// Writes until the queue and the buffer are empty.
@@ -73,7 +75,10 @@ impl OwnedWire {
             self.out.clear();
             self.written = 0;
             if !self.refill(peer, encoder) {
-                break;
+                match self.close.take() {
+                    Some(close) => self.out = close,
+                    None => break,
+                }
             }
         }
         self.out = Vec::new();
@@ -151,7 +156,7 @@ impl Connection {
     /// Whether everything queued has been written.
     pub(super) fn is_drained(&self) -> bool {
         let is_written = match &self.reader {
-            Reader::Owned(wire) => wire.out.is_empty() && !wire.needs_flush,
+            Reader::Owned(wire) => wire.out.is_empty() && wire.close.is_none() && !wire.needs_flush,
             Reader::Tcp(_) | Reader::Unix(_) => true,
         };
         is_written && self.peer.queue.lock().len() == 0
@@ -180,7 +185,20 @@ impl Connection {
         }
     }
 
-    /// Queues a frame that is no message: ping, pong, close.
+    /// Queues the WebSocket close frame behind everything else.
+    pub(super) fn append_close(&mut self, code: u16, reason: &str) {
+        if let Reader::Owned(wire) = &mut self.reader
+            && wire.is_private
+        {
+            let mut close = Vec::new();
+            self.encoder.append_close(&mut close, Some(code), reason);
+            wire.close = Some(close);
+        } else {
+            self.append_control(|encoder, out| encoder.append_close(out, Some(code), reason));
+        }
+    }
+
+    /// Queues a frame that is no message: ping or pong. On a private wire it overtakes the messages that wait.
     pub(super) fn append_control(&mut self, append: impl FnOnce(&mut Encoder, &mut Vec<u8>)) {
         if let Reader::Owned(wire) = &mut self.reader
             && wire.is_private

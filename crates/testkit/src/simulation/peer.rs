@@ -14,7 +14,6 @@ pub(super) type Pattern = (MatchPolicy, String);
 /// A registration with the concurrency that the session asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Registered {
-    pub(super) pattern: Pattern,
     pub(super) concurrency: Option<u64>,
 }
 
@@ -97,7 +96,8 @@ impl Peer {
             Message::Invocation(invocation) => self.invoked(invocation)?,
             Message::Interrupt(it) => {
                 counts.interrupts += 1;
-                if !self.invocations.contains_key(&it.request) {
+                // An answer may wait behind a message that is being decided.
+                if !self.is_dynamic && !self.invocations.contains_key(&it.request) {
                     return Err(format!("INTERRUPT for invocation {}, which is answered", it.request));
                 }
                 if it.mode == Some(CancelMode::KillNoWait) {

@@ -382,7 +382,7 @@ impl World {
         if !self.dice.one_in(3) {
             return None;
         }
-        let mut sessions = |dice: &mut Dice| -> Option<Vec<SessionId>> {
+        let sessions = |dice: &mut Dice| -> Option<Vec<SessionId>> {
             let some: Vec<SessionId> =
                 self.peers.values().map(|peer| peer.session.id).filter(|_| dice.one_in(2)).collect();
             dice.one_in(2).then_some(some)
@@ -437,7 +437,7 @@ impl World {
         let procedure = pattern.1.clone();
         let peer = self.peer(slot);
         let request = peer.request();
-        peer.registering.insert(request, Registered { pattern, concurrency });
+        peer.registering.insert(request, Registered { concurrency });
         self.send(slot, Register { request, options, procedure: procedure.into() }.into())?;
         Ok(())
     }

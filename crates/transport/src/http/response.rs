@@ -64,7 +64,10 @@ impl Response {
         for (name, value) in &self.headers {
             append_field(&mut head, name, value);
         }
-        append_field(&mut head, "Content-Length", &self.body.len().to_string());
+        // An answer that never has a body has no length either (RFC 9110 section 8.6).
+        if !matches!(self.status, 204 | 304) {
+            append_field(&mut head, "Content-Length", &self.body.len().to_string());
+        }
         append_field(&mut head, "Connection", if self.keeps_alive { "keep-alive" } else { "close" });
         head.push_str("\r\n");
         head.into_bytes()
@@ -90,12 +93,15 @@ fn phrase(status: u16) -> &'static str {
         408 => "Request Timeout",
         411 => "Length Required",
         413 => "Content Too Large",
+        415 => "Unsupported Media Type",
         426 => "Upgrade Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
         501 => "Not Implemented",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
+        504 => "Gateway Timeout",
         505 => "HTTP Version Not Supported",
         _ => "Status",
     }
@@ -112,6 +118,14 @@ mod tests {
                     Content-Length: 13\r\nConnection: keep-alive\r\n\r\n";
         assert_eq!(response.encode_head(), head.as_bytes());
         assert_eq!(response.encode(), format!("{head}no such page\n").as_bytes());
+    }
+
+    #[test]
+    fn an_answer_that_never_has_a_body_has_no_length() {
+        for status in [204, 304] {
+            let octets = Response::new(status).encode();
+            assert!(!String::from_utf8(octets).unwrap().contains("Content-Length"), "{status}");
+        }
     }
 
     #[test]

@@ -1,11 +1,17 @@
 //! Which web pages may open a WebSocket (RFC 6455 section 10.2). Programs that are no browsers send no origin.
 
+use std::net::IpAddr;
+
 /// Which `Origin` headers are accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum OriginPolicy {
     /// Only pages of the same host and port that the connection is made to. The default.
     #[default]
     SameOrigin,
+    /// Only pages of this machine: both the page's host and the host that the connection is made to are `localhost`, a name
+    /// below it or a loopback address, on any port. For endpoints that listen on loopback: the check of the latter keeps out
+    /// pages whose name was made to point here (DNS rebinding).
+    Local,
     /// Pages that match one of the patterns.
     Allowed {
         /// Such as `https://example.com`, `http://*.example.com:*` or `*`; `*` stands for any characters. An origin
@@ -26,6 +32,10 @@ impl OriginPolicy {
     pub fn admits(&self, origin: &str, host: Option<&str>, is_tls: bool) -> bool {
         match self {
             OriginPolicy::SameOrigin => host.is_some_and(|host| is_same_origin(origin, host, is_tls)),
+            OriginPolicy::Local => {
+                let page = origin.split_once("://").map(|(_, authority)| authority);
+                page.is_some_and(is_local) && host.is_some_and(is_local)
+            }
             OriginPolicy::Allowed { patterns, allows_null } => {
                 if origin.eq_ignore_ascii_case("null") {
                     return *allows_null;
@@ -64,6 +74,18 @@ fn with_default_port(origin: &str) -> String {
 
 fn has_port(authority: &str) -> bool {
     authority.rsplit(']').next().is_some_and(|behind_address| behind_address.contains(':'))
+}
+
+/// Whether an authority (`host[:port]`) is `localhost`, a name below it, or a loopback address.
+fn is_local(authority: &str) -> bool {
+    let name = match authority.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or("", |(address, _)| address),
+        None => authority.rsplit_once(':').map_or(authority, |(name, _)| name),
+    };
+    let name = name.to_ascii_lowercase();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Glob matching with `*` only, linear in `text` for each star.
@@ -106,6 +128,26 @@ mod tests {
             assert_eq!(admitted, expected, "{origin} to {host}");
         }
         assert!(!OriginPolicy::SameOrigin.admits("http://a", None, false));
+    }
+
+    #[test]
+    fn local_pages_may_come_from_any_port_but_not_by_another_name() {
+        for (origin, host, expected) in [
+            ("http://localhost:3000", "localhost:8080", true),
+            ("http://127.0.0.1:3000", "localhost:8080", true),
+            ("https://app.localhost", "127.0.0.1:8080", true),
+            ("http://[::1]:3000", "[::1]:8080", true),
+            ("http://evil.example", "localhost:8080", false),
+            ("http://evil.example", "evil.example", false),
+            ("http://localhost:3000", "evil.example", false),
+            ("http://localhost.evil.example", "localhost", false),
+            ("http://192.168.0.9", "localhost", false),
+            ("null", "localhost", false),
+            ("file://", "localhost", false),
+        ] {
+            assert_eq!(OriginPolicy::Local.admits(origin, Some(host), false), expected, "{origin} to {host}");
+        }
+        assert!(!OriginPolicy::Local.admits("http://localhost", None, false));
     }
 
     #[test]

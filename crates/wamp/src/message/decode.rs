@@ -71,11 +71,21 @@ fn of_ids<F: Format>(fields: &mut Fields<'_, F>) -> Decoded<Message<'static>> {
 /// The messages that open and close a session.
 fn session<F: Format>(fields: &mut Fields<'_, F>) -> Decoded<Message<'static>> {
     let message = match fields.kind() {
-        Kind::Hello => Hello { realm: fields.text_or_null("realm")?, details: fields.dict("details")? }.into(),
-        Kind::Welcome => Welcome { session: SessionId(fields.id("session")?), details: fields.dict("details")? }.into(),
-        Kind::Challenge => Challenge { method: fields.owned_text("method")?, extra: fields.dict("extra")? }.into(),
-        Kind::Authenticate => Authenticate { signature: fields.secret("signature")?, extra: fields.dict("extra")? }.into(),
-        Kind::Abort => Abort { details: fields.dict("details")?, reason: fields.owned_text("reason")? }.into(),
+        Kind::Hello => {
+            Hello { realm: fields.text_or_null("realm")?, details: fields.dict("details")? }.into()
+        }
+        Kind::Welcome => {
+            Welcome { session: SessionId(fields.id("session")?), details: fields.dict("details")? }.into()
+        }
+        Kind::Challenge => {
+            Challenge { method: fields.owned_text("method")?, extra: fields.dict("extra")? }.into()
+        }
+        Kind::Authenticate => {
+            Authenticate { signature: fields.secret("signature")?, extra: fields.dict("extra")? }.into()
+        }
+        Kind::Abort => {
+            Abort { details: fields.dict("details")?, reason: fields.owned_text("reason")? }.into()
+        }
         _ => Goodbye { details: fields.dict("details")?, reason: fields.owned_text("reason")? }.into(),
     };
     fields.end()?;

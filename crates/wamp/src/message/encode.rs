@@ -77,7 +77,13 @@ fn ids<F: Format>(w: &mut Writer<'_, F>, kind: Kind, ids: &[u64]) {
     ids.iter().for_each(|id| w.uint(*id));
 }
 
-fn revocable<F: Format>(w: &mut Writer<'_, F>, kind: Kind, request: u64, name: &str, revoked: Option<&Revoked>) {
+fn revocable<F: Format>(
+    w: &mut Writer<'_, F>,
+    kind: Kind,
+    request: u64,
+    name: &str,
+    revoked: Option<&Revoked>,
+) {
     w.message(if revoked.is_some() { 3 } else { 2 });
     w.uint(kind.code());
     w.uint(request);

@@ -296,7 +296,11 @@ impl Result<'_> {
 
 impl Register<'_> {
     pub(super) fn into_owned(self) -> Register<'static> {
-        Register { request: self.request, options: self.options, procedure: Cow::Owned(self.procedure.into_owned()) }
+        Register {
+            request: self.request,
+            options: self.options,
+            procedure: Cow::Owned(self.procedure.into_owned()),
+        }
     }
 }
 

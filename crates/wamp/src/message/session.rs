@@ -104,5 +104,11 @@ macro_rules! already_owned {
 }
 
 already_owned!(Hello, Welcome, Abort, Challenge, Authenticate, Goodbye);
-already_owned!(super::Published, super::Subscribed, super::Unsubscribe, super::Unsubscribed, super::EventReceived);
+already_owned!(
+    super::Published,
+    super::Subscribed,
+    super::Unsubscribe,
+    super::Unsubscribed,
+    super::EventReceived
+);
 already_owned!(super::Cancel, super::Registered, super::Unregister, super::Unregistered, super::Interrupt);

@@ -388,7 +388,9 @@ fn nested_end<const LEVELS: usize>(bytes: &[u8], start: usize, depth: usize) -> 
         }
         // An item has ended: count it, and every container that it completes.
         loop {
-            let Some(innermost) = level.checked_sub(1).and_then(|level| open.get_mut(level)) else { return Ok(at) };
+            let Some(innermost) = level.checked_sub(1).and_then(|level| open.get_mut(level)) else {
+                return Ok(at);
+            };
             *innermost = match *innermost {
                 Lacking::Items(0 | 1) => {
                     level -= 1;
@@ -407,7 +409,9 @@ fn nested_end<const LEVELS: usize>(bytes: &[u8], start: usize, depth: usize) -> 
 /// What a list, dict or tag lacks right after its head; nothing for other items.
 #[inline]
 fn opened(first: Head) -> Option<Lacking> {
-    let items = |per_entry| Lacking::Items(usize::try_from(first.argument).unwrap_or(usize::MAX).saturating_mul(per_entry));
+    let items = |per_entry| {
+        Lacking::Items(usize::try_from(first.argument).unwrap_or(usize::MAX).saturating_mul(per_entry))
+    };
     match first.major {
         major::LIST if first.argument == INDEFINITE => Some(Lacking::Break),
         major::DICT if first.argument == INDEFINITE => Some(Lacking::KeyOrBreak),

@@ -66,7 +66,8 @@ impl Format for Json {
 
     #[inline]
     fn text<'a>(bytes: &'a [u8], at: usize) -> Option<Result<(std::borrow::Cow<'a, str>, usize), Malformed>> {
-        (bytes.get(at) == Some(&b'"')).then(|| string::check(bytes, at).map(|found| (found.text(), found.end)))
+        (bytes.get(at) == Some(&b'"'))
+            .then(|| string::check(bytes, at).map(|found| (found.text(), found.end)))
     }
 
     #[inline]

@@ -83,17 +83,15 @@ impl Format for MsgPack {
 
     #[inline]
     fn text<'a>(bytes: &'a [u8], at: usize) -> Option<Result<(Cow<'a, str>, usize), Malformed>> {
-        let (head, len) = match *bytes.get(at)? {
-            short @ 0xa0..=0xbf => (1, usize::from(short & 0x1f)),
-            0xd9..=0xdb => match head(bytes, at) {
-                Ok(Head::Content { head, len, .. }) => (head, len),
-                Ok(_) => return None,
-                Err(bad) => return Some(Err(bad)),
-            },
-            _ => return None,
+        let (head, len) = match head(bytes, at) {
+            Ok(Head::Content { head, len, is_text: true }) => (head, len),
+            Ok(_) => return None,
+            Err(bad) => return Some(Err(bad)),
         };
         let start = at + head;
-        let Some(content) = slice(bytes, start, len) else { return Some(Err(Malformed::truncated(bytes.len()))) };
+        let Some(content) = slice(bytes, start, len) else {
+            return Some(Err(Malformed::truncated(bytes.len())));
+        };
         Some(match std::str::from_utf8(content) {
             Ok(text) => Ok((Cow::Borrowed(text), start + len)),
             Err(_) => Err(Malformed::new(start, "text is not utf-8")),
@@ -284,11 +282,16 @@ fn slice(bytes: &[u8], start: usize, len: usize) -> Option<&[u8]> {
     bytes.get(start..)?.get(..len)
 }
 
-/// The big-endian number of `width` bytes after the first byte.
+/// The big-endian number of `width` bytes (1, 2 or 4) after the first byte.
 #[inline]
 fn length(bytes: &[u8], at: usize, width: usize) -> Result<usize, Malformed> {
-    let field = slice(bytes, at + 1, width).ok_or(Malformed::truncated(bytes.len()))?;
-    Ok(field.iter().fold(0, |len, byte| len << 8 | usize::from(*byte)))
+    let rest = bytes.get(at + 1..).unwrap_or_default();
+    let len = match width {
+        1 => rest.first().map(|len| u32::from(*len)),
+        2 => rest.first_chunk().map(|len| u16::from_be_bytes(*len).into()),
+        _ => rest.first_chunk().map(|len| u32::from_be_bytes(*len)),
+    };
+    len.and_then(|len| usize::try_from(len).ok()).ok_or(Malformed::truncated(bytes.len()))
 }
 
 #[inline]
@@ -299,6 +302,7 @@ fn head(bytes: &[u8], at: usize) -> Result<Head, Malformed> {
         0xa0..=0xbf => Head::Content { head: 1, len: usize::from(first & 0x1f), is_text: true },
         0x80..=0x8f => Head::Container { head: 1, values: usize::from(first & 15) * 2 },
         0x90..=0x9f => Head::Container { head: 1, values: usize::from(first & 15) },
+        0xd9 => Head::Content { head: 2, len: length(bytes, at, 1)?, is_text: true },
         _ => return wide_head(bytes, at, first),
     })
 }
@@ -318,7 +322,7 @@ fn wide_head(bytes: &[u8], at: usize, first: u8) -> Result<Head, Malformed> {
         0xca | 0xce | 0xd2 => Ok(Head::Scalar { len: 5 }),
         0xcb | 0xcf | 0xd3 => Ok(Head::Scalar { len: 9 }),
         0xd4..=0xd8 => Ok(Head::Scalar { len: 2 + (1 << (first - 0xd4)) }),
-        0xd9..=0xdb => content(1 << (first - 0xd9), 0, true),
+        0xda | 0xdb => content(1 << (first - 0xd9), 0, true),
         0xc4..=0xc6 => content(1 << (first - 0xc4), 0, false),
         0xc7..=0xc9 => content(1 << (first - 0xc7), 1, false),
         0xdc | 0xdd => container(2 << (first - 0xdc), 1),
@@ -371,7 +375,9 @@ fn container_end<const LEVELS: usize>(bytes: &[u8], start: usize, depth: usize) 
         }
         // A value has ended: count it, and every container that it completes.
         loop {
-            let Some(innermost) = level.checked_sub(1).and_then(|level| lacking.get_mut(level)) else { return Ok(at) };
+            let Some(innermost) = level.checked_sub(1).and_then(|level| lacking.get_mut(level)) else {
+                return Ok(at);
+            };
             *innermost -= 1;
             if *innermost > 0 {
                 break;
@@ -382,7 +388,13 @@ fn container_end<const LEVELS: usize>(bytes: &[u8], start: usize, depth: usize) 
 }
 
 #[inline]
-fn open(bytes: &[u8], at: usize, shape: Shape, per_entry: usize, why: &'static str) -> Result<Cursor, Malformed> {
+fn open(
+    bytes: &[u8],
+    at: usize,
+    shape: Shape,
+    per_entry: usize,
+    why: &'static str,
+) -> Result<Cursor, Malformed> {
     match head(bytes, at)? {
         Head::Container { head, values } if MsgPack::shape(bytes, at) == shape => {
             Ok(Cursor { at: at + head, left: (values / per_entry) as u64, is_first: true })

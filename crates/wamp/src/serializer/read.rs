@@ -44,7 +44,9 @@ impl<'a> Element<'a> {
         match self.token() {
             Token::Int(number) => u64::try_from(number).ok(),
             Token::UInt(number) => Some(number),
-            Token::Float(number) if (0.0..=EXACT_MAX).contains(&number) && number.fract() == 0.0 => Some(number as u64),
+            Token::Float(number) if (0.0..=EXACT_MAX).contains(&number) && number.fract() == 0.0 => {
+                Some(number as u64)
+            }
             _ => None,
         }
     }
@@ -226,17 +228,19 @@ pub(super) fn key_text<F: Format>(bytes: &[u8], at: usize) -> Result<(Cow<'_, st
     if let Some(found) = F::text(bytes, at) {
         return found;
     }
-    let (value, end) = value::<F>(bytes, at)?;
-    let text = match value {
-        Value::Str(text) => text,
-        Value::Bin(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        other => {
-            let mut json = Vec::new();
-            Serializer::Json.encode_value(&other, &mut json);
-            String::from_utf8_lossy(&json).into_owned()
-        }
+    let text = match F::token(bytes, at) {
+        Token::Str(text) => text,
+        Token::Bin(bytes) => String::from_utf8_lossy(&bytes).into_owned().into(),
+        Token::Null => "null".into(),
+        Token::Bool(fact) => fact.to_string().into(),
+        Token::Int(number) => number.to_string().into(),
+        Token::UInt(number) => number.to_string().into(),
+        Token::Float(number) => format!("{number:?}").into(),
+        // Not their text: written out, keys within keys would double their escapes at every level.
+        Token::List => "(list)".into(),
+        Token::Dict => "(dict)".into(),
     };
-    Ok((Cow::Owned(text), end))
+    Ok((text, F::skip(bytes, at, 0)?))
 }
 
 /// Where the one whole value in `bytes` starts, after checking it.

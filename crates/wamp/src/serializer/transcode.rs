@@ -7,7 +7,13 @@ use super::{Cursor, Format, Malformed, Serializer, Token, with_format};
 ///
 /// JSON has no NaN and no infinities: they become null. MessagePack's extension types become their bytes and CBOR's tags
 /// are left out. Keys that are not text become the text of their value.
-pub(crate) fn elements(from: Serializer, to: Serializer, count: usize, bytes: &[u8], out: &mut Vec<u8>) -> usize {
+pub(crate) fn elements(
+    from: Serializer,
+    to: Serializer,
+    count: usize,
+    bytes: &[u8],
+    out: &mut Vec<u8>,
+) -> usize {
     with_format!(from, From => with_format!(to, To => copy_elements::<From, To>(count, bytes, out)))
 }
 
@@ -39,7 +45,11 @@ fn copy<From: Format, To: Format>(bytes: &[u8], at: usize, out: &mut Vec<u8>) ->
     From::skip(bytes, at, 0)
 }
 
-fn copy_list<From: Format, To: Format>(bytes: &[u8], mut cursor: Cursor, out: &mut Vec<u8>) -> Result<usize, Malformed> {
+fn copy_list<From: Format, To: Format>(
+    bytes: &[u8],
+    mut cursor: Cursor,
+    out: &mut Vec<u8>,
+) -> Result<usize, Malformed> {
     let mark = To::open_counted_list(out);
     let mut len = 0;
     while From::advance(bytes, &mut cursor, b']')? {
@@ -50,7 +60,11 @@ fn copy_list<From: Format, To: Format>(bytes: &[u8], mut cursor: Cursor, out: &m
     Ok(cursor.at)
 }
 
-fn copy_dict<From: Format, To: Format>(bytes: &[u8], mut cursor: Cursor, out: &mut Vec<u8>) -> Result<usize, Malformed> {
+fn copy_dict<From: Format, To: Format>(
+    bytes: &[u8],
+    mut cursor: Cursor,
+    out: &mut Vec<u8>,
+) -> Result<usize, Malformed> {
     let mark = To::open_counted_dict(out);
     let mut len = 0;
     while From::advance(bytes, &mut cursor, b'}')? {

@@ -18,7 +18,8 @@ pub(crate) fn decode(serializer: Serializer, bytes: &[u8]) -> Option<(Value, usi
         }
         Serializer::Cbor => {
             let mut rest = bytes;
-            let value: ciborium::Value = ciborium::de::from_reader_with_recursion_limit(&mut rest, 1000).ok()?;
+            let value: ciborium::Value =
+                ciborium::de::from_reader_with_recursion_limit(&mut rest, 1000).ok()?;
             Some((from_cbor(&value)?, bytes.len() - rest.len()))
         }
     }
@@ -46,7 +47,9 @@ pub(crate) fn from_json(value: &serde_json::Value) -> Value {
         Json::Number(number) => Value::Float(number.as_f64().unwrap()),
         Json::String(text) => Value::Str(text.clone()),
         Json::Array(list) => Value::List(list.iter().map(from_json).collect()),
-        Json::Object(dict) => Value::Dict(dict.iter().map(|(key, value)| (key.clone(), from_json(value))).collect()),
+        Json::Object(dict) => {
+            Value::Dict(dict.iter().map(|(key, value)| (key.clone(), from_json(value))).collect())
+        }
     }
 }
 
@@ -60,9 +63,9 @@ fn to_msgpack(value: &serde_json::Value) -> rmpv::Value {
         Json::Number(number) => number.as_f64().unwrap().into(),
         Json::String(text) => text.as_str().into(),
         Json::Array(list) => rmpv::Value::Array(list.iter().map(to_msgpack).collect()),
-        Json::Object(dict) => {
-            rmpv::Value::Map(dict.iter().map(|(key, value)| (key.as_str().into(), to_msgpack(value))).collect())
-        }
+        Json::Object(dict) => rmpv::Value::Map(
+            dict.iter().map(|(key, value)| (key.as_str().into(), to_msgpack(value))).collect(),
+        ),
     }
 }
 

@@ -102,7 +102,10 @@ fn arguments(body: &mut Dict) -> Result<(Vec<Value>, Dict), Refusal> {
     };
     let kwargs = dict(body, "kwargs")?;
     if kwargs.len() > KWARGS_MAX {
-        return Err(Refusal::bad_body(format!("{} keyword arguments, at most {KWARGS_MAX} are taken", kwargs.len())));
+        return Err(Refusal::bad_body(format!(
+            "{} keyword arguments, at most {KWARGS_MAX} are taken",
+            kwargs.len()
+        )));
     }
     Ok((args, kwargs))
 }
@@ -117,8 +120,10 @@ fn dict(body: &mut Dict, name: &str) -> Result<Dict, Refusal> {
 
 fn timeout(value: &Value) -> Result<Duration, Refusal> {
     let max = CALL_TIMEOUT_MAX.as_millis();
-    let timeout = value.as_u64().map(Duration::from_millis).filter(|it| !it.is_zero() && *it <= CALL_TIMEOUT_MAX);
-    timeout.ok_or_else(|| Refusal::bad_body(format!("option \"timeout\" must be from 1 to {max} milliseconds")))
+    let timeout =
+        value.as_u64().map(Duration::from_millis).filter(|it| !it.is_zero() && *it <= CALL_TIMEOUT_MAX);
+    timeout
+        .ok_or_else(|| Refusal::bad_body(format!("option \"timeout\" must be from 1 to {max} milliseconds")))
 }
 
 fn flag(options: &mut Dict, name: &str, default: bool) -> Result<bool, Refusal> {
@@ -180,8 +185,7 @@ mod tests {
                         "options":{"timeout":1}}"#;
         let order = CallOrder::parse(body).unwrap();
         let nested = Value::List(vec![Dict::new().into()]);
-        let expected =
-            [1.into(), 1.5.into(), Value::Null, true.into(), Value::Bin(vec![0, 255, 16]), nested];
+        let expected = [1.into(), 1.5.into(), Value::Null, true.into(), Value::Bin(vec![0, 255, 16]), nested];
         assert_eq!(order.args, expected);
         assert_eq!(order.kwargs, Dict::new().with("a", u64::MAX));
         assert_eq!(order.timeout, Duration::from_millis(1));
@@ -228,7 +232,9 @@ mod tests {
         assert_eq!(CallOrder::parse(many.as_bytes()).unwrap_err().status, 400);
         let not_utf8 = b"{\"procedure\":\"\xff\"}";
         assert_eq!(CallOrder::parse(not_utf8).unwrap_err().status, 400);
-        for options in [r#"{"eligible":["x"]}"#, r#"{"exclude_authid":[1]}"#, r#"{"retain":1}"#, r#"{"ppt_scheme":"x"}"#] {
+        for options in
+            [r#"{"eligible":["x"]}"#, r#"{"exclude_authid":[1]}"#, r#"{"retain":1}"#, r#"{"ppt_scheme":"x"}"#]
+        {
             let body = format!("{{\"topic\":\"t\",\"options\":{options}}}");
             assert_eq!(PublishOrder::parse(body.as_bytes()).unwrap_err().status, 400, "{options}");
         }

@@ -82,7 +82,8 @@ mod tests {
     fn status(fields: &str, is_tls: bool) -> u16 {
         let head = format!("POST /call HTTP/1.1\r\n{}\r\n\r\n", fields.replace('\n', "\r\n"));
         let (request, _) = parse_request(head.as_bytes()).unwrap().unwrap();
-        check(&request, is_tls, &["wamp.example.com".to_owned()]).map_or_else(|refusal| refusal.status, |()| 200)
+        check(&request, is_tls, &["wamp.example.com".to_owned()])
+            .map_or_else(|refusal| refusal.status, |()| 200)
     }
 
     #[test]
@@ -96,7 +97,11 @@ mod tests {
             ("Content-Type: application/json\nContent-Type: text/plain", 415),
             ("X-A: 1", 415),
         ] {
-            assert_eq!(status(&format!("Host: localhost:8080\n{content_type}"), false), expected, "{content_type}");
+            assert_eq!(
+                status(&format!("Host: localhost:8080\n{content_type}"), false),
+                expected,
+                "{content_type}"
+            );
         }
     }
 
@@ -121,7 +126,8 @@ mod tests {
 
     #[test]
     fn a_foreign_name_that_points_here_is_another_origin() {
-        let rebound = "Host: evil.example:8080\nOrigin: http://evil.example:8080\nContent-Type: application/json";
+        let rebound =
+            "Host: evil.example:8080\nOrigin: http://evil.example:8080\nContent-Type: application/json";
         assert_eq!(status(rebound, false), 403);
         assert_eq!(status("Host: router:8080\nContent-Type: application/json", false), 200, "no browser");
     }

@@ -1,6 +1,8 @@
 //! The bridge's own session.
 
-use crossweave_client::{Arguments, Client, ConnectError, Dict, Options, PublicationId, Serializer, Value, uris};
+use crossweave_client::{
+    Arguments, Client, ConnectError, Dict, Options, PublicationId, Serializer, Value, uris,
+};
 use crossweave_router::Router;
 use tokio::sync::Mutex;
 use tracing::warn;

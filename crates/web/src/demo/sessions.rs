@@ -22,7 +22,11 @@ pub const SESSIONS_LISTED_MAX: usize = 200;
 /// An answer is given again for this long, so that callers cannot keep the realm busy with reading its sessions.
 const FRESH_FOR: Duration = Duration::from_millis(250);
 
-pub(crate) async fn register(client: &Client, router: Router, realm: &str) -> Result<Registration, RequestError> {
+pub(crate) async fn register(
+    client: &Client,
+    router: Router,
+    realm: &str,
+) -> Result<Registration, RequestError> {
     let last = Mutex::new(None);
     let reader = Arc::new(Reader { router, realm: realm.to_owned(), client: client.clone(), last });
     let answer = move |_: Invocation| {
@@ -68,7 +72,8 @@ impl Reader {
 
 /// What is told of one session. `details` are those of `wamp.session.get`.
 fn row(id: u64, details: &Value, queue: Option<&SessionQueue>) -> Value {
-    let of = |dict: Option<&Dict>, key: &str| dict.and_then(|dict| dict.get(key)).cloned().unwrap_or_default();
+    let of =
+        |dict: Option<&Dict>, key: &str| dict.and_then(|dict| dict.get(key)).cloned().unwrap_or_default();
     let details = details.as_dict();
     let transport = details.and_then(|details| details.dict("transport"));
     Dict::new()
@@ -97,9 +102,11 @@ mod tests {
         let queue = SessionQueue { session: SessionId(7), waiting_bytes: 10, dropped: 3 };
         let row = row(7, &details.into(), Some(&queue));
         let row = row.as_dict().unwrap();
-        let texts = ["authid", "authrole", "serializer", "channel_framing", "peer"].map(|key| row.str(key).unwrap());
+        let texts =
+            ["authid", "authrole", "serializer", "channel_framing", "peer"].map(|key| row.str(key).unwrap());
         assert_eq!(texts, ["joe", "user", "cbor", "rawsocket", "tcp:127.0.0.1:5"]);
-        let numbers = ["session", "waiting_bytes", "dropped"].map(|key| row.get(key).unwrap().as_u64().unwrap());
+        let numbers =
+            ["session", "waiting_bytes", "dropped"].map(|key| row.get(key).unwrap().as_u64().unwrap());
         assert_eq!(numbers, [7, 10, 3]);
     }
 

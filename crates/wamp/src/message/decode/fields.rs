@@ -50,19 +50,18 @@ impl<'a, F: Format> Fields<'a, F> {
     }
 
     /// Moves to the next element, if there is one; if not, nothing may follow the message.
-    #[inline]
+    #[inline(always)]
     pub(super) fn has_more(&mut self) -> Decoded<bool> {
-        if F::advance(self.bytes, &mut self.cursor, b']').map_err(malformed::<F>)? {
-            return Ok(true);
-        }
-        match F::skip_space(self.bytes, self.cursor.at) == self.bytes.len() {
-            true => Ok(false),
-            false => Err(malformed::<F>(Malformed::new(self.cursor.at, "bytes after the message"))),
+        match F::advance(self.bytes, &mut self.cursor, b']') {
+            Ok(true) => Ok(true),
+            Ok(false) if F::skip_space(self.bytes, self.cursor.at) == self.bytes.len() => Ok(false),
+            Ok(false) => Err(malformed::<F>(Malformed::new(self.cursor.at, "bytes after the message"))),
+            Err(bad) => Err(malformed::<F>(bad)),
         }
     }
 
     /// Moves to the element `name`, which must be there.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self, name: &str) -> Decoded<()> {
         match self.has_more()? {
             true => Ok(()),
@@ -86,7 +85,11 @@ impl<'a, F: Format> Fields<'a, F> {
 
     #[cold]
     fn wrong(&self, name: &str, expected: &str, found: &Element<'_>) -> ProtocolViolation {
-        ProtocolViolation::new(format!("{}.{name} must be {expected}, found {}", self.kind.name(), excerpt(found)))
+        ProtocolViolation::new(format!(
+            "{}.{name} must be {expected}, found {}",
+            self.kind.name(),
+            excerpt(found)
+        ))
     }
 
     /// The element here, whatever it is, checked.
@@ -109,25 +112,31 @@ impl<'a, F: Format> Fields<'a, F> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn id(&mut self, name: &str) -> Decoded<u64> {
         self.next(name)?;
-        let start = self.cursor.at;
-        match self.integer()? {
-            Some(id) if id <= ID_MAX => Ok(id),
-            _ => {
-                let found = Element::from_checked(F::SERIALIZER, self.bytes.get(start..self.cursor.at).unwrap_or_default());
-                Err(self.wrong(name, "an id (an integer from 0 to 2^53)", &found))
+        match F::uint(self.bytes, self.cursor.at) {
+            Some((id, end)) if id <= ID_MAX => {
+                self.cursor.at = end;
+                Ok(id)
             }
+            _ => self.unusual_id(name),
         }
     }
 
-    #[inline]
+    #[cold]
+    fn unusual_id(&mut self, name: &str) -> Decoded<u64> {
+        let element = self.element()?;
+        let id = element.as_u64().filter(|id| *id <= ID_MAX);
+        id.ok_or_else(|| self.wrong(name, "an id (an integer from 0 to 2^53)", &element))
+    }
+
+    #[inline(always)]
     pub(super) fn request(&mut self) -> Decoded<RequestId> {
         self.id("request").map(RequestId)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn text(&mut self, name: &str) -> Decoded<Cow<'a, str>> {
         self.next(name)?;
         match F::text(self.bytes, self.cursor.at) {
@@ -172,7 +181,8 @@ impl<'a, F: Format> Fields<'a, F> {
         self.next(name)?;
         let start = self.cursor.at;
         self.options_here(name, |_| Ok(()))?;
-        let dict = Element::from_checked(F::SERIALIZER, self.bytes.get(start..self.cursor.at).unwrap_or_default());
+        let dict =
+            Element::from_checked(F::SERIALIZER, self.bytes.get(start..self.cursor.at).unwrap_or_default());
         match dict.value() {
             Value::Dict(dict) => Ok(dict),
             _ => Err(self.wrong(name, "a dict", &dict)),
@@ -181,14 +191,22 @@ impl<'a, F: Format> Fields<'a, F> {
 
     /// Hands the entries of an options or details dict to `take`, except those that are null.
     #[inline]
-    pub(super) fn options(&mut self, group: &'static str, take: impl FnMut(Opt<'a, '_>) -> Decoded<()>) -> Decoded<()> {
+    pub(super) fn options(
+        &mut self,
+        group: &'static str,
+        take: impl FnMut(Opt<'a, '_>) -> Decoded<()>,
+    ) -> Decoded<()> {
         self.next(group)?;
         self.options_here(group, take)
     }
 
     /// As [`Fields::options`], for the element here.
     #[inline]
-    pub(super) fn options_here(&mut self, group: &str, take: impl FnMut(Opt<'a, '_>) -> Decoded<()>) -> Decoded<()> {
+    pub(super) fn options_here(
+        &mut self,
+        group: &str,
+        take: impl FnMut(Opt<'a, '_>) -> Decoded<()>,
+    ) -> Decoded<()> {
         if let Some(end) = F::plain_empty_dict(self.bytes, self.cursor.at) {
             self.cursor.at = end;
             return Ok(());
@@ -236,7 +254,9 @@ impl<'a, F: Format> Fields<'a, F> {
         let end = self.cursor.at;
         self.end()?;
         match is_dict {
-            true => Ok(Payload::from_checked(F::SERIALIZER, 2, self.bytes.get(start..end).unwrap_or_default())),
+            true => {
+                Ok(Payload::from_checked(F::SERIALIZER, 2, self.bytes.get(start..end).unwrap_or_default()))
+            }
             // Some peers send null for "no keyword arguments".
             false if kwargs.is_null() => Ok(Payload::from_checked(F::SERIALIZER, 1, args.bytes())),
             false => Err(self.wrong("ArgumentsKw", "a dict", &kwargs)),
@@ -245,7 +265,12 @@ impl<'a, F: Format> Fields<'a, F> {
 
     /// An opaque payload, or null where some peers mean "no arguments".
     #[cold]
-    fn unusual_args(&mut self, args: &Element<'a>, shape: Shape, passthru: Option<&Passthru>) -> Decoded<Payload<'a>> {
+    fn unusual_args(
+        &mut self,
+        args: &Element<'a>,
+        shape: Shape,
+        passthru: Option<&Passthru>,
+    ) -> Decoded<Payload<'a>> {
         let kwargs = if self.has_more()? { Some(self.element()?) } else { None };
         if kwargs.is_some() {
             self.end()?;

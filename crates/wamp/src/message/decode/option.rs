@@ -24,7 +24,11 @@ impl<'a> Opt<'a, '_> {
     #[cold]
     fn wrong(&self, expected: &str) -> ProtocolViolation {
         let Opt { kind, group, key, it } = self;
-        ProtocolViolation::new(format!("{}.{group}.{key} must be {expected}, found {}", kind.name(), excerpt(it)))
+        ProtocolViolation::new(format!(
+            "{}.{group}.{key} must be {expected}, found {}",
+            kind.name(),
+            excerpt(it)
+        ))
     }
 
     #[inline]

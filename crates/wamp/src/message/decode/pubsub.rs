@@ -62,7 +62,9 @@ pub(super) fn subscribe<'a, F: Format>(fields: &mut Fields<'a, F>) -> Decoded<Me
     let mut options = SubscribeOptions::default();
     fields.options("Options", |option| {
         match &*option.key {
-            "match" => options.match_policy = option.parsed(MatchPolicy::parse, "exact, prefix or wildcard")?,
+            "match" => {
+                options.match_policy = option.parsed(MatchPolicy::parse, "exact, prefix or wildcard")?
+            }
             "get_retained" => options.get_retained = option.bool()?,
             "forward_for" => options.forward_for = option.forward_for()?,
             _ => {}

@@ -87,7 +87,9 @@ pub(super) fn register<'a, F: Format>(fields: &mut Fields<'a, F>) -> Decoded<Mes
     let mut options = RegisterOptions::default();
     fields.options("Options", |option| {
         match &*option.key {
-            "match" => options.match_policy = option.parsed(MatchPolicy::parse, "exact, prefix or wildcard")?,
+            "match" => {
+                options.match_policy = option.parsed(MatchPolicy::parse, "exact, prefix or wildcard")?
+            }
             "invoke" => options.invoke = option.parsed(InvokePolicy::parse, INVOKE)?,
             "concurrency" => options.concurrency = Some(option.id()?).filter(|bound| *bound > 0),
             "force_reregister" => options.force_reregister = option.bool()?,

@@ -1,0 +1,101 @@
+//! The command line.
+
+mod call;
+mod check;
+mod completion;
+mod init;
+mod publish;
+mod register;
+mod start;
+mod subscribe;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::exit::{Code, Failure};
+use crate::terminal::{ColourChoice, Terminal};
+
+const ABOUT: &str = "A WAMP application router: publish/subscribe and remote procedure calls";
+
+const EXAMPLES: &str = "\
+Try it, in three terminals:
+  crossweave start
+  crossweave sub com.example.greeting
+  crossweave pub com.example.greeting 'hello'
+
+Exit codes:
+  0    it worked
+  1    the command line, the configuration or the connection is at fault
+  2    the router or a peer answered with an error
+  130  ended by Ctrl-C before it was done";
+
+/// Crossweave
+#[derive(Debug, Parser)]
+#[command(name = "crossweave", version, about = ABOUT, after_help = EXAMPLES, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+struct CommandLine {
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = false)]
+    color: ColourChoice,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Start(start::Start),
+    Check(check::Check),
+    Init(init::Init),
+    Sub(subscribe::Sub),
+    Pub(publish::Pub),
+    Call(call::Call),
+    Register(register::Register),
+    Version(version::Version),
+    Completion(completion::Completion),
+}
+
+/// Does what the command line says.
+pub(crate) fn run() -> ExitCode {
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => return explain(&error),
+    };
+    let terminal = Terminal::new(line.color);
+    match line.command.run(terminal) {
+        Ok(()) => Code::Success.into(),
+        Err(Failure { code, message }) => {
+            if let Some(message) = message {
+                terminal.complain(&message);
+            }
+            code.into()
+        }
+    }
+}
+
+/// Shows help, or what is wrong with the command line.
+fn explain(error: &clap::Error) -> ExitCode {
+    // Nobody may be reading.
+    let _ = error.print();
+    if error.use_stderr() { Code::Setup.into() } else { Code::Success.into() }
+}
+
+impl Command {
+    fn run(self, terminal: Terminal) -> Result<(), Failure> {
+        match self {
+            Command::Start(start) => start.run(terminal),
+            Command::Check(check) => check.run(terminal),
+            Command::Init(init) => init.run(terminal),
+            Command::Sub(sub) => sub.run(terminal),
+            Command::Pub(publish) => publish.run(terminal),
+            Command::Call(call) => call.run(terminal),
+            Command::Register(register) => register.run(terminal),
+            Command::Version(version) => version.run(terminal),
+            Command::Completion(completion) => completion.run(terminal, CommandLine::command()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

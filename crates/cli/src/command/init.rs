@@ -1,0 +1,55 @@
+//! `crossweave init`.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use crossweave_config::{CONFIG_FILES, init_template};
+
+use crate::exit::Failure;
+use crate::terminal::Terminal;
+
+/// The node directory within an application's directory.
+const NODE_DIRECTORY: &str = ".crossbar";
+
+/// Write a configuration to start with
+///
+/// It says what `crossweave start` does without any: realm `realm1`, open to everyone on this machine. An existing
+/// configuration is never touched.
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The application's directory; the configuration goes into `.crossbar` in it [default: the current one]
+    #[arg(long, value_name = "DIR")]
+    appdir: Option<PathBuf>,
+}
+
+impl Init {
+    pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
+        let appdir = self.appdir.as_deref().unwrap_or(Path::new("."));
+        let file = write_template(&appdir.join(NODE_DIRECTORY)).map_err(Failure::setup)?;
+        let from = match self.appdir.as_deref() {
+            Some(appdir) => format!(" --cbdir {}", appdir.join(NODE_DIRECTORY).display()),
+            None => String::new(),
+        };
+        terminal.print(&format!("wrote {}", file.display()))?;
+        terminal.print("")?;
+        terminal.print("next:")?;
+        terminal.print(&format!("  edit {}", file.display()))?;
+        terminal.print(&format!("  crossweave check{from}"))?;
+        terminal.print(&format!("  crossweave start{from}"))
+    }
+}
+
+/// Writes the configuration and says where it is.
+fn write_template(folder: &Path) -> Result<PathBuf, String> {
+    let failed = |path: &Path, error: &io::Error| format!("cannot write {}: {error}", path.display());
+    if let Some(existing) = CONFIG_FILES.iter().map(|name| folder.join(name)).find(|file| file.exists()) {
+        return Err(format!("there is a configuration already: {}", existing.display()));
+    }
+    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    let file = folder.join("config.json");
+    let mut new = OpenOptions::new().write(true).create_new(true).open(&file).map_err(|error| failed(&file, &error))?;
+    new.write_all(init_template().as_bytes()).map_err(|error| failed(&file, &error))?;
+    Ok(file)
+}

@@ -1,0 +1,186 @@
+//! `crossweave register`.
+
+mod exec;
+
+use std::ffi::OsString;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use crossweave_client::{Arguments, Client, Invocation, InvokePolicy, MatchPolicy, Reconnect, Registration, WampError};
+use crossweave_wamp::Dict;
+
+use self::exec::Program;
+use super::call::arguments;
+use crate::connection::{ConnectionArgs, match_policy, until_closed};
+use crate::exit::Failure;
+use crate::terminal::Terminal;
+use crate::value;
+
+/// How often to look whether the router still has the registration.
+const LOOK_PERIOD: Duration = Duration::from_secs(1);
+
+const EXAMPLES: &str = "\
+With --exec, the command is run once for each call, without a shell. It gets
+  on stdin      one JSON object: procedure, args, kwargs, and if disclosed caller, caller_authid, caller_authrole
+  as arguments  those of the call, behind its own, if all of them are text, numbers or booleans;
+                a call with text that starts with a dash is refused unless the command ends with `--`
+  as $CROSSWEAVE_PROCEDURE  the procedure that was called
+What it prints is the result: JSON if it is that, else text. If it ends with another status than 0, the
+call fails, and the caller gets the start of what it wrote to stderr. It is killed when the call is cancelled.
+Whoever may call the procedure runs the command with their arguments: mind who that is.
+
+Examples:
+  crossweave register com.example.echo --echo
+  crossweave register com.example.date --exec date +%F
+  crossweave register com.example.sum --exec jq '.args | add'
+  crossweave register com.example.files --exec ls --
+  crossweave register com.example. --match prefix --invoke roundrobin --echo";
+
+/// Register a procedure, and answer its calls
+///
+/// Prints each call. Runs until Ctrl-C. When the connection is lost, it is made again, and the procedure registered.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Register {
+    /// The procedure, or a pattern if --match says so
+    procedure: String,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    /// How procedures are compared: exact, prefix (of characters), or wildcard (an empty component is any)
+    #[arg(long = "match", value_name = "POLICY", default_value = "exact", value_parser = match_policy())]
+    matching: MatchPolicy,
+    /// Who of several callees is called: single (there is only one), first, last, roundrobin or random
+    #[arg(long, value_name = "POLICY", default_value = "single", value_parser = invoke_policy())]
+    invoke: InvokePolicy,
+    /// Calls at the same time at most [default: 64 here, and others wait]
+    #[arg(long, value_name = "N")]
+    concurrency: Option<NonZeroU32>,
+    /// Take the procedure from whoever has it
+    #[arg(long)]
+    force: bool,
+    /// Print each call as a JSON object: procedure, args, kwargs, caller
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// What answers.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct AnswerArgs {
+    /// Answer with the arguments of the call
+    #[arg(long)]
+    echo: bool,
+    /// Run this command for each call; everything behind it belongs to the command
+    #[arg(long, num_args = 1.., value_name = "COMMAND", allow_hyphen_values = true)]
+    exec: Option<Vec<OsString>>,
+}
+
+fn invoke_policy() -> impl TypedValueParser<Value = InvokePolicy> {
+    let names = ["single", "first", "last", "roundrobin", "random"];
+    PossibleValuesParser::new(names).map(|name| InvokePolicy::parse(&name).expect("all names are known"))
+}
+
+/// How a call is answered.
+enum Answer {
+    Echo,
+    Exec(Program),
+}
+
+impl Register {
+    pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
+        let work = async |client: &Client| self.serve(client, terminal).await;
+        self.connection.run(terminal, Reconnect::default(), work)
+    }
+
+    async fn serve(&self, client: &Client, terminal: Terminal) -> Result<(), Failure> {
+        let answer = Arc::new(match &self.answer.exec {
+            Some(command) => Answer::Exec(Program::new(command)?),
+            None => Answer::Echo,
+        });
+        let show = Show { terminal, json: self.json };
+        let handler = move |invocation: Invocation| {
+            let answer = answer.clone();
+            async move {
+                show.call(&invocation)?;
+                answer.to(&invocation, terminal).await
+            }
+        };
+        let mut register = client.register_dynamic(&self.procedure, handler).match_policy(self.matching);
+        register = register.invoke(self.invoke);
+        if let Some(concurrency) = self.concurrency {
+            register = register.concurrency(concurrency.get());
+        }
+        if self.force {
+            register = register.force_reregister();
+        }
+        let registration = self.connection.answer(register.into_future()).await?;
+        terminal.notice(&format!("registered {}", self.procedure));
+        tokio::select! {
+            failure = until_closed(client) => Err(failure),
+            () = until_revoked(&registration) => Err(Failure::wamp("the router took the registration away")),
+        }
+    }
+}
+
+async fn until_revoked(registration: &Registration) {
+    while registration.is_live() {
+        tokio::time::sleep(LOOK_PERIOD).await;
+    }
+}
+
+impl Answer {
+    async fn to(&self, invocation: &Invocation, terminal: Terminal) -> Result<Arguments, WampError> {
+        match self {
+            Answer::Exec(program) => program.answer(invocation, terminal).await,
+            Answer::Echo => Ok(match (invocation.content.passthru(), invocation.content.opaque_bytes()) {
+                (Some(passthru), Some(bytes)) => Arguments::opaque(passthru.clone(), bytes),
+                _ => arguments(invocation.args(), invocation.kwargs()),
+            }),
+        }
+    }
+}
+
+/// Prints calls.
+#[derive(Clone, Copy)]
+struct Show {
+    terminal: Terminal,
+    json: bool,
+}
+
+impl Show {
+    fn call(self, invocation: &Invocation) -> Result<(), WampError> {
+        let line = match self.json {
+            true => value::json(&object(invocation).into()),
+            false => {
+                let time = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
+                let line = value::one_line(&value::content_args(&invocation.content), &invocation.kwargs());
+                self.terminal.happening(&time, &invocation.procedure, &line)
+            }
+        };
+        // Whoever stops reading what is printed still wants calls to be answered.
+        let _ = self.terminal.print(&line);
+        Ok(())
+    }
+}
+
+/// A call as one JSON object.
+fn object(invocation: &Invocation) -> Dict {
+    let mut object = Dict::new()
+        .with("procedure", &*invocation.procedure)
+        .with("args", value::content_args(&invocation.content))
+        .with("kwargs", invocation.kwargs())
+        .with("caller", invocation.caller.map(|session| session.0));
+    for (name, text) in
+        [("caller_authid", &invocation.caller_authid), ("caller_authrole", &invocation.caller_authrole)]
+    {
+        if let Some(text) = text {
+            object.insert(name, text.as_str());
+        }
+    }
+    object
+}

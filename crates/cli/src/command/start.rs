@@ -1,0 +1,125 @@
+//! `crossweave start`.
+
+use std::io;
+
+use clap::Args;
+use crossweave_config::{Loaded, Node};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::runtime::{Builder, Runtime};
+use tracing::{info, warn};
+
+use super::check::show_problems;
+use crate::exit::Failure;
+use crate::log::{self, LogFormat, LogLevel};
+use crate::node::{NodeDirectory, NotLoaded, Plan, RunningNode, builtin, plan};
+use crate::signals::Signals;
+use crate::terminal::Terminal;
+
+const EXAMPLES: &str = "\
+Without a configuration, a built-in node runs, which only programs on this machine can reach: realm
+realm1, open to everyone, WebSocket at ws://127.0.0.1:8080/ws, RawSocket at rs://127.0.0.1:8080, and a
+page to look at, http://127.0.0.1:8080/.
+
+Examples:
+  crossweave start
+  crossweave start --port 9000
+  crossweave start --cbdir /srv/app/.crossbar --loglevel warn
+  crossweave start --config staging.yaml --logformat json";
+
+/// Run the node: its realms, and the transports by which clients reach them
+///
+/// Prints one line `listening on URL` for each address as soon as all of them are open. SIGINT (Ctrl-C) and SIGTERM say
+/// GOODBYE to every session and end it with exit code 0; a second one ends it at once, with 130.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Start {
+    #[command(flatten)]
+    directory: NodeDirectory,
+    /// How much to log
+    #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
+    loglevel: LogLevel,
+    /// What log lines look like
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    logformat: LogFormat,
+    /// The port of the built-in node, 0 for any free one [default: 8080]
+    #[arg(long, value_name = "PORT", conflicts_with = "config")]
+    port: Option<u16>,
+}
+
+impl Start {
+    pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
+        let loaded = self.directory.load().map_err(|reason| match reason {
+            NotLoaded::Failure(failure) => failure,
+            NotLoaded::Problems(problems) => {
+                show_problems(terminal, &problems);
+                let errors = problems.iter().filter(|it| it.severity == crossweave_config::Severity::Error).count();
+                let noun = if errors == 1 { "error" } else { "errors" };
+                Failure::setup(format_args!("{} has {errors} {noun}; nothing was started", problems.file()))
+            }
+        })?;
+        log::init(self.loglevel, self.logformat, terminal);
+        show_problems(terminal, &loaded.warnings);
+        let plan = self.plan(&loaded, terminal)?;
+        raise_file_limit();
+        let runtime = runtime().map_err(|error| Failure::setup(format_args!("cannot start threads: {error}")))?;
+        let ended = runtime.block_on(self.serve(plan));
+        // What still runs holds nothing that must be finished.
+        runtime.shutdown_background();
+        ended
+    }
+
+    fn plan(&self, loaded: &Loaded, terminal: Terminal) -> Result<Plan, Failure> {
+        let steps = |node: &Node| {
+            plan(node).map_err(|obstacles| {
+                obstacles.iter().for_each(|obstacle| terminal.complain(&obstacle.to_string()));
+                Failure::told()
+            })
+        };
+        let Some(file) = &loaded.config_file else {
+            let dir = loaded.cbdir.display();
+            info!("no configuration in {dir}: running the built-in node, for programs on this machine only");
+            info!("to go on from there, `crossweave init` writes a configuration to edit");
+            return steps(&builtin(self.port)).map(Plan::with_start_page);
+        };
+        if self.port.is_some() {
+            let file = file.display();
+            return Err(Failure::setup(format_args!("--port is for the built-in node, but there is {file}")));
+        }
+        let plan = steps(&loaded.node)?;
+        info!("running the node of {}", file.display());
+        plan.warnings.iter().for_each(|warning| warn!("{warning}"));
+        Ok(plan)
+    }
+
+    async fn serve(&self, plan: Plan) -> Result<(), Failure> {
+        let mut signals =
+            Signals::listen().map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
+        let mut node = RunningNode::start(plan).await.map_err(Failure::setup)?;
+        node.ready.iter().for_each(|line| log::announce(self.logformat, line));
+        let signal = signals.next().await;
+        info!("{signal}: saying goodbye to every session");
+        tokio::select! {
+            () = node.shutdown() => {
+                info!("node stopped");
+                Ok(())
+            }
+            _ = signals.next() => Err(Failure::interrupted()),
+        }
+    }
+}
+
+/// Routing is done where messages arrive, on as many threads as there are cores.
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().thread_name("crossweave").build()
+}
+
+/// Every connection is an open file: takes as many as the system lets us have.
+fn raise_file_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        warn!(%error, "cannot raise the limit on open files");
+    }
+}

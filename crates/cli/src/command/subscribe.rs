@@ -1,0 +1,120 @@
+//! `crossweave sub`.
+
+use std::pin::pin;
+use std::task::Poll;
+
+use clap::Args;
+use crossweave_client::{Client, Event, Lagged, MatchPolicy, Reconnect, Subscription};
+use crossweave_wamp::{Dict, Value};
+
+use crate::connection::{ConnectionArgs, match_policy, until_closed};
+use crate::exit::Failure;
+use crate::terminal::Terminal;
+use crate::value;
+
+const EXAMPLES: &str = "\
+Examples:
+  crossweave sub com.example.clock
+  crossweave sub com.example. --match prefix
+  crossweave sub com..created --match wildcard --json | jq .args
+  crossweave sub com.example.greeting --count 1";
+
+/// Subscribe to topics and print their events as they come
+///
+/// Runs until Ctrl-C, or until --count events have come. When the connection is lost, it is made again.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Sub {
+    /// Topics, or patterns if --match says so
+    #[arg(required = true, value_name = "TOPIC")]
+    topics: Vec<String>,
+    /// How topics are compared: exact, prefix (of characters), or wildcard (an empty component is any)
+    #[arg(long = "match", value_name = "POLICY", default_value = "exact", value_parser = match_policy())]
+    matching: MatchPolicy,
+    /// End after this many events
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Also print what the topics retain
+    #[arg(long)]
+    retained: bool,
+    /// Print each event as a JSON object: topic, args, kwargs, publication, publisher
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+impl Sub {
+    pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
+        let work = async |client: &Client| self.follow(client, terminal).await;
+        self.connection.run(terminal, Reconnect::default(), work)
+    }
+
+    async fn follow(&self, client: &Client, terminal: Terminal) -> Result<(), Failure> {
+        let mut subscriptions = Vec::new();
+        for topic in &self.topics {
+            let mut subscribe = client.subscribe(topic).match_policy(self.matching);
+            if self.retained {
+                subscribe = subscribe.get_retained();
+            }
+            subscriptions.push(self.connection.answer(subscribe.into_future()).await?);
+            terminal.notice(&format!("subscribed to {topic}"));
+        }
+        let mut left = self.count;
+        while left != Some(0) {
+            match next(&mut subscriptions).await {
+                Some(Ok(event)) => {
+                    self.print(&event, terminal)?;
+                    left = left.map(|left| left - 1);
+                }
+                Some(Err(lagged)) => terminal.notice(&lagged.to_string()),
+                None if client.state().is_closed() => return Err(until_closed(client).await),
+                None => return Err(Failure::wamp("the router ended the subscription")),
+            }
+        }
+        Ok(())
+    }
+
+    fn print(&self, event: &Event, terminal: Terminal) -> Result<(), Failure> {
+        if self.json {
+            return terminal.print(&value::json(&object(event).into()));
+        }
+        let time = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
+        let line = value::one_line(&value::content_args(&event.content), &event.kwargs());
+        terminal.print(&terminal.happening(&time, &event.topic, &line))
+    }
+}
+
+/// The next event of any of them; nothing if one of them is over.
+async fn next(subscriptions: &mut [Subscription]) -> Option<Result<Event, Lagged>> {
+    std::future::poll_fn(|cx| {
+        // Those that had to wait come first, so that a busy topic does not silence the others.
+        subscriptions.rotate_left(1);
+        for subscription in subscriptions.iter_mut() {
+            if let Poll::Ready(event) = pin!(subscription.next()).poll(cx) {
+                return Poll::Ready(event);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+fn object(event: &Event) -> Dict {
+    let mut object = Dict::new()
+        .with("topic", &*event.topic)
+        .with("args", value::content_args(&event.content))
+        .with("kwargs", event.kwargs())
+        .with("publication", event.publication.0)
+        .with("publisher", event.publisher.map(|session| session.0));
+    let known = [("publisher_authid", &event.publisher_authid), ("publisher_authrole", &event.publisher_authrole)];
+    for (name, text) in known {
+        if let Some(text) = text {
+            object.insert(name, Value::from(text.as_str()));
+        }
+    }
+    if event.is_retained {
+        object.insert("retained", true);
+    }
+    object
+}

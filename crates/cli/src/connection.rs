@@ -1,0 +1,231 @@
+//! What the commands that are clients share: where the router is, who they are, how they end.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use crossweave_client::{Auth, CallError, Client, ConnectError, MatchPolicy, Options, Reconnect, RequestError, State};
+use crossweave_wamp::Serializer;
+use tokio::runtime::Builder;
+
+use crate::exit::Failure;
+use crate::signals::Signals;
+use crate::terminal::Terminal;
+
+/// The longest file that can hold a secret, in bytes; a longer one is the wrong file.
+const SECRET_LEN_MAX: u64 = 64 * 1024;
+
+/// What connecting and an answer may take, in milliseconds.
+const TIMEOUT_MS: u64 = 10_000;
+
+/// Where the router is, and who we are there.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct ConnectionArgs {
+    /// The router: ws://, wss://, rs://, rss://, unix:/path or unix+ws:///path
+    #[arg(long, env = "CROSSWEAVE_URL", default_value = "ws://127.0.0.1:8080/ws", value_name = "URL")]
+    url: String,
+    /// The realm to join
+    #[arg(long, env = "CROSSWEAVE_REALM", default_value = "realm1", value_name = "REALM")]
+    realm: String,
+    /// Who to be; proven by a ticket or a secret [default: anonymous]
+    #[arg(long, env = "CROSSWEAVE_AUTHID", value_name = "AUTHID")]
+    authid: Option<String>,
+    /// The file with the ticket [default: $CROSSWEAVE_TICKET, the ticket itself]
+    #[arg(long, value_name = "FILE", requires = "authid", conflicts_with = "secret_file")]
+    ticket_file: Option<PathBuf>,
+    /// The file with the WAMP-CRA secret [default: $CROSSWEAVE_SECRET, the secret itself]
+    #[arg(long, value_name = "FILE", requires = "authid")]
+    secret_file: Option<PathBuf>,
+    /// A PEM file with authorities to trust beside those of the system, for wss:// and rss://
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// The serializer to speak: json, msgpack or cbor [default: what the router likes best]
+    #[arg(long, value_name = "NAME", value_parser = serializer())]
+    serializer: Option<Serializer>,
+    /// Milliseconds that connecting, and then each answer, may take [default: 10000; a call: no limit]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
+    timeout: Option<u64>,
+}
+
+fn serializer() -> impl TypedValueParser<Value = Serializer> {
+    let names = ["json", "msgpack", "cbor"];
+    PossibleValuesParser::new(names).map(|name| Serializer::parse(&name).expect("all names are known"))
+}
+
+/// For `--match`.
+pub(crate) fn match_policy() -> impl TypedValueParser<Value = MatchPolicy> {
+    let names = ["exact", "prefix", "wildcard"];
+    PossibleValuesParser::new(names).map(|name| MatchPolicy::parse(&name).expect("all names are known"))
+}
+
+impl ConnectionArgs {
+    /// Connects, does the work, and says GOODBYE whatever came of it. Ctrl-C ends the work.
+    pub(crate) fn run(
+        &self,
+        terminal: Terminal,
+        reconnect: Reconnect,
+        work: impl AsyncFnOnce(&Client) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let options = self.options(reconnect)?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::setup(format_args!("cannot set up input and output: {error}")))?;
+        let ended = runtime.block_on(self.run_to_end(terminal, options, work));
+        // A thread that reads stdin may never come back.
+        runtime.shutdown_background();
+        ended
+    }
+
+    async fn run_to_end(
+        &self,
+        terminal: Terminal,
+        options: Options,
+        work: impl AsyncFnOnce(&Client) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut signals =
+            Signals::listen().map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
+        let connected = tokio::select! {
+            connected = Client::connect_with(&self.url, &self.realm, options) => connected,
+            _ = signals.next() => return Err(Failure::interrupted()),
+        };
+        let client = connected.map_err(|error| Failure::setup(explain(&error)))?;
+        let notices = tokio::spawn(tell_of_lost_connections(client.clone(), terminal));
+        let ended = tokio::select! {
+            ended = work(&client) => ended,
+            _ = signals.next() => Err(Failure::interrupted()),
+        };
+        notices.abort();
+        tokio::select! {
+            () = client.leave() => ended,
+            _ = signals.next() => Err(Failure::interrupted()),
+        }
+    }
+
+    fn options(&self, reconnect: Reconnect) -> Result<Options, Failure> {
+        let default = Options::default();
+        let patience = Duration::from_millis(self.timeout.unwrap_or(TIMEOUT_MS));
+        let serializers = self.serializer.map_or(default.serializers, |only| vec![only]);
+        Ok(Options {
+            auth: self.auth()?,
+            serializers,
+            reconnect,
+            connect_timeout: patience,
+            join_timeout: patience,
+            ca_file: self.ca_file.clone(),
+            ..Options::default()
+        })
+    }
+
+    fn auth(&self) -> Result<Auth, Failure> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let Some(authid) = &self.authid else { return Ok(Auth::Anonymous) };
+        if let Some(file) = &self.ticket_file {
+            return Ok(Auth::ticket(authid, read_secret(file)?));
+        }
+        if let Some(file) = &self.secret_file {
+            return Ok(Auth::wamp_cra(authid, read_secret(file)?));
+        }
+        if let Some(ticket) = variable("CROSSWEAVE_TICKET") {
+            return Ok(Auth::ticket(authid, ticket));
+        }
+        match variable("CROSSWEAVE_SECRET") {
+            Some(secret) => Ok(Auth::wamp_cra(authid, secret)),
+            None => Err(Failure::setup(
+                "an authid needs a proof: --ticket-file, --secret-file, CROSSWEAVE_TICKET or CROSSWEAVE_SECRET",
+            )),
+        }
+    }
+
+    /// The timeout of a call, if there is to be one.
+    pub(crate) fn call_timeout(&self) -> Option<Duration> {
+        self.timeout.map(Duration::from_millis)
+    }
+
+    /// Waits for the router's answer to a request.
+    pub(crate) async fn answer<T>(&self, request: impl Future<Output = Result<T, RequestError>>) -> Result<T, Failure> {
+        let patience_ms = self.timeout.unwrap_or(TIMEOUT_MS);
+        match tokio::time::timeout(Duration::from_millis(patience_ms), request).await {
+            Ok(answer) => answer.map_err(|error| request_failure(&error)),
+            Err(_) => Err(Failure::setup(format_args!("the router did not answer within {patience_ms} ms"))),
+        }
+    }
+}
+
+fn read_secret(file: &Path) -> Result<String, Failure> {
+    let unusable =
+        |why: &dyn std::fmt::Display| Failure::setup(format_args!("cannot read {}: {why}", file.display()));
+    let mut text = String::new();
+    File::open(file)
+        .and_then(|file| file.take(SECRET_LEN_MAX + 1).read_to_string(&mut text))
+        .map_err(|error| unusable(&error))?;
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() || text.len() as u64 > SECRET_LEN_MAX {
+        return Err(unusable(&"it holds no ticket or secret"));
+    }
+    Ok(secret.to_owned())
+}
+
+/// The exit code of a refused request tells the router's answer from a lost connection.
+pub(crate) fn request_failure(error: &RequestError) -> Failure {
+    match error {
+        RequestError::Refused { .. } => Failure::wamp(error),
+        RequestError::Disconnected(_) | RequestError::Encode(_) => Failure::setup(error),
+    }
+}
+
+/// The same for calls.
+pub(crate) fn call_failure(error: &CallError) -> Failure {
+    match error {
+        CallError::Application(_) | CallError::Timeout(_) | CallError::Canceled(_) => Failure::wamp(error),
+        _ => Failure::setup(error),
+    }
+}
+
+fn explain(error: &ConnectError) -> String {
+    use crossweave_transport::connector::Cause;
+    let is_refused = |cause: &Cause| matches!(cause, Cause::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused);
+    match error {
+        ConnectError::Transport(transport) if is_refused(&transport.cause) => {
+            format!("{error}; is a router running there? `crossweave start` runs one")
+        }
+        error => error.to_string(),
+    }
+}
+
+/// Says on stderr when the connection is lost and when it is back.
+async fn tell_of_lost_connections(client: Client, terminal: Terminal) {
+    let mut states = client.states();
+    // This task must not keep the session open.
+    drop(client);
+    let mut is_lost = false;
+    while states.changed().await.is_ok() {
+        let state = states.borrow_and_update().clone();
+        match state {
+            State::Disconnected { why, retry_in, .. } => {
+                let seconds = retry_in.as_secs_f32();
+                terminal.notice(&format!("{}; trying again in {seconds:.1} s", why.reason));
+                is_lost = true;
+            }
+            State::Connected(_) if is_lost => {
+                terminal.notice("connected again");
+                is_lost = false;
+            }
+            State::Connected(_) | State::Closed(_) => {}
+        }
+    }
+}
+
+/// Waits until the client gives up, and says why. Does not end while there is hope.
+pub(crate) async fn until_closed(client: &Client) -> Failure {
+    let mut states = client.states();
+    let state = states.wait_for(State::is_closed).await.map(|state| state.clone());
+    match state {
+        Ok(State::Closed(Some(why))) => Failure::setup(why),
+        _ => Failure::setup("the session is over"),
+    }
+}

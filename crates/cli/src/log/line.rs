@@ -1,0 +1,177 @@
+//! One log event as a line of text.
+
+use std::fmt::{self, Write as _};
+
+use anstyle::AnsiColor;
+use serde_json::{Map, Value, json};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level};
+
+use crate::terminal::printable;
+
+/// What a log event says.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub(super) level: Level,
+    target: String,
+    message: String,
+    fields: Map<String, Value>,
+    pid: u32,
+}
+
+impl Record {
+    pub(super) fn new(level: Level, target: &str, message: &str) -> Self {
+        let (target, message) = (target.to_owned(), message.to_owned());
+        Record { level, target, message, fields: Map::new(), pid: std::process::id() }
+    }
+
+    pub(super) fn of(event: &Event<'_>) -> Self {
+        let metadata = event.metadata();
+        let mut record = Record::new(*metadata.level(), metadata.target(), "");
+        event.record(&mut record);
+        record
+    }
+
+    /// `2026-01-31T12:00:00+0100 [Router      27629] text`, with colours if wanted.
+    pub(super) fn standard(&self, time: &str, has_colours: bool) -> String {
+        let line = format!("{time} {}", self.syslogd());
+        if !has_colours {
+            return line;
+        }
+        let colour = match (self.level, self.process()) {
+            (Level::ERROR, _) => AnsiColor::Red,
+            (Level::WARN, _) => AnsiColor::Magenta,
+            (_, "Router") => AnsiColor::Yellow,
+            _ => AnsiColor::Blue,
+        };
+        let style = colour.on_default();
+        format!("{style}{line}{style:#}")
+    }
+
+    /// `[Router      27629] text`.
+    pub(super) fn syslogd(&self) -> String {
+        format!("[{:<10} {:>6}] {}", self.process(), self.pid, self.text())
+    }
+
+    /// The message and its fields on one line: `session joined realm=realm1`.
+    pub(super) fn text(&self) -> String {
+        let mut text = self.message.clone();
+        for (name, value) in &self.fields {
+            let separator = if text.is_empty() { "" } else { " " };
+            let _ = match value {
+                Value::String(value) => write!(text, "{separator}{name}={value}"),
+                value => write!(text, "{separator}{name}={value}"),
+            };
+        }
+        // A peer's text must not begin a line of its own.
+        printable(&text).replace('\n', "\\n")
+    }
+
+    /// One JSON object on one line.
+    pub(super) fn json(&self, time: &str) -> String {
+        let mut object = json!({
+            "time": time,
+            "level": self.level.as_str().to_ascii_lowercase(),
+            "target": self.target,
+            "pid": self.pid,
+            "message": self.message,
+        });
+        if let Value::Object(object) = &mut object {
+            for (name, value) in &self.fields {
+                object.entry(name).or_insert_with(|| value.clone());
+            }
+        }
+        object.to_string()
+    }
+
+    /// The name Crossbar.io would give the process that does this work.
+    fn process(&self) -> &'static str {
+        let crate_name = self.target.split("::").next().unwrap_or_default();
+        if crate_name == "crossweave" { "Controller" } else { "Router" }
+    }
+
+    fn field(&mut self, field: &Field, value: Value) {
+        self.fields.insert(field.name().to_owned(), value);
+    }
+}
+
+impl Visit for Record {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            _ => self.field(field, format!("{value:?}").into()),
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => self.message = value.to_owned(),
+            _ => self.field(field, value.into()),
+        }
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.field(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.field(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.field(field, value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.field(field, value.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME: &str = "2026-01-31T12:00:00+0100";
+
+    fn record(target: &str, message: &str) -> Record {
+        let mut record = Record { pid: 27629, ..Record::new(Level::INFO, target, message) };
+        record.fields.insert("realm".into(), "realm1".into());
+        record.fields.insert("queue".into(), 5.into());
+        record
+    }
+
+    #[test]
+    fn standard_lines_look_like_crossbars() {
+        let router = record("crossweave_router::realm", "realm started");
+        assert_eq!(
+            router.standard(TIME, false),
+            "2026-01-31T12:00:00+0100 [Router      27629] realm started queue=5 realm=realm1"
+        );
+        let controller = record("crossweave::command::start", "node started");
+        assert_eq!(controller.syslogd(), "[Controller  27629] node started queue=5 realm=realm1");
+    }
+
+    #[test]
+    fn json_lines_are_objects() {
+        let line = record("crossweave_router", "realm \"x\"\nstarted").json(TIME);
+        assert!(!line.contains('\n'));
+        let object: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(object["message"], "realm \"x\"\nstarted");
+        assert_eq!((&object["level"], &object["pid"]), (&json!("info"), &json!(27629)));
+        assert_eq!((&object["realm"], &object["queue"]), (&json!("realm1"), &json!(5)));
+    }
+
+    #[test]
+    fn a_field_cannot_pose_as_the_time() {
+        let mut forged = record("crossweave_router", "x");
+        forged.fields.insert("time".into(), "yesterday".into());
+        let object: Value = serde_json::from_str(&forged.json(TIME)).unwrap();
+        assert_eq!(object["time"], TIME);
+    }
+
+    #[test]
+    fn a_message_is_one_line_whatever_a_peer_put_into_it() {
+        let forged = record("crossweave_router", "no realm \"a\n2026 [Router] \x1b[2J\"");
+        assert!(!forged.text().contains(['\n', '\x1b']), "{}", forged.text());
+    }
+}

@@ -1,0 +1,15 @@
+//! The node that runs without any configuration.
+
+use crossweave_config::{Endpoint, Node, Ports, Worker, default_node};
+
+/// The built-in node, on another port if asked for; 0 lets the system choose.
+pub(crate) fn builtin(port: Option<u16>) -> Node {
+    let mut node = default_node();
+    let transports = node.workers.iter_mut().flat_map(|Worker::Router(worker)| &mut worker.transports);
+    for transport in transports {
+        if let (Endpoint::Tcp(tcp), Some(port)) = (&mut transport.endpoint, port) {
+            tcp.ports = Ports::One(port);
+        }
+    }
+    node
+}

@@ -1,0 +1,236 @@
+use crossweave_config::{Environment, Format, default_node, parse};
+use crossweave_router::{Authentication, OnSlow};
+use crossweave_transport::ListenEndpoint;
+use crossweave_transport::websocket::origin::OriginPolicy;
+use crossweave_wamp::{Serializer, Strictness};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn planned(config: &Value) -> Result<Plan, Vec<Obstacle>> {
+    let checked = parse(&config.to_string(), Format::Json, "config.json", Environment::empty());
+    plan(&checked.unwrap_or_else(|problems| panic!("{problems}")).node)
+}
+
+/// A node with one realm and this transport.
+fn with_transport(transport: Value) -> Value {
+    let roles = json!([{"name": "anonymous", "permissions": [{"uri": "*", "allow": {"call": true}}]}]);
+    let worker = json!({"type": "router", "realms": [{"name": "realm1", "roles": roles}], "transports": [transport]});
+    json!({"version": 2, "workers": [worker]})
+}
+
+fn tcp(port: u16) -> Value {
+    json!({"type": "tcp", "port": port, "interface": "127.0.0.1"})
+}
+
+fn listens(plan: Plan) -> Vec<Listen> {
+    let listen = |step| match step {
+        Step::Listen(listen) => Some(*listen),
+        _ => None,
+    };
+    plan.steps.into_iter().filter_map(listen).collect()
+}
+
+fn only_listen(transport: Value) -> Listen {
+    let plan = planned(&with_transport(transport)).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
+    assert_eq!(plan.warnings, Vec::<String>::new());
+    listens(plan).pop().unwrap()
+}
+
+fn obstacles(config: &Value) -> Vec<String> {
+    match planned(config) {
+        Ok(_) => Vec::new(),
+        Err(obstacles) => obstacles.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn the_built_in_node_is_a_router_with_a_realm_and_a_transport() {
+    let plan = plan(&default_node()).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
+    assert!(plan.warnings.is_empty());
+    let [Step::Router { .. }, Step::Realm { name, definition }, Step::Listen(listen)] = &plan.steps[..] else {
+        panic!("unexpected steps")
+    };
+    assert_eq!((name.as_str(), definition.roles.len()), ("realm1", 1));
+    assert_eq!(&*definition.roles[0].name, "anonymous");
+    assert_eq!(listen.options.endpoint, ListenEndpoint::tcp("127.0.0.1", 8080));
+    assert!(listen.options.rawsocket.is_some() && listen.options.websocket.contains_key("/ws"));
+    assert!(listen.page.is_none(), "only the node without a configuration has one");
+}
+
+#[test]
+fn the_start_page_is_on_the_transport_and_the_demo_on_its_realm() {
+    let plan = plan(&default_node()).unwrap_or_else(|obstacles| panic!("{obstacles:?}")).with_start_page();
+    assert!(matches!(plan.steps.last(), Some(Step::Demo { realm }) if realm == "realm1"));
+    let page = listens(plan).pop().unwrap().page.unwrap();
+    assert_eq!((page.realm.as_str(), page.websocket_path.as_str()), ("realm1", "/ws"));
+}
+
+#[test]
+fn every_websocket_option_reaches_the_router() {
+    let options = json!({
+        "max_frame_size": 1000, "max_message_size": 2000, "auto_fragment_size": 300,
+        "auto_ping_interval": 4000, "auto_ping_timeout": 0, "require_websocket_subprotocol": false,
+        "allowed_origins": ["http://*.example.com"], "allow_null_origin": true,
+        "compression": {"deflate": {"request_max_window_bits": 10, "max_window_bits": 11,
+            "no_context_takeover": true, "request_no_context_takeover": true}},
+    });
+    let transport = json!({"type": "websocket", "endpoint": tcp(1), "serializers": ["cbor"], "options": options});
+    let listen = only_listen(transport);
+    let websocket = &listen.options.websocket["*"];
+    assert_eq!((websocket.max_frame_size, websocket.max_message_size), (1000, 2000));
+    assert_eq!((websocket.auto_fragment_size, websocket.auto_ping_interval_ms), (300, 4000));
+    assert_eq!(websocket.auto_ping_timeout_ms, super::super::transport::UNLIMITED_MS);
+    assert!(websocket.allows_no_subprotocol);
+    assert_eq!(websocket.serializers, [Serializer::Cbor]);
+    let patterns = vec!["http://*.example.com".to_owned()];
+    assert_eq!(websocket.origins, OriginPolicy::Allowed { patterns, allows_null: true });
+    let deflate = websocket.deflate.as_ref().unwrap();
+    assert_eq!((deflate.request_max_window_bits, deflate.max_window_bits), (10, 11));
+    assert!(deflate.no_context_takeover && deflate.request_no_context_takeover);
+    assert!(listen.options.rawsocket.is_none());
+}
+
+#[test]
+fn without_options_frames_are_as_long_as_messages_and_origins_depend_on_the_reach() {
+    let local = only_listen(json!({"type": "websocket", "endpoint": tcp(1)}));
+    let websocket = &local.options.websocket["*"];
+    assert_eq!(websocket.max_frame_size, websocket.max_message_size);
+    assert_eq!(websocket.origins, OriginPolicy::any());
+    let open = only_listen(json!({"type": "websocket", "endpoint": {"type": "tcp", "port": 1}}));
+    assert_eq!(open.options.websocket["*"].origins, OriginPolicy::SameOrigin);
+    assert_eq!(open.options.endpoint, ListenEndpoint::tcp("", 1));
+}
+
+#[test]
+fn rawsocket_options_reach_the_router_and_sizes_are_rounded_down() {
+    let transport = json!({"type": "rawsocket", "endpoint": tcp(1), "serializers": ["json", "msgpack"],
+        "options": {"max_message_size": 100_000, "max_queue_bytes": 70_000, "on_slow": "disconnect",
+            "handshake_timeout": 0}});
+    let listen = only_listen(transport);
+    let rawsocket = listen.options.rawsocket.as_ref().unwrap();
+    assert_eq!(rawsocket.max_message_size, 65_536);
+    assert_eq!(rawsocket.serializers, [Serializer::Json, Serializer::MsgPack]);
+    assert_eq!((listen.options.queue.bytes_max, listen.options.queue.on_slow), (70_000, OnSlow::Disconnect));
+    assert_eq!(listen.options.handshake_timeout_ms, super::super::transport::UNLIMITED_MS);
+    assert!(listen.options.websocket.is_empty());
+}
+
+#[test]
+fn universal_and_web_paths_are_websocket_paths() {
+    let ws = json!({"type": "websocket"});
+    let web = json!({"paths": {"/": ws, "api": {"type": "path", "paths": {"ws": ws}}}});
+    let listen = only_listen(json!({"type": "universal", "endpoint": tcp(1), "websocket": {"ws": ws}, "web": web}));
+    assert_eq!(listen.options.websocket.keys().collect::<Vec<_>>(), ["/", "/api/ws", "/ws"]);
+}
+
+#[test]
+fn endpoints_keep_all_their_options() {
+    let endpoint = json!({"type": "tcp", "portrange": [5, 7], "version": 6, "backlog": 9, "shared": true,
+        "user_timeout": 11});
+    let listen = only_listen(json!({"type": "rawsocket", "endpoint": endpoint}));
+    assert_eq!(listen.ports, 5..=7);
+    let expected =
+        ListenEndpoint::Tcp { host: "::".into(), port: 5, backlog: 9, shared: true, user_timeout_ms: Some(11) };
+    assert_eq!(listen.options.endpoint, expected);
+    let endpoint = json!({"type": "unix", "path": "cw.sock", "mode": "0660", "backlog": 3});
+    let listen = only_listen(json!({"type": "rawsocket", "endpoint": endpoint}));
+    let expected = ListenEndpoint::Unix { path: "cw.sock".into(), mode: Some(0o660), backlog: 3 };
+    assert_eq!(listen.options.endpoint, expected);
+}
+
+#[test]
+fn tls_files_reach_the_router() {
+    let mut endpoint = tcp(1);
+    endpoint["tls"] = json!({"key": "k.pem", "certificate": "c.pem", "chain_certificates": ["x.pem"],
+        "ca_certificates": ["ca.pem"]});
+    let tls = only_listen(json!({"type": "rawsocket", "endpoint": endpoint})).options.tls.unwrap();
+    assert_eq!(tls.certificates[0].key.to_str(), Some("k.pem"));
+    assert_eq!(tls.certificates[0].certificate.to_str(), Some("c.pem"));
+    assert_eq!(tls.certificates[0].chain[0].to_str(), Some("x.pem"));
+    assert_eq!(tls.client_ca[0].to_str(), Some("ca.pem"));
+}
+
+#[test]
+fn anonymous_clients_get_the_role_and_authid_of_the_configuration() {
+    let auth = json!({"anonymous": {"type": "static", "role": "anonymous", "authid": "guest"}});
+    let listen = only_listen(json!({"type": "rawsocket", "endpoint": tcp(1), "auth": auth}));
+    let Authentication::Anonymous { authrole, authid } = &listen.options.authentication else {
+        panic!("{:?}", listen.options.authentication)
+    };
+    assert_eq!((&**authrole, authid.as_deref()), ("anonymous", Some("guest")));
+}
+
+#[test]
+fn what_the_router_cannot_do_about_authentication_is_refused() {
+    let auth = json!({"anonymous": {"type": "static", "authid": "guest"}});
+    let config = with_transport(json!({"type": "universal", "endpoint": tcp(1), "rawsocket": {"auth": auth},
+        "websocket": {"ws": {}}}));
+    let found = obstacles(&config);
+    assert!(found.len() == 1 && found[0].contains("different `auth`"), "{found:?}");
+    assert!(found[0].starts_with("worker \"worker001\", transport \"transport001\": "), "{found:?}");
+
+    let auth = json!({"anonymous": {"type": "static", "realm": "realm1"}});
+    let found = obstacles(&with_transport(json!({"type": "rawsocket", "endpoint": tcp(1), "auth": auth})));
+    assert!(found.len() == 1 && found[0].contains("`realm` of `auth.anonymous`"), "{found:?}");
+}
+
+#[test]
+fn limits_reach_routers_and_realms() {
+    let mut config = with_transport(json!({"type": "rawsocket", "endpoint": tcp(1)}));
+    config["controller"] = json!({"options": {"limits": {"max_connections": 1, "max_pending_connections": 2,
+        "max_pending_per_address": 3, "max_subscriptions_per_session": 4, "max_registrations_per_session": 5,
+        "max_uri_length": 600}}});
+    let options = json!({"uri_check": "strict", "enable_meta_api": false});
+    config["workers"][0]["realms"][0]["options"] = options;
+    let plan = planned(&config).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
+    let [Step::Router { admission, .. }, Step::Realm { definition, .. }, ..] = &plan.steps[..] else {
+        panic!("unexpected steps")
+    };
+    let bounds = (admission.connections_max, admission.pending_max, admission.pending_per_address_max);
+    assert_eq!(bounds, (1, 2, 3));
+    let limits = &definition.options.limits;
+    assert_eq!((limits.subscriptions_per_session_max, limits.registrations_per_session_max), (4, 5));
+    assert_eq!(limits.uri_len_max, 600);
+    assert_eq!(definition.options.strictness, Strictness::Strict);
+    assert!(!definition.options.enable_meta_api);
+}
+
+#[test]
+fn a_uri_length_that_the_router_does_not_take_is_refused() {
+    let mut config = with_transport(json!({"type": "rawsocket", "endpoint": tcp(1)}));
+    config["controller"] = json!({"options": {"limits": {"max_uri_length": 2000}}});
+    let found = obstacles(&config);
+    assert!(found[0].contains("2000 is more than the 1024 bytes"), "{found:?}");
+}
+
+#[test]
+fn workers_are_routers_of_their_own_and_disabled_ones_are_left_out() {
+    let mut config = with_transport(json!({"type": "rawsocket", "endpoint": tcp(1)}));
+    let mut second = config["workers"][0].clone();
+    second["transports"][0]["endpoint"]["port"] = json!(2);
+    let mut third = second.clone();
+    third["options"] = json!({"disabled": true});
+    config["workers"].as_array_mut().unwrap().extend([second, third]);
+    let plan = planned(&config).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
+    let kinds: Vec<&str> = plan.steps.iter().map(kind).collect();
+    assert_eq!(kinds, ["router", "realm", "listen", "router", "realm", "listen"]);
+}
+
+fn kind(step: &Step) -> &'static str {
+    match step {
+        Step::Router { .. } => "router",
+        Step::Realm { .. } => "realm",
+        Step::Listen(_) => "listen",
+        Step::Demo { .. } => "demo",
+    }
+}
+
+#[test]
+fn options_without_effect_are_told_with_their_place() {
+    let transport = json!({"type": "universal", "endpoint": tcp(1),
+        "websocket": {"ws": {"options": {"tcp_nodelay": false, "auto_ping_size": 20}}}});
+    let plan = planned(&with_transport(transport)).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
+    assert_eq!(plan.warnings.len(), 2, "{:?}", plan.warnings);
+    assert!(plan.warnings[0].contains("transport \"transport001\", path \"/ws\": `tcp_nodelay` has no effect"));
+}

@@ -1,0 +1,139 @@
+//! Carrying out a plan, and ending what it started.
+
+use std::sync::Arc;
+
+use crossweave_router::{Router, StartError, TransportOptions};
+use crossweave_transport::ListenEndpoint;
+use crossweave_transport::endpoint::BoundAddress;
+use crossweave_web::{StartPage, run_demo};
+use tokio::task::JoinSet;
+use tracing::warn;
+
+use super::plan::{Listen, Plan, Step};
+use super::{Obstacle, ready};
+
+/// The routers of this process. They run until [`RunningNode::shutdown`] or the runtime's end.
+#[derive(Default)]
+pub(crate) struct RunningNode {
+    routers: Vec<(String, Router)>,
+    demos: JoinSet<()>,
+    /// One line for each address that clients can use.
+    pub(crate) ready: Vec<String>,
+}
+
+impl RunningNode {
+    /// Takes all steps of a plan. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The first step that failed; what was started before it is stopped again.
+    pub(crate) async fn start(plan: Plan) -> Result<RunningNode, Obstacle> {
+        let mut node = RunningNode::default();
+        for step in plan.steps {
+            if let Err(obstacle) = node.step(step).await {
+                node.shutdown().await;
+                return Err(obstacle);
+            }
+        }
+        Ok(node)
+    }
+
+    async fn step(&mut self, step: Step) -> Result<(), Obstacle> {
+        match step {
+            Step::Router { worker, admission } => {
+                self.routers.push((worker, Router::new(admission)));
+                Ok(())
+            }
+            Step::Realm { name, definition } => {
+                let (worker, router) = self.last_router();
+                router.start_realm(&name, definition).map_err(|error| Obstacle {
+                    place: format!("worker {worker:?}, realm {name:?}"),
+                    what: error.to_string(),
+                })
+            }
+            Step::Listen(listen) => self.listen(*listen).await,
+            Step::Demo { realm } => {
+                self.run_demo(realm);
+                Ok(())
+            }
+        }
+    }
+
+    fn run_demo(&mut self, realm: String) {
+        /// The role of clients that do not log in.
+        const AUTHROLE: &str = "anonymous";
+        let router = self.last_router().1.clone();
+        self.demos.spawn(async move {
+            if let Err(error) = run_demo(&router, &realm, AUTHROLE).await {
+                warn!(realm, "{error}");
+            }
+        });
+    }
+
+    async fn listen(&mut self, mut listen: Listen) -> Result<(), Obstacle> {
+        let (worker, router) = self.last_router();
+        if let Some(options) = listen.page.take() {
+            listen.options.http = Some(Arc::new(StartPage::new(router.clone(), options)));
+        }
+        let place = || format!("worker {worker:?}, transport {:?}", listen.transport);
+        let bound = bind(router, &listen)
+            .await
+            .map_err(|error| Obstacle { place: place(), what: explain(&error, &listen.options.endpoint) })?;
+        let mut remark = match &listen.realms[..] {
+            [] => "no realm".to_owned(),
+            [one] => format!("realm {one}"),
+            several => format!("realms {}", several.join(", ")),
+        };
+        if let Some(reach) = ready::reach(&bound) {
+            remark = format!("{remark}, {reach}");
+        }
+        let urls = ready::urls(&bound, &listen.options, listen.url.as_deref());
+        self.ready.extend(urls.into_iter().map(|url| format!("listening on {url} ({remark})")));
+        Ok(())
+    }
+
+    /// The router that is being set up, with the id of its worker.
+    fn last_router(&self) -> (&str, &Router) {
+        let (worker, router) = self.routers.last().expect("a plan starts with a router");
+        (worker, router)
+    }
+
+    /// Says GOODBYE to every session and waits until they are gone, for a few seconds at most.
+    pub(crate) async fn shutdown(&mut self) {
+        // First, so that it does not wonder where its session has gone.
+        self.demos.shutdown().await;
+        let mut endings = JoinSet::new();
+        for (_, router) in self.routers.iter().cloned() {
+            endings.spawn(async move { router.shutdown().await });
+        }
+        endings.join_all().await;
+    }
+}
+
+/// Listens on the first port of the range that is free.
+async fn bind(router: &Router, listen: &Listen) -> Result<BoundAddress, StartError> {
+    for port in listen.ports.clone() {
+        match router.listen(with_port(&listen.options, port)).await {
+            Err(StartError::Bind(error))
+                if port != *listen.ports.end() && error.cause.kind() == std::io::ErrorKind::AddrInUse => {}
+            bound => return bound,
+        }
+    }
+    unreachable!("the last port of a range is tried and its outcome returned")
+}
+
+fn with_port(options: &TransportOptions, of_range: u16) -> TransportOptions {
+    let mut options = options.clone();
+    if let ListenEndpoint::Tcp { port, .. } = &mut options.endpoint {
+        *port = of_range;
+    }
+    options
+}
+
+fn explain(error: &StartError, endpoint: &ListenEndpoint) -> String {
+    match error {
+        StartError::Bind(bind) if bind.cause.kind() == std::io::ErrorKind::AddrInUse => {
+            format!("cannot listen on {endpoint}: another program does already")
+        }
+        error => error.to_string(),
+    }
+}

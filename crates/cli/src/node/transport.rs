@@ -1,0 +1,174 @@
+//! Transports of a configuration as the router wants them.
+
+use std::ops::RangeInclusive;
+
+use crossweave_config as config;
+use crossweave_router::{Authentication, OnSlow, QueueOptions, RawSocketOptions, TransportOptions};
+use crossweave_transport::ListenEndpoint;
+use crossweave_transport::tls::{CertificateFiles, TlsServerOptions};
+use crossweave_wamp::Serializer;
+
+use super::plan::Listen;
+use super::{Findings, websocket};
+
+/// Stands for "no limit" where the router wants a time: ten years.
+pub(super) const UNLIMITED_MS: u64 = 10 * 365 * 24 * 3_600_000;
+
+/// The path that stands for every path.
+const ANY_PATH: &str = "*";
+
+pub(super) fn listen(
+    transport: &config::Transport,
+    realms: Vec<String>,
+    place: &str,
+    findings: &mut Findings,
+) -> Listen {
+    let mut parts = Parts { place, findings, auths: Vec::new(), url: None };
+    let mut options = TransportOptions::new(endpoint(&transport.endpoint));
+    options.tls = tls(&transport.endpoint);
+    options.queue = queue(&transport.connection);
+    options.handshake_timeout_ms = or_unlimited(transport.connection.handshake_timeout);
+    parts.protocol(&transport.protocol, &mut options);
+    options.authentication = parts.authentication();
+    let url = parts.url;
+    Listen { transport: transport.id.clone(), ports: ports(&transport.endpoint), options, realms, url, page: None }
+}
+
+/// Walks over what a transport speaks.
+struct Parts<'a> {
+    place: &'a str,
+    findings: &'a mut Findings,
+    /// The `auth` of each part.
+    auths: Vec<&'a config::Auth>,
+    url: Option<String>,
+}
+
+impl<'a> Parts<'a> {
+    fn protocol(&mut self, protocol: &'a config::Protocol, options: &mut TransportOptions) {
+        match protocol {
+            config::Protocol::WebSocket(part) => self.websocket(ANY_PATH, part, options),
+            config::Protocol::RawSocket(part) => self.rawsocket(part, options),
+            config::Protocol::Web(web) => self.web(web, options),
+            config::Protocol::Universal(universal) => {
+                if let Some(part) = &universal.rawsocket {
+                    self.rawsocket(part, options);
+                }
+                // A path in `websocket` hides the same one in `web`.
+                if let Some(web) = &universal.web {
+                    self.web(web, options);
+                }
+                for service in &universal.websocket {
+                    self.websocket(&service.path, &service.websocket, options);
+                }
+            }
+        }
+    }
+
+    fn web(&mut self, web: &'a config::Web, options: &mut TransportOptions) {
+        for path in &web.paths {
+            let config::WebService::WebSocket(part) = &path.service;
+            self.websocket(&path.path, part, options);
+        }
+    }
+
+    fn rawsocket(&mut self, part: &'a config::RawSocket, options: &mut TransportOptions) {
+        self.auths.push(&part.auth);
+        // RawSocket announces powers of two; the smaller one keeps the bound that was asked for.
+        let max_message_size = 1 << part.options.max_message_size.max(1).ilog2();
+        options.rawsocket = Some(RawSocketOptions { max_message_size, serializers: serializers(&part.serializers) });
+    }
+
+    fn websocket(&mut self, path: &str, part: &'a config::WebSocket, options: &mut TransportOptions) {
+        self.auths.push(&part.auth);
+        self.url = self.url.take().or_else(|| part.url.clone());
+        let handshake_timeout_ms = options.handshake_timeout_ms;
+        let place = if path == ANY_PATH { self.place.to_owned() } else { format!("{}, path {path:?}", self.place) };
+        websocket::check(&part.options, handshake_timeout_ms, &place, self.findings);
+        let part = websocket::options(&part.options, serializers(&part.serializers));
+        options.websocket.insert(path.to_owned(), part);
+    }
+
+    /// The one way to authenticate that all parts share.
+    fn authentication(&mut self) -> Authentication {
+        let fallback = Authentication::anonymous("anonymous");
+        let Some((first, others)) = self.auths.split_first() else { return fallback };
+        if others.iter().any(|other| other != first) {
+            let what = "different `auth` for the parts of one transport is not built yet: use a transport for each";
+            self.findings.obstacle(self.place, what);
+        }
+        match &first.anonymous {
+            Some(anonymous) => {
+                if anonymous.realm.is_some() {
+                    let what = "`realm` of `auth.anonymous`, which sends all clients to one realm, is not built yet";
+                    self.findings.obstacle(self.place, what);
+                }
+                let authid = anonymous.authid.as_deref().map(Into::into);
+                Authentication::Anonymous { authrole: anonymous.role.as_str().into(), authid }
+            }
+            None => {
+                self.findings.obstacle(self.place, "`auth` names no method that is built");
+                fallback
+            }
+        }
+    }
+}
+
+fn endpoint(endpoint: &config::Endpoint) -> ListenEndpoint {
+    match endpoint {
+        config::Endpoint::Tcp(tcp) => ListenEndpoint::Tcp {
+            host: match (tcp.interface, tcp.version) {
+                (Some(address), _) => address.to_string(),
+                (None, config::IpVersion::V4) => String::new(),
+                (None, config::IpVersion::V6) => "::".to_owned(),
+            },
+            port: *ports(endpoint).start(),
+            backlog: tcp.backlog,
+            shared: tcp.shared,
+            user_timeout_ms: (tcp.user_timeout > 0).then_some(tcp.user_timeout),
+        },
+        config::Endpoint::Unix(unix) => {
+            ListenEndpoint::Unix { path: unix.path.clone(), mode: unix.mode, backlog: unix.backlog }
+        }
+    }
+}
+
+fn ports(endpoint: &config::Endpoint) -> RangeInclusive<u16> {
+    match endpoint {
+        config::Endpoint::Tcp(config::TcpEndpoint { ports: config::Ports::One(port), .. }) => *port..=*port,
+        config::Endpoint::Tcp(config::TcpEndpoint { ports: config::Ports::Range(first, last), .. }) => *first..=*last,
+        config::Endpoint::Unix(_) => 0..=0,
+    }
+}
+
+fn tls(endpoint: &config::Endpoint) -> Option<TlsServerOptions> {
+    let config::Endpoint::Tcp(config::TcpEndpoint { tls: Some(tls), .. }) = endpoint else { return None };
+    let files = CertificateFiles {
+        certificate: tls.certificate.clone(),
+        chain: tls.chain_certificates.clone(),
+        key: tls.key.clone(),
+    };
+    Some(TlsServerOptions { certificates: vec![files], client_ca: tls.ca_certificates.clone() })
+}
+
+fn queue(connection: &config::ConnectionOptions) -> QueueOptions {
+    QueueOptions {
+        bytes_max: connection.max_queue_bytes as usize,
+        on_slow: match connection.on_slow {
+            config::OnSlow::DropNew => OnSlow::DropNew,
+            config::OnSlow::Disconnect => OnSlow::Disconnect,
+        },
+    }
+}
+
+fn or_unlimited(milliseconds: u32) -> u64 {
+    if milliseconds == 0 { UNLIMITED_MS } else { milliseconds.into() }
+}
+
+fn serializers(serializers: &[config::Serializer]) -> Vec<Serializer> {
+    let serializer = |it: &config::Serializer| match it {
+        config::Serializer::Json => Serializer::Json,
+        config::Serializer::MsgPack => Serializer::MsgPack,
+        config::Serializer::Cbor => Serializer::Cbor,
+    };
+    serializers.iter().map(serializer).collect()
+}

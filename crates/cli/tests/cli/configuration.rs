@@ -1,0 +1,99 @@
+//! `crossweave check` and `crossweave init`.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::background::{Outcome, crossweave, run};
+use crate::start::config;
+
+fn check(text: &str, more: &[&str]) -> Outcome {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("config.json"), text).unwrap();
+    run(&[&["check", "--cbdir", folder.path().to_str().unwrap()], more].concat())
+}
+
+fn transport(more: &Value) -> Value {
+    let mut transport = json!({"type": "rawsocket", "endpoint": {"type": "tcp", "port": 1, "interface": "127.0.0.1"}});
+    transport.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!([transport])
+}
+
+#[test]
+fn a_good_configuration_is_ok() {
+    let outcome = check(&config(&transport(&json!({}))), &[]);
+    assert_eq!(outcome.code, Some(0));
+    assert_eq!(outcome.stdout, "Ok, node configuration looks good!\n");
+    assert_eq!(outcome.stderr, "");
+}
+
+#[test]
+fn every_problem_is_shown_with_its_place() {
+    let text = "{\n  \"version\": 2,\n  \"workres\": [],\n  \"controller\": {\"id\": \"\"}\n}";
+    let outcome = check(text, &[]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
+    for part in ["config.json:3:3", "did you mean `workers`?", "config.json:4:24", "$.controller.id"] {
+        assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
+    }
+    assert!(!outcome.stderr.contains('\x1b'), "no colours but on a terminal");
+}
+
+#[test]
+fn problems_are_there_for_programs_too() {
+    let outcome = check("{\"version\": 2, \"workres\": []}", &["--json"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), ""));
+    let verdict: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(verdict["ok"], false);
+    assert_eq!(verdict["problems"][0]["nearest"], "workers");
+    assert_eq!(verdict["problems"][0]["place"], json!({"line": 1, "column": 16}));
+
+    let outcome = check(&config(&transport(&json!({}))), &["--json"]);
+    let verdict: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!((outcome.code, &verdict["ok"], &verdict["problems"]), (Some(0), &json!(true), &json!([])));
+}
+
+#[test]
+fn what_start_would_refuse_is_refused() {
+    let auth = json!({"auth": {"anonymous": {"type": "static", "realm": "realm1"}}});
+    let text = config(&transport(&auth));
+    let outcome = check(&text, &[]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
+    assert!(outcome.stderr.contains("is not built yet"), "{}", outcome.stderr);
+    let verdict: Value = serde_json::from_str(&check(&text, &["--json"]).stdout).unwrap();
+    assert_eq!((&verdict["ok"], &verdict["problems"][0]["severity"]), (&json!(false), &json!("error")));
+}
+
+#[test]
+fn a_folder_without_a_configuration_is_not_ok() {
+    let folder = TempDir::new().unwrap();
+    let outcome = run(&["check", "--cbdir", folder.path().to_str().unwrap()]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("crossweave init"), "{}", outcome.stderr);
+}
+
+#[test]
+fn init_writes_a_configuration_that_is_ok() {
+    let folder = TempDir::new().unwrap();
+    let outcome = Outcome::of(crossweave().arg("init").current_dir(folder.path()).output().unwrap());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("crossweave start"), "{}", outcome.stdout);
+    assert!(folder.path().join(".crossbar/config.json").is_file());
+    let outcome = Outcome::of(crossweave().arg("check").current_dir(folder.path()).output().unwrap());
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn init_never_overwrites() {
+    let folder = TempDir::new().unwrap();
+    let appdir = folder.path().to_str().unwrap();
+    let file = folder.path().join(".crossbar/config.json");
+    assert_eq!(run(&["init", "--appdir", appdir]).code, Some(0));
+    fs::write(&file, "mine").unwrap();
+    let outcome = run(&["init", "--appdir", appdir]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("there is a configuration already"), "{}", outcome.stderr);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+    fs::rename(&file, file.with_extension("yaml")).unwrap();
+    assert_eq!(run(&["init", "--appdir", appdir]).code, Some(1), "a YAML one counts as well");
+}

@@ -1,0 +1,10 @@
+//! The real program, run as its users run it.
+
+mod background;
+mod configuration;
+mod node;
+mod peer;
+mod register;
+mod shell;
+mod start;
+mod verbs;

@@ -1,0 +1,43 @@
+//! A WAMP client that owes nothing to the program: RawSocket and JSON by hand.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+
+use serde_json::{Value, json};
+
+use crate::background::PATIENCE;
+
+pub(crate) struct Peer {
+    stream: TcpStream,
+}
+
+impl Peer {
+    /// Joins a realm.
+    pub(crate) fn join(address: SocketAddr, realm: &str) -> Peer {
+        let mut stream = TcpStream::connect(address).expect("the node accepts");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(&[0x7f, 0xf1, 0, 0]).unwrap();
+        let mut reply = [0; 4];
+        stream.read_exact(&mut reply).unwrap();
+        assert_eq!((reply[0], reply[1] & 0x0f), (0x7f, 1), "JSON is spoken");
+        let mut peer = Peer { stream };
+        peer.send(&json!([1, realm, {"roles": {"caller": {}, "subscriber": {}}}]));
+        assert_eq!(peer.receive()[0], 2, "WELCOME");
+        peer
+    }
+
+    pub(crate) fn send(&mut self, message: &Value) {
+        let text = message.to_string();
+        let len = u32::try_from(text.len()).unwrap();
+        self.stream.write_all(&len.to_be_bytes()).unwrap();
+        self.stream.write_all(text.as_bytes()).unwrap();
+    }
+
+    pub(crate) fn receive(&mut self) -> Value {
+        let mut header = [0; 4];
+        self.stream.read_exact(&mut header).expect("a message comes");
+        let mut text = vec![0; u32::from_be_bytes(header) as usize];
+        self.stream.read_exact(&mut text).unwrap();
+        serde_json::from_slice(&text).expect("messages are JSON")
+    }
+}

@@ -1,0 +1,230 @@
+//! `crossweave sub`, `pub` and `call`.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Stdio;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::background::{Background, Outcome, crossweave, run};
+use crate::node::Node;
+
+#[test]
+fn what_is_published_is_printed() {
+    let node = Node::start();
+    let mut sub = node.ready(&["sub", "com.example.a", "--count", "2"], "subscribed to com.example.a");
+    let outcome = node.run(&["pub", "com.example.a", "two words", "5", "-1", "--kwarg", "k=[1]"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str(), outcome.stderr.as_str()), (Some(0), "", ""));
+    let line = sub.line();
+    assert!(line.ends_with(" com.example.a [\"two words\",5,-1] {\"k\":[1]}"), "{line}");
+    assert_eq!(node.run(&["pub", "com.example.a"]).code, Some(0));
+    assert!(sub.line().ends_with(" com.example.a"));
+    assert_eq!(sub.end(), Some(0), "it ends after --count events");
+}
+
+#[test]
+fn events_are_json_for_programs() {
+    let node = Node::start();
+    for serializer in ["json", "msgpack", "cbor"] {
+        let args = ["sub", "com.", "--match", "prefix", "--json", "--serializer", serializer];
+        let sub = node.ready(&args, "subscribed");
+        let outcome = node.run(&["pub", "com.test.x", "ü", "1.5", "--kwarg", "n=null", "--ack", "--json"]);
+        let published: Value = serde_json::from_str(&outcome.stdout).unwrap();
+        let event = loop {
+            let event: Value = serde_json::from_str(&sub.line()).unwrap();
+            // The demo publishes as well.
+            if event["topic"] == "com.test.x" {
+                break event;
+            }
+        };
+        assert_eq!((&event["args"], &event["kwargs"]), (&json!(["ü", 1.5]), &json!({"n": null})), "{serializer}");
+        assert_eq!(event["publication"], published["publication"]);
+        assert!(event["publisher"].is_u64(), "the built-in node discloses publishers: {event}");
+    }
+}
+
+#[test]
+fn several_topics_are_followed_at_once() {
+    let node = Node::start();
+    let sub = node.background(&["sub", "com.test.a", "com.test.b", "--count", "2"]);
+    sub.wait_for("subscribed to com.test.a");
+    sub.wait_for("subscribed to com.test.b");
+    node.run(&["pub", "com.test.b", "1", "--ack"]);
+    node.run(&["pub", "com.test.a", "2", "--ack"]);
+    assert!(sub.line().ends_with("com.test.b [1]"));
+    assert!(sub.line().ends_with("com.test.a [2]"));
+}
+
+#[test]
+fn events_are_repeated_and_read_from_stdin() {
+    let node = Node::start();
+    let sub = node.ready(&["sub", "com.test.a"], "subscribed");
+    node.run(&["pub", "com.test.a", "x", "--repeat", "3", "--interval", "1"]);
+    (0..3).for_each(|_| assert!(sub.line().ends_with("[\"x\"]")));
+    let mut publish = Background::start(
+        crossweave().args(["pub", "--url", node.url(), "com.test.a", "--stdin"]).stdin(Stdio::piped()),
+    );
+    publish.write("[1, 2]\n\n{\"args\": [3], \"kwargs\": {\"k\": 4}}\n\"five\"\n");
+    assert!(sub.line().ends_with("[1,2]"), "a line is published when it comes");
+    assert!(sub.line().ends_with("[3] {\"k\":4}"));
+    assert!(sub.line().ends_with("[\"five\"]"));
+    publish.close_stdin();
+    assert_eq!(publish.end(), Some(0));
+}
+
+#[test]
+fn a_line_that_is_no_json_ends_a_publication_from_stdin() {
+    let node = Node::start();
+    let mut publish = Background::start(
+        crossweave().args(["pub", "--url", node.url(), "com.test.a", "--stdin"]).stdin(Stdio::piped()),
+    );
+    publish.write("1\nhello\n2\n");
+    publish.wait_for("stdin, line 2: ");
+    assert_eq!(publish.end(), Some(1));
+}
+
+#[test]
+fn calls_print_results_for_shells_and_programs() {
+    let node = Node::start();
+    let _echo = node.ready(&["register", "com.test.echo", "--echo"], "registered com.test.echo");
+    let outcome = node.run(&["call", "com.test.echo", "two words", "[1]", "--kwarg", "unit=m"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "two words\n[1]\nunit=m\n"), "{}", outcome.stderr);
+    let outcome = node.run(&["call", "com.test.echo", "1", "--kwarg", "k=2", "--json"]);
+    let object: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(object, json!({"args": [1], "kwargs": {"k": 2}}));
+    let outcome = node.run(&["call", "com.test.echo"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn an_error_of_the_callee_is_told_and_ends_with_2() {
+    let node = Node::start();
+    let outcome = node.run(&["call", "com.test.nothing"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""));
+    assert!(outcome.stderr.starts_with("error: wamp.error.no_such_procedure"), "{}", outcome.stderr);
+    let outcome = node.run(&["call", "com.test.nothing", "--json"]);
+    let object: Value = serde_json::from_str(&outcome.stderr).unwrap();
+    assert_eq!((outcome.code, &object["error"]), (Some(2), &json!("wamp.error.no_such_procedure")));
+}
+
+#[test]
+fn a_call_has_a_timeout() {
+    let node = Node::start();
+    let _slow = node.ready(&["register", "com.test.slow", "--exec", "sleep", "60"], "registered");
+    let outcome = node.run(&["call", "com.test.slow", "--timeout", "50"]);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("timed out"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_refused_request_ends_with_2() {
+    let node = Node::start();
+    for args in [&["sub", "com..a"][..], &["pub", "com..a", "--ack"], &["register", "com..a", "--echo"]] {
+        let outcome = node.run(args);
+        assert_eq!(outcome.code, Some(2), "{args:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("wamp.error.invalid_uri"), "{args:?}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_wrong_realm_is_told() {
+    let node = Node::start();
+    let outcome = node.run(&["call", "com.test.a", "--realm", "realm9"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("wamp.error.no_such_realm"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("realm9") && outcome.stderr.contains(node.url()), "{}", outcome.stderr);
+}
+
+#[test]
+fn nobody_listening_is_told_with_what_to_do() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for command in [&["call", "com.test.a"][..], &["sub", "com.test.a"]] {
+        let outcome = run(&[command, &["--url", &format!("ws://{free}/ws")]].concat());
+        assert_eq!(outcome.code, Some(1), "{command:?}");
+        assert!(outcome.stderr.contains(&free.to_string()), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("crossweave start"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn url_and_realm_come_from_the_environment_too() {
+    let node = Node::start();
+    let mut command = crossweave();
+    command.env("CROSSWEAVE_URL", node.url()).env("CROSSWEAVE_REALM", "realm1");
+    let outcome = Outcome::of(command.args(["call", "com.example.add2", "2", "3"]).output().unwrap());
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "5\n"), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_authid_needs_a_proof_and_secrets_are_not_shown() {
+    let node = Node::start();
+    let outcome = node.run(&["call", "com.test.a", "--authid", "joe"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("CROSSWEAVE_TICKET"), "{}", outcome.stderr);
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("ticket");
+    fs::write(&file, "open sesame\n").unwrap();
+    let outcome = node.run(&["call", "com.test.a", "--authid", "joe", "--ticket-file", file.to_str().unwrap()]);
+    assert_eq!(outcome.code, Some(1), "the built-in node knows anonymous clients only");
+    assert!(outcome.stderr.contains("no_matching_auth_method"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("sesame"), "{}", outcome.stderr);
+    let mut help = crossweave();
+    let help = help.env("CROSSWEAVE_TICKET", "open sesame").args(["call", "--help"]).output().unwrap();
+    assert!(!String::from_utf8(help.stdout).unwrap().contains("sesame"));
+}
+
+#[test]
+fn an_interrupted_command_leaves_with_goodbye() {
+    let node = Node::start();
+    let watch = node.ready(&["sub", "wamp.session.on_leave", "--json"], "subscribed");
+    let mut sub = node.ready(&["sub", "com.test.a"], "subscribed");
+    sub.signal(Signal::INT);
+    assert_eq!(sub.end(), Some(130));
+    // The router tells of a session that left; the one that subscribed above is gone.
+    let event: Value = serde_json::from_str(&watch.line()).unwrap();
+    assert_eq!(event["topic"], "wamp.session.on_leave");
+}
+
+#[test]
+fn a_reader_that_has_enough_ends_a_subscription_quietly() {
+    let node = Node::start();
+    let script = format!("'{}' sub --url {} com.test.a | head -n 1", env!("CARGO_BIN_EXE_crossweave"), node.url());
+    let mut command = std::process::Command::new("bash");
+    let mut pipe = Background::start(command.arg("-c").arg(format!("set -o pipefail; {script}")));
+    pipe.wait_for("subscribed");
+    node.run(&["pub", "com.test.a", "1", "--ack"]);
+    assert!(pipe.line().ends_with("[1]"));
+    // It notices when it writes the next one.
+    for _ in 0..50 {
+        node.run(&["pub", "com.test.a", "2", "--ack"]);
+    }
+    assert_eq!(pipe.end(), Some(0));
+    assert_eq!(pipe.told(), Vec::<String>::new());
+}
+
+#[test]
+fn what_peers_publish_cannot_steer_the_terminal() {
+    let node = Node::start();
+    let sub = node.ready(&["sub", "com.test.a"], "subscribed");
+    node.run(&["pub", "com.test.a", "\u{1b}[2J\u{9b}1m\nx", "--ack"]);
+    let line = sub.line();
+    assert!(!line.chars().any(char::is_control), "{line:?}");
+    assert!(line.ends_with("x\"]"), "it is still one line: {line:?}");
+}
+
+#[test]
+fn a_subscription_survives_a_restart_of_the_router() {
+    let folder = TempDir::new().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let mut node = Node::start_in(folder.path(), &["--port", &port], 3);
+    let sub = node.ready(&["sub", "com.test.a"], "subscribed");
+    node.process.signal(Signal::INT);
+    assert_eq!(node.process.end(), Some(0));
+    sub.wait_for("trying again in");
+    let node = Node::start_in(folder.path(), &["--port", &port], 3);
+    sub.wait_for("connected again");
+    node.run(&["pub", "com.test.a", "back", "--ack"]);
+    assert!(sub.line().ends_with("[\"back\"]"));
+}
