@@ -37,7 +37,14 @@ Exit codes:
 #[command(subcommand_required = true, arg_required_else_help = true)]
 struct CommandLine {
     /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = false)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = false
+    )]
     color: ColourChoice,
     #[command(subcommand)]
     command: Command,

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use crossweave_client::{Auth, CallError, Client, ConnectError, MatchPolicy, Options, Reconnect, RequestError, State};
+use crossweave_client::{
+    Auth, CallError, Client, ConnectError, MatchPolicy, Options, Reconnect, RequestError, State,
+};
 use crossweave_wamp::Serializer;
 use tokio::runtime::Builder;
 
@@ -87,8 +89,8 @@ impl ConnectionArgs {
         options: Options,
         work: impl AsyncFnOnce(&Client) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let mut signals =
-            Signals::listen().map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
+        let mut signals = Signals::listen()
+            .map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
         let connected = tokio::select! {
             connected = Client::connect_with(&self.url, &self.realm, options) => connected,
             _ = signals.next() => return Err(Failure::interrupted()),
@@ -147,7 +149,10 @@ impl ConnectionArgs {
     }
 
     /// Waits for the router's answer to a request.
-    pub(crate) async fn answer<T>(&self, request: impl Future<Output = Result<T, RequestError>>) -> Result<T, Failure> {
+    pub(crate) async fn answer<T>(
+        &self,
+        request: impl Future<Output = Result<T, RequestError>>,
+    ) -> Result<T, Failure> {
         let patience_ms = self.timeout.unwrap_or(TIMEOUT_MS);
         match tokio::time::timeout(Duration::from_millis(patience_ms), request).await {
             Ok(answer) => answer.map_err(|error| request_failure(&error)),
@@ -188,7 +193,8 @@ pub(crate) fn call_failure(error: &CallError) -> Failure {
 
 fn explain(error: &ConnectError) -> String {
     use crossweave_transport::connector::Cause;
-    let is_refused = |cause: &Cause| matches!(cause, Cause::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused);
+    let is_refused =
+        |cause: &Cause| matches!(cause, Cause::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused);
     match error {
         ConnectError::Transport(transport) if is_refused(&transport.cause) => {
             format!("{error}; is a router running there? `crossweave start` runs one")

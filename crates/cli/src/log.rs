@@ -82,8 +82,11 @@ struct Log {
 impl<S: Subscriber> Layer<S> for Log {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let record = Record::of(event);
-        let has_colours =
-            if is_trouble(record.level) { self.terminal.has_colours_on_stderr } else { self.terminal.has_colours };
+        let has_colours = if is_trouble(record.level) {
+            self.terminal.has_colours_on_stderr
+        } else {
+            self.terminal.has_colours
+        };
         let line = match self.format {
             LogFormat::Standard => record.standard(&now(), has_colours),
             LogFormat::Syslogd => record.syslogd(),

@@ -13,7 +13,10 @@ pub(crate) struct Signals {
 impl Signals {
     /// Must be called within a tokio runtime.
     pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
 
     /// Waits for the next one and says its name. Cancel safe.

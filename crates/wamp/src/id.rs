@@ -1,7 +1,8 @@
 //! WAMP ids: integers from 1 to 2^53, one Rust type per scope.
 //!
-//! Specification: "Identifiers" / "IDs". Global-scope ids (session, publication) and router-scope ids (subscription,
-//! registration) are drawn at random by the router; session-scope ids (request) count up from 1 at their sender.
+//! Specification: "Identifiers" / "IDs". Global-scope ids (session, publication) are drawn at random by the router;
+//! router-scope ids (subscription, registration) are the router's to choose; session-scope ids (request) count up from 1 at
+//! their sender.
 
 use std::fmt;
 

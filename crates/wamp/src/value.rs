@@ -133,11 +133,15 @@ impl Value {
         }
     }
 
-    /// The integer, if it is one and not negative.
+    /// The integer, if it is one and not negative. A float without a fraction counts up to 2^53, as JavaScript peers cannot
+    /// help sending ids that way.
     pub fn as_u64(&self) -> Option<u64> {
         match self {
             Value::Int(number) => u64::try_from(*number).ok(),
             Value::UInt(number) => Some(*number),
+            Value::Float(number) if (0.0..=crate::id::ID_MAX as f64).contains(number) && number.fract() == 0.0 => {
+                Some(*number as u64)
+            }
             _ => None,
         }
     }

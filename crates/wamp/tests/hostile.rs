@@ -336,3 +336,15 @@ fn a_value_may_be_appended_to_anything() {
         assert_eq!(serializer.decode_value(&out[3..]), Ok(Value::Bool(true)), "{serializer}");
     }
 }
+
+#[test]
+fn text_that_json_could_read_as_bytes_stays_text_where_text_is_due() {
+    // Found by fuzzing: "\0" is the JSON notation of no bytes.
+    let message = "[16,1,{\"ppt_scheme\":\"\\u0000AA==\",\"forward_for\":[{\"session\":1,\"authrole\":\"\\u0000\"}]},\"\\u0000AA==\"]";
+    let Ok(Message::Publish(publish)) = decode(Serializer::Json, message.as_bytes()) else {
+        panic!("accepted")
+    };
+    assert_eq!(publish.topic, "\0AA==");
+    assert_eq!(publish.options.forward_for.unwrap()[0].authrole, "\0");
+    assert_eq!(publish.options.passthru.unwrap().ppt_scheme.as_deref(), Some("\0AA=="));
+}

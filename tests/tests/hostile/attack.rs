@@ -32,7 +32,7 @@ pub(crate) enum Answer {
     Closed,
     /// An HTTP response with one of these status codes, then the connection is closed.
     Http(&'static [u16]),
-    /// An HTTP response from 400 to 499, or just the connection closed.
+    /// An HTTP response from 400 to 505 (a version we do not speak), or just the connection closed.
     HttpRefusalOrClosed,
     /// The RawSocket refusal with this error code, then the connection is closed.
     RawSocketRefusal(u8),
@@ -99,7 +99,7 @@ impl Attack {
             Answer::Http(codes) => reply.http_status().is_some_and(|status| codes.contains(&status)),
             Answer::HttpRefusalOrClosed => {
                 reply.bytes.is_empty()
-                    || reply.http_status().is_some_and(|status| (400..500).contains(&status))
+                    || reply.http_status().is_some_and(|status| (400..=505).contains(&status))
             }
             Answer::RawSocketRefusal(code) => reply.bytes == [0x7f, code << 4, 0, 0],
             Answer::WebSocketClose(codes) => reply.close_code().is_some_and(|code| codes.contains(&code)),

@@ -20,7 +20,8 @@ fn rawsocket_handshakes_that_break_the_rules_are_refused() {
     run(vec![
         tcp("first reserved octet set", [0x7f, 0xf1, 1, 0], Answer::RawSocketRefusal(3)),
         tcp("second reserved octet set", [0x7f, 0xf1, 0, 1], Answer::RawSocketRefusal(3)),
-        tcp("serializer 0", [0x7f, 0xf0, 0, 0], Answer::RawSocketRefusal(1)),
+        // The specification calls it illegal and has the router close without an answer.
+        tcp("serializer 0", [0x7f, 0xf0, 0, 0], Answer::Closed),
         tcp("serializer 15", [0x7f, 0xff, 0, 0], Answer::RawSocketRefusal(1)),
     ]);
 }

@@ -48,7 +48,8 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
-        self.connection.run(terminal, Reconnect::Off, async |client: &Client| self.call(client, terminal).await)
+        self.connection
+            .run(terminal, Reconnect::Off, async |client: &Client| self.call(client, terminal).await)
     }
 
     async fn call(&self, client: &Client, terminal: Terminal) -> Result<(), Failure> {
@@ -86,7 +87,8 @@ impl Call {
     fn failure(&self, error: &CallError) -> Failure {
         let CallError::Application(answer) = error else { return call_failure(error) };
         if self.json {
-            let object = value::object(answer.args.clone(), answer.kwargs.clone()).with("error", answer.uri.as_str());
+            let object =
+                value::object(answer.args.clone(), answer.kwargs.clone()).with("error", answer.uri.as_str());
             eprintln!("{}", value::json(&object.into()));
             return Failure { code: Code::Wamp, message: None };
         }
@@ -116,7 +118,8 @@ mod tests {
 
     #[test]
     fn an_error_is_told_with_all_its_arguments() {
-        let error = WampError::new("com.example.error.stock").arg("out of tea").arg(3).kwarg("until", "monday");
+        let error =
+            WampError::new("com.example.error.stock").arg("out of tea").arg(3).kwarg("until", "monday");
         assert_eq!(in_full(&error), "com.example.error.stock: out of tea [3] {\"until\":\"monday\"}");
         assert_eq!(in_full(&WampError::new("wamp.error.canceled")), "wamp.error.canceled");
         assert_eq!(in_full(&WampError::new("com.example.e").arg(5)), "com.example.e [5]");

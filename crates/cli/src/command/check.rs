@@ -36,11 +36,14 @@ impl Check {
         };
         let Some(file) = &loaded.config_file else {
             let (dir, names) = (loaded.cbdir.display(), CONFIG_FILES.join(" or "));
-            return Err(Failure::setup(format_args!("there is no {names} in {dir}: `crossweave init` writes one")));
+            return Err(Failure::setup(format_args!(
+                "there is no {names} in {dir}: `crossweave init` writes one"
+            )));
         };
         let planned = plan(&loaded.node);
         match self.json {
-            true => terminal.print(&verdict(&file.display().to_string(), &loaded.warnings, &planned).to_string())?,
+            true => terminal
+                .print(&verdict(&file.display().to_string(), &loaded.warnings, &planned).to_string())?,
             false => tell(terminal, &loaded, &planned)?,
         }
         planned.map(drop).map_err(|_| Failure::told())
@@ -82,7 +85,8 @@ fn tell(terminal: Terminal, loaded: &Loaded, planned: &Result<Plan, Vec<Obstacle
 }
 
 fn verdict(file: &str, warnings: &Problems, planned: &Result<Plan, Vec<Obstacle>>) -> Value {
-    let problem = |severity: &str, message: String| json!({"file": file, "severity": severity, "message": message});
+    let problem =
+        |severity: &str, message: String| json!({"file": file, "severity": severity, "message": message});
     let mut problems = list(warnings);
     match planned {
         Ok(plan) => problems.extend(plan.warnings.iter().map(|warning| problem("warning", warning.clone()))),

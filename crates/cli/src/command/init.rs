@@ -49,7 +49,8 @@ fn write_template(folder: &Path) -> Result<PathBuf, String> {
     }
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let file = folder.join("config.json");
-    let mut new = OpenOptions::new().write(true).create_new(true).open(&file).map_err(|error| failed(&file, &error))?;
+    let mut new =
+        OpenOptions::new().write(true).create_new(true).open(&file).map_err(|error| failed(&file, &error))?;
     new.write_all(init_template().as_bytes()).map_err(|error| failed(&file, &error))?;
     Ok(file)
 }

@@ -104,7 +104,13 @@ impl Pub {
         }
     }
 
-    async fn publish(&self, client: &Client, terminal: Terminal, args: Vec<Value>, kwargs: Dict) -> Result<(), Failure> {
+    async fn publish(
+        &self,
+        client: &Client,
+        terminal: Terminal,
+        args: Vec<Value>,
+        kwargs: Dict,
+    ) -> Result<(), Failure> {
         let mut publish = client.publish_arguments(&self.topic, arguments(args, kwargs));
         if self.retain {
             publish = publish.retain();

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use crossweave_client::{Arguments, Client, Invocation, InvokePolicy, MatchPolicy, Reconnect, Registration, WampError};
+use crossweave_client::{
+    Arguments, Client, Invocation, InvokePolicy, MatchPolicy, Reconnect, Registration, WampError,
+};
 use crossweave_wamp::Dict;
 
 use self::exec::Program;

@@ -52,7 +52,8 @@ impl Start {
             NotLoaded::Failure(failure) => failure,
             NotLoaded::Problems(problems) => {
                 show_problems(terminal, &problems);
-                let errors = problems.iter().filter(|it| it.severity == crossweave_config::Severity::Error).count();
+                let errors =
+                    problems.iter().filter(|it| it.severity == crossweave_config::Severity::Error).count();
                 let noun = if errors == 1 { "error" } else { "errors" };
                 Failure::setup(format_args!("{} has {errors} {noun}; nothing was started", problems.file()))
             }
@@ -61,7 +62,8 @@ impl Start {
         show_problems(terminal, &loaded.warnings);
         let plan = self.plan(&loaded, terminal)?;
         raise_file_limit();
-        let runtime = runtime().map_err(|error| Failure::setup(format_args!("cannot start threads: {error}")))?;
+        let runtime =
+            runtime().map_err(|error| Failure::setup(format_args!("cannot start threads: {error}")))?;
         let ended = runtime.block_on(self.serve(plan));
         // What still runs holds nothing that must be finished.
         runtime.shutdown_background();
@@ -92,8 +94,8 @@ impl Start {
     }
 
     async fn serve(&self, plan: Plan) -> Result<(), Failure> {
-        let mut signals =
-            Signals::listen().map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
+        let mut signals = Signals::listen()
+            .map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
         let mut node = RunningNode::start(plan).await.map_err(Failure::setup)?;
         node.ready.iter().for_each(|line| log::announce(self.logformat, line));
         let signal = signals.next().await;

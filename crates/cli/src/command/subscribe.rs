@@ -107,7 +107,8 @@ fn object(event: &Event) -> Dict {
         .with("kwargs", event.kwargs())
         .with("publication", event.publication.0)
         .with("publisher", event.publisher.map(|session| session.0));
-    let known = [("publisher_authid", &event.publisher_authid), ("publisher_authrole", &event.publisher_authrole)];
+    let known =
+        [("publisher_authid", &event.publisher_authid), ("publisher_authrole", &event.publisher_authrole)];
     for (name, text) in known {
         if let Some(text) = text {
             object.insert(name, Value::from(text.as_str()));

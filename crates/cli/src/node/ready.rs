@@ -12,7 +12,9 @@ pub(super) fn urls(bound: &BoundAddress, options: &TransportOptions, known_as: O
     let mut add = |name: &str, path: &str| {
         urls.push(match bound {
             BoundAddress::Tcp(address) => format!("{name}{s}://{}{path}", authority(*address)),
-            BoundAddress::Unix(socket) if name == "ws" => format!("unix+ws://{}?path={path}", socket.display()),
+            BoundAddress::Unix(socket) if name == "ws" => {
+                format!("unix+ws://{}?path={path}", socket.display())
+            }
             BoundAddress::Unix(socket) if name == "rs" => format!("unix:{}", socket.display()),
             BoundAddress::Unix(socket) => format!("{name}+unix://{}", socket.display()),
         });

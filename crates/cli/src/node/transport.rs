@@ -31,7 +31,14 @@ pub(super) fn listen(
     parts.protocol(&transport.protocol, &mut options);
     options.authentication = parts.authentication();
     let url = parts.url;
-    Listen { transport: transport.id.clone(), ports: ports(&transport.endpoint), options, realms, url, page: None }
+    Listen {
+        transport: transport.id.clone(),
+        ports: ports(&transport.endpoint),
+        options,
+        realms,
+        url,
+        page: None,
+    }
 }
 
 /// Walks over what a transport speaks.
@@ -75,14 +82,16 @@ impl<'a> Parts<'a> {
         self.auths.push(&part.auth);
         // RawSocket announces powers of two; the smaller one keeps the bound that was asked for.
         let max_message_size = 1 << part.options.max_message_size.max(1).ilog2();
-        options.rawsocket = Some(RawSocketOptions { max_message_size, serializers: serializers(&part.serializers) });
+        options.rawsocket =
+            Some(RawSocketOptions { max_message_size, serializers: serializers(&part.serializers) });
     }
 
     fn websocket(&mut self, path: &str, part: &'a config::WebSocket, options: &mut TransportOptions) {
         self.auths.push(&part.auth);
         self.url = self.url.take().or_else(|| part.url.clone());
         let handshake_timeout_ms = options.handshake_timeout_ms;
-        let place = if path == ANY_PATH { self.place.to_owned() } else { format!("{}, path {path:?}", self.place) };
+        let place =
+            if path == ANY_PATH { self.place.to_owned() } else { format!("{}, path {path:?}", self.place) };
         websocket::check(&part.options, handshake_timeout_ms, &place, self.findings);
         let part = websocket::options(&part.options, serializers(&part.serializers));
         options.websocket.insert(path.to_owned(), part);
@@ -93,13 +102,15 @@ impl<'a> Parts<'a> {
         let fallback = Authentication::anonymous("anonymous");
         let Some((first, others)) = self.auths.split_first() else { return fallback };
         if others.iter().any(|other| other != first) {
-            let what = "different `auth` for the parts of one transport is not built yet: use a transport for each";
+            let what =
+                "different `auth` for the parts of one transport is not built yet: use a transport for each";
             self.findings.obstacle(self.place, what);
         }
         match &first.anonymous {
             Some(anonymous) => {
                 if anonymous.realm.is_some() {
-                    let what = "`realm` of `auth.anonymous`, which sends all clients to one realm, is not built yet";
+                    let what =
+                        "`realm` of `auth.anonymous`, which sends all clients to one realm, is not built yet";
                     self.findings.obstacle(self.place, what);
                 }
                 let authid = anonymous.authid.as_deref().map(Into::into);
@@ -135,7 +146,9 @@ fn endpoint(endpoint: &config::Endpoint) -> ListenEndpoint {
 fn ports(endpoint: &config::Endpoint) -> RangeInclusive<u16> {
     match endpoint {
         config::Endpoint::Tcp(config::TcpEndpoint { ports: config::Ports::One(port), .. }) => *port..=*port,
-        config::Endpoint::Tcp(config::TcpEndpoint { ports: config::Ports::Range(first, last), .. }) => *first..=*last,
+        config::Endpoint::Tcp(config::TcpEndpoint { ports: config::Ports::Range(first, last), .. }) => {
+            *first..=*last
+        }
         config::Endpoint::Unix(_) => 0..=0,
     }
 }

@@ -13,7 +13,11 @@ pub(super) fn options(options: &config::WebSocketOptions, serializers: Vec<Seria
     let max_message_size = options.max_message_size as usize;
     WebSocketOptions {
         max_message_size,
-        max_frame_size: if options.max_frame_size == 0 { max_message_size } else { options.max_frame_size as usize },
+        max_frame_size: if options.max_frame_size == 0 {
+            max_message_size
+        } else {
+            options.max_frame_size as usize
+        },
         auto_fragment_size: options.auto_fragment_size as usize,
         serializers,
         origins: origins(options),
@@ -33,7 +37,9 @@ fn origins(options: &config::WebSocketOptions) -> OriginPolicy {
         config::AllowedOrigins::SameOrigin => OriginPolicy::SameOrigin,
         config::AllowedOrigins::Local => OriginPolicy::Local,
         config::AllowedOrigins::Any => OriginPolicy::Allowed { patterns: vec!["*".to_owned()], allows_null },
-        config::AllowedOrigins::Listed(patterns) => OriginPolicy::Allowed { patterns: patterns.clone(), allows_null },
+        config::AllowedOrigins::Listed(patterns) => {
+            OriginPolicy::Allowed { patterns: patterns.clone(), allows_null }
+        }
     }
 }
 
@@ -73,11 +79,27 @@ pub(super) fn check(
     );
     let no_list =
         matches!(options.allowed_origins, config::AllowedOrigins::SameOrigin | config::AllowedOrigins::Local);
-    unless(!(no_list && options.allow_null_origin), "allow_null_origin", "list the `allowed_origins` beside it");
-    unless(options.external_port.is_none(), "external_port", "origins are compared with the host that the client names");
+    unless(
+        !(no_list && options.allow_null_origin),
+        "allow_null_origin",
+        "list the `allowed_origins` beside it",
+    );
+    unless(
+        options.external_port.is_none(),
+        "external_port",
+        "origins are compared with the host that the client names",
+    );
     let closing = "a close is answered at once, and not waited for long";
-    unless(options.close_handshake_timeout == usual.close_handshake_timeout, "close_handshake_timeout", closing);
-    unless(options.enable_webstatus, "enable_webstatus", "a request that is no WebSocket handshake gets a short text");
+    unless(
+        options.close_handshake_timeout == usual.close_handshake_timeout,
+        "close_handshake_timeout",
+        closing,
+    );
+    unless(
+        options.enable_webstatus,
+        "enable_webstatus",
+        "a request that is no WebSocket handshake gets a short text",
+    );
     unless(!options.fail_by_drop, "fail_by_drop", "the close frame tells a client what it did wrong");
     unless(!options.echo_close_codereason, "echo_close_codereason", "the router names its own reason");
     unless(options.tcp_nodelay, "tcp_nodelay", "messages are always sent at once");

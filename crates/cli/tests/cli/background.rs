@@ -52,7 +52,8 @@ pub(crate) struct Background {
 
 impl Background {
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let stdout = lines(child.stdout.take().expect("it is piped"));
         let stderr = lines(child.stderr.take().expect("it is piped"));
         Background { child, stdout, stderr }
@@ -60,7 +61,9 @@ impl Background {
 
     /// The next line of stdout.
     pub(crate) fn line(&self) -> String {
-        self.stdout.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line came; stderr: {:?}", self.told()))
+        self.stdout
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|_| panic!("no line came; stderr: {:?}", self.told()))
     }
 
     /// Waits for a line of stderr that contains `text`.

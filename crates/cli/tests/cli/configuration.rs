@@ -15,7 +15,8 @@ fn check(text: &str, more: &[&str]) -> Outcome {
 }
 
 fn transport(more: &Value) -> Value {
-    let mut transport = json!({"type": "rawsocket", "endpoint": {"type": "tcp", "port": 1, "interface": "127.0.0.1"}});
+    let mut transport =
+        json!({"type": "rawsocket", "endpoint": {"type": "tcp", "port": 1, "interface": "127.0.0.1"}});
     transport.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     json!([transport])
 }

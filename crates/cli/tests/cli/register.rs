@@ -124,8 +124,7 @@ fn a_cancelled_call_kills_the_command_and_what_it_started() {
     let node = Node::start();
     let folder = TempDir::new().unwrap();
     let (parent, child) = (folder.path().join("parent"), folder.path().join("child"));
-    let script =
-        format!("echo $$ > {}; sleep 600 & echo $! > {}; wait", parent.display(), child.display());
+    let script = format!("echo $$ > {}; sleep 600 & echo $! > {}; wait", parent.display(), child.display());
     let _slow = exec(&node, "com.test.slow", &["bash", "-c", &script]);
     let mut call = node.background(&["call", "com.test.slow"]);
     let pids = [pid_in(&parent), pid_in(&child)];
@@ -139,7 +138,8 @@ fn ending_the_callee_kills_its_commands() {
     let node = Node::start();
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("pid");
-    let mut slow = exec(&node, "com.test.slow", &["bash", "-c", &format!("echo $$ > {}; sleep 600", file.display())]);
+    let mut slow =
+        exec(&node, "com.test.slow", &["bash", "-c", &format!("echo $$ > {}; sleep 600", file.display())]);
     let mut call = node.background(&["call", "com.test.slow"]);
     let pid = pid_in(&file);
     slow.signal(Signal::INT);

@@ -18,7 +18,8 @@ pub(crate) fn config(transports: &Value) -> String {
     let allow = json!({"call": true, "register": true, "publish": true, "subscribe": true});
     let roles = json!([{"name": "anonymous", "permissions": [{"uri": "*", "allow": allow}]}]);
     let realms = json!([{"name": "realm1", "roles": roles}]);
-    json!({"version": 2, "workers": [{"type": "router", "realms": realms, "transports": transports}]}).to_string()
+    json!({"version": 2, "workers": [{"type": "router", "realms": realms, "transports": transports}]})
+        .to_string()
 }
 
 fn rawsocket(endpoint: &Value) -> Value {
@@ -164,7 +165,8 @@ fn a_configured_node_serves_its_unix_socket_and_its_tcp_port() {
 fn a_port_range_gives_the_first_free_port() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let first = taken.local_addr().unwrap().port();
-    let endpoint = json!({"type": "tcp", "portrange": [first, first.saturating_add(50)], "interface": "127.0.0.1"});
+    let endpoint =
+        json!({"type": "tcp", "portrange": [first, first.saturating_add(50)], "interface": "127.0.0.1"});
     let folder = folder_with(&config(&json!([rawsocket(&endpoint)])));
     let node = Node::start_in(folder.path(), &[], 1);
     assert!(node.address().port() > first);
@@ -180,7 +182,8 @@ fn two_workers_do_not_share_a_realm_of_the_same_name() {
     let folder = folder_with(&node.to_string());
     let node = Node::start_in(folder.path(), &[], 2);
     let urls: Vec<&str> = node.ready.iter().map(|line| line.split_whitespace().nth(2).unwrap()).collect();
-    let echo = Background::start(crossweave().args(["register", "com.example.echo", "--echo", "--url", urls[0]]));
+    let echo =
+        Background::start(crossweave().args(["register", "com.example.echo", "--echo", "--url", urls[0]]));
     echo.wait_for("registered");
     assert_eq!(run(&["call", "--url", urls[0], "com.example.echo", "5"]).stdout.trim(), "5");
     let outcome = run(&["call", "--url", urls[1], "com.example.echo", "5"]);
@@ -193,7 +196,8 @@ fn a_json_log_is_json_on_every_line_and_info_is_on_stdout() {
     let args = ["start", "--port", "0", "--logformat", "json", "--loglevel", "debug", "--cbdir"];
     let mut node = Background::start(crossweave().args(args).arg(folder.path()));
     let mut lines = Vec::new();
-    while !lines.iter().any(|line: &Value| line["message"].as_str().unwrap().starts_with("listening on http")) {
+    while !lines.iter().any(|line: &Value| line["message"].as_str().unwrap().starts_with("listening on http"))
+    {
         lines.push(serde_json::from_str(&node.line()).expect("the line is JSON"));
     }
     assert!(lines.iter().all(|line| line["level"] == "info" || line["level"] == "debug"), "{lines:?}");
@@ -209,7 +213,8 @@ fn a_json_log_is_json_on_every_line_and_info_is_on_stdout() {
 #[test]
 fn log_lines_look_like_crossbars() {
     let folder = TempDir::new().unwrap();
-    let process = Background::start(crossweave().args(["start", "--port", "0", "--cbdir"]).arg(folder.path()));
+    let process =
+        Background::start(crossweave().args(["start", "--port", "0", "--cbdir"]).arg(folder.path()));
     let line = process.line();
     let (time, rest) = line.split_once(' ').unwrap();
     assert!(time.len() == 24 && time.as_bytes()[10] == b'T', "{line}");

@@ -39,7 +39,11 @@ fn events_are_json_for_programs() {
                 break event;
             }
         };
-        assert_eq!((&event["args"], &event["kwargs"]), (&json!(["ü", 1.5]), &json!({"n": null})), "{serializer}");
+        assert_eq!(
+            (&event["args"], &event["kwargs"]),
+            (&json!(["ü", 1.5]), &json!({"n": null})),
+            "{serializer}"
+        );
         assert_eq!(event["publication"], published["publication"]);
         assert!(event["publisher"].is_u64(), "the built-in node discloses publishers: {event}");
     }
@@ -90,7 +94,12 @@ fn calls_print_results_for_shells_and_programs() {
     let node = Node::start();
     let _echo = node.ready(&["register", "com.test.echo", "--echo"], "registered com.test.echo");
     let outcome = node.run(&["call", "com.test.echo", "two words", "[1]", "--kwarg", "unit=m"]);
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "two words\n[1]\nunit=m\n"), "{}", outcome.stderr);
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str()),
+        (Some(0), "two words\n[1]\nunit=m\n"),
+        "{}",
+        outcome.stderr
+    );
     let outcome = node.run(&["call", "com.test.echo", "1", "--kwarg", "k=2", "--json"]);
     let object: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(object, json!({"args": [1], "kwargs": {"k": 2}}));
@@ -166,7 +175,8 @@ fn an_authid_needs_a_proof_and_secrets_are_not_shown() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("ticket");
     fs::write(&file, "open sesame\n").unwrap();
-    let outcome = node.run(&["call", "com.test.a", "--authid", "joe", "--ticket-file", file.to_str().unwrap()]);
+    let outcome =
+        node.run(&["call", "com.test.a", "--authid", "joe", "--ticket-file", file.to_str().unwrap()]);
     assert_eq!(outcome.code, Some(1), "the built-in node knows anonymous clients only");
     assert!(outcome.stderr.contains("no_matching_auth_method"), "{}", outcome.stderr);
     assert!(!outcome.stderr.contains("sesame"), "{}", outcome.stderr);
@@ -190,7 +200,8 @@ fn an_interrupted_command_leaves_with_goodbye() {
 #[test]
 fn a_reader_that_has_enough_ends_a_subscription_quietly() {
     let node = Node::start();
-    let script = format!("'{}' sub --url {} com.test.a | head -n 1", env!("CARGO_BIN_EXE_crossweave"), node.url());
+    let script =
+        format!("'{}' sub --url {} com.test.a | head -n 1", env!("CARGO_BIN_EXE_crossweave"), node.url());
     let mut command = std::process::Command::new("bash");
     let mut pipe = Background::start(command.arg("-c").arg(format!("set -o pipefail; {script}")));
     pipe.wait_for("subscribed");

@@ -92,7 +92,9 @@ impl HttpError {
 /// # Errors
 /// The head is malformed or too long.
 pub fn parse_request(buf: &[u8]) -> Result<Option<(Request, usize)>, HttpError> {
-    let Some(head) = complete_head(buf).ok_or(HttpError::HeadTooLong)? else { return Ok(None) };
+    let Some(head) = complete_head(buf).ok_or(HttpError::HeadTooLong)? else {
+        return if starts_like_a_request(buf) { Ok(None) } else { Err(HttpError::Malformed("request line")) };
+    };
     let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut parsed = httparse::Request::new(&mut fields);
     match parsed.parse(head) {
@@ -110,6 +112,14 @@ pub fn parse_request(buf: &[u8]) -> Result<Option<(Request, usize)>, HttpError> 
     let body_len = body_len(&headers)?;
     let method = parsed.method.unwrap_or_default().to_owned();
     Ok(Some((Request { method, path, query, is_http11, headers, body_len }, head.len())))
+}
+
+/// Whether the first line names a version of HTTP, as far as it has come: other protocols that begin with a line of text
+/// need not wait for the deadline.
+fn starts_like_a_request(buf: &[u8]) -> bool {
+    let Some(end) = memchr::memchr(b'\n', buf) else { return true };
+    let line = &buf[..end];
+    line.trim_ascii().is_empty() || memchr::memmem::find(line, b" HTTP/").is_some()
 }
 
 /// The head up to and with its empty line. The outer `None` is a head that is too long, the inner an unfinished one.
@@ -252,6 +262,13 @@ mod tests {
         for cut in 0..text.len() {
             assert!(parse(&text[..cut]).unwrap().is_none(), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_banner_of_another_protocol_is_refused_at_its_first_line() {
+        assert!(parse("SSH-2.0-OpenSSH").unwrap().is_none());
+        assert_eq!(parse("SSH-2.0-OpenSSH\r\n").unwrap_err().response().unwrap().status(), 400);
+        assert!(parse("\r\nGET / HTTP/1.1\r\n").unwrap().is_none());
     }
 
     #[test]

@@ -263,7 +263,7 @@ impl Format for MsgPack {
 }
 
 /// Containers that are followed without a look at the limit; deeper ones take a second, slower walk.
-const SHALLOW: usize = 8;
+const SHALLOW: usize = 4;
 
 #[inline]
 fn with_field<const N: usize>(out: &mut Vec<u8>, first: u8, field: [u8; N]) {

@@ -13,6 +13,9 @@ pub struct Element<'a> {
     bytes: &'a [u8],
 }
 
+/// One entry of a dict: its key and its value.
+pub type Entry<'a> = (Cow<'a, str>, Element<'a>);
+
 impl<'a> Element<'a> {
     /// The element whose checked bytes these are.
     #[inline]
@@ -96,6 +99,19 @@ impl<'a> Element<'a> {
         self.is_list().then(|| with_format!(self.serializer, F => elements::<F>(self.bytes, max)))
     }
 
+    /// The entries of a dict, at most [`DICT_KEYS_MAX`]; nothing if it is no dict. A repeated key is malformed.
+    pub fn entries(&self) -> Option<Result<Vec<Entry<'a>>, Malformed>> {
+        fn all<F: Format>(bytes: &[u8]) -> Result<Vec<Entry<'_>>, Malformed> {
+            let mut entries = Entries::<F>::open(bytes, 0)?;
+            let mut found = Vec::new();
+            while let Some(entry) = entries.next()? {
+                found.push(entry);
+            }
+            Ok(found)
+        }
+        self.is_dict().then(|| with_format!(self.serializer, F => all::<F>(self.bytes)))
+    }
+
     /// The whole value as a tree. Keys of dicts that are not text become the text of their value.
     pub fn value(&self) -> Value {
         with_format!(self.serializer, F => value::<F>(self.bytes, 0).map_or(Value::Null, |(value, _)| value))
@@ -132,7 +148,7 @@ impl<'a, F: Format> Entries<'a, F> {
     }
 
     /// The next entry, at most [`DICT_KEYS_MAX`]. A repeated key is malformed, and one that is not text.
-    pub(crate) fn next(&mut self) -> Result<Option<(Cow<'a, str>, Element<'a>)>, Malformed> {
+    pub(crate) fn next(&mut self) -> Result<Option<Entry<'a>>, Malformed> {
         /// The message and the dict.
         const DEPTH: usize = 2;
         if !F::advance(self.bytes, &mut self.cursor, b'}')? {
@@ -145,7 +161,7 @@ impl<'a, F: Format> Entries<'a, F> {
         F::to_value(self.bytes, &mut self.cursor)?;
         let start = self.cursor.at;
         self.cursor.at = F::skip(self.bytes, start, DEPTH)?;
-        self.seen.add(&key).map_err(|why| Malformed::new(at, why))?;
+        self.seen.add(key.clone()).map_err(|why| Malformed::new(at, why))?;
         let value = self.bytes.get(start..self.cursor.at).unwrap_or_default();
         Ok(Some((key, Element::from_checked(F::SERIALIZER, value))))
     }
@@ -165,17 +181,17 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn add(&mut self, key: &Cow<'a, str>) -> Result<(), &'static str> {
+    fn add(&mut self, key: Cow<'a, str>) -> Result<(), &'static str> {
         let few = self.few.get(..self.len).unwrap_or(&self.few);
-        if few.iter().chain(&self.more).any(|other| other == key) {
+        if few.iter().chain(&self.more).any(|other| *other == key) {
             return Err("repeated key");
         }
         if self.len == DICT_KEYS_MAX {
             return Err("options with too many keys");
         }
         match self.few.get_mut(self.len) {
-            Some(free) => *free = key.clone(),
-            None => self.more.push(key.clone()),
+            Some(free) => *free = key,
+            None => self.more.push(key),
         }
         self.len += 1;
         Ok(())

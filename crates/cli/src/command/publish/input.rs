@@ -31,7 +31,8 @@ impl Input {
             let mut number = 0;
             while let Some(line) = read_line(&mut stdin) {
                 number += 1;
-                let event = line.and_then(|line| parse(&line)).map_err(|why| format!("stdin, line {number}: {why}"));
+                let event =
+                    line.and_then(|line| parse(&line)).map_err(|why| format!("stdin, line {number}: {why}"));
                 let is_last = matches!(event, Err(_));
                 // The receiver goes when the connection does.
                 if send.blocking_send(event).is_err() || is_last {
@@ -55,7 +56,9 @@ fn read_line(input: &mut impl io::BufRead) -> Option<Result<String, String>> {
         match input.by_ref().take(LINE_LEN_MAX as u64 + 1).read_until(b'\n', &mut line) {
             Ok(0) => return None,
             Err(error) => return Some(Err(error.to_string())),
-            Ok(_) if line.len() > LINE_LEN_MAX => return Some(Err(format!("longer than {LINE_LEN_MAX} bytes"))),
+            Ok(_) if line.len() > LINE_LEN_MAX => {
+                return Some(Err(format!("longer than {LINE_LEN_MAX} bytes")));
+            }
             Ok(_) if line.trim_ascii().is_empty() => {}
             Ok(_) => return Some(String::from_utf8(line).map_err(|_| "not UTF-8".to_owned())),
         }

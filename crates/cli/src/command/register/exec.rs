@@ -42,12 +42,17 @@ struct Outcome {
 
 impl Program {
     pub(super) fn new(command: &[OsString]) -> Result<Program, Failure> {
-        let (program, args) = command.split_first().ok_or_else(|| Failure::setup("--exec needs a command"))?;
+        let (program, args) =
+            command.split_first().ok_or_else(|| Failure::setup("--exec needs a command"))?;
         Ok(Program { program: program.clone(), args: args.to_vec() })
     }
 
     /// Runs the command for a call. Dropping this kills it.
-    pub(super) async fn answer(&self, invocation: &Invocation, terminal: Terminal) -> Result<Arguments, WampError> {
+    pub(super) async fn answer(
+        &self,
+        invocation: &Invocation,
+        terminal: Terminal,
+    ) -> Result<Arguments, WampError> {
         let args = self.scalar_args(&value::content_args(&invocation.content))?;
         let input = value::json(&object(invocation).into());
         let running = Running::start(self.command(&args, invocation)).map_err(|error| {
@@ -76,10 +81,13 @@ impl Program {
 
     /// The arguments of a call as those of a command: all of them or, if one is no scalar, none.
     fn scalar_args(&self, args: &[Value]) -> Result<Vec<String>, WampError> {
-        let Some(texts) = args.iter().map(scalar).collect::<Option<Vec<String>>>() else { return Ok(Vec::new()) };
+        let Some(texts) = args.iter().map(scalar).collect::<Option<Vec<String>>>() else {
+            return Ok(Vec::new());
+        };
         let may_be_options = !self.args.last().is_some_and(|last| last == "--");
         for (value, text) in args.iter().zip(&texts) {
-            let is_refused = text.contains('\0') || (may_be_options && value.as_str().is_some() && text.starts_with('-'));
+            let is_refused =
+                text.contains('\0') || (may_be_options && value.as_str().is_some() && text.starts_with('-'));
             if is_refused {
                 let why = "a text argument of this procedure must not start with a dash or contain a null character";
                 return Err(WampError::new(uris::INVALID_ARGUMENT).arg(why));
@@ -120,8 +128,11 @@ impl Running {
             // A command need not read its input.
             let _ = stdin.write_all(input).await;
         };
-        let ((), output, complaint) =
-            tokio::join!(write, read_start(stdout, OUTPUT_LEN_MAX + 1), read_start(stderr, COMPLAINT_LEN_MAX));
+        let ((), output, complaint) = tokio::join!(
+            write,
+            read_start(stdout, OUTPUT_LEN_MAX + 1),
+            read_start(stderr, COMPLAINT_LEN_MAX)
+        );
         let status = self.child.wait().await?;
         self.group = None;
         Ok(Outcome { status, output: output?, complaint: complaint? })
@@ -178,14 +189,20 @@ mod tests {
     #[test]
     fn scalars_are_arguments_and_anything_else_means_none() {
         let scalars = [Value::from("a b"), 5.into(), (-0.5).into(), true.into()];
-        assert_eq!(args_of(&["x"], &scalars), Ok(vec!["a b".into(), "5".into(), "-0.5".into(), "true".into()]));
+        assert_eq!(
+            args_of(&["x"], &scalars),
+            Ok(vec!["a b".into(), "5".into(), "-0.5".into(), "true".into()])
+        );
         assert_eq!(args_of(&["x"], &["a".into(), Vec::<Value>::new().into()]), Ok(Vec::new()));
         assert_eq!(args_of(&["x"], &[Value::Null]), Ok(Vec::new()));
     }
 
     #[test]
     fn a_caller_cannot_give_the_command_options() {
-        assert_eq!(args_of(&["x"], &["--output=/etc/passwd".into()]).unwrap_err().uri, uris::INVALID_ARGUMENT);
+        assert_eq!(
+            args_of(&["x"], &["--output=/etc/passwd".into()]).unwrap_err().uri,
+            uris::INVALID_ARGUMENT
+        );
         assert_eq!(args_of(&["x", "--"], &["--output".into()]), Ok(vec!["--output".into()]));
         assert_eq!(args_of(&["x"], &[(-5).into()]), Ok(vec!["-5".into()]));
         assert!(args_of(&["x", "--"], &["a\0b".into()]).is_err());

@@ -15,7 +15,8 @@ fn planned(config: &Value) -> Result<Plan, Vec<Obstacle>> {
 /// A node with one realm and this transport.
 fn with_transport(transport: Value) -> Value {
     let roles = json!([{"name": "anonymous", "permissions": [{"uri": "*", "allow": {"call": true}}]}]);
-    let worker = json!({"type": "router", "realms": [{"name": "realm1", "roles": roles}], "transports": [transport]});
+    let worker =
+        json!({"type": "router", "realms": [{"name": "realm1", "roles": roles}], "transports": [transport]});
     json!({"version": 2, "workers": [worker]})
 }
 
@@ -48,7 +49,8 @@ fn obstacles(config: &Value) -> Vec<String> {
 fn the_built_in_node_is_a_router_with_a_realm_and_a_transport() {
     let plan = plan(&default_node()).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
     assert!(plan.warnings.is_empty());
-    let [Step::Router { .. }, Step::Realm { name, definition }, Step::Listen(listen)] = &plan.steps[..] else {
+    let [Step::Router { .. }, Step::Realm { name, definition }, Step::Listen(listen)] = &plan.steps[..]
+    else {
         panic!("unexpected steps")
     };
     assert_eq!((name.as_str(), definition.roles.len()), ("realm1", 1));
@@ -75,7 +77,8 @@ fn every_websocket_option_reaches_the_router() {
         "compression": {"deflate": {"request_max_window_bits": 10, "max_window_bits": 11,
             "no_context_takeover": true, "request_no_context_takeover": true}},
     });
-    let transport = json!({"type": "websocket", "endpoint": tcp(1), "serializers": ["cbor"], "options": options});
+    let transport =
+        json!({"type": "websocket", "endpoint": tcp(1), "serializers": ["cbor"], "options": options});
     let listen = only_listen(transport);
     let websocket = &listen.options.websocket["*"];
     assert_eq!((websocket.max_frame_size, websocket.max_message_size), (1000, 2000));
@@ -96,9 +99,12 @@ fn without_options_frames_are_as_long_as_messages_and_origins_depend_on_the_reac
     let local = only_listen(json!({"type": "websocket", "endpoint": tcp(1)}));
     let websocket = &local.options.websocket["*"];
     assert_eq!(websocket.max_frame_size, websocket.max_message_size);
-    assert_eq!(websocket.origins, OriginPolicy::any());
+    assert_eq!(websocket.origins, OriginPolicy::Local);
     let open = only_listen(json!({"type": "websocket", "endpoint": {"type": "tcp", "port": 1}}));
     assert_eq!(open.options.websocket["*"].origins, OriginPolicy::SameOrigin);
+    let options = json!({"allowed_origins": ["*"]});
+    let any = only_listen(json!({"type": "websocket", "endpoint": tcp(1), "options": options}));
+    assert_eq!(any.options.websocket["*"].origins, OriginPolicy::any());
     assert_eq!(open.options.endpoint, ListenEndpoint::tcp("", 1));
 }
 
@@ -120,7 +126,8 @@ fn rawsocket_options_reach_the_router_and_sizes_are_rounded_down() {
 fn universal_and_web_paths_are_websocket_paths() {
     let ws = json!({"type": "websocket"});
     let web = json!({"paths": {"/": ws, "api": {"type": "path", "paths": {"ws": ws}}}});
-    let listen = only_listen(json!({"type": "universal", "endpoint": tcp(1), "websocket": {"ws": ws}, "web": web}));
+    let listen =
+        only_listen(json!({"type": "universal", "endpoint": tcp(1), "websocket": {"ws": ws}, "web": web}));
     assert_eq!(listen.options.websocket.keys().collect::<Vec<_>>(), ["/", "/api/ws", "/ws"]);
 }
 
@@ -130,8 +137,13 @@ fn endpoints_keep_all_their_options() {
         "user_timeout": 11});
     let listen = only_listen(json!({"type": "rawsocket", "endpoint": endpoint}));
     assert_eq!(listen.ports, 5..=7);
-    let expected =
-        ListenEndpoint::Tcp { host: "::".into(), port: 5, backlog: 9, shared: true, user_timeout_ms: Some(11) };
+    let expected = ListenEndpoint::Tcp {
+        host: "::".into(),
+        port: 5,
+        backlog: 9,
+        shared: true,
+        user_timeout_ms: Some(11),
+    };
     assert_eq!(listen.options.endpoint, expected);
     let endpoint = json!({"type": "unix", "path": "cw.sock", "mode": "0660", "backlog": 3});
     let listen = only_listen(json!({"type": "rawsocket", "endpoint": endpoint}));
@@ -232,5 +244,7 @@ fn options_without_effect_are_told_with_their_place() {
         "websocket": {"ws": {"options": {"tcp_nodelay": false, "auto_ping_size": 20}}}});
     let plan = planned(&with_transport(transport)).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
     assert_eq!(plan.warnings.len(), 2, "{:?}", plan.warnings);
-    assert!(plan.warnings[0].contains("transport \"transport001\", path \"/ws\": `tcp_nodelay` has no effect"));
+    assert!(
+        plan.warnings[0].contains("transport \"transport001\", path \"/ws\": `tcp_nodelay` has no effect")
+    );
 }

@@ -69,13 +69,17 @@ impl<'a> Opt<'a, '_> {
     }
 
     pub(super) fn forward_for(&self) -> Decoded<Option<Box<[ForwardFor]>>> {
-        let router = |it: &Element<'_>| match it.value() {
-            Value::Dict(dict) => Some(ForwardFor {
-                session: SessionId(dict.get("session")?.as_u64().filter(|id| *id <= ID_MAX)?),
-                authid: dict.str("authid").map(str::to_owned),
-                authrole: dict.str("authrole")?.to_owned(),
-            }),
-            _ => None,
+        let router = |it: &Element<'_>| {
+            let (mut session, mut authid, mut authrole) = (None, None, None);
+            for (key, value) in it.entries()?.ok()? {
+                match &*key {
+                    "session" => session = value.as_u64().filter(|id| *id <= ID_MAX).map(SessionId),
+                    "authid" => authid = value.as_str().map(Cow::into_owned),
+                    "authrole" => authrole = value.as_str().map(Cow::into_owned),
+                    _ => {}
+                }
+            }
+            Some(ForwardFor { session: session?, authid, authrole: authrole? })
         };
         self.list("a list of {session, authid, authrole}", router).map(|routers| Some(routers.into()))
     }
