@@ -75,7 +75,7 @@ pub fn ws_frame(data: &[u8]) {
 pub fn ws_handshake(data: &[u8]) {
     let options = ServerOptions {
         protocols: vec!["wamp.2.json".into(), "wamp.2.cbor".into()],
-        allows_no_protocol: data.len() % 2 == 0,
+        allows_no_protocol: data.len().is_multiple_of(2),
         origins: OriginPolicy::any(),
         deflate: Some(DeflateOptions::default()),
         limits: Limits::default(),

@@ -45,7 +45,7 @@ pub(crate) struct ConnectionArgs {
     /// A PEM file with authorities to trust beside those of the system, for wss:// and rss://
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// The serializer to speak: json, msgpack or cbor [default: what the router likes best]
+    /// The serializer to speak [default: what the router likes best]
     #[arg(long, value_name = "NAME", value_parser = serializer())]
     serializer: Option<Serializer>,
     /// Milliseconds that connecting, and then each answer, may take [default: 10000; a call: no limit]

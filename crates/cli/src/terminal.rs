@@ -24,6 +24,8 @@ pub(crate) enum ColourChoice {
 pub(crate) struct Terminal {
     /// Whether stdout shows colours.
     pub(crate) has_colours: bool,
+    /// Whether a person sees stdout.
+    pub(crate) is_terminal: bool,
     /// Whether stderr shows colours.
     pub(crate) has_colours_on_stderr: bool,
 }
@@ -38,6 +40,7 @@ impl Terminal {
             ColourChoice::False => false,
         };
         Terminal {
+            is_terminal: io::stdout().is_terminal(),
             has_colours: allowed(io::stdout().is_terminal()),
             has_colours_on_stderr: allowed(io::stderr().is_terminal()),
         }
@@ -55,6 +58,11 @@ impl Terminal {
         let uri = self.paint(anstyle::AnsiColor::Cyan.on_default(), &uri);
         let separator = if content.is_empty() { "" } else { " " };
         format!("{time} {uri}{separator}{content}")
+    }
+
+    /// Text of a peer for stdout: as it is for a program, without what would steer it for a terminal.
+    pub(crate) fn shown<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.is_terminal { printable(text) } else { Cow::Borrowed(text) }
     }
 
     /// Writes a line to stdout, at once: another program may be waiting for it.
@@ -90,7 +98,7 @@ fn paint(has_colours: bool, style: Style, text: &str) -> Cow<'_, str> {
 }
 
 /// The text without what would steer a terminal: control characters and those that turn the direction of writing are
-/// written as `\u001b`, which in JSON means the same. Line breaks stay.
+/// written as `\u001b`, which in JSON means the same. Line breaks and tabs stay.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(steers) {
         return Cow::Borrowed(text);
@@ -107,7 +115,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
 
 fn steers(character: char) -> bool {
     let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    (character.is_control() && character != '\n') || turns
+    (character.is_control() && !matches!(character, '\n' | '\t')) || turns
 }
 
 #[cfg(test)]
@@ -117,7 +125,7 @@ mod tests {
     #[test]
     fn what_steers_a_terminal_is_shown_and_not_obeyed() {
         assert_eq!(printable("\x1b[2Jhi\r\u{9b}\u{202e}"), "\\u001b[2Jhi\\u000d\\u009b\\u202e");
-        assert!(matches!(printable("zwei\nZeilen ü"), Cow::Borrowed(_)));
+        assert!(matches!(printable("zwei\n\tZeilen ü"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -90,7 +90,8 @@ impl Transport {
         let id = fields.id(reading, "transport", ids);
         let endpoint =
             fields.required(reading, "endpoint").and_then(|at| Endpoint::read(reading, at, listeners));
-        let around = Surroundings { realms, is_loopback: endpoint.as_ref().is_none_or(Endpoint::is_loopback) };
+        let around =
+            Surroundings { realms, is_loopback: endpoint.as_ref().is_none_or(Endpoint::is_loopback) };
         let mut connection = ConnectionOptions::default();
         let protocol = match kind {
             Kind::WebSocket => {

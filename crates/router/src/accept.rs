@@ -107,7 +107,11 @@ impl Acceptor {
         }
     }
 
-    async fn handshake(&self, stream: Stream, address: PeerAddress) -> Result<Option<Established>, NotEstablished> {
+    async fn handshake(
+        &self,
+        stream: Stream,
+        address: PeerAddress,
+    ) -> Result<Option<Established>, NotEstablished> {
         let deadline = Instant::now() + Duration::from_millis(self.options.handshake_timeout_ms);
         let stream = match &self.tls {
             Some(tls) => timeout_at(deadline, tls.secure(stream))

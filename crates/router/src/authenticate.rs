@@ -47,7 +47,9 @@ pub(crate) fn decide(
             let methods = hello.authmethods();
             if !methods.is_empty() && !methods.contains(&"anonymous") {
                 let offered = methods.join(", ");
-                let text = format!("none of the offered authentication methods ({offered}) is configured: use anonymous");
+                let text = format!(
+                    "none of the offered authentication methods ({offered}) is configured: use anonymous"
+                );
                 return Err(Abort::new(uris::NO_MATCHING_AUTH_METHOD, text));
             }
             ("anonymous", authrole, authid.clone())
@@ -119,6 +121,7 @@ fn random_authid() -> Arc<str> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).expect("the operating system gives random bytes");
     let letters: Vec<u8> = random.iter().map(|byte| LETTERS[usize::from(byte & 31)]).collect();
-    let groups: Vec<&str> = letters.chunks(4).map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
+    let groups: Vec<&str> =
+        letters.chunks(4).map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
     groups.join("-").into()
 }

@@ -11,5 +11,9 @@ use crossweave_router_core::boundary::{AuthorizeRequest, Decision};
 /// counts as [`Decision::Failed`].
 pub trait Authorizer: Send + Sync {
     /// Decides on one request on this realm.
-    fn authorize(&self, realm: &str, request: AuthorizeRequest) -> Pin<Box<dyn Future<Output = Decision> + Send + '_>>;
+    fn authorize(
+        &self,
+        realm: &str,
+        request: AuthorizeRequest,
+    ) -> Pin<Box<dyn Future<Output = Decision> + Send + '_>>;
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::http::{Request, Response};
 use crossweave_transport::tls::TlsServerOptions;
-use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_transport::websocket::deflate::DeflateOptions;
+use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_wamp::Serializer;
 
 use crate::queue::QueueOptions;

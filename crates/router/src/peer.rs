@@ -187,7 +187,11 @@ impl Peer {
         if let Appended::Dropped { is_first: true } = appended {
             let waiting = queue.len();
             drop(queue);
-            warn!(session = self.session(), waiting_bytes = waiting, "session reads too slowly: dropping events for it");
+            warn!(
+                session = self.session(),
+                waiting_bytes = waiting,
+                "session reads too slowly: dropping events for it"
+            );
         }
         appended
     }

@@ -163,7 +163,12 @@ impl Queue {
 
     /// Moves pieces, each behind its length in four octets, through `frame` to `out` until that holds `enough` bytes.
     /// Says as [`Queue::advance`] when nothing is left.
-    pub(crate) fn take_pieces(&mut self, enough: usize, out: &mut Vec<u8>, mut frame: impl FnMut(&[u8], &mut Vec<u8>)) -> Option<u64> {
+    pub(crate) fn take_pieces(
+        &mut self,
+        enough: usize,
+        out: &mut Vec<u8>,
+        mut frame: impl FnMut(&[u8], &mut Vec<u8>),
+    ) -> Option<u64> {
         let mut dropped = None;
         while dropped.is_none()
             && out.len() < enough

@@ -58,7 +58,8 @@ impl RealmCell {
         let name: Arc<str> = name.into();
         let mut realm = Realm::new(name.clone(), options, seed());
         roles.into_iter().for_each(|role| realm.set_role(role));
-        let state = State { realm: Some(realm), routes: Routes::default(), followups: Vec::new(), armed: None };
+        let state =
+            State { realm: Some(realm), routes: Routes::default(), followups: Vec::new(), armed: None };
         let cell = Arc::new(RealmCell {
             name,
             state: Mutex::new(state),

@@ -9,7 +9,9 @@ use crossweave_transport::codec::Framing;
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_transport::rawsocket::MaxLen;
 use crossweave_transport::tls::{TlsAcceptor, TlsError};
-use crossweave_transport::{Codec, ListenEndpoint, Listener, PeerAddress, Stream, listener::BindError, memory};
+use crossweave_transport::{
+    Codec, ListenEndpoint, Listener, PeerAddress, Stream, listener::BindError, memory,
+};
 use crossweave_wamp::{Serializer, SessionId, uris};
 use parking_lot::RwLock;
 use tokio::sync::watch;
@@ -171,7 +173,8 @@ impl Router {
     /// have not joined are not waited for.
     pub async fn shutdown(&self) {
         self.shared.stop.send_replace(true);
-        let realms: Vec<Arc<RealmCell>> = self.shared.realms.read().values().map(|it| it.cell.clone()).collect();
+        let realms: Vec<Arc<RealmCell>> =
+            self.shared.realms.read().values().map(|it| it.cell.clone()).collect();
         realms.iter().for_each(|realm| realm.close_all(uris::SYSTEM_SHUTDOWN));
         if timeout(SHUTDOWN_DEADLINE, self.shared.admission.until_all_left()).await.is_err() {
             let (connections, _) = self.connections();

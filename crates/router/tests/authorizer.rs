@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossweave_router::{
-    AdmissionOptions, Authorizer, AuthorizeRequest, Decision, RealmDefinition, RealmOptions, Role, Router,
+    AdmissionOptions, AuthorizeRequest, Authorizer, Decision, RealmDefinition, RealmOptions, Role, Router,
 };
 use crossweave_router_core::Authorization;
 use crossweave_transport::Stream;
@@ -20,7 +20,11 @@ use tokio::time::{sleep, timeout};
 struct Slow;
 
 impl Authorizer for Slow {
-    fn authorize(&self, _: &str, request: AuthorizeRequest) -> Pin<Box<dyn Future<Output = Decision> + Send + '_>> {
+    fn authorize(
+        &self,
+        _: &str,
+        request: AuthorizeRequest,
+    ) -> Pin<Box<dyn Future<Output = Decision> + Send + '_>> {
         Box::pin(async move {
             sleep(Duration::from_millis(5)).await;
             match request.uri.contains("forbidden") {
@@ -44,7 +48,8 @@ fn router(authorizer: impl Authorizer + 'static) -> Router {
     let router = Router::new(AdmissionOptions::default());
     let asking = Role { name: "asking".into(), permissions: Authorization::Dynamic };
     let roles = vec![asking, Role::allow_all("trusted")];
-    let realm = RealmDefinition { options: RealmOptions::default(), roles, authorizer: Some(Arc::new(authorizer)) };
+    let realm =
+        RealmDefinition { options: RealmOptions::default(), roles, authorizer: Some(Arc::new(authorizer)) };
     router.start_realm("realm1", realm).unwrap();
     router
 }
@@ -86,7 +91,8 @@ fn publish(n: u64, topic: &'static str) -> Publish<'static> {
 async fn messages_behind_a_pending_authorization_keep_their_order() {
     let router = router(Slow);
     let mut subscriber = Peer::join(&router, "trusted").await;
-    let options = SubscribeOptions { match_policy: crossweave_wamp::MatchPolicy::Prefix, ..Default::default() };
+    let options =
+        SubscribeOptions { match_policy: crossweave_wamp::MatchPolicy::Prefix, ..Default::default() };
     subscriber.send(Subscribe { request: RequestId(1), options, topic: "com.".into() }).await;
     assert!(matches!(subscriber.receive().await, Message::Subscribed(_)));
 

@@ -100,7 +100,10 @@ impl Peer {
 
     async fn receive_end(&mut self) {
         let mut rest = Vec::new();
-        timeout(5 * SECOND, self.stream.read_to_end(&mut rest)).await.expect("the end within five seconds").unwrap();
+        timeout(5 * SECOND, self.stream.read_to_end(&mut rest))
+            .await
+            .expect("the end within five seconds")
+            .unwrap();
         assert_eq!(rest, b"");
     }
 
@@ -118,7 +121,8 @@ impl Peer {
 }
 
 fn publish(request: u64, topic: &'static str, payload: Payload<'static>) -> Message<'static> {
-    Publish { request: RequestId(request), options: PublishOptions::default(), topic: topic.into(), payload }.into()
+    Publish { request: RequestId(request), options: PublishOptions::default(), topic: topic.into(), payload }
+        .into()
 }
 
 fn acknowledged(request: u64, topic: &'static str, payload: Payload<'static>) -> Message<'static> {
@@ -127,13 +131,20 @@ fn acknowledged(request: u64, topic: &'static str, payload: Payload<'static>) ->
 }
 
 fn call(request: u64, procedure: &'static str, payload: Payload<'static>) -> Message<'static> {
-    Call { request: RequestId(request), options: CallOptions::default(), procedure: procedure.into(), payload }.into()
+    Call {
+        request: RequestId(request),
+        options: CallOptions::default(),
+        procedure: procedure.into(),
+        payload,
+    }
+    .into()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_reach_every_serializer_with_their_values() {
     let node = node().await;
-    let value = Value::List(vec![1.into(), "zwölf".into(), Value::Bin(vec![0, 255]), Value::Null, 1.5.into()]);
+    let value =
+        Value::List(vec![1.into(), "zwölf".into(), Value::Bin(vec![0, 255]), Value::Null, 1.5.into()]);
     let mut subscribers = Vec::new();
     for serializer in Serializer::ALL {
         let mut subscriber = Peer::join(&node, serializer).await;
@@ -142,7 +153,8 @@ async fn events_reach_every_serializer_with_their_values() {
     }
     for serializer in Serializer::ALL {
         let mut publisher = Peer::join(&node, serializer).await;
-        let payload = Payload::new(serializer, std::slice::from_ref(&value), &Dict::new().with("n", u64::MAX));
+        let payload =
+            Payload::new(serializer, std::slice::from_ref(&value), &Dict::new().with("n", u64::MAX));
         publisher.send(publish(1, "com.example.topic", payload)).await;
         for subscriber in &mut subscribers {
             let Message::Event(event) = subscriber.receive().await else { panic!("not an EVENT") };
@@ -158,7 +170,8 @@ async fn a_pipelined_burst_arrives_whole_and_in_order() {
     let mut subscriber = Peer::join(&node, Serializer::MsgPack).await;
     subscriber.subscribe("com.example.topic").await;
     let mut publisher = Peer::join(&node, Serializer::Json).await;
-    let numbered = |n: u64| publish(n, "com.example.topic", Payload::new(Serializer::Json, &[n.into()], &Dict::new()));
+    let numbered =
+        |n: u64| publish(n, "com.example.topic", Payload::new(Serializer::Json, &[n.into()], &Dict::new()));
     publisher.send_all((1..=20_000).map(numbered)).await;
     for n in 1..=20_000u64 {
         let Message::Event(event) = subscriber.receive().await else { panic!("not an EVENT") };
@@ -368,6 +381,8 @@ async fn parts_of_this_program_join_without_a_socket() {
     local.write_all(&hello).await.unwrap();
     let mut body = vec![0; timeout(SECOND, local.read_u32()).await.expect("an answer").unwrap() as usize];
     local.read_exact(&mut body).await.unwrap();
-    let Ok(Message::Welcome(welcome)) = Message::decode(Serializer::Cbor, &body) else { panic!("not a WELCOME") };
+    let Ok(Message::Welcome(welcome)) = Message::decode(Serializer::Cbor, &body) else {
+        panic!("not a WELCOME")
+    };
     assert_eq!(welcome.details.str("authid"), Some("component"));
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crossweave_router::{
-    AdmissionOptions, RawSocketOptions, RealmDefinition, RealmOptions, Role, Router, TransportOptions, WebSocketOptions,
+    AdmissionOptions, RawSocketOptions, RealmDefinition, RealmOptions, Role, Router, TransportOptions,
+    WebSocketOptions,
 };
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_transport::tls::{CertificateFiles, TlsClientOptions, TlsServerOptions};
@@ -37,10 +38,15 @@ fn websocket() -> WebSocketOptions {
     WebSocketOptions::default()
 }
 
-async fn listen(endpoint: ListenEndpoint, change: impl FnOnce(&mut TransportOptions)) -> (Router, BoundAddress) {
+async fn listen(
+    endpoint: ListenEndpoint,
+    change: impl FnOnce(&mut TransportOptions),
+) -> (Router, BoundAddress) {
     let router = Router::new(AdmissionOptions::default());
     let roles = vec![Role::allow_all("anonymous")];
-    router.start_realm("realm1", RealmDefinition { options: RealmOptions::default(), roles, authorizer: None }).unwrap();
+    router
+        .start_realm("realm1", RealmDefinition { options: RealmOptions::default(), roles, authorizer: None })
+        .unwrap();
     let mut transport = TransportOptions::new(endpoint);
     transport.rawsocket = Some(RawSocketOptions::default());
     transport.websocket.insert("/ws".into(), websocket());
@@ -90,7 +96,9 @@ impl Peer {
                 let decoded = self.connection.codec.decode(&mut self.buffer).unwrap();
                 let consumed = decoded.consumed;
                 let message = match decoded.item {
-                    Item::Message { data, .. } => Some(Message::decode(self.serializer, data).unwrap().into_owned()),
+                    Item::Message { data, .. } => {
+                        Some(Message::decode(self.serializer, data).unwrap().into_owned())
+                    }
                     Item::Incomplete => None,
                     other => panic!("unexpected {other:?}"),
                 };
@@ -114,14 +122,18 @@ impl Peer {
 async fn converse(url: &str, serializer: Serializer, options: ConnectOptions) {
     let mut subscriber = Peer::join(url, serializer, options.clone()).await;
     let topic = "com.example.topic";
-    subscriber.send(Subscribe { request: RequestId(1), options: SubscribeOptions::default(), topic: topic.into() }).await;
+    subscriber
+        .send(Subscribe { request: RequestId(1), options: SubscribeOptions::default(), topic: topic.into() })
+        .await;
     assert!(matches!(subscriber.receive().await, Message::Subscribed(_)));
     let mut publisher = Peer::join(url, serializer, options).await;
     for (n, len) in [0, 1, 100, 125, 126, 1_000, 16_000, 65_535, 70_000, 1_000_000].into_iter().enumerate() {
         let text: String = "añb c".chars().cycle().take(len).collect();
         let payload = Payload::new(serializer, &[text.clone().into()], &Dict::new());
         let request = RequestId(n as u64 + 1);
-        publisher.send(Publish { request, options: PublishOptions::default(), topic: topic.into(), payload }).await;
+        publisher
+            .send(Publish { request, options: PublishOptions::default(), topic: topic.into(), payload })
+            .await;
         let Message::Event(event) = subscriber.receive().await else { panic!("not an EVENT") };
         assert_eq!(event.payload.args(), [Value::Str(text)], "{url}, {len} characters");
     }
@@ -144,7 +156,8 @@ async fn websocket_with_compression() {
     })
     .await;
     for serializer in Serializer::ALL {
-        let options = ConnectOptions { deflate: Some(DeflateOptions::default()), ..ConnectOptions::default() };
+        let options =
+            ConnectOptions { deflate: Some(DeflateOptions::default()), ..ConnectOptions::default() };
         converse(&format!("ws://127.0.0.1:{port}/ws"), serializer, options).await;
         converse(&format!("ws://127.0.0.1:{port}/ws"), serializer, ConnectOptions::default()).await;
     }
@@ -153,7 +166,9 @@ async fn websocket_with_compression() {
 #[tokio::test(flavor = "multi_thread")]
 async fn websocket_in_fragments() {
     let (_router, port) = listen_tcp(|transport| {
-        transport.websocket.insert("/ws".into(), WebSocketOptions { auto_fragment_size: 1_000, ..websocket() });
+        transport
+            .websocket
+            .insert("/ws".into(), WebSocketOptions { auto_fragment_size: 1_000, ..websocket() });
     })
     .await;
     for serializer in Serializer::ALL {
@@ -209,12 +224,16 @@ async fn every_kind_of_transport_hears_one_publication() {
     }
     for subscriber in &mut subscribers {
         let options = SubscribeOptions::default();
-        subscriber.send(Subscribe { request: RequestId(1), options, topic: "com.example.topic".into() }).await;
+        subscriber
+            .send(Subscribe { request: RequestId(1), options, topic: "com.example.topic".into() })
+            .await;
         assert!(matches!(subscriber.receive().await, Message::Subscribed(_)));
     }
-    let mut publisher = Peer::join(&format!("rs://127.0.0.1:{port}"), Serializer::Cbor, ConnectOptions::default()).await;
+    let mut publisher =
+        Peer::join(&format!("rs://127.0.0.1:{port}"), Serializer::Cbor, ConnectOptions::default()).await;
     for n in 1..=100u64 {
-        let payload = Payload::new(Serializer::Cbor, &[n.into(), Value::Bin(vec![n as u8; 300])], &Dict::new());
+        let payload =
+            Payload::new(Serializer::Cbor, &[n.into(), Value::Bin(vec![n as u8; 300])], &Dict::new());
         let (request, topic) = (RequestId(n), "com.example.topic".into());
         publisher.send(Publish { request, options: PublishOptions::default(), topic, payload }).await;
     }

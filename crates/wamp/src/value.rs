@@ -139,7 +139,9 @@ impl Value {
         match self {
             Value::Int(number) => u64::try_from(*number).ok(),
             Value::UInt(number) => Some(*number),
-            Value::Float(number) if (0.0..=crate::id::ID_MAX as f64).contains(number) && number.fract() == 0.0 => {
+            Value::Float(number)
+                if (0.0..=crate::id::ID_MAX as f64).contains(number) && number.fract() == 0.0 =>
+            {
                 Some(*number as u64)
             }
             _ => None,

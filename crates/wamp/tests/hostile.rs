@@ -1,7 +1,7 @@
 //! Bytes from a peer that means harm: lengths that lie, nesting, repeated keys, numbers at the edge.
 
 use crossweave_wamp::limits::DEPTH_MAX;
-use crossweave_wamp::message::{Event, EventDetails, ForwardFor, Passthru};
+use crossweave_wamp::message::{Event, EventDetails, ForwardFor, Passthru, SubscribeOptions};
 use crossweave_wamp::{Dict, Message, Payload, PublicationId, Serializer, SessionId, SubscriptionId, Value};
 
 fn decode(serializer: Serializer, bytes: &[u8]) -> Result<Message<'_>, String> {
@@ -347,4 +347,38 @@ fn text_that_json_could_read_as_bytes_stays_text_where_text_is_due() {
     assert_eq!(publish.topic, "\0AA==");
     assert_eq!(publish.options.forward_for.unwrap()[0].authrole, "\0");
     assert_eq!(publish.options.passthru.unwrap().ppt_scheme.as_deref(), Some("\0AA=="));
+}
+
+#[test]
+fn a_request_of_id_0_is_refused() {
+    for message in
+        ["[32,0,{},\"com.a\"]", "[16,0,{},\"com.a\"]", "[48,0,{},\"com.a\"]", "[64,0,{},\"com.a\"]"]
+    {
+        let refused = Message::decode(Serializer::Json, message.as_bytes()).unwrap_err();
+        assert!(refused.message().contains("request is 0"), "{refused}");
+    }
+    assert!(Message::decode(Serializer::Json, b"[35,0,{\"subscription\":7}]").is_ok());
+}
+
+#[test]
+fn integers_that_javascript_writes_as_bytes_are_integers() {
+    let decode = |bytes: &[u8]| Serializer::Cbor.decode_value(bytes).unwrap();
+    assert_eq!(decode(b"\xc2\x47\x20\0\0\0\0\0\0"), Value::Int(1 << 53));
+    assert_eq!(decode(b"\xc3\x47\x20\0\0\0\0\0\0"), Value::Int(-(1 << 53) - 1));
+    assert_eq!(decode(b"\xc2\x48\xff\xff\xff\xff\xff\xff\xff\xff"), Value::UInt(u64::MAX));
+    assert_eq!(decode(b"\xc2\x41\0"), Value::Int(0));
+    assert_eq!(decode(b"\xc2\x49\x01\0\0\0\0\0\0\0\0"), Value::Bin(vec![1, 0, 0, 0, 0, 0, 0, 0, 0]));
+}
+
+#[test]
+fn options_that_javascript_left_undefined_are_absent() {
+    // [32, 1, {"match": undefined}, "com.a"]
+    let msgpack = b"\x94\x20\x01\x81\xa5match\xd4\0\0\xa5com.a";
+    let cbor = b"\x84\x18\x20\x01\xa1\x65match\xf7\x65com.a";
+    for (serializer, bytes) in [(Serializer::MsgPack, &msgpack[..]), (Serializer::Cbor, &cbor[..])] {
+        let Message::Subscribe(subscribe) = Message::decode(serializer, bytes).unwrap() else {
+            panic!("no SUBSCRIBE")
+        };
+        assert_eq!(subscribe.options, SubscribeOptions::default(), "{serializer}");
+    }
 }

@@ -6,6 +6,7 @@
 #[path = "oracle/oracle.rs"]
 mod oracle;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crossweave_wamp::{Message, Serializer};
@@ -14,9 +15,9 @@ use serde_json::Value as Json;
 #[test]
 fn public_vectors_are_read_and_written() {
     let Some(folder) = public_vectors() else {
-        eprintln!(
-            "SKIPPED: no public test vectors; set CROSSWEAVE_VECTORS to the folder that has `singlemessage`"
-        );
+        // Past the test harness, which keeps what passing tests print to itself.
+        let text = b"SKIPPED: no public test vectors; set CROSSWEAVE_VECTORS to the folder that has `singlemessage`\n";
+        std::io::stderr().write_all(text).unwrap();
         return;
     };
     let files = check_folder(&folder.join("singlemessage"));

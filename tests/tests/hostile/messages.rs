@@ -95,10 +95,6 @@ fn uris_beyond_the_bounds_are_refused() {
         later("blank in a topic", "[32,1,{},\"com.example.a b\"]", INVALID),
         later("number sign in a topic", "[32,1,{},\"com.example#\"]", INVALID),
         later("empty component in an exact topic", "[32,1,{},\"com..a\"]", INVALID),
-        later(
-            "unknown match policy",
-            "[32,1,{\"match\":\"fuzzy\"},\"com.example.a\"]",
-            Answer::Violation,
-        ),
+        later("unknown match policy", "[32,1,{\"match\":\"fuzzy\"},\"com.example.a\"]", Answer::Violation),
     ]);
 }

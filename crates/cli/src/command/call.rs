@@ -81,7 +81,7 @@ impl Call {
             return terminal.print(&value::json(&object.into()));
         }
         let lines = value::plain_lines(&value::content_args(&reply.content), &reply.kwargs());
-        lines.iter().try_for_each(|line| terminal.print(line))
+        lines.iter().try_for_each(|line| terminal.print(&terminal.shown(line)))
     }
 
     fn failure(&self, error: &CallError) -> Failure {

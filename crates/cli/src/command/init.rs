@@ -26,7 +26,7 @@ pub(super) struct Init {
 
 impl Init {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
-        let appdir = self.appdir.as_deref().unwrap_or(Path::new("."));
+        let appdir = self.appdir.as_deref().unwrap_or(Path::new(""));
         let file = write_template(&appdir.join(NODE_DIRECTORY)).map_err(Failure::setup)?;
         let from = match self.appdir.as_deref() {
             Some(appdir) => format!(" --cbdir {}", appdir.join(NODE_DIRECTORY).display()),

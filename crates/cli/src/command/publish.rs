@@ -19,8 +19,9 @@ use crate::value;
 const EXAMPLES: &str = "\
 Each ARG is JSON, or text if it is not: 5 is a number, '\"5\"' and five are text.
 
-With --stdin, each line is one event, in JSON: a list is its arguments, an object with `args` (a list) or
-`kwargs` (an object), such as `crossweave sub --json` prints, is both, and anything else is the only argument.
+With --stdin, each line is one event, in JSON: a list is its arguments; an object
+with `args` or `kwargs`, as `crossweave sub --json` prints, is both; anything
+else is the only argument.
 
 Examples:
   crossweave pub com.example.greeting hello

@@ -24,37 +24,43 @@ use crate::value;
 /// How often to look whether the router still has the registration.
 const LOOK_PERIOD: Duration = Duration::from_secs(1);
 
+const USAGE: &str = "\
+crossweave register [OPTIONS] <PROCEDURE> --echo
+       crossweave register [OPTIONS] <PROCEDURE> --exec <COMMAND>...";
+
 const EXAMPLES: &str = "\
-With --exec, the command is run once for each call, without a shell. It gets
-  on stdin      one JSON object: procedure, args, kwargs, and if disclosed caller, caller_authid, caller_authrole
-  as arguments  those of the call, behind its own, if all of them are text, numbers or booleans;
-                a call with text that starts with a dash is refused unless the command ends with `--`
-  as $CROSSWEAVE_PROCEDURE  the procedure that was called
-What it prints is the result: JSON if it is that, else text. If it ends with another status than 0, the
-call fails, and the caller gets the start of what it wrote to stderr. It is killed when the call is cancelled.
-Whoever may call the procedure runs the command with their arguments: mind who that is.
+--exec runs the command once for each call, without a shell. It gets
+  - on stdin one JSON object: procedure, args, kwargs, caller;
+  - behind its own arguments those of the call, if all are text, numbers or
+    booleans; text that starts with a dash is refused unless the command ends
+    with `--`, so that callers cannot give it options;
+  - as $CROSSWEAVE_PROCEDURE the procedure that was called.
+What it prints is the result: JSON if it is that, else text. If it ends with
+another status than 0, the caller gets an error with the start of what it wrote
+to stderr. It is killed when the call is cancelled.
+Whoever may call the procedure runs the command: mind who that is.
 
 Examples:
   crossweave register com.example.echo --echo
   crossweave register com.example.date --exec date +%F
   crossweave register com.example.sum --exec jq '.args | add'
-  crossweave register com.example.files --exec ls --
+  crossweave register com.example.size --exec du -sh --
   crossweave register com.example. --match prefix --invoke roundrobin --echo";
 
 /// Register a procedure, and answer its calls
 ///
 /// Prints each call. Runs until Ctrl-C. When the connection is lost, it is made again, and the procedure registered.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(override_usage = USAGE, after_help = EXAMPLES)]
 pub(super) struct Register {
     /// The procedure, or a pattern if --match says so
     procedure: String,
     #[command(flatten)]
     answer: AnswerArgs,
-    /// How procedures are compared: exact, prefix (of characters), or wildcard (an empty component is any)
+    /// How procedures are compared; prefix: of characters, wildcard: an empty component is any
     #[arg(long = "match", value_name = "POLICY", default_value = "exact", value_parser = match_policy())]
     matching: MatchPolicy,
-    /// Who of several callees is called: single (there is only one), first, last, roundrobin or random
+    /// Which of several callees is called; single: there is only one
     #[arg(long, value_name = "POLICY", default_value = "single", value_parser = invoke_policy())]
     invoke: InvokePolicy,
     /// Calls at the same time at most [default: 64 here, and others wait]

@@ -3,7 +3,7 @@
 use std::io;
 
 use clap::Args;
-use crossweave_config::{Loaded, Node};
+use crossweave_config::{Loaded, Node, Problems};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tracing::{info, warn};
@@ -16,9 +16,10 @@ use crate::signals::Signals;
 use crate::terminal::Terminal;
 
 const EXAMPLES: &str = "\
-Without a configuration, a built-in node runs, which only programs on this machine can reach: realm
-realm1, open to everyone, WebSocket at ws://127.0.0.1:8080/ws, RawSocket at rs://127.0.0.1:8080, and a
-page to look at, http://127.0.0.1:8080/.
+Without a configuration, a built-in node runs, which only programs on this
+machine can reach: realm realm1, open to everyone, WebSocket at
+ws://127.0.0.1:8080/ws, RawSocket at rs://127.0.0.1:8080, and a page to look at,
+http://127.0.0.1:8080/.
 
 Examples:
   crossweave start
@@ -59,7 +60,7 @@ impl Start {
             }
         })?;
         log::init(self.loglevel, self.logformat, terminal);
-        show_problems(terminal, &loaded.warnings);
+        self.warn(terminal, &loaded.warnings);
         let plan = self.plan(&loaded, terminal)?;
         raise_file_limit();
         let runtime =
@@ -91,6 +92,17 @@ impl Start {
         info!("running the node of {}", file.display());
         plan.warnings.iter().for_each(|warning| warn!("{warning}"));
         Ok(plan)
+    }
+
+    /// Tells what in the configuration is probably not meant as it is written.
+    fn warn(&self, terminal: Terminal, warnings: &Problems) {
+        if self.logformat != LogFormat::Json {
+            return show_problems(terminal, warnings);
+        }
+        for warning in warnings {
+            let line = warning.place.map_or(0, |place| place.line);
+            warn!(file = warnings.file(), line, path = warning.path, "{}", warning.message);
+        }
     }
 
     async fn serve(&self, plan: Plan) -> Result<(), Failure> {

@@ -28,7 +28,7 @@ pub(super) struct Sub {
     /// Topics, or patterns if --match says so
     #[arg(required = true, value_name = "TOPIC")]
     topics: Vec<String>,
-    /// How topics are compared: exact, prefix (of characters), or wildcard (an empty component is any)
+    /// How topics are compared; prefix: of characters, wildcard: an empty component is any
     #[arg(long = "match", value_name = "POLICY", default_value = "exact", value_parser = match_policy())]
     matching: MatchPolicy,
     /// End after this many events

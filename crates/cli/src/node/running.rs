@@ -102,7 +102,8 @@ impl RunningNode {
         // First, so that it does not wonder where its session has gone.
         self.demos.shutdown().await;
         let mut endings = JoinSet::new();
-        for (_, router) in self.routers.iter().cloned() {
+        for (_, router) in &self.routers {
+            let router = router.clone();
             endings.spawn(async move { router.shutdown().await });
         }
         endings.join_all().await;

@@ -66,6 +66,11 @@ impl Background {
             .unwrap_or_else(|_| panic!("no line came; stderr: {:?}", self.told()))
     }
 
+    /// The next line of stderr.
+    pub(crate) fn complaint(&self) -> String {
+        self.stderr.recv_timeout(PATIENCE).expect("a line comes")
+    }
+
     /// Waits for a line of stderr that contains `text`.
     pub(crate) fn wait_for(&self, text: &str) {
         let until = Instant::now() + PATIENCE;
@@ -97,7 +102,6 @@ impl Background {
         self.child.stdin = None;
     }
 
-    /// Closes our end of what it writes to, as `head` does.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

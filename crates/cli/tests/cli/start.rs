@@ -78,6 +78,8 @@ fn a_second_interrupt_ends_it_at_once() {
     let mut node = Node::start();
     // A session that does not answer GOODBYE is waited for.
     let mut peer = Peer::join(node.address(), "realm1");
+    peer.send(&json!([48, 1, {}, "wamp.session.count"]));
+    assert_eq!(peer.receive()[0], 50, "RESULT: the session is up and running");
     node.process.signal(Signal::INT);
     assert_eq!(peer.receive()[0], 6);
     let second = Instant::now();
@@ -219,6 +221,59 @@ fn log_lines_look_like_crossbars() {
     let (time, rest) = line.split_once(' ').unwrap();
     assert!(time.len() == 24 && time.as_bytes()[10] == b'T', "{line}");
     assert!(rest.starts_with(&format!("[Controller {:>6}] no configuration in ", process.pid())), "{line}");
+}
+
+#[test]
+fn the_limit_on_open_files_is_raised() {
+    let folder = TempDir::new().unwrap();
+    let script = "ulimit -Sn 200 && ulimit -Hn 1000 && exec \"$0\" start --port 0 --cbdir \"$1\"";
+    let mut bash = std::process::Command::new("bash");
+    let program = env!("CARGO_BIN_EXE_crossweave");
+    let node = Background::start(bash.args(["-c", script, program]).arg(folder.path()));
+    while !node.line().starts_with("listening on ") {}
+    let limits = fs::read_to_string(format!("/proc/{}/limits", node.pid())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(files.split_whitespace().nth(3), Some("1000"), "{files}");
+}
+
+#[test]
+fn tls_is_served_and_checked_by_clients() {
+    let folder = TempDir::new().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
+    fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let endpoint = json!({"type": "tcp", "port": 0, "interface": "127.0.0.1",
+        "tls": {"key": "key.pem", "certificate": "cert.pem"}});
+    let universal =
+        json!({"type": "universal", "endpoint": endpoint, "rawsocket": {}, "websocket": {"ws": {}}});
+    fs::write(folder.path().join("config.json"), config(&json!([universal]))).unwrap();
+    let node = Node::start_in(folder.path(), &[], 2);
+    let port = node.address().port();
+    assert_eq!(node.ready[0], format!("listening on wss://127.0.0.1:{port}/ws (realm realm1)"));
+    let ca = folder.path().join("cert.pem");
+    for url in [format!("wss://localhost:{port}/ws"), format!("rss://localhost:{port}")] {
+        let args = ["call", "wamp.session.count", "--url", &url];
+        let outcome = run(&[&args[..], &["--ca-file", ca.to_str().unwrap()]].concat());
+        assert_eq!((outcome.code, outcome.stdout.trim()), (Some(0), "1"), "{url}: {}", outcome.stderr);
+        let outcome = run(&args);
+        assert_eq!(outcome.code, Some(1), "a certificate that nobody vouches for is refused");
+        assert!(outcome.stderr.contains("tls"), "{url}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn what_has_no_effect_is_told_and_the_node_starts() {
+    let endpoint = json!({"type": "tcp", "port": 0, "interface": "127.0.0.1"});
+    let transport = json!({"type": "websocket", "endpoint": endpoint, "options": {"tcp_nodelay": false}});
+    let mut node: Value = serde_json::from_str(&config(&json!([transport]))).unwrap();
+    node["workers"][0]["connections"] = json!([{"id": "db"}]);
+    let folder = folder_with(&node.to_string());
+    let node = Node::start_in(folder.path(), &["--logformat", "json"], 0);
+    for expected in ["connections", "tcp_nodelay"] {
+        let line: Value = serde_json::from_str(&node.process.complaint()).expect("the log is JSON");
+        assert_eq!(line["level"], "warn");
+        assert!(line.to_string().contains(expected), "{line}");
+    }
 }
 
 #[test]

@@ -108,6 +108,14 @@ fn calls_print_results_for_shells_and_programs() {
 }
 
 #[test]
+fn a_program_gets_the_text_of_a_result_as_it_is() {
+    let node = Node::start();
+    let _echo = node.ready(&["register", "com.test.echo", "--echo"], "registered");
+    let text = "\u{1b}[1mbold\u{1b}[0m\tand\nmore";
+    assert_eq!(node.run(&["call", "com.test.echo", text]).stdout, format!("{text}\n"));
+}
+
+#[test]
 fn an_error_of_the_callee_is_told_and_ends_with_2() {
     let node = Node::start();
     let outcome = node.run(&["call", "com.test.nothing"]);

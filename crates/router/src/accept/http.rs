@@ -36,7 +36,8 @@ impl Acceptor {
             if is_upgrade(&request) {
                 return self.upgrade(handshake, &request).await;
             }
-            let body = match timeout_at(*deadline, read_body(stream, buffer, &request, self.body_max())).await {
+            let body = match timeout_at(*deadline, read_body(stream, buffer, &request, self.body_max())).await
+            {
                 Ok(Ok(body)) => body,
                 Ok(Err(error)) => return self.refuse(handshake, error).await,
                 Err(_) => return Err(NotEstablished::Deadline),
@@ -70,7 +71,11 @@ impl Acceptor {
         }
     }
 
-    async fn refuse(&self, mut handshake: Handshake, error: HttpError) -> Result<Option<Established>, NotEstablished> {
+    async fn refuse(
+        &self,
+        mut handshake: Handshake,
+        error: HttpError,
+    ) -> Result<Option<Established>, NotEstablished> {
         match error.response() {
             Some(response) => {
                 answer(&mut handshake, response).await?;
@@ -120,7 +125,8 @@ async fn established(
     upgrade: &Upgrade,
 ) -> Result<Established, NotEstablished> {
     write(&mut handshake, &upgrade.response(&[("Server", "Crossweave")])).await?;
-    let serializer = upgrade.protocol.as_deref().and_then(Serializer::from_subprotocol).unwrap_or(Serializer::Json);
+    let serializer =
+        upgrade.protocol.as_deref().and_then(Serializer::from_subprotocol).unwrap_or(Serializer::Json);
     let codec = upgrade.codec(server);
     let ping = (options.auto_ping_interval_ms > 0).then(|| PingOptions {
         interval: Duration::from_millis(options.auto_ping_interval_ms),

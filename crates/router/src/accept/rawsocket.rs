@@ -2,7 +2,9 @@
 
 use crossweave_transport::Codec;
 use crossweave_transport::codec::Framing;
-use crossweave_transport::rawsocket::handshake::{ClientHello, HANDSHAKE_LEN, HandshakeError, MaxLen, Refusal};
+use crossweave_transport::rawsocket::handshake::{
+    ClientHello, HANDSHAKE_LEN, HandshakeError, MaxLen, Refusal,
+};
 use crossweave_wamp::Serializer;
 use tokio::io::AsyncWriteExt as _;
 
@@ -24,7 +26,8 @@ impl Acceptor {
             Err(HandshakeError::Refused(refusal)) => return refuse(handshake, refusal).await,
             Err(error) => return Err(NotEstablished::Refused(error.to_string())),
         };
-        let serializer = Serializer::from_rawsocket_id(hello.serializer).filter(|it| options.serializers.contains(it));
+        let serializer =
+            Serializer::from_rawsocket_id(hello.serializer).filter(|it| options.serializers.contains(it));
         let Some(serializer) = serializer else {
             return refuse(handshake, Refusal::SerializerUnsupported).await;
         };

@@ -41,7 +41,8 @@ impl Connection {
         self.end();
         self.append_close(code, reason);
         let deadline = if reason == uris::CLOSE_SLOW_RECEIVER { SLOW_DEADLINE } else { DEADLINE };
-        self.stage = Stage::Closing(Box::new(Closing { deadline: Box::pin(sleep(deadline)), has_finished: false }));
+        self.stage =
+            Stage::Closing(Box::new(Closing { deadline: Box::pin(sleep(deadline)), has_finished: false }));
         self.flush();
     }
 

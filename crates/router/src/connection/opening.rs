@@ -38,7 +38,9 @@ impl Connection {
         match message.and_then(|message| opening.acceptor.receive(message)) {
             Ok(Step::Decide(hello)) => self.decide(&hello),
             // Unreachable while no method challenges; the acceptor refuses an AUTHENTICATE nobody asked for.
-            Ok(Step::Verify(_)) => self.refuse(&Abort::new(uris::PROTOCOL_VIOLATION, "no CHALLENGE is pending")),
+            Ok(Step::Verify(_)) => {
+                self.refuse(&Abort::new(uris::PROTOCOL_VIOLATION, "no CHALLENGE is pending"))
+            }
             Ok(Step::Aborted) => self.close(""),
             Err(violation) => self.refuse(&Abort::new(violation.uri(), violation.message())),
         }

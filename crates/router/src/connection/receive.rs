@@ -29,7 +29,10 @@ enum Stop {
     /// More bytes are needed.
     Incomplete,
     /// A message that the decoder had to put together, so that it is not in the buffer.
-    Assembled { data: Vec<u8>, is_text: bool },
+    Assembled {
+        data: Vec<u8>,
+        is_text: bool,
+    },
     Ping(Vec<u8>),
     Pong,
     Close(Option<u16>),
@@ -89,7 +92,9 @@ impl Connection {
         match &self.stage {
             Stage::Detached | Stage::Ended => false,
             Stage::Opening(_) | Stage::Closing(_) => true,
-            Stage::Joined { is_paused, .. } => !is_paused && self.effects.dirty.is_empty() && self.reads_its_replies(),
+            Stage::Joined { is_paused, .. } => {
+                !is_paused && self.effects.dirty.is_empty() && self.reads_its_replies()
+            }
         }
     }
 
@@ -133,7 +138,11 @@ impl Connection {
                 }
             }
         }
-        self.keep(if matches!(self.stage, Stage::Opening(_) | Stage::Joined { .. }) { &buffer[at..] } else { &[] });
+        self.keep(if matches!(self.stage, Stage::Opening(_) | Stage::Joined { .. }) {
+            &buffer[at..]
+        } else {
+            &[]
+        });
     }
 
     fn keep(&mut self, rest: &[u8]) {
@@ -147,7 +156,11 @@ impl Connection {
 
     /// Finds the next messages in `buffer`: how many, the bytes consumed, and why there are no more.
     #[inline]
-    fn take_batch(&mut self, buffer: &mut [u8], spans: &mut [Span; BATCH_MESSAGES_MAX]) -> (usize, usize, Stop) {
+    fn take_batch(
+        &mut self,
+        buffer: &mut [u8],
+        spans: &mut [Span; BATCH_MESSAGES_MAX],
+    ) -> (usize, usize, Stop) {
         let base = buffer.as_ptr() as usize;
         let room = base..base + buffer.len();
         let (mut len, mut at) = (0, 0);

@@ -62,7 +62,12 @@ impl OwnedWire {
     }
 
     /// Writes until the queue and the buffer are empty.
-    fn poll_drain(&mut self, cx: &mut Context<'_>, peer: &Peer, encoder: &mut Encoder) -> Poll<io::Result<()>> {
+    fn poll_drain(
+        &mut self,
+        cx: &mut Context<'_>,
+        peer: &Peer,
+        encoder: &mut Encoder,
+    ) -> Poll<io::Result<()>> {
         loop {
             while self.written < self.out.len() {
                 let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out[self.written..]))?;

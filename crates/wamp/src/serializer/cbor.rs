@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Cursor, Format, Malformed, Serializer, Shape, Token, is_utf8};
 use crate::limits::DEPTH_MAX;
 
-/// The CBOR format. Tags are carried through and, as a value, ignored.
+/// The CBOR format. Tags are carried through and, as a value, ignored, but for those of numbers in bytes.
 #[derive(Debug)]
 pub struct Cbor;
 
@@ -47,6 +47,9 @@ impl Format for Cbor {
     }
 
     fn token(bytes: &[u8], at: usize) -> Token<'_> {
+        if let Some(number) = bignum(bytes, at) {
+            return number;
+        }
         let at = untagged(bytes, at);
         let Ok(first) = head(bytes, at) else { return Token::Null };
         match first.major {
@@ -291,6 +294,29 @@ fn wide_head(bytes: &[u8], at: usize, first: u8) -> Result<Head, Malformed> {
         return Err(Malformed::new(at, "simple value below 32 in two bytes"));
     }
     Ok(Head { major, argument, len: 1 + width })
+}
+
+/// A number in bytes (tags 2 and 3) that fits 64 bits, as JavaScript encoders write integers from 2^53 on. Larger ones are
+/// their bytes.
+fn bignum(bytes: &[u8], at: usize) -> Option<Token<'_>> {
+    let is_negative = match bytes.get(at)? {
+        0xc2 => false,
+        0xc3 => true,
+        _ => return None,
+    };
+    let first = head(bytes, at + 1).ok().filter(|first| first.major == major::BYTES)?;
+    let content = content(bytes, at + 1, first);
+    let digits = &content[content.iter().take_while(|byte| **byte == 0).count()..];
+    if digits.len() > 8 {
+        return None;
+    }
+    let number = digits.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+    Some(match (is_negative, i64::try_from(number)) {
+        (false, Ok(number)) => Token::Int(number),
+        (false, Err(_)) => Token::UInt(number),
+        (true, Ok(number)) => Token::Int(-1 - number),
+        (true, Err(_)) => Token::Float(-1.0 - number as f64),
+    })
 }
 
 /// The place of the item that the tags at `at` stand before; at most [`DEPTH_MAX`] tags.

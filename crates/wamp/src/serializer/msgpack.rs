@@ -54,6 +54,7 @@ impl Format for MsgPack {
             0xd2 => int(i32::from_be_bytes(field(bytes, at)).into()),
             0xd3 => int(i64::from_be_bytes(field(bytes, at))),
             negative @ 0xe0..=0xff => int((negative as i8).into()),
+            0xd4 if is_undefined(bytes, at) => Token::Null,
             _ => content_token(bytes, at),
         }
     }
@@ -64,6 +65,7 @@ impl Format for MsgPack {
             Some(0x90..=0x9f | 0xdc | 0xdd) => Shape::List,
             Some(0x80..=0x8f | 0xde | 0xdf) => Shape::Dict,
             Some(0xc0) => Shape::Null,
+            Some(0xd4) if is_undefined(bytes, at) => Shape::Null,
             _ => Shape::Other,
         }
     }
@@ -401,6 +403,11 @@ fn open(
         }
         _ => Err(Malformed::new(at, why)),
     }
+}
+
+/// How JavaScript encoders write `undefined`: an extension of type 0 with one zero byte.
+fn is_undefined(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at..at + 3) == Some(&[0xd4, 0, 0])
 }
 
 fn content_token(bytes: &[u8], at: usize) -> Token<'_> {

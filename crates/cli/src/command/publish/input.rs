@@ -33,7 +33,7 @@ impl Input {
                 number += 1;
                 let event =
                     line.and_then(|line| parse(&line)).map_err(|why| format!("stdin, line {number}: {why}"));
-                let is_last = matches!(event, Err(_));
+                let is_last = event.is_err();
                 // The receiver goes when the connection does.
                 if send.blocking_send(event).is_err() || is_last {
                     return;

@@ -84,7 +84,7 @@ impl Program {
         let Some(texts) = args.iter().map(scalar).collect::<Option<Vec<String>>>() else {
             return Ok(Vec::new());
         };
-        let may_be_options = !self.args.last().is_some_and(|last| last == "--");
+        let may_be_options = self.args.last().is_none_or(|last| last != "--");
         for (value, text) in args.iter().zip(&texts) {
             let is_refused =
                 text.contains('\0') || (may_be_options && value.as_str().is_some() && text.starts_with('-'));

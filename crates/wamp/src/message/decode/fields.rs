@@ -133,7 +133,13 @@ impl<'a, F: Format> Fields<'a, F> {
 
     #[inline(always)]
     pub(super) fn request(&mut self) -> Decoded<RequestId> {
-        self.id("request").map(RequestId)
+        match self.id("request")? {
+            // An answer to 0 is the router's own doing: it revokes.
+            0 if self.kind.is_request() => {
+                Err(ProtocolViolation::new(format!("{}.request is 0, ids begin at 1", self.kind.name())))
+            }
+            id => Ok(RequestId(id)),
+        }
     }
 
     #[inline(always)]
