@@ -154,7 +154,7 @@ impl Queue {
         self.is_owned = false;
         self.written = 0;
         if self.bytes.capacity() > KEEP_BYTES {
-            pool::give(mem::replace(&mut self.bytes, Vec::new()));
+            pool::give(mem::take(&mut self.bytes));
         } else {
             self.bytes.clear();
         }

@@ -159,7 +159,8 @@ fn messages_with_random_payloads_come_back_in_every_serializer() {
                 assert_eq!(again, message, "{from} to {to}, round {round}");
             }
             let topic = random.text().into();
-            let publish = Publish { request: RequestId(round + 1), options: Default::default(), topic, payload };
+            let publish =
+                Publish { request: RequestId(round + 1), options: Default::default(), topic, payload };
             let publish = Message::from(publish);
             assert_eq!(
                 Message::decode(from, &publish.to_bytes(from)),
