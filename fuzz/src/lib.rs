@@ -1,7 +1,11 @@
 //! What each fuzz target checks. They are plain functions, so that `cargo test` runs them over the found inputs too.
 
+mod configuration;
 mod framing;
 mod messages;
+mod routing;
 
+pub use configuration::config;
 pub use framing::{deflate, http1, rawsocket, ws_frame, ws_handshake};
 pub use messages::{cbor, json, msgpack, transcode, uri};
+pub use routing::realm;

@@ -5,7 +5,7 @@ use std::path::Path;
 /// A fuzz target by its name.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 12] = [
     ("json", crossweave_fuzz::json),
     ("msgpack", crossweave_fuzz::msgpack),
     ("cbor", crossweave_fuzz::cbor),
@@ -16,6 +16,8 @@ const TARGETS: [Target; 10] = [
     ("rawsocket", crossweave_fuzz::rawsocket),
     ("http1", crossweave_fuzz::http1),
     ("deflate", crossweave_fuzz::deflate),
+    ("realm", crossweave_fuzz::realm),
+    ("config", crossweave_fuzz::config),
 ];
 
 #[test]

@@ -12,13 +12,15 @@ pub(crate) fn is_secret(key: &str) -> bool {
     SECRET_KEYS.contains(&key)
 }
 
-/// The text with every value of a secret key starred out, byte for byte, so that offsets stay what they are.
+/// The text with every value of a secret key starred out, byte for byte, so that offsets and
+/// lines stay what they are.
 pub(crate) fn mask(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for key in SECRET_KEYS {
         for (at, _) in text.match_indices(key) {
             if let Some(value) = value_after(text.as_bytes(), at, key.len()) {
-                bytes[value].fill(b'*');
+                let digits = bytes[value].iter_mut().filter(|byte| **byte != b'\n');
+                digits.for_each(|byte| *byte = b'*');
             }
         }
     }
