@@ -391,3 +391,21 @@ async fn parts_of_this_program_join_without_a_socket() {
     };
     assert_eq!(welcome.details.str("authid"), Some("component"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_goes_on_after_breaking_the_framing_is_cut_off() {
+    let node = node().await;
+    let mut peer = Peer::join(&node, Serializer::Json).await;
+    // A frame of an unknown type, then as much as it can.
+    let mut sent = 0;
+    let flood = async {
+        peer.stream.write_all(&[0xff; 4]).await?;
+        while sent < 256 << 20 {
+            sent += peer.stream.write(&[b'a'; 65_536]).await?;
+        }
+        Ok::<_, std::io::Error>(())
+    };
+    let ended = timeout(5 * SECOND, flood).await.expect("the connection ends");
+    assert!(ended.is_err(), "{sent} octets were taken");
+    assert!(sent < 64 << 20, "{sent} octets were taken");
+}

@@ -41,8 +41,20 @@ pub enum TlsError {
     #[error("{0:?} is no host name that a certificate could be for")]
     ServerName(String),
     /// The handshake failed.
-    #[error("tls handshake failed: {0}")]
+    #[error("tls handshake failed: {0}{hint}", hint = hint(.0))]
     Handshake(io::Error),
+}
+
+/// What to do about a failure whose own text does not say so.
+fn hint(error: &io::Error) -> &'static str {
+    let text = error.to_string();
+    if text.contains("CaUsedAsEndEntity") {
+        "; the server's certificate is one for signing others: make one with basicConstraints CA:FALSE"
+    } else if text.contains("UnknownIssuer") {
+        "; nobody this machine trusts signed the server's certificate: name its issuer as an extra root"
+    } else {
+        ""
+    }
 }
 
 /// The one provider of cryptography; passed explicitly, so that no other crate's choice matters.

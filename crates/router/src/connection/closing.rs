@@ -16,10 +16,14 @@ const DEADLINE: Duration = Duration::from_secs(3);
 /// A peer that does not read gets less.
 const SLOW_DEADLINE: Duration = Duration::from_millis(200);
 
+/// What the peer may still send meanwhile, in octets: enough for a message that was on its way, not for a flood.
+const DISCARD_BYTES_MAX: usize = 32 << 20;
+
 /// A connection that is being closed.
 pub(super) struct Closing {
     deadline: Pin<Box<Sleep>>,
     has_finished: bool,
+    discarded: usize,
 }
 
 impl Connection {
@@ -42,8 +46,18 @@ impl Connection {
         self.append_close(code, reason);
         let deadline = if reason == uris::CLOSE_SLOW_RECEIVER { SLOW_DEADLINE } else { DEADLINE };
         self.stage =
-            Stage::Closing(Box::new(Closing { deadline: Box::pin(sleep(deadline)), has_finished: false }));
+            Stage::Closing(Box::new(Closing { deadline: Box::pin(sleep(deadline)), has_finished: false, discarded: 0 }));
         self.flush();
+    }
+
+    /// Something came that nobody reads any more.
+    pub(super) fn discard(&mut self, octets: usize) {
+        if let Stage::Closing(closing) = &mut self.stage {
+            closing.discarded += octets;
+            if closing.discarded > DISCARD_BYTES_MAX {
+                self.stage = Stage::Ended;
+            }
+        }
     }
 
     /// The peer closes the WebSocket: its close frame is answered.

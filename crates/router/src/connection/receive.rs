@@ -78,6 +78,11 @@ impl Connection {
                 if let Some(ping) = &mut self.ping {
                     ping.heard();
                 }
+                if matches!(self.stage, Stage::Closing(_)) {
+                    // What it still sends is of no interest any more.
+                    self.discard(read);
+                    continue;
+                }
                 self.receive(&mut buffer[..carried + read]);
                 if self.flush() {
                     break;
