@@ -88,13 +88,22 @@ impl Node {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let file = folder.path().join("config.json");
         fs::write(&file, config.to_string()).expect("the configuration can be written");
-        let arguments = ["--config".to_owned(), file.to_string_lossy().into_owned()];
-        Node::boot(folder, &arguments)
+        let mut start = Command::new(crossweave());
+        start.arg("start").arg("--cbdir").arg(folder.path()).arg("--config").arg(&file);
+        Node::boot(folder, &mut start)
     }
 
     /// Boots a node without a configuration file, with more arguments for `crossweave start`.
     pub fn start_without_config(arguments: &[String]) -> Node {
-        Node::boot(TempDir::new().expect("a temporary folder can be made"), arguments)
+        let folder = TempDir::new().expect("a temporary folder can be made");
+        let binary = std::path::absolute(crossweave()).expect("the binary has a path");
+        let mut start = Command::new(binary);
+        // `--cbdir` would ask for a configuration.
+        start.arg("start").args(arguments).current_dir(folder.path());
+        for variable in ["CROSSWEAVE_DIR", "CROSSBAR_DIR"] {
+            start.env_remove(variable);
+        }
+        Node::boot(folder, &mut start)
     }
 
     fn running(address: &str) -> Node {
@@ -103,12 +112,8 @@ impl Node {
         Node { child: None, address, log: Log::default(), folder: None }
     }
 
-    fn boot(folder: TempDir, arguments: &[String]) -> Node {
-        let mut child = Command::new(crossweave())
-            .arg("start")
-            .arg("--cbdir")
-            .arg(folder.path())
-            .args(arguments)
+    fn boot(folder: TempDir, start: &mut Command) -> Node {
+        let mut child = start
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -72,7 +72,7 @@ pub(crate) fn run() -> ExitCode {
     let terminal = Terminal::new(line.color);
     match line.command.run(terminal) {
         Ok(()) => Code::Success.into(),
-        Err(Failure { code, message }) => {
+        Err(Failure { code, message, .. }) => {
             if let Some(message) = message {
                 terminal.complain(&message);
             }

@@ -1,5 +1,7 @@
 //! What the commands that are clients share: where the router is, who they are, how they end.
 
+mod failure;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -7,14 +9,14 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use crossweave_client::{
-    Auth, CallError, Client, ConnectError, MatchPolicy, Options, Reconnect, RequestError, State,
-};
+use crossweave_client::{Auth, Client, MatchPolicy, Options, Reconnect, RequestError, State};
 use crossweave_wamp::Serializer;
 use tokio::runtime::Builder;
 
+use self::failure::connect_failure;
+pub(crate) use self::failure::{call_failure, request_failure};
 use crate::exit::Failure;
-use crate::signals::Signals;
+use crate::signals::{self, Signals};
 use crate::terminal::Terminal;
 
 /// The longest file that can hold a secret, in bytes; a longer one is the wrong file.
@@ -22,6 +24,9 @@ const SECRET_LEN_MAX: u64 = 64 * 1024;
 
 /// What connecting and an answer may take, in milliseconds.
 const TIMEOUT_MS: u64 = 10_000;
+
+/// How long an orderly end may take after Ctrl-C.
+const GRACE: Duration = Duration::from_millis(1500);
 
 /// Where the router is, and who we are there.
 #[derive(Debug, Args)]
@@ -65,8 +70,26 @@ pub(crate) fn match_policy() -> impl TypedValueParser<Value = MatchPolicy> {
 }
 
 impl ConnectionArgs {
-    /// Connects, does the work, and says GOODBYE whatever came of it. Ctrl-C ends the work.
+    /// Connects, does the work, and says GOODBYE whatever came of it. Ctrl-C ends the work. With `json`, a failure is told
+    /// as an object.
     pub(crate) fn run(
+        &self,
+        terminal: Terminal,
+        json: bool,
+        reconnect: Reconnect,
+        work: impl AsyncFnOnce(&Client) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let ended = self.run_in_runtime(terminal, reconnect, work);
+        ended.map_err(|failure| match failure.json() {
+            Some(line) if json => {
+                terminal.notice(&line);
+                failure.and_told()
+            }
+            _ => failure,
+        })
+    }
+
+    fn run_in_runtime(
         &self,
         terminal: Terminal,
         reconnect: Reconnect,
@@ -77,6 +100,8 @@ impl ConnectionArgs {
             .enable_all()
             .build()
             .map_err(|error| Failure::setup(format_args!("cannot set up input and output: {error}")))?;
+        signals::watch(GRACE)
+            .map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
         let ended = runtime.block_on(self.run_to_end(terminal, options, work));
         // A thread that reads stdin may never come back.
         runtime.shutdown_background();
@@ -95,7 +120,7 @@ impl ConnectionArgs {
             connected = Client::connect_with(&self.url, &self.realm, options) => connected,
             _ = signals.next() => return Err(Failure::interrupted()),
         };
-        let client = connected.map_err(|error| Failure::setup(explain(&error)))?;
+        let client = connected.map_err(connect_failure)?;
         let notices = tokio::spawn(tell_of_lost_connections(client.clone(), terminal));
         let ended = tokio::select! {
             ended = work(&client) => ended,
@@ -155,8 +180,10 @@ impl ConnectionArgs {
     ) -> Result<T, Failure> {
         let patience_ms = self.timeout.unwrap_or(TIMEOUT_MS);
         match tokio::time::timeout(Duration::from_millis(patience_ms), request).await {
-            Ok(answer) => answer.map_err(|error| request_failure(&error)),
-            Err(_) => Err(Failure::setup(format_args!("the router did not answer within {patience_ms} ms"))),
+            Ok(answer) => answer.map_err(request_failure),
+            Err(_) => {
+                Err(Failure::connection(format_args!("the router did not answer within {patience_ms} ms")))
+            }
         }
     }
 }
@@ -173,34 +200,6 @@ fn read_secret(file: &Path) -> Result<String, Failure> {
         return Err(unusable(&"it holds no ticket or secret"));
     }
     Ok(secret.to_owned())
-}
-
-/// The exit code of a refused request tells the router's answer from a lost connection.
-pub(crate) fn request_failure(error: &RequestError) -> Failure {
-    match error {
-        RequestError::Refused { .. } => Failure::wamp(error),
-        RequestError::Disconnected(_) | RequestError::Encode(_) => Failure::setup(error),
-    }
-}
-
-/// The same for calls.
-pub(crate) fn call_failure(error: &CallError) -> Failure {
-    match error {
-        CallError::Application(_) | CallError::Timeout(_) | CallError::Canceled(_) => Failure::wamp(error),
-        _ => Failure::setup(error),
-    }
-}
-
-fn explain(error: &ConnectError) -> String {
-    use crossweave_transport::connector::Cause;
-    let is_refused =
-        |cause: &Cause| matches!(cause, Cause::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused);
-    match error {
-        ConnectError::Transport(transport) if is_refused(&transport.cause) => {
-            format!("{error}; is a router running there? `crossweave start` runs one")
-        }
-        error => error.to_string(),
-    }
 }
 
 /// Says on stderr when the connection is lost and when it is back.
@@ -231,7 +230,7 @@ pub(crate) async fn until_closed(client: &Client) -> Failure {
     let mut states = client.states();
     let state = states.wait_for(State::is_closed).await.map(|state| state.clone());
     match state {
-        Ok(State::Closed(Some(why))) => Failure::setup(why),
-        _ => Failure::setup("the session is over"),
+        Ok(State::Closed(Some(why))) => Failure::connection(why),
+        _ => Failure::connection("the session is over"),
     }
 }

@@ -3,6 +3,11 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crossweave_client::WampError;
+use crossweave_wamp::Dict;
+
+use crate::value;
+
 /// The exit codes; `docs/cli.md` lists them for users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -23,37 +28,74 @@ impl From<Code> for ExitCode {
 }
 
 /// Why a command ends before its work is done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Failure {
     /// The exit code.
     pub(crate) code: Code,
     /// What to tell on stderr; nothing if everything was told.
     pub(crate) message: Option<String>,
+    /// What `--json` tells as `error` if no peer gave a URI.
+    kind: &'static str,
+    /// What the router or a peer answered.
+    answer: Option<Box<WampError>>,
 }
 
 impl Failure {
-    /// The command line, configuration, machine or connection is at fault.
-    pub(crate) fn setup(message: impl fmt::Display) -> Self {
-        Failure { code: Code::Setup, message: Some(message.to_string()) }
+    fn new(code: Code, message: Option<String>, kind: &'static str) -> Self {
+        Failure { code, message, kind, answer: None }
     }
 
-    /// The same, and it was told already.
+    /// The command line, configuration or machine is at fault.
+    pub(crate) fn setup(message: impl fmt::Display) -> Self {
+        Failure::new(Code::Setup, Some(message.to_string()), "setup")
+    }
+
+    /// There is no connection, or it was lost.
+    pub(crate) fn connection(message: impl fmt::Display) -> Self {
+        Failure::new(Code::Setup, Some(message.to_string()), "connection")
+    }
+
+    /// The same as [`Failure::setup`], and it was told already.
     pub(crate) fn told() -> Self {
-        Failure { code: Code::Setup, message: None }
+        Failure::new(Code::Setup, None, "setup")
+    }
+
+    /// The same failure, of which nothing is to be told any more.
+    pub(crate) fn and_told(self) -> Self {
+        Failure { message: None, ..self }
+    }
+
+    /// The router took away what it had given.
+    pub(crate) fn revoked(message: impl fmt::Display) -> Self {
+        Failure::new(Code::Wamp, Some(message.to_string()), "revoked")
     }
 
     /// The router or a peer answered with an error.
-    pub(crate) fn wamp(message: impl fmt::Display) -> Self {
-        Failure { code: Code::Wamp, message: Some(message.to_string()) }
+    pub(crate) fn answered(code: Code, answer: WampError, message: impl fmt::Display) -> Self {
+        let failure = Failure::new(code, Some(message.to_string()), "wamp");
+        Failure { answer: Some(Box::new(answer)), ..failure }
     }
 
     /// Ctrl-C.
     pub(crate) fn interrupted() -> Self {
-        Failure { code: Code::Interrupted, message: None }
+        Failure::new(Code::Interrupted, None, "interrupted")
     }
 
     /// Whoever read our output has gone, as `head` does when it has enough: a quiet end, and no failure.
     pub(crate) fn unread() -> Self {
-        Failure { code: Code::Success, message: None }
+        Failure::new(Code::Success, None, "unread")
+    }
+
+    /// What is to be told, as one JSON object: `error`, and `args` and `kwargs` of an answer, else `message`.
+    pub(crate) fn json(&self) -> Option<String> {
+        let message = self.message.as_deref()?;
+        let object = match &self.answer {
+            Some(answer) => {
+                let answer = (**answer).clone();
+                value::object(answer.args, answer.kwargs).with("error", answer.uri)
+            }
+            None => Dict::new().with("error", self.kind).with("message", message),
+        };
+        Some(value::json(&object.into()))
     }
 }

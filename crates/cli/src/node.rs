@@ -8,6 +8,7 @@
 //! even if they have the same name.
 
 mod builtin;
+mod certificates;
 mod directory;
 mod plan;
 mod ready;
@@ -17,6 +18,7 @@ mod transport;
 mod websocket;
 
 pub(crate) use builtin::builtin;
+pub(crate) use certificates::load_certificates;
 pub(crate) use directory::{NodeDirectory, NotLoaded};
 pub(crate) use plan::{Obstacle, Plan, plan};
 pub(crate) use running::RunningNode;

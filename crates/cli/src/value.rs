@@ -29,6 +29,17 @@ pub(crate) fn parse_kwarg(text: &str) -> Result<(String, Value), String> {
     }
 }
 
+/// How many there are to be.
+///
+/// # Errors
+/// It is no whole number, or less than 1.
+pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
+    text.parse()
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(|| "expected a whole number, at least 1".to_owned())
+}
+
 /// The arguments of a command line.
 pub(crate) fn arguments(args: &[String], kwargs: &[(String, Value)]) -> (Vec<Value>, Dict) {
     (args.iter().map(|text| parse(text)).collect(), kwargs.iter().cloned().collect())

@@ -8,7 +8,7 @@ use crossweave_transport::CodecError;
 use crossweave_transport::item::Item;
 use crossweave_wamp::message::Message;
 use crossweave_wamp::{ProtocolViolation, Serializer};
-use tokio::io::{AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio::io::{AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::core::{Core, Effects, Heard};
@@ -66,6 +66,8 @@ pub(crate) struct Driver {
     /// What is being written, and how much of it is.
     written: Vec<u8>,
     written_to: usize,
+    /// Whether the stream (TLS) may still keep octets that it has taken.
+    is_flush_due: bool,
     watch: Watch,
 }
 
@@ -83,6 +85,7 @@ impl Driver {
             serializer,
             written: Vec::new(),
             written_to: 0,
+            is_flush_due: false,
             watch: Watch::new(wire.keepalive, options.leave_timeout),
         }
     }
@@ -102,6 +105,7 @@ impl Driver {
         loop {
             self.take_outbound();
             let is_writing = self.written_to < self.written.len();
+            let is_sending = is_writing || self.is_flush_due;
             tokio::select! {
                 read = self.input.read(&mut self.reader) => {
                     if read? == 0 {
@@ -110,16 +114,14 @@ impl Driver {
                     self.watch.heard();
                     self.receive()?;
                 }
-                sent = self.writer.write(&self.written[self.written_to..]), if is_writing => {
-                    match sent? {
-                        0 => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
-                        len => self.written_to += len,
-                    }
-                    if self.written_to == self.written.len() {
-                        self.writer.flush().await?;
-                    }
+                sent = write_or_flush(&mut self.writer, &self.written[self.written_to..]),
+                    if is_sending =>
+                {
+                    self.written_to += sent?;
+                    self.is_flush_due = is_writing;
                 }
-                () = self.shared.wake.notified(), if !is_writing => {}
+                // Also while sending: leaving must start its deadline.
+                () = self.shared.wake.notified() => {}
                 () = sleep_until(self.watch.next) => self.look_after()?,
             }
             if self.shared.is_leaving() {
@@ -128,8 +130,9 @@ impl Driver {
         }
     }
 
+    /// Takes what waits, once what was taken before has left.
     fn take_outbound(&mut self) {
-        if self.written_to == self.written.len() {
+        if self.written_to == self.written.len() && !self.is_flush_due {
             self.written.clear();
             self.written_to = 0;
             self.shared.take_outbound(&mut self.written);
@@ -184,6 +187,18 @@ impl Driver {
         };
         // Whether the last words arrive or not: it is over.
         let _ = timeout(CLOSE_TIMEOUT, last).await;
+    }
+}
+
+/// Writes some of `octets`, or flushes the stream if there are none: 0 once that is done. Loses nothing when dropped, so
+/// that reading goes on meanwhile: a router may read no more before its own answers are read.
+async fn write_or_flush(writer: &mut (impl AsyncWrite + Unpin), octets: &[u8]) -> io::Result<usize> {
+    if octets.is_empty() {
+        return writer.flush().await.map(|()| 0);
+    }
+    match writer.write(octets).await? {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        len => Ok(len),
     }
 }
 

@@ -99,10 +99,10 @@ pub enum CallError {
     #[error("{0}")]
     Application(WampError),
     /// No result within the call's timeout.
-    #[error("call timed out: {0}")]
+    #[error("wamp.error.timeout: {0}")]
     Timeout(String),
     /// The call was cancelled, by the router or the callee.
-    #[error("call was canceled: {0}")]
+    #[error("wamp.error.canceled: {0}")]
     Canceled(String),
     /// The connection was lost, or there is none. The call may have been carried out; it is not sent again.
     #[error(transparent)]

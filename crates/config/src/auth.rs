@@ -51,7 +51,7 @@ pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, realms: &
         reading.report(&fields.at.start(), Finding::error(message).expected(expected));
     }
     let anonymous = fields
-        .object(reading, "anonymous", "anonymous authentication")
+        .part(reading, "anonymous", "anonymous authentication")
         .and_then(|fields| Anonymous::read(reading, fields, realms));
     for method in NOT_BUILT {
         if let Some(at) = fields.key(method) {

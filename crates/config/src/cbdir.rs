@@ -1,7 +1,7 @@
 //! The node directory: where it is, and the configuration file in it.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,7 +37,12 @@ pub fn find_cbdir(argument: Option<&Path>, env: Environment<'_>, current: &Path)
     let given = argument.map(Path::to_path_buf).or_else(|| from_env().map(PathBuf::from));
     let Some(given) = given else {
         let usual = current.join(".crossbar");
-        return if usual.is_dir() { usual } else { current.to_path_buf() };
+        let is_there = match fs::metadata(&usual) {
+            Ok(metadata) => metadata.is_dir(),
+            // One that cannot be looked at is there; reading it tells why not.
+            Err(error) => error.kind() != ErrorKind::NotFound,
+        };
+        return if is_there { usual } else { current.to_path_buf() };
     };
     let given = current.join(given);
     match given.parent() {
@@ -49,7 +54,8 @@ pub fn find_cbdir(argument: Option<&Path>, env: Environment<'_>, current: &Path)
 /// Reads and checks the configuration of a node directory, with the environment of this process.
 ///
 /// `config` is relative to the node directory. Without it, the first of `config.yaml` and `config.json` that exists is
-/// read; if there is none, the result is [`default_node`].
+/// read; if there is none, the result is [`default_node`]. A file of which it cannot be told whether it exists, or a link to
+/// nothing, is a problem.
 pub fn load(cbdir: &Path, config: Option<&Path>) -> Result<Loaded, Problems> {
     load_with(cbdir, config, Environment::process())
 }
@@ -58,7 +64,7 @@ pub fn load(cbdir: &Path, config: Option<&Path>) -> Result<Loaded, Problems> {
 pub fn load_with(cbdir: &Path, config: Option<&Path>, env: Environment<'_>) -> Result<Loaded, Problems> {
     let file = match config {
         Some(config) => Some(cbdir.join(config)),
-        None => CONFIG_FILES.iter().map(|name| cbdir.join(name)).find(|file| file.is_file()),
+        None => existing(cbdir)?,
     };
     let Some(file) = file else {
         let warnings = Problems::new(Arc::new(Source::new("", "")), Vec::new());
@@ -74,6 +80,23 @@ pub fn load_with(cbdir: &Path, config: Option<&Path>, env: Environment<'_>) -> R
         node: checked.node,
         warnings: checked.warnings,
     })
+}
+
+/// The first configuration file that is there. One that cannot be looked at is a problem and not absent, since absence
+/// means the built-in node, which is open to everyone on this machine.
+fn existing(cbdir: &Path) -> Result<Option<PathBuf>, Problems> {
+    for file in CONFIG_FILES.iter().map(|name| cbdir.join(name)) {
+        match fs::symlink_metadata(&file) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Ok(Some(file)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => {
+                let name = file.display().to_string();
+                return Err(Problems::with_file(&name, format!("the file cannot be read: {error}"), None));
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn format_of(file: &Path) -> Result<Format, Problems> {

@@ -1,6 +1,6 @@
 //! `controller`: the settings of the node itself, and the limits that hold for all of it.
 
-use crate::reading::{At, Fields, Finding, Reading, quoted};
+use crate::reading::{Fields, Finding, Reading, quoted};
 
 /// The node controller.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -79,8 +79,7 @@ impl Default for Limits {
 }
 
 impl Controller {
-    pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>) -> Self {
-        let Some(mut fields) = reading.object(at, "the controller") else { return Self::default() };
+    pub(crate) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
         let id = node_id(reading, &mut fields);
         let options = fields
             .object(reading, "options", "the controller's options")

@@ -29,6 +29,8 @@ pub enum Format {
 pub(crate) struct Item {
     pub(crate) value: Value,
     pub(crate) range: Range<usize>,
+    /// Whether this is a YAML scalar without quotes or tag, which may be meant as a boolean: `yes`, `no`, `on`, `off`.
+    is_plain: bool,
 }
 
 #[derive(Clone)]
@@ -86,6 +88,22 @@ impl Document {
 }
 
 impl Item {
+    fn new(value: Value, range: Range<usize>) -> Self {
+        Self { value, range, is_plain: false }
+    }
+
+    /// The boolean that stands here, where one is expected. Like YAML 1.1, which Crossbar.io reads, plain `yes`, `no`, `on`
+    /// and `off` are booleans then; everywhere else they are the strings that YAML 1.2 takes them for.
+    pub(crate) fn as_bool(&self) -> Option<bool> {
+        let is = |words: [&str; 2], text: &str| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+        match &self.value {
+            Value::Bool(value) => Some(*value),
+            Value::String(text) if self.is_plain && is(["yes", "on"], text) => Some(true),
+            Value::String(text) if self.is_plain && is(["no", "off"], text) => Some(false),
+            _ => None,
+        }
+    }
+
     /// What kind of value this is, for people.
     pub(crate) fn kind(&self) -> &'static str {
         match self.value {

@@ -20,7 +20,10 @@ pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>) -> Node {
     let Some(mut fields) = reading.object(at, "a node configuration") else { return Node::default() };
     fields.text(reading, "$schema");
     version(reading, &mut fields);
-    let controller = fields.get("controller").map(|at| Controller::read(reading, at)).unwrap_or_default();
+    let controller = fields
+        .object(reading, "controller", "the controller")
+        .map(|fields| Controller::read(reading, fields))
+        .unwrap_or_default();
     let mut ids = Unique::new("worker id");
     let mut listeners = Vec::new();
     let list = fields.list(reading, "workers", "a list of workers");

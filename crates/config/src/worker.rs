@@ -122,7 +122,8 @@ impl WorkerOptions {
     fn disabled(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> bool {
         let Some(at) = fields.get("disabled") else { return false };
         match &at.item.value {
-            crate::document::Value::String(text) => match whole_variable(text) {
+            crate::document::Value::String(text) if at.item.as_bool().is_none() => match whole_variable(text)
+            {
                 Some(name) => reading.variable_if_set(name).is_some_and(|value| !value.is_empty()),
                 None => {
                     reading

@@ -701,7 +701,17 @@ fn yaml_problems_have_places_too() {
         "key `version` was given before, on line 1",
     );
     yaml(
-        "version: 2\ncontroller:\n  options:\n    enable_parallel_worker_start: §yes\n",
+        "version: 2\ncontroller:\n  options:\n    enable_parallel_worker_start: §\"yes\"\n",
+        "$.controller.options.enable_parallel_worker_start",
+        "the string \"yes\"; expected true or false",
+    );
+    yaml(
+        "version: 2\nworkers:\n- type: router\n  transports:\n  - type: universal\n    §rawsocket:\n    endpoint: {type: tcp, port: 1}\n",
+        "$.workers[0].transports[0].rawsocket",
+        "`rawsocket` is null; expected an object",
+    );
+    yaml(
+        "version: 2\ncontroller:\n  options:\n    enable_parallel_worker_start: §!!str yes\n",
         "$.controller.options.enable_parallel_worker_start",
         "the string \"yes\"; expected true or false",
     );

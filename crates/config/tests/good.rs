@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use crossweave_config::{
-    Allow, AllowedOrigins, Anonymous, Checked, ConnectionOptions, Disclose, Endpoint, Environment, Format,
-    IpVersion, Limits, Matching, Node, OnSlow, Permission, Ports, Protocol, RouterWorker, Serializer,
-    ShutdownTrigger, TcpEndpoint, Transport, UriCheck, WebService, Worker, default_node, init_template,
-    parse,
+    Allow, AllowedOrigins, Anonymous, Checked, ConnectionOptions, Controller, Disclose, Endpoint,
+    Environment, Format, IpVersion, Limits, Matching, Node, OnSlow, Permission, Ports, Protocol,
+    RealmOptions, RouterWorker, Serializer, ShutdownTrigger, TcpEndpoint, Transport, UriCheck, WebService,
+    WebSocketOptions, Worker, default_node, init_template, parse,
 };
 
 fn lookup(name: &str) -> Option<String> {
@@ -55,7 +55,7 @@ fn the_starter_is_what_a_node_runs_without_a_configuration() {
         uri: String::new(),
         matching: Matching::Prefix,
         allow: Allow { call: true, register: true, publish: true, subscribe: true },
-        disclose: Disclose { caller: true, publisher: true },
+        disclose: Disclose { caller: false, publisher: false },
         cache: false,
     };
     assert_eq!(router.realms[0].roles[0].permissions, [everything]);
@@ -293,4 +293,98 @@ workers:
     let realms = &router(&node).realms;
     assert_eq!((realms[0].name.as_str(), realms[1].name.as_str()), ("realm1", "realm2"));
     assert_eq!(realms[1].roles[0].name, "anonymous");
+}
+
+/// `enable_parallel_worker_start` as YAML has it.
+fn is_parallel(written: &str) -> bool {
+    let text = format!("version: 2\ncontroller:\n  options:\n    enable_parallel_worker_start: {written}\n");
+    node(&text, Format::Yaml).controller.options.enable_parallel_worker_start
+}
+
+#[test]
+fn plain_yes_and_no_are_booleans_in_yaml_where_a_boolean_is_expected() {
+    for yes in ["yes", "Yes", "YES", "on", "On", "ON", "true"] {
+        assert!(is_parallel(yes), "{yes}");
+    }
+    for no in ["no", "No", "NO", "off", "Off", "OFF", "false"] {
+        assert!(!is_parallel(no), "{no}");
+    }
+    let disabled = |written: &str| {
+        let text = format!("version: 2\nworkers:\n- {{type: router, options: {{disabled: {written}}}}}\n");
+        router(&node(&text, Format::Yaml)).options.disabled
+    };
+    assert!(disabled("on") && !disabled("off"));
+}
+
+#[test]
+fn yes_and_no_stay_booleans_behind_an_alias() {
+    let text = "
+version: 2
+controller: {options: {enable_parallel_worker_start: &choice yes}}
+workers:
+- {type: router, options: {disabled: *choice}}
+";
+    assert!(router(&node(text, Format::Yaml)).options.disabled);
+}
+
+#[test]
+fn yes_and_no_are_names_in_yaml_where_a_name_is_expected() {
+    let text = "
+version: 2
+workers:
+- type: router
+  realms:
+  - name: realm1
+    roles: [{name: on, allow-by-default: yes}]
+";
+    let node = node(text, Format::Yaml);
+    let role = &router(&node).realms[0].roles[0];
+    assert_eq!((role.name.as_str(), role.allow_by_default), ("on", true));
+}
+
+#[test]
+fn what_is_not_built_may_be_switched_off_with_no() {
+    let text = "
+version: 2
+controller: {enable_docker: no}
+workers:
+- {type: router, realms: [{name: realm1, template: off}]}
+";
+    assert_eq!(router(&node(text, Format::Yaml)).realms[0].name, "realm1");
+}
+
+#[test]
+fn a_section_with_nothing_behind_its_key_is_an_empty_one() {
+    let text = "
+version: 2
+controller:
+workers:
+- type: router
+  options:
+  realms:
+  - name: realm1
+    options:
+    roles:
+    - name: anonymous
+      permissions:
+      - uri: com.example.*
+        allow:
+        disclose:
+  transports:
+  - type: websocket
+    endpoint: {type: tcp, port: 1, interface: localhost}
+    options:
+      compression:
+  - type: rawsocket
+    endpoint: {type: tcp, port: 2}
+    options:
+";
+    let node = node(text, Format::Yaml);
+    assert_eq!(node.controller, Controller::default());
+    let router = router(&node);
+    assert_eq!(router.realms[0].options, RealmOptions::default());
+    assert_eq!(router.realms[0].roles[0].permissions[0].allow, Allow::default());
+    let Protocol::WebSocket(websocket) = &router.transports[0].protocol else { panic!("not WebSocket") };
+    assert_eq!(websocket.options, WebSocketOptions::for_reach(true));
+    assert_eq!(node, self::node(&text.replace("controller:\n", ""), Format::Yaml));
 }

@@ -118,3 +118,22 @@ fn the_node_directory_is_the_argument_or_comes_from_the_environment() {
     fs::create_dir(dir.0.join(".crossbar")).expect("a directory");
     assert_eq!(find_cbdir(None, Environment::empty(), &dir.0), dir.0.join(".crossbar"));
 }
+
+#[test]
+#[cfg(unix)]
+fn what_cannot_be_looked_at_is_a_problem_and_not_absent() {
+    use std::os::unix::fs::symlink;
+    // Links in a circle fail for root too, unlike missing permissions.
+    let dir = Dir::new(&[]);
+    symlink("config.json", dir.0.join("config.json")).unwrap();
+    let problems = dir.load(None).unwrap_err().to_string();
+    assert!(problems.contains("config.json") && problems.contains("cannot be read"), "{problems}");
+    let dir = Dir::new(&[]);
+    symlink("nothing", dir.0.join("config.yaml")).unwrap();
+    assert!(dir.load(None).is_err(), "a link to nothing");
+    let dir = Dir::new(&[]);
+    symlink(".crossbar", dir.0.join(".crossbar")).unwrap();
+    let cbdir = find_cbdir(None, Environment::empty(), &dir.0);
+    assert_eq!(cbdir, dir.0.join(".crossbar"));
+    assert!(load_with(&cbdir, None, Environment::empty()).is_err());
+}

@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use crossweave_router_core::{
     Actions, Authorization, AuthorizeRequest, Disclosure, Input, Outbox, Permission, Permissions, QuestionId,
-    Realm, RealmOptions, Role, Session, Slot,
+    Realm, RealmLimits, RealmOptions, Role, Session, Slot,
 };
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{
-    Call, CallOptions, Publish, PublishOptions, Register, RegisterOptions, Subscribe, SubscribeOptions,
-    Welcome, Yield, YieldOptions,
+    Call, CallOptions, Cancel, CancelMode, Publish, PublishOptions, Register, RegisterOptions, Subscribe,
+    SubscribeOptions, Welcome, Yield, YieldOptions,
 };
 use crossweave_wamp::{Dict, MatchPolicy, Message, Payload, RequestId, Serializer};
 
@@ -55,7 +55,12 @@ struct Bench {
 
 impl Bench {
     fn new(permissions: Permissions) -> Self {
-        let mut realm = Realm::new("bench", RealmOptions::default(), [1; 32]);
+        Bench::with(permissions, RealmLimits::default())
+    }
+
+    fn with(permissions: Permissions, limits: RealmLimits) -> Self {
+        let options = RealmOptions { limits, ..RealmOptions::default() };
+        let mut realm = Realm::new("bench", options, [1; 32]);
         realm.set_role(Role { name: "user".into(), permissions: Authorization::Static(permissions.into()) });
         Bench { realm, now: Instant::now(), out: Null::default() }
     }
@@ -187,11 +192,14 @@ fn main() {
     bench.call("call and yield, prefix", "com.prefix.procedure", 0);
     bench.call("call and yield with timeout", "com.example.procedure", 10_000);
     crowd();
+    hostile_patterns();
+    skipped_calls();
 }
 
 /// 100,000 subscriptions, a tenth of them prefixes and a twentieth wildcards; one session has half of them and leaves.
 fn crowd() {
-    let mut bench = Bench::new(Permissions::allow_all());
+    let limits = RealmLimits { patterns_per_session_max: 100_000, ..RealmLimits::default() };
+    let mut bench = Bench::with(Permissions::allow_all(), limits);
     bench.join(0);
     let subscribers = [bench.join(1), bench.join(2)];
     let started = Instant::now();
@@ -210,4 +218,47 @@ fn crowd() {
     let started = Instant::now();
     bench.input(Input::Leave(subscribers[0]));
     println!("a session with 50,000 subscriptions leaves in {:?}", started.elapsed());
+}
+
+/// Two sessions try every choice of empty components among the first sixteen of as many as a URI may have.
+/// What is taken of them is the most that patterns can make one PUBLISH visit.
+fn hostile_patterns() {
+    let mut bench = Bench::new(Permissions::allow_all());
+    bench.join(0);
+    let components: Vec<String> = (0..32).map(|n| format!("c{n}")).collect();
+    let topic = components.join(".");
+    let subscribers = [bench.join(1), bench.join(2)];
+    for subscriber in subscribers {
+        for mask in 0_u32..1 << 16 {
+            let component = |n: usize| if mask >> n & 1 != 0 { "" } else { &*components[n] };
+            let pattern: Vec<&str> = (0..32).map(component).collect();
+            bench.subscribe(subscriber, MatchPolicy::Wildcard, &pattern.join("."));
+        }
+    }
+    println!("hostile wildcards that were taken: {}", bench.realm.subscription_count());
+    bench.publish("publish to all hostile wildcards", &topic, ROUNDS / 1000);
+    let missed = format!("{}.other", components[..31].join("."));
+    bench.publish("publish past all hostile wildcards", &missed, ROUNDS / 1000);
+}
+
+/// Calls that are skipped at a callee that says it takes any number: what is remembered of them has a bound.
+fn skipped_calls() {
+    let mut bench = Bench::new(Permissions::allow_all());
+    bench.join(0);
+    let callee = bench.join(1);
+    let options = RegisterOptions { concurrency: Some(1 << 40), ..RegisterOptions::default() };
+    for n in 0..8 {
+        let (request, options) = (RequestId(n + 1), options.clone());
+        let register = Register { request, options, procedure: format!("com.example.procedure{n}").into() };
+        bench.input(Input::Message(callee, register.into()));
+    }
+    for n in 0..500_000_u64 {
+        let request = RequestId(n + 1);
+        let (options, payload) = (CallOptions::default(), Payload::empty());
+        let procedure = format!("com.example.procedure{}", n % 8).into();
+        bench.input(Input::Message(Slot(0), Call { request, options, procedure, payload }.into()));
+        let cancel = Cancel { request, mode: Some(CancelMode::Skip), forward_for: None };
+        bench.input(Input::Message(Slot(0), cancel.into()));
+    }
+    println!("invocations remembered after 500,000 skipped calls: {}", bench.realm.invocation_count());
 }

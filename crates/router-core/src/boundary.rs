@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Welcome;
-use crossweave_wamp::{Dict, Message, ProtocolViolation, SessionId};
+use crossweave_wamp::{Dict, Message, ProtocolViolation, RequestId, SessionId};
 
 /// A session's place at the driver: a small number, unique among the sessions that are attached to the realm now.
 ///
@@ -55,6 +55,10 @@ pub enum Input<'a> {
     Close(Slot, &'static str),
     /// A session's transport is gone.
     Leave(Slot),
+    /// An INVOCATION that [`Outbox::send`] took could not be queued for its callee: the call gets ERROR
+    /// `wamp.error.unavailable`, as if the callee had answered so. Not held back while a message of the callee awaits
+    /// authorization, unlike an ERROR that comes as [`Input::Message`].
+    Undelivered(Slot, RequestId),
     /// [`Realm::deadline`](crate::Realm::deadline) has passed.
     Tick,
 }
@@ -143,7 +147,8 @@ pub trait Outbox {
     /// Reads from the session again: nothing of it waits any more.
     fn resume(&mut self, slot: Slot);
 
-    /// The session has left the realm; its slot is free. `Some(reason)` where the transport must be closed after what is queued
+    /// The session has left the realm, which has forgotten its slot: the driver may give the slot to another session once it
+    /// has no more use for it itself. `Some(reason)` where the transport must be closed after what is queued
     /// was written, `None` where the session ended by GOODBYE and the transport may open another one.
     fn detach(&mut self, slot: Slot, close: Option<&'static str>);
 }

@@ -13,6 +13,7 @@ use recipients::Filter;
 
 use crate::boundary::{Outbox, Slot};
 use crate::ids::Ids;
+use crate::limits::RealmLimits;
 use crate::permit::Route;
 use crate::refused::Refused;
 use crate::session::{Membership, Peer, Sessions};
@@ -44,7 +45,7 @@ impl Broker {
         ids: &mut Ids,
         from: Slot,
         (policy, uri): (MatchPolicy, &str),
-        max: usize,
+        limits: &RealmLimits,
     ) -> Result<SubscriptionId, Refused> {
         let peer = sessions.sender_mut(from);
         let key = self.topics.get(policy, uri);
@@ -53,14 +54,20 @@ impl Broker {
         {
             return Ok(id);
         }
+        let (max, patterns_max) = (limits.subscriptions_per_session_max, limits.patterns_per_session_max);
         if peer.subscriptions.len() >= max {
             return Err(Refused::resource_exhausted("subscriptions", max));
+        }
+        let is_pattern = policy != MatchPolicy::Exact;
+        if is_pattern && peer.pattern_subscriptions >= patterns_max {
+            return Err(Refused::resource_exhausted("subscriptions to patterns", patterns_max));
         }
         let key = key.unwrap_or_else(|| self.create(ids.subscription(), policy, uri));
         let subscription = &mut self.subscriptions[key];
         let position = subscription.members.len() as u32;
         subscription.members.push(from);
         peer.subscriptions.insert(subscription.id, Membership { key, position });
+        peer.pattern_subscriptions += usize::from(is_pattern);
         Ok(subscription.id)
     }
 
@@ -84,6 +91,8 @@ impl Broker {
                 format!("session has no subscription {id}"),
             ));
         };
+        let is_pattern = self.subscriptions[membership.key].policy != MatchPolicy::Exact;
+        sessions.sender_mut(from).pattern_subscriptions -= usize::from(is_pattern);
         self.remove_member(sessions, id, membership);
         Ok(())
     }

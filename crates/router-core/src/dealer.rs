@@ -68,6 +68,11 @@ impl Dealer {
         if sessions.sender(from).registrations.len() >= max {
             return Err(Refused::resource_exhausted("registrations", max));
         }
+        let is_pattern = policy != MatchPolicy::Exact;
+        let patterns_max = self.limits.patterns_per_session_max;
+        if is_pattern && sessions.sender(from).pattern_registrations >= patterns_max {
+            return Err(Refused::resource_exhausted("registrations of patterns", patterns_max));
+        }
         let mut key = self.procedures.get(policy, uri);
         if options.force_reregister
             && let Some(key) = key.take()
@@ -85,8 +90,11 @@ impl Dealer {
         });
         self.callees += 1;
         let registration = &mut self.registrations[key];
-        registration.callees.push(Callee::new(from, self.callees, options.concurrency));
-        sessions.sender_mut(from).registrations.insert(registration.id, key);
+        let concurrency = options.concurrency.map(|asked| asked.min(self.limits.concurrency_max));
+        registration.callees.push(Callee::new(from, self.callees, concurrency));
+        let peer = sessions.sender_mut(from);
+        peer.registrations.insert(registration.id, key);
+        peer.pattern_registrations += usize::from(is_pattern);
         Ok(registration.id)
     }
 
@@ -95,7 +103,9 @@ impl Dealer {
         let Some(registration) = self.registrations.remove(key) else { return };
         self.procedures.remove(registration.policy, &registration.uri);
         for callee in &registration.callees {
-            sessions.sender_mut(callee.slot).registrations.remove(&registration.id);
+            let peer = sessions.sender_mut(callee.slot);
+            peer.registrations.remove(&registration.id);
+            peer.pattern_registrations -= usize::from(registration.policy != MatchPolicy::Exact);
         }
     }
 
@@ -112,6 +122,8 @@ impl Dealer {
                 format!("session has no registration {id}"),
             ));
         };
+        let is_pattern = self.registrations[key].policy != MatchPolicy::Exact;
+        sessions.sender_mut(from).pattern_registrations -= usize::from(is_pattern);
         self.remove_callee(key, from);
         Ok(())
     }
@@ -392,7 +404,10 @@ impl Dealer {
         out: &mut O,
     ) -> ToCaller {
         let invocation = self.invocations[key];
-        let step = invocation.step(event);
+        let mut step = invocation.step(event);
+        if step.state == Some(State::Abandoned) && invocation.state != State::Abandoned {
+            step.state = self.abandon(sessions, invocation.callee);
+        }
         if step.state != Some(invocation.state) {
             self.enter(sessions, key, step.state);
         }
@@ -411,6 +426,14 @@ impl Dealer {
         step.caller
     }
 
+    /// Counts one more invocation that a callee owes an answer nobody waits for; it ends at once if there are too many.
+    fn abandon(&self, sessions: &mut Sessions, callee: Slot) -> Option<State> {
+        let callee = sessions.get_mut(callee)?;
+        let has_room = callee.abandoned < self.limits.abandoned_per_session_max;
+        callee.abandoned += usize::from(has_room);
+        has_room.then_some(State::Abandoned)
+    }
+
     /// Takes an invocation out of the tables its new state has no part in.
     fn enter(&mut self, sessions: &mut Sessions, key: Key, state: Option<State>) {
         let invocation = self.invocations[key];
@@ -424,6 +447,7 @@ impl Dealer {
         self.invocations.remove(key);
         if let Some(callee) = sessions.get_mut(invocation.callee) {
             callee.invocations.remove(&invocation.request);
+            callee.abandoned -= usize::from(invocation.state == State::Abandoned);
         }
         if let Some(number) = invocation.counted
             && let Some(registration) = self.registrations.get_mut(invocation.place)

@@ -92,7 +92,23 @@ impl Desk<'_> {
         if uri.len() > max {
             return Err(uri::BadUri::TooLong { len: uri.len(), max }.into());
         }
-        Ok(uri::check(uri, policy, self.options.strictness)?)
+        uri::check(uri, policy, self.options.strictness)?;
+        if policy == MatchPolicy::Wildcard { self.check_wildcards(uri) } else { Ok(()) }
+    }
+
+    /// What is empty beyond the bound would double the ways through the table of patterns, for every URI looked up in it.
+    fn check_wildcards(&self, pattern: &str) -> Result<(), Refused> {
+        let max = self.options.limits.wildcard_positions_max;
+        match pattern.split('.').skip(max).position(str::is_empty) {
+            None => Ok(()),
+            Some(at) => {
+                let at = max + at + 1;
+                let why = format!(
+                    "component {at} of wildcard pattern {pattern:?} is empty: only the first {max} may be"
+                );
+                Err(Refused::new(uris::INVALID_URI, why))
+            }
+        }
     }
 
     #[inline]

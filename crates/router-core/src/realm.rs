@@ -130,6 +130,11 @@ impl Realm {
         self.questions.len()
     }
 
+    /// Whether a message still waits for this answer: not if its session has left, or it was answered.
+    pub fn is_asked(&self, question: QuestionId) -> bool {
+        self.questions.contains_key(&question)
+    }
+
     /// What it counted.
     pub fn stats(&self) -> Stats {
         self.stats
@@ -141,7 +146,8 @@ impl Realm {
     /// nobody waits for). Inputs about slots that are not attached are ignored and give [`Flow::Gone`].
     ///
     /// [`Outbox::detach`] is called for every session that the realm lets go, not for [`Input::Leave`]: there the driver
-    /// said so itself, and the slot is free when this returns.
+    /// said so itself. Either way the realm has forgotten the slot when this returns; when another session gets it is for the
+    /// driver to say.
     ///
     /// # Panics
     ///
@@ -156,6 +162,7 @@ impl Realm {
             Input::Answer(question, decision) => self.answer(now, question, decision, out),
             Input::Close(slot, reason) => self.close(slot, reason, out),
             Input::Leave(slot) => self.remove(slot, out),
+            Input::Undelivered(slot, request) => self.undelivered(now, slot, request, out),
             Input::Tick => {
                 self.dealer.tick(&mut self.sessions, now, out);
                 Flow::Continue
@@ -264,6 +271,19 @@ impl Realm {
         }
         gate.held.push_back(take(message));
         Flow::Pause
+    }
+
+    /// Answers an invocation that its callee never got, in the callee's place.
+    #[cold]
+    fn undelivered<O: Outbox>(&mut self, now: Instant, slot: Slot, request: RequestId, out: &mut O) -> Flow {
+        let Some(callee) = self.sessions.get(slot) else { return Flow::Gone };
+        let flow = if callee.gate.is_some() { Flow::Pause } else { Flow::Continue };
+        let busy = Refused::new(uris::UNAVAILABLE, "callee is too far behind to be sent the invocation");
+        let mut error = busy.to_error(Kind::Invocation, request);
+        match self.dispatch(now, slot, &mut error, None, out) {
+            Flow::Gone => Flow::Gone,
+            _ => flow,
+        }
     }
 
     /// Asks for a message, and lets the session wait.
@@ -399,8 +419,8 @@ impl Realm {
         out: &mut O,
     ) -> Result<(), Refused> {
         let pattern = (subscribe.options.match_policy, &*subscribe.topic);
-        let max = self.options.limits.subscriptions_per_session_max;
-        let subscription = self.broker.subscribe(&mut self.sessions, &mut self.ids, slot, pattern, max)?;
+        let limits = &self.options.limits;
+        let subscription = self.broker.subscribe(&mut self.sessions, &mut self.ids, slot, pattern, limits)?;
         out.send(slot, &message::Subscribed { request: subscribe.request, subscription }.into());
         Ok(())
     }

@@ -19,8 +19,12 @@ pub(crate) struct Peer {
     pub(crate) role: Key,
     /// Its subscriptions.
     pub(crate) subscriptions: HashMap<SubscriptionId, Membership>,
+    /// Those of `subscriptions` that are patterns.
+    pub(crate) pattern_subscriptions: usize,
     /// Its registrations.
     pub(crate) registrations: HashMap<RegistrationId, Key>,
+    /// Those of `registrations` that are patterns.
+    pub(crate) pattern_registrations: usize,
     /// Its calls in flight, by its own request ids.
     pub(crate) calls: HashMap<RequestId, Key>,
     /// Calls of `calls` that it may continue (progressive call invocations).
@@ -29,6 +33,8 @@ pub(crate) struct Peer {
     pub(crate) ended_open_calls: VecDeque<RequestId>,
     /// Invocations it has to answer, by the ids the realm gave them.
     pub(crate) invocations: HashMap<RequestId, Key>,
+    /// Those of `invocations` that nobody waits for.
+    pub(crate) abandoned: usize,
     /// The id of the last invocation sent to it.
     pub(crate) last_invocation: u64,
     /// What waits while a message of it awaits authorization.
@@ -62,11 +68,14 @@ impl Peer {
             session,
             role,
             subscriptions: HashMap::new(),
+            pattern_subscriptions: 0,
             registrations: HashMap::new(),
+            pattern_registrations: 0,
             calls: HashMap::new(),
             open_calls: 0,
             ended_open_calls: VecDeque::new(),
             invocations: HashMap::new(),
+            abandoned: 0,
             last_invocation: 0,
             gate: None,
         }

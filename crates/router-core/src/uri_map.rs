@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | exact | hash map | one hash |
 //! | prefix | [`prefix`], a radix tree of bytes | bytes of the URI |
-//! | wildcard | [`wildcard`], a trie of components | nodes whose pattern agrees with the URI so far, at most those of the trie |
+//! | wildcard | [`wildcard`], a trie of components | nodes whose pattern agrees with the URI so far: see there |
 //!
 //! A table without entries costs one comparison.
 

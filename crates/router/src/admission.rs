@@ -1,7 +1,7 @@
 //! Who may connect at all: bounds that hold before anyone has authenticated.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use crossweave_transport::PeerAddress;
@@ -57,21 +57,26 @@ impl Admission {
 
     /// Counts a connection in, or says which bound it meets.
     pub(crate) fn admit(self: &Arc<Self>, address: &PeerAddress) -> Result<(Admitted, Pending), Refused> {
-        if self.counts.lock().connections >= self.options.connections_max {
+        let mut counts = self.counts.lock();
+        if counts.connections >= self.options.connections_max {
             return Err(Refused::Connections);
         }
-        let pending = self.pend(address)?;
-        self.counts.lock().connections += 1;
+        let pending = self.count_pending(&mut counts, address)?;
+        counts.connections += 1;
         Ok((Admitted { admission: self.clone() }, pending))
     }
 
     /// Counts a connection that is to join (again).
     pub(crate) fn pend(self: &Arc<Self>, address: &PeerAddress) -> Result<Pending, Refused> {
-        let address = match address {
-            PeerAddress::Tcp(address) => Some(address.ip()),
-            PeerAddress::Unix { .. } | PeerAddress::Memory => None,
-        };
-        let mut counts = self.counts.lock();
+        self.count_pending(&mut self.counts.lock(), address)
+    }
+
+    fn count_pending(
+        self: &Arc<Self>,
+        counts: &mut Counts,
+        address: &PeerAddress,
+    ) -> Result<Pending, Refused> {
+        let address = network(address);
         if counts.pending >= self.options.pending_max {
             return Err(Refused::Pending);
         }
@@ -102,6 +107,17 @@ impl Admission {
     pub(crate) fn counts(&self) -> (usize, usize) {
         let counts = self.counts.lock();
         (counts.connections, counts.pending)
+    }
+}
+
+/// What counts as one address: of IPv6 the network of 64 bits, as a single host has all of one.
+fn network(address: &PeerAddress) -> Option<IpAddr> {
+    match address {
+        PeerAddress::Tcp(address) => Some(match address.ip() {
+            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+            v4 => v4,
+        }),
+        PeerAddress::Unix { .. } | PeerAddress::Memory => None,
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn decide(
         Authentication::Anonymous { authrole, authid } => {
             let methods = hello.authmethods();
             if !methods.is_empty() && !methods.contains(&"anonymous") {
-                let offered = methods.join(", ");
+                let offered = excerpt(&methods.join(", "));
                 let text = format!(
                     "none of the offered authentication methods ({offered}) is configured: use anonymous"
                 );
@@ -57,6 +57,9 @@ pub(crate) fn decide(
         Authentication::Trusted { authrole, authid } => ("trusted", authrole, Some(authid.clone())),
     };
     let realm = find_realm(shared, hello)?;
+    if realm.is_closing() {
+        return Err(Abort::new(uris::SYSTEM_SHUTDOWN, "the router shuts down"));
+    }
     if !realm.has_role(authrole) {
         let text = format!("role {authrole:?} does not exist on realm {:?}", realm.name());
         return Err(Abort::new(uris::NO_SUCH_ROLE, text));
@@ -84,9 +87,16 @@ fn find_realm(shared: &Shared, hello: &Hello) -> Result<Arc<RealmCell>, Abort> {
 }
 
 fn no_such_realm(name: &str) -> Abort {
-    // The name is the peer's: a long one is cut.
-    let shown: String = name.chars().take(64).collect();
-    Abort::new(uris::NO_SUCH_REALM, format!("no realm {shown:?} exists on this router"))
+    Abort::new(uris::NO_SUCH_REALM, format!("no realm {:?} exists on this router", excerpt(name)))
+}
+
+/// The beginning of a text that is the peer's, so that it gets back less than it sends.
+fn excerpt(text: &str) -> String {
+    const LEN: usize = 64;
+    match text.char_indices().nth(LEN) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
 }
 
 fn details(realm: &RealmCell, session: &Session) -> Dict {

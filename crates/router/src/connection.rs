@@ -21,10 +21,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crossweave_router_core::boundary::Slot;
 use crossweave_transport::codec::{Decoder, Encoder};
 use crossweave_transport::{Codec, PeerAddress, Stream};
+use tokio::time::Instant;
 use tracing::debug;
 
 use crate::admission::{Admitted, Pending};
@@ -46,6 +48,9 @@ const READS_PER_TURN: usize = 4;
 /// Receivers flushed before other tasks get their turn: a write to a waiting receiver costs some 5 µs.
 const FLUSHES_PER_TURN: usize = 128;
 
+/// The longest message, in octets and after decompression, of a peer that has not joined a realm.
+const OPENING_MESSAGE_LEN_MAX: usize = 64 * 1024;
+
 /// A connection whose transport handshake is done.
 pub(crate) struct Established {
     pub(crate) stream: Stream,
@@ -59,6 +64,8 @@ pub(crate) struct Established {
     pub(crate) is_tls: bool,
     pub(crate) is_websocket: bool,
     pub(crate) ping: Option<PingOptions>,
+    /// By when its session must be open.
+    pub(crate) deadline: Instant,
 }
 
 /// One connection.
@@ -105,11 +112,12 @@ impl Connection {
         admitted: Option<Admitted>,
     ) -> Connection {
         let Established { stream, codec, wire, message_len_max, leftover, .. } = established;
-        let (decoder, encoder) = codec.split();
+        let (mut decoder, encoder) = codec.split();
+        decoder.set_message_len_max(OPENING_MESSAGE_LEN_MAX);
         let is_private = wire.framing == crossweave_transport::codec::Framing::Private;
         let (reader, direct) = Reader::new(stream, is_private);
         let peer = Peer::new(wire, message_len_max, direct, Arc::new(options.queue));
-        let stage = Stage::Opening(Box::new(Opening::new(options.handshake_timeout_ms, pending)));
+        let stage = Stage::Opening(Box::new(Opening::new(established.deadline, pending)));
         Connection {
             shared,
             options,
@@ -164,10 +172,11 @@ impl Connection {
     /// The session has ended by GOODBYE; the transport may open another one.
     fn reopen(&mut self) {
         debug!(session = self.peer.session(), "session left");
+        let deadline = Instant::now() + Duration::from_millis(self.options.handshake_timeout_ms);
         match self.shared.admission.pend(&self.address) {
             Ok(pending) => {
-                self.stage =
-                    Stage::Opening(Box::new(Opening::new(self.options.handshake_timeout_ms, Some(pending))));
+                self.decoder.set_message_len_max(OPENING_MESSAGE_LEN_MAX);
+                self.stage = Stage::Opening(Box::new(Opening::new(deadline, Some(pending))));
             }
             Err(refused) => {
                 debug!(peer = %self.address, %refused, "connection is not kept for another session");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossweave_router_core::boundary::{AuthorizeRequest, Outbox, QuestionId, Slot};
 use crossweave_wamp::message::{Error, Kind};
-use crossweave_wamp::{Message, uris};
+use crossweave_wamp::{Message, RequestId, uris};
 
 use crate::peer::{Framed, Peer, Wire};
 use crate::queue::{Appended, Detached, Lane};
@@ -67,6 +67,12 @@ pub(crate) struct Effects {
     pub(crate) wakes: Vec<Arc<Peer>>,
     /// Questions for the authorizer.
     pub(crate) questions: Vec<(QuestionId, AuthorizeRequest)>,
+    /// Peers for which events are dropped from now on.
+    pub(crate) behind: Vec<Arc<Peer>>,
+    /// Peers that were closed as they did not take what they must.
+    pub(crate) overflown: Vec<Arc<Peer>>,
+    /// The realm was closed by a panic.
+    pub(crate) went_down: bool,
 }
 
 /// What the realm must be told before the lock is released, as delivering to a session failed.
@@ -74,7 +80,9 @@ pub(crate) struct Effects {
 pub(crate) enum Followup {
     /// The session cannot go on.
     Leave(Slot),
-    /// The callee cannot take this invocation: as if it had answered so.
+    /// The callee has no room for this invocation.
+    Undelivered(Slot, RequestId),
+    /// The callee does not take an invocation that long: as if it had answered so.
     Refused(Slot, Error<'static>),
 }
 
@@ -86,16 +94,50 @@ pub(crate) struct Dispatch<'r> {
 }
 
 impl Dispatch<'_> {
+    /// Takes note of what happened to a message.
+    #[inline]
     fn appended(&mut self, to: Slot, appended: Appended) {
-        match appended {
-            Appended::FlushOwed => {
-                if let Some(peer) = self.routes.get(to) {
-                    self.effects.dirty.push(peer.clone());
-                }
-            }
-            Appended::Queued | Appended::Dropped { .. } => {}
-            Appended::Overflow => self.followups.push(Followup::Leave(to)),
+        let notes = match appended {
+            Appended::Queued | Appended::Dropped { is_first: false } => return,
+            Appended::Overflow => return self.followups.push(Followup::Leave(to)),
+            Appended::FlushOwed => &mut self.effects.dirty,
+            Appended::Dropped { is_first: true } => &mut self.effects.behind,
+        };
+        if let Some(peer) = self.routes.get(to) {
+            notes.push(peer.clone());
         }
+    }
+
+    /// There is no room for a message: whoever waits for the answer is told, if that is possible.
+    #[cold]
+    fn overflown(&mut self, to: Slot, message: &Message<'_>) {
+        match message {
+            Message::Invocation(it) => self.followups.push(Followup::Undelivered(to, it.request)),
+            Message::Result(it) if !it.details.progress => {
+                self.send_in(
+                    to,
+                    &Error::new(Kind::Call, it.request, uris::RESOURCE_EXHAUSTED).into(),
+                    Lane::Last,
+                );
+            }
+            _ => self.followups.push(Followup::Leave(to)),
+        }
+    }
+
+    #[inline]
+    fn send_in(&mut self, to: Slot, message: &Message<'_>, lane: Lane) {
+        let Routes { peers, scratch, .. } = &mut *self.routes;
+        let Some(Some(peer)) = peers.get(to.0 as usize) else { return };
+        scratch.clear();
+        let framed = peer.wire.append(message, scratch);
+        if framed.body_len() > peer.message_len_max {
+            return self.too_long(to, message);
+        }
+        match peer.append(framed.of(scratch), lane) {
+            Appended::Overflow if lane == Lane::Control => self.overflown(to, message),
+            appended => self.appended(to, appended),
+        }
+        self.shrink_scratch();
     }
 
     /// A message is longer than its receiver takes: tell whoever waits for the answer.
@@ -110,7 +152,10 @@ impl Dispatch<'_> {
             Message::Error(it) if !it.payload.is_empty() => {
                 self.send(to, &Error::new(it.request_kind, it.request, it.error.clone().into_owned()).into());
             }
-            Message::Event(_) => {}
+            Message::Event(_) => {
+                let dropped = self.routes.get(to).map(|peer| peer.count_dropped());
+                dropped.into_iter().for_each(|dropped| self.appended(to, dropped));
+            }
             _ => self.followups.push(Followup::Leave(to)),
         }
     }
@@ -125,17 +170,12 @@ impl Dispatch<'_> {
 impl Outbox for Dispatch<'_> {
     #[inline]
     fn send(&mut self, to: Slot, message: &Message<'_>) {
-        let Routes { peers, scratch, .. } = &mut *self.routes;
-        let Some(Some(peer)) = peers.get(to.0 as usize) else { return };
-        scratch.clear();
-        let framed = peer.wire.append(message, scratch);
-        if framed.body_len() > peer.message_len_max {
-            return self.too_long(to, message);
-        }
-        let lane = if let Message::Event(_) = message { Lane::Event } else { Lane::Control };
-        let appended = peer.append(framed.of(scratch), lane);
-        self.appended(to, appended);
-        self.shrink_scratch();
+        let lane = match message {
+            Message::Event(_) => Lane::Event,
+            Message::Goodbye(_) | Message::Abort(_) => Lane::Last,
+            _ => Lane::Control,
+        };
+        self.send_in(to, message, lane);
     }
 
     #[inline]
@@ -146,13 +186,12 @@ impl Outbox for Dispatch<'_> {
             let Routes { peers, scratch, .. } = &mut *self.routes;
             let Some(Some(peer)) = peers.get(slot.0 as usize) else { continue };
             let framed = *encoded[peer.wire.index()].get_or_insert_with(|| peer.wire.append(event, scratch));
-            if framed.body_len() > peer.message_len_max {
-                continue;
-            }
-            match peer.append(framed.of(scratch), Lane::Event) {
-                Appended::FlushOwed => self.effects.dirty.push(peer.clone()),
-                Appended::Queued | Appended::Dropped { .. } => {}
-                Appended::Overflow => self.followups.push(Followup::Leave(slot)),
+            let appended = match framed.body_len() > peer.message_len_max {
+                true => peer.count_dropped(),
+                false => peer.append(framed.of(scratch), Lane::Event),
+            };
+            if appended != Appended::Queued {
+                self.appended(slot, appended);
             }
         }
         self.shrink_scratch();

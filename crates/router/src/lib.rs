@@ -48,5 +48,5 @@ pub use crossweave_router_core::{RealmOptions, Role};
 pub use options::{
     AdmissionOptions, Authentication, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions,
 };
-pub use queue::{OnSlow, QueueOptions, RESERVED_LANE_BYTES};
+pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
 pub use router::{RealmDefinition, Router, SessionQueue, StartError};

@@ -84,6 +84,30 @@ impl Framed {
     }
 }
 
+/// Bytes given to the socket in one flush; the session's own task writes the rest. Others wait meanwhile to append.
+const FLUSH_BYTES_MAX: usize = 512 * 1024;
+
+/// Writes until the queue is empty: then how many events were dropped while it was not. Nothing if the socket takes no more
+/// or fails (the session's own task finds out which), or if there is too much.
+fn write(direct: &Direct, queue: &mut Queue) -> Option<u64> {
+    let mut room = FLUSH_BYTES_MAX;
+    while room > 0 {
+        let portion = queue.len().min(room);
+        match direct.try_write(&queue.unwritten()[..portion]) {
+            Ok(0) => return None,
+            Ok(written) => {
+                room -= written;
+                if let Some(dropped) = queue.advance(written) {
+                    return Some(dropped);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
 /// The header of an unmasked, unfragmented frame (RFC 6455 section 5.2).
 #[inline]
 fn websocket_header(is_text: bool, len: usize, header: &mut [u8; 10]) -> usize {
@@ -183,17 +207,18 @@ impl Peer {
     pub(crate) fn append(&self, framed: &[u8], lane: Lane) -> Appended {
         let mut queue = self.queue.lock();
         queue.ensure_buffer();
-        let appended = queue.append(framed, lane, &self.options);
-        if let Appended::Dropped { is_first: true } = appended {
-            let waiting = queue.len();
-            drop(queue);
-            warn!(
-                session = self.session(),
-                waiting_bytes = waiting,
-                "session reads too slowly: dropping events for it"
-            );
-        }
-        appended
+        queue.append(framed, lane, &self.options)
+    }
+
+    /// An event is longer than the peer takes.
+    pub(crate) fn count_dropped(&self) -> Appended {
+        self.queue.lock().count_dropped()
+    }
+
+    /// Tells the operator that events are dropped for the session.
+    pub(crate) fn falls_behind(&self) {
+        let waiting_bytes = self.queue.lock().len();
+        warn!(session = self.session(), waiting_bytes, "session does not take its events: dropping them");
     }
 
     /// Pays the flush that is owed: writes as much as the socket takes, once, and leaves the rest to the session's own task.
@@ -202,31 +227,15 @@ impl Peer {
         if !queue.begin_flush() {
             return;
         }
-        if let Some(direct) = &self.direct
-            && self.write(direct, &mut queue)
-        {
-            return;
+        let drained = self.direct.as_ref().and_then(|direct| write(direct, &mut queue));
+        if drained.is_none() {
+            queue.give_to_owner();
         }
-        queue.give_to_owner();
         drop(queue);
-        self.waker.wake();
-    }
-
-    /// Writes until the queue is empty (true) or the socket takes no more or fails (false; its own task finds out which).
-    pub(crate) fn write(&self, direct: &Direct, queue: &mut Queue) -> bool {
-        while queue.len() > 0 {
-            match direct.try_write(queue.unwritten()) {
-                Ok(0) => return false,
-                Ok(written) => {
-                    if let Some(dropped) = queue.advance(written) {
-                        self.caught_up(dropped);
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return false,
-            }
+        match drained {
+            Some(dropped) => self.caught_up(dropped),
+            None => self.waker.wake(),
         }
-        true
     }
 
     /// Tells the operator that a slow session has caught up.

@@ -3,8 +3,12 @@
 use std::mem;
 
 /// Bytes above the bound that messages other than EVENT may still use: replies, invocations and GOODBYE find room when
-/// events have filled the queue.
+/// events have filled the queue. As much again is there for saying that something did not fit.
 pub const RESERVED_LANE_BYTES: usize = 256 * 1024;
+
+/// The longest EVENT, in octets as encoded for its receiver. Longer ones are dropped and counted: each receiver's queue holds
+/// its own copy.
+pub const EVENT_LEN_MAX: usize = 16 << 20;
 
 /// A drained buffer up to this size stays with its session; a larger one is given back.
 const KEEP_BYTES: usize = 512;
@@ -22,7 +26,8 @@ pub enum OnSlow {
 /// Bounds on what waits for one session.
 #[derive(Clone, Copy, Debug)]
 pub struct QueueOptions {
-    /// Bytes of events that may wait. Default 4 MiB. An event larger than that is still delivered to an empty queue.
+    /// Bytes of events that may wait. Default 4 MiB. A larger event is still delivered to an empty queue, up to
+    /// [`EVENT_LEN_MAX`].
     pub bytes_max: usize,
     /// What happens beyond.
     pub on_slow: OnSlow,
@@ -41,6 +46,8 @@ pub(crate) enum Lane {
     Event,
     /// Up to the bound and [`RESERVED_LANE_BYTES`].
     Control,
+    /// Up to the bound and twice that: a refusal of what did not fit, and the last message of a session.
+    Last,
 }
 
 /// What happened to a message.
@@ -74,6 +81,8 @@ pub(crate) struct Queue {
     bytes: Vec<u8>,
     /// Bytes at the front that are written already.
     written: usize,
+    /// Bytes written since the session's transport was made: a sign of life of its peer.
+    pub(crate) written_in_all: u64,
     /// Somebody owes a flush.
     is_dirty: bool,
     /// The session's own task writes, as the socket took no more or is not for others to write to.
@@ -99,8 +108,10 @@ impl Queue {
     pub(crate) fn append(&mut self, framed: &[u8], lane: Lane, options: &QueueOptions) -> Appended {
         let waiting = self.len();
         let is_full = match lane {
-            Lane::Event => waiting > 0 && waiting + framed.len() > options.bytes_max,
+            Lane::Event if waiting == 0 => framed.len() > EVENT_LEN_MAX,
+            Lane::Event => waiting + framed.len() > options.bytes_max,
             Lane::Control => waiting > options.bytes_max + RESERVED_LANE_BYTES,
+            Lane::Last => waiting > options.bytes_max + 2 * RESERVED_LANE_BYTES,
         };
         if is_full {
             return self.refuse(lane, options);
@@ -115,9 +126,14 @@ impl Queue {
 
     #[cold]
     fn refuse(&mut self, lane: Lane, options: &QueueOptions) -> Appended {
-        if lane == Lane::Control || options.on_slow == OnSlow::Disconnect {
+        if lane != Lane::Event || options.on_slow == OnSlow::Disconnect {
             return Appended::Overflow;
         }
+        self.count_dropped()
+    }
+
+    /// An event is not delivered.
+    pub(crate) fn count_dropped(&mut self) -> Appended {
         self.dropped += 1;
         self.dropped_in_a_row += 1;
         Appended::Dropped { is_first: self.dropped_in_a_row == 1 }
@@ -147,6 +163,7 @@ impl Queue {
     /// So many bytes were written. True if nothing is left, and then how many events were dropped meanwhile.
     pub(crate) fn advance(&mut self, written: usize) -> Option<u64> {
         self.written += written;
+        self.written_in_all += written as u64;
         if self.written < self.bytes.len() {
             self.compact();
             return None;

@@ -1,7 +1,11 @@
 //! A running realm: the pure core behind its lock, with its sessions' queues and its clock.
 
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crossweave_router_core::boundary::{AuthorizeRequest, Decision, Flow, Input, QuestionId, Session, Slot};
@@ -10,6 +14,7 @@ use crossweave_wamp::message::{Abort, Welcome};
 use crossweave_wamp::{Message, ProtocolViolation, SessionId, uris};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinHandle;
 use tokio::time::{timeout, timeout_at};
 use tracing::{debug, error, warn};
 
@@ -20,7 +25,9 @@ use crate::queue::{Detached, Lane};
 
 /// Questions that may be with the authorizer of one realm at a time; further ones wait their turn.
 const QUESTIONS_MAX: usize = 256;
-/// An authorizer that takes longer has failed.
+/// Questions that may wait; further ones fail at once.
+const QUESTIONS_WAITING_MAX: usize = 4_096;
+/// An answer that takes longer, the wait included, has failed.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The realm went down by a panic. Its sessions are closed; it takes no input any more.
@@ -34,6 +41,8 @@ pub(crate) struct RealmCell {
     /// order in which it appends to queues is the realm's order (see ARCHITECTURE.md, "The hot path").
     state: Mutex<State>,
     timer: Arc<Notify>,
+    /// Questions that wait for their turn or their answer.
+    asked: AtomicUsize,
     authorizer: Option<Arc<dyn Authorizer>>,
     questions: Semaphore,
 }
@@ -45,6 +54,8 @@ struct State {
     followups: Vec<Followup>,
     /// What the timer task waits for.
     armed: Option<Instant>,
+    /// The router shuts down: nobody joins any more.
+    is_closing: bool,
 }
 
 impl RealmCell {
@@ -58,12 +69,18 @@ impl RealmCell {
         let name: Arc<str> = name.into();
         let mut realm = Realm::new(name.clone(), options, seed());
         roles.into_iter().for_each(|role| realm.set_role(role));
-        let state =
-            State { realm: Some(realm), routes: Routes::default(), followups: Vec::new(), armed: None };
+        let state = State {
+            realm: Some(realm),
+            routes: Routes::default(),
+            followups: Vec::new(),
+            armed: None,
+            is_closing: false,
+        };
         let cell = Arc::new(RealmCell {
             name,
             state: Mutex::new(state),
             timer: Arc::default(),
+            asked: AtomicUsize::new(0),
             authorizer,
             questions: Semaphore::new(QUESTIONS_MAX),
         });
@@ -93,19 +110,26 @@ impl RealmCell {
         welcome: Box<Welcome>,
         effects: &mut Effects,
     ) -> Result<Slot, RealmIsDown> {
-        let slot = {
-            let mut state = self.state.lock();
-            peer.set_session(session.id.0);
-            state.routes.attach(peer)
-        };
+        peer.set_session(session.id.0);
         // Should the realm refuse it after all, it is detached with an ABORT like any other session.
-        let _ = self.handle(effects, |run| run.input(Input::Join(slot, session, welcome)))?;
-        Ok(slot)
+        self.handle(effects, |run| {
+            let slot = run.dispatch.routes.attach(peer);
+            let _ = run.input(Input::Join(slot, session, welcome));
+            if run.is_closing {
+                let _ = run.input(Input::Close(slot, uris::SYSTEM_SHUTDOWN));
+            }
+            slot
+        })
     }
 
     /// A session id that is not in use.
     pub(crate) fn new_session_id(&self) -> Result<SessionId, RealmIsDown> {
         self.state.lock().realm.as_mut().map(Realm::new_session_id).ok_or(RealmIsDown)
+    }
+
+    /// Whether nobody joins any more, as the router shuts down.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.state.lock().is_closing
     }
 
     /// A batch of messages of one session, then perhaps what is no message.
@@ -153,7 +177,11 @@ impl RealmCell {
     /// Closes every session with this reason.
     pub(crate) fn close_all(self: &Arc<Self>, reason: &'static str) {
         let mut effects = Effects::default();
-        let slots: Vec<Slot> = self.state.lock().routes.iter().map(|(slot, _)| slot).collect();
+        let slots: Vec<Slot> = {
+            let mut state = self.state.lock();
+            state.is_closing = true;
+            state.routes.iter().map(|(slot, _)| slot).collect()
+        };
         for slot in slots {
             if self.handle(&mut effects, |run| run.input(Input::Close(slot, reason))).is_err() {
                 break;
@@ -185,6 +213,14 @@ impl RealmCell {
         inputs: impl FnOnce(&mut Run<'_>) -> T,
     ) -> Result<T, RealmIsDown> {
         let result = self.handle_locked(&mut self.state.lock(), effects, inputs);
+        // Logging may block, too: the lock is free.
+        effects.behind.drain(..).for_each(|peer| peer.falls_behind());
+        for peer in effects.overflown.drain(..) {
+            warn!(session = peer.session(), "session does not take what it must be told: closing it");
+        }
+        if std::mem::take(&mut effects.went_down) {
+            error!(realm = %self.name, "a defect in the router closed the realm; its sessions must join again");
+        }
         // Wakers and spawned tasks may run at once on another thread: the lock is free by now.
         effects.wakes.drain(..).for_each(|peer| peer.waker.wake());
         for (question, request) in effects.questions.drain(..) {
@@ -202,7 +238,7 @@ impl RealmCell {
     ) -> Result<T, RealmIsDown> {
         let realm = state.realm.as_mut().ok_or(RealmIsDown)?;
         let dispatch = Dispatch { routes: &mut state.routes, effects, followups: &mut state.followups };
-        let mut run = Run { realm, dispatch, now: Instant::now() };
+        let mut run = Run { realm, dispatch, now: Instant::now(), is_closing: state.is_closing };
         let result = catch_unwind(AssertUnwindSafe(|| {
             let result = inputs(&mut run);
             run.follow_up();
@@ -231,7 +267,7 @@ impl RealmCell {
 
     #[cold]
     fn go_down(&self, state: &mut State, effects: &mut Effects) {
-        error!(realm = %self.name, "a defect in the router closed the realm; its sessions must join again");
+        effects.went_down = true;
         state.realm = None;
         state.followups.clear();
         let abort = Abort::new(uris::RUNTIME_ERROR, "the realm was closed by a defect in the router").into();
@@ -248,24 +284,40 @@ impl RealmCell {
         }
     }
 
+    /// Asks the authorizer and tells the realm its answer.
     async fn answer(self: Arc<Self>, question: QuestionId, request: AuthorizeRequest) {
-        let decision = match &self.authorizer {
-            Some(authorizer) => {
-                let _turn = self.questions.acquire().await;
-                let asked = authorizer.authorize(&self.name, request.clone());
-                timeout(ANSWER_DEADLINE, asked).await.unwrap_or_else(|_| {
-                    let AuthorizeRequest { session, action, uri, .. } = &request;
-                    warn!(realm = %self.name, %session, action = action.as_str(), uri, "authorizer did not answer in time");
-                    Decision::Failed
-                })
-            }
-            None => Decision::Failed,
+        let waiting = self.asked.fetch_add(1, Ordering::Relaxed);
+        let decision = match waiting < QUESTIONS_WAITING_MAX {
+            true => timeout(ANSWER_DEADLINE, self.ask(question, &request)).await.ok().flatten(),
+            false => None,
         };
+        self.asked.fetch_sub(1, Ordering::Relaxed);
+        if decision.is_none() && self.is_asked(question) {
+            let AuthorizeRequest { session, action, uri, .. } = &request;
+            warn!(realm = %self.name, %session, action = action.as_str(), uri, "authorizer failed or did not answer in time");
+        }
+        let answer = Input::Answer(question, decision.unwrap_or(Decision::Failed));
         let mut effects = Effects::default();
-        if self.handle(&mut effects, |run| run.input(Input::Answer(question, decision))).is_err() {
+        if self.handle(&mut effects, |run| run.input(answer)).is_err() {
             debug!(realm = %self.name, "an authorizer answered for a realm that is down");
         }
         self.finish(effects);
+    }
+
+    /// The authorizer's decision; nothing if there is no authorizer, it panics, or nobody waits for it any more.
+    async fn ask(&self, question: QuestionId, request: &AuthorizeRequest) -> Option<Decision> {
+        let authorizer = self.authorizer.clone()?;
+        let _turn = self.questions.acquire().await.ok()?;
+        if !self.is_asked(question) {
+            return None;
+        }
+        let (realm, request) = (self.name.clone(), request.clone());
+        let asked = tokio::spawn(async move { authorizer.authorize(&realm, request).await });
+        AbortOnDrop(asked).await
+    }
+
+    fn is_asked(&self, question: QuestionId) -> bool {
+        self.state.lock().realm.as_ref().is_some_and(|realm| realm.is_asked(question))
     }
 
     /// Tells the realm that its deadline has passed, if it has, and says when the next one is.
@@ -288,6 +340,7 @@ struct Run<'r> {
     realm: &'r mut Realm,
     dispatch: Dispatch<'r>,
     now: Instant,
+    is_closing: bool,
 }
 
 impl Run<'_> {
@@ -302,6 +355,9 @@ impl Run<'_> {
         while let Some(followup) = self.dispatch.followups.pop() {
             match followup {
                 Followup::Leave(slot) => self.drop_slow(slot),
+                Followup::Undelivered(slot, request) => {
+                    let _ = self.input(Input::Undelivered(slot, request));
+                }
                 Followup::Refused(slot, error) => {
                     let _ = self.input(Input::Message(slot, error.into()));
                 }
@@ -312,10 +368,27 @@ impl Run<'_> {
     #[cold]
     fn drop_slow(&mut self, slot: Slot) {
         let Some(peer) = self.dispatch.routes.detach(slot) else { return };
-        warn!(session = peer.session(), "session reads too slowly: closing it");
         peer.queue.lock().detached = Some(Detached::Close(uris::CLOSE_SLOW_RECEIVER));
-        self.dispatch.effects.wakes.push(peer);
+        self.dispatch.effects.wakes.push(peer.clone());
+        self.dispatch.effects.overflown.push(peer);
         let _ = self.input(Input::Leave(slot));
+    }
+}
+
+/// A task that ends with whoever waits for it. Its result, if it did not panic.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Future for AbortOnDrop<T> {
+    type Output = Option<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        Pin::new(&mut self.0).poll(cx).map(Result::ok)
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

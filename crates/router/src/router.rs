@@ -15,7 +15,7 @@ use crossweave_transport::{
 use crossweave_wamp::{Serializer, SessionId, uris};
 use parking_lot::RwLock;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use crate::accept::Acceptor;
@@ -46,6 +46,9 @@ pub enum StartError {
     /// A realm of this name runs.
     #[error("realm {0:?} runs already")]
     RealmExists(String),
+    /// The router was shut down.
+    #[error("the router was shut down")]
+    Stopped,
     /// The endpoint cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -128,6 +131,9 @@ impl Router {
 
     /// Starts to listen. Returns the address bound, which tells the port where 0 was asked for.
     pub async fn listen(&self, options: TransportOptions) -> Result<BoundAddress, StartError> {
+        if *self.shared.stop.borrow() {
+            return Err(StartError::Stopped);
+        }
         let tls = options.tls.as_ref().map(TlsAcceptor::new).transpose()?;
         let listener = Listener::bind(&options.endpoint).await?;
         let address = listener.address().clone();
@@ -152,6 +158,7 @@ impl Router {
             is_tls: false,
             is_websocket: false,
             ping: None,
+            deadline: Instant::now() + Duration::from_millis(options.handshake_timeout_ms),
         };
         tokio::spawn(Connection::new(self.shared.clone(), Arc::new(options), established, None, None));
         near

@@ -18,6 +18,7 @@
 //! alice resumed                                            the driver reads from alice again
 //! leave bob                                                bob's transport is gone
 //! close bob wamp.close.system_shutdown                     the router closes bob
+//! undelivered bob 1                                        INVOCATION 1 found no room in bob's queue
 //! violation bob what is wrong                              bob sent what is no message
 //! bob detached wamp.error.protocol_violation               bob's transport is closed; without a reason it may go on
 //! ```

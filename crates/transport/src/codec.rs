@@ -59,6 +59,25 @@ impl Decoder {
         }
     }
 
+    /// Takes messages of up to `octets` only, from the next frame header on, and never more than what was configured,
+    /// which `usize::MAX` restores (the default).
+    ///
+    /// A peer that has not said yet who it is needs short messages only: so it cannot fill memory with long ones.
+    pub fn set_message_len_max(&mut self, octets: usize) {
+        match self {
+            Decoder::RawSocket(decoder) => decoder.set_message_len_max(octets),
+            Decoder::WebSocket(decoder) => decoder.set_message_len_max(octets),
+        }
+    }
+
+    /// Whether compressed messages are taken, where WebSocket compression was negotiated (default: yes). While they
+    /// are not, a compressed frame fails the connection with close code 1002. RawSocket has no compression.
+    pub fn set_compression_allowed(&mut self, allowed: bool) {
+        if let Decoder::WebSocket(decoder) = self {
+            decoder.set_compression_allowed(allowed);
+        }
+    }
+
     /// Whether the end of the stream would now cut a message.
     pub fn is_mid_message(&self) -> bool {
         match self {

@@ -1,6 +1,6 @@
 //! Peers that lie: lengths, masks, bombs, and endless beginnings. Nothing is stored that did not arrive.
 
-use crossweave_transport::codec::{Codec, CodecError};
+use crossweave_transport::codec::{self, Codec, CodecError};
 use crossweave_transport::item::Item;
 use crossweave_transport::rawsocket::{self, FrameType, MaxLen, RawSocketError};
 use crossweave_transport::websocket::deflate::{Deflate, DeflateOptions, DeflateParams, Inflate};
@@ -252,6 +252,93 @@ fn rawsocket_frames_arrive_in_any_chunks_and_long_ones_move_into_the_decoder() {
         assert!(received == payloads, "in chunks of {chunk_len}");
         assert_eq!(decoder.buffered_len(), 0);
     }
+}
+
+fn masked(opcode: Opcode, len: usize, fin: bool) -> Vec<u8> {
+    let mut wire = Vec::new();
+    append_frame_with(&mut wire, opcode, &vec![7; len], fin, false, Some([1, 2, 3, 4]));
+    wire
+}
+
+#[test]
+fn a_lowered_message_limit_holds_for_frames_and_messages_until_it_is_lifted() {
+    let mut decoder = codec::Decoder::WebSocket(server());
+    decoder.set_message_len_max(100);
+    let whole = |len| masked(Opcode::Binary, len, true);
+    assert_eq!(decoder.decode(&mut whole(100)).unwrap().item, Item::Message { text: false, data: &[7; 100] });
+    let too_long = CodecError::WebSocket(WsError::FrameTooLong { max: 100 });
+    assert_eq!(decoder.decode(&mut whole(101)[..8]), Err(too_long));
+    assert_eq!(too_long.close_code(), Some(1009));
+
+    let mut decoder = codec::Decoder::WebSocket(server());
+    decoder.set_message_len_max(100);
+    decoder.decode(&mut masked(Opcode::Binary, 60, false)).unwrap();
+    let error = decoder.decode(&mut masked(Opcode::Continuation, 41, true)).unwrap_err();
+    assert_eq!(error, CodecError::WebSocket(WsError::MessageTooLong { max: 100 }));
+}
+
+#[test]
+fn a_lifted_message_limit_restores_the_configured_one_and_a_high_one_does_not_exceed_it() {
+    for lifted in [usize::MAX, 1 << 30] {
+        let mut decoder = codec::Decoder::WebSocket(server());
+        decoder.set_message_len_max(100);
+        decoder.set_message_len_max(lifted);
+        let mut wire = masked(Opcode::Binary, 1000, true);
+        assert_eq!(decoder.decode(&mut wire).unwrap().consumed, wire.len());
+        let error = decoder.decode(&mut masked(Opcode::Binary, 1001, true)).unwrap_err();
+        assert_eq!(error, CodecError::WebSocket(WsError::FrameTooLong { max: 1000 }));
+
+        let mut raw = codec::Decoder::RawSocket(rawsocket::Decoder::new(MaxLen::at_least(1024)));
+        raw.set_message_len_max(100);
+        raw.set_message_len_max(lifted);
+        assert_eq!(raw.decode(&mut [0, 0, 4, 0]).unwrap().item, Item::Incomplete);
+        let error = raw.decode(&mut [0, 0, 4, 1]).unwrap_err();
+        assert_eq!(error, CodecError::RawSocket(RawSocketError::TooLong { len: 1025, max: 1024 }));
+    }
+}
+
+#[test]
+fn a_lowered_message_limit_holds_for_rawsocket_from_the_header() {
+    let lowered = || {
+        let mut raw = codec::Decoder::RawSocket(rawsocket::Decoder::new(MaxLen::MAX));
+        raw.set_message_len_max(64 << 10);
+        raw
+    };
+    assert_eq!(lowered().decode(&mut [0, 1, 0, 0]).unwrap().item, Item::Incomplete);
+    let error = lowered().decode(&mut [0, 1, 0, 1]).unwrap_err();
+    assert_eq!(error, CodecError::RawSocket(RawSocketError::TooLong { len: 65_537, max: 65_536 }));
+}
+
+#[test]
+fn a_lowered_message_limit_holds_for_what_is_inflated_and_a_started_message_is_measured_anew() {
+    let mut decoder = codec::Decoder::WebSocket(deflating(10_000));
+    decoder.set_message_len_max(5000);
+    let error = decoder.decode(&mut compressed(&[7; 5001])).unwrap_err();
+    assert_eq!(error, CodecError::WebSocket(WsError::MessageTooLong { max: 5000 }));
+
+    let mut decoder = codec::Decoder::WebSocket(server());
+    decoder.decode(&mut masked(Opcode::Binary, 500, false)).unwrap();
+    decoder.set_message_len_max(400);
+    let error = decoder.decode(&mut masked(Opcode::Continuation, 1, true)).unwrap_err();
+    assert_eq!(error, CodecError::WebSocket(WsError::MessageTooLong { max: 400 }));
+}
+
+#[test]
+fn compressed_messages_are_a_violation_while_they_are_not_allowed() {
+    let mut decoder = codec::Decoder::WebSocket(deflating(1000));
+    decoder.set_compression_allowed(false);
+    let mut plain = masked(Opcode::Binary, 5, true);
+    assert_eq!(decoder.decode(&mut plain).unwrap().item, Item::Message { text: false, data: &[7; 5] });
+    let error = decoder.decode(&mut compressed(b"hello")).unwrap_err();
+    assert_eq!(error, CodecError::WebSocket(WsError::ReservedBits(0x40)));
+    assert_eq!(error.close_code(), Some(1002));
+
+    let mut decoder = codec::Decoder::WebSocket(deflating(1000));
+    decoder.set_compression_allowed(false);
+    decoder.decode(&mut plain).unwrap();
+    decoder.set_compression_allowed(true);
+    let mut wire = compressed(b"hello");
+    assert_eq!(decoder.decode(&mut wire).unwrap().item, Item::Message { text: false, data: b"hello" });
 }
 
 #[test]

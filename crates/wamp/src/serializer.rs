@@ -8,6 +8,7 @@
 //! Each serializer is one [`Format`]: [`json`], [`msgpack`], [`cbor`].
 
 pub mod cbor;
+pub(crate) mod heads;
 pub mod json;
 pub mod msgpack;
 pub mod read;
@@ -229,10 +230,11 @@ pub trait Format {
     fn open_counted_list(out: &mut Vec<u8>) -> usize;
     /// Begins a dict whose number of entries is told at its end.
     fn open_counted_dict(out: &mut Vec<u8>) -> usize;
-    /// Ends what [`Format::open_counted_list`] began.
-    fn close_counted_list(out: &mut Vec<u8>, mark: usize, len: usize);
-    /// Ends what [`Format::open_counted_dict`] began.
-    fn close_counted_dict(out: &mut Vec<u8>, mark: usize, len: usize);
+    /// Ends what [`Format::open_counted_list`] began. `false` if the head at `mark` has no room for `len`: a longer one has to
+    /// take its place before the output is complete.
+    fn close_counted_list(out: &mut Vec<u8>, mark: usize, len: usize) -> bool;
+    /// Ends what [`Format::open_counted_dict`] began, and says the same.
+    fn close_counted_dict(out: &mut Vec<u8>, mark: usize, len: usize) -> bool;
     /// Writes a dict's key.
     fn key(out: &mut Vec<u8>, key: &str);
     /// Writes null.
@@ -257,14 +259,6 @@ pub trait Format {
 #[inline]
 fn is_utf8(text: &[u8]) -> bool {
     text.is_ascii() || simdutf8::basic::from_utf8(text).is_ok()
-}
-
-/// Puts a longer head in the place of the one byte at `mark` that stood for it.
-#[cold]
-fn replace_head(out: &mut Vec<u8>, mark: usize, write: impl FnOnce(&mut Vec<u8>)) {
-    let mut head = Vec::with_capacity(9);
-    write(&mut head);
-    out.splice(mark..=mark, head);
 }
 
 /// Calls a function that is generic over the format.

@@ -11,15 +11,21 @@ export function showClock(connection) {
   const dot = document.getElementById("route-dot");
   let timer = 0;
 
-  const fallSilent = () => {
-    clock.classList.add("silent");
-    note.textContent = connection.state === "joined"
-      ? `nobody publishes ${TOPIC} to this session`
-      : "the clock goes on when the connection does";
-  };
   const watch = () => {
     clearTimeout(timer);
-    timer = setTimeout(fallSilent, SILENCE_MS);
+    timer = setTimeout(() => fallSilent(`nobody publishes ${TOPIC} to this session`), SILENCE_MS);
+  };
+  const fallSilent = text => {
+    clearTimeout(timer);
+    clock.classList.add("silent");
+    note.textContent = text;
+  };
+  const showState = () => {
+    if (connection.state !== "joined") {
+      return fallSilent(time.dateTime ? "the clock goes on when the connection does" : "waiting for the connection");
+    }
+    fallSilent("joined, waiting for the first tick");
+    watch();
   };
 
   connection.subscribe(TOPIC, "exact", ({ args: [text, tick] }) => {
@@ -32,7 +38,7 @@ export function showClock(connection) {
     note.textContent = `${moment.toISOString().slice(0, 10)} UTC · event ${tick}`;
     replay(dot);
   });
-  connection.addEventListener("state", () => connection.state === "joined" ? watch() : fallSilent());
+  connection.addEventListener("state", showState);
 }
 
 /** Starts the animation of an element from its beginning. */

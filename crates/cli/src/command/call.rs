@@ -1,11 +1,11 @@
 //! `crossweave call`.
 
 use clap::Args;
-use crossweave_client::{Arguments, CallError, Client, Reconnect, Reply, WampError};
+use crossweave_client::{Arguments, Client, Reconnect, Reply};
 use crossweave_wamp::{Dict, Value};
 
 use crate::connection::{ConnectionArgs, call_failure};
-use crate::exit::{Code, Failure};
+use crate::exit::Failure;
 use crate::terminal::Terminal;
 use crate::value;
 
@@ -48,8 +48,9 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
-        self.connection
-            .run(terminal, Reconnect::Off, async |client: &Client| self.call(client, terminal).await)
+        self.connection.run(terminal, self.json, Reconnect::Off, async |client: &Client| {
+            self.call(client, terminal).await
+        })
     }
 
     async fn call(&self, client: &Client, terminal: Terminal) -> Result<(), Failure> {
@@ -62,12 +63,12 @@ impl Call {
             call = call.disclose_me();
         }
         if !self.progress {
-            let reply = call.await.map_err(|error| self.failure(&error))?;
+            let reply = call.await.map_err(call_failure)?;
             return self.print(&reply, terminal);
         }
-        let mut replies = call.progress().await.map_err(|error| self.failure(&error))?;
+        let mut replies = call.progress().await.map_err(call_failure)?;
         while let Some(reply) = replies.next().await {
-            self.print(&reply.map_err(|error| self.failure(&error))?, terminal)?;
+            self.print(&reply.map_err(call_failure)?, terminal)?;
         }
         Ok(())
     }
@@ -83,45 +84,9 @@ impl Call {
         let lines = value::plain_lines(&value::content_args(&reply.content), &reply.kwargs());
         lines.iter().try_for_each(|line| terminal.print(&terminal.shown(line)))
     }
-
-    fn failure(&self, error: &CallError) -> Failure {
-        let CallError::Application(answer) = error else { return call_failure(error) };
-        if self.json {
-            let object =
-                value::object(answer.args.clone(), answer.kwargs.clone()).with("error", answer.uri.as_str());
-            eprintln!("{}", value::json(&object.into()));
-            return Failure { code: Code::Wamp, message: None };
-        }
-        Failure::wamp(in_full(answer))
-    }
-}
-
-/// The error with everything that came with it.
-fn in_full(error: &WampError) -> String {
-    let (text, rest) = match error.args.split_first() {
-        Some((Value::Str(text), rest)) => (format!(": {text}"), rest),
-        _ => (String::new(), &error.args[..]),
-    };
-    let more = value::one_line(rest, &error.kwargs);
-    let separator = if more.is_empty() { "" } else { " " };
-    format!("{}{text}{separator}{more}", error.uri)
 }
 
 /// Arguments as the client sends them.
 pub(super) fn arguments(args: Vec<Value>, kwargs: Dict) -> Arguments {
     kwargs.into_iter().fold(Arguments::from(args), |arguments, (name, value)| arguments.kwarg(name, value))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_told_with_all_its_arguments() {
-        let error =
-            WampError::new("com.example.error.stock").arg("out of tea").arg(3).kwarg("until", "monday");
-        assert_eq!(in_full(&error), "com.example.error.stock: out of tea [3] {\"until\":\"monday\"}");
-        assert_eq!(in_full(&WampError::new("wamp.error.canceled")), "wamp.error.canceled");
-        assert_eq!(in_full(&WampError::new("com.example.e").arg(5)), "com.example.e [5]");
-    }
 }

@@ -1,7 +1,8 @@
 //! `crossweave init`.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -44,13 +45,25 @@ impl Init {
 /// Writes the configuration and says where it is.
 fn write_template(folder: &Path) -> Result<PathBuf, String> {
     let failed = |path: &Path, error: &io::Error| format!("cannot write {}: {error}", path.display());
-    if let Some(existing) = CONFIG_FILES.iter().map(|name| folder.join(name)).find(|file| file.exists()) {
+    if let Some(existing) =
+        CONFIG_FILES.iter().map(|name| folder.join(name)).find(|file| file.symlink_metadata().is_ok())
+    {
         return Err(format!("there is a configuration already: {}", existing.display()));
     }
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let file = folder.join("config.json");
-    let mut new =
-        OpenOptions::new().write(true).create_new(true).open(&file).map_err(|error| failed(&file, &error))?;
-    new.write_all(init_template().as_bytes()).map_err(|error| failed(&file, &error))?;
+    write_whole(&file, init_template().as_bytes()).map_err(|error| failed(&file, &error))?;
     Ok(file)
+}
+
+/// Writes a file that is not there yet: all of it or, if the disk is full, nothing.
+fn write_whole(file: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    // What the umask leaves of this, as for any new file.
+    let permissions = Permissions::from_mode(0o666);
+    let mut new = tempfile::Builder::new().prefix(".config.").permissions(permissions).tempfile_in(folder)?;
+    new.write_all(content)?;
+    new.as_file().sync_all()?;
+    new.persist_noclobber(file).map_err(|refused| refused.error)?;
+    Ok(())
 }

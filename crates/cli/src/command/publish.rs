@@ -2,7 +2,6 @@
 
 mod input;
 
-use std::num::NonZeroU64;
 use std::time::Duration;
 
 use clap::Args;
@@ -45,18 +44,15 @@ pub(super) struct Pub {
     #[arg(long)]
     ack: bool,
     /// Publish it this many times
-    #[arg(long, value_name = "N", default_value = "1")]
-    repeat: NonZeroU64,
+    #[arg(long, value_name = "N", default_value = "1", value_parser = value::parse_count)]
+    repeat: u64,
     /// Milliseconds between two events
     #[arg(long, value_name = "MS", default_value_t = 0)]
     interval: u64,
     /// Read the events from stdin, one JSON value a line
     #[arg(long, conflicts_with_all = ["args", "kwargs", "repeat"])]
     stdin: bool,
-    /// Ask the router to keep the event for later subscribers
-    #[arg(long)]
-    retain: bool,
-    /// Tell subscribers who published
+    /// Tell subscribers who published, where the realm does not anyway; routers may refuse
     #[arg(long)]
     disclose_me: bool,
     /// Print each publication id as a JSON object; with --ack
@@ -72,12 +68,12 @@ impl Pub {
             true => self.publish_input(client, terminal).await,
             false => self.publish_arguments(client, terminal).await,
         };
-        self.connection.run(terminal, Reconnect::Off, work)
+        self.connection.run(terminal, self.json, Reconnect::Off, work)
     }
 
     async fn publish_arguments(&self, client: &Client, terminal: Terminal) -> Result<(), Failure> {
         let (args, kwargs) = value::arguments(&self.args, &self.kwargs);
-        for number in 0..self.repeat.get() {
+        for number in 0..self.repeat {
             if number > 0 {
                 self.pause().await;
             }
@@ -113,14 +109,11 @@ impl Pub {
         kwargs: Dict,
     ) -> Result<(), Failure> {
         let mut publish = client.publish_arguments(&self.topic, arguments(args, kwargs));
-        if self.retain {
-            publish = publish.retain();
-        }
         if self.disclose_me {
             publish = publish.disclose_me();
         }
         if !self.ack {
-            return publish.await.map_err(|error| request_failure(&error));
+            return publish.await.map_err(request_failure);
         }
         let id = self.connection.answer(publish.acknowledged()).await?.0;
         match self.json {

@@ -3,7 +3,6 @@
 mod exec;
 
 use std::ffi::OsString;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,9 +62,10 @@ pub(super) struct Register {
     /// Which of several callees is called; single: there is only one
     #[arg(long, value_name = "POLICY", default_value = "single", value_parser = invoke_policy())]
     invoke: InvokePolicy,
-    /// Calls at the same time at most [default: 64 here, and others wait]
-    #[arg(long, value_name = "N")]
-    concurrency: Option<NonZeroU32>,
+    /// Calls at the same time at most; the router refuses others with crossbar.error.max_concurrency_reached [default: the
+    /// router knows no limit, and those beyond 64 wait here]
+    #[arg(long, value_name = "N", value_parser = value::parse_count)]
+    concurrency: Option<u64>,
     /// Take the procedure from whoever has it
     #[arg(long)]
     force: bool,
@@ -102,7 +102,7 @@ enum Answer {
 impl Register {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
         let work = async |client: &Client| self.serve(client, terminal).await;
-        self.connection.run(terminal, Reconnect::default(), work)
+        self.connection.run(terminal, self.json, Reconnect::default(), work)
     }
 
     async fn serve(&self, client: &Client, terminal: Terminal) -> Result<(), Failure> {
@@ -121,7 +121,7 @@ impl Register {
         let mut register = client.register_dynamic(&self.procedure, handler).match_policy(self.matching);
         register = register.invoke(self.invoke);
         if let Some(concurrency) = self.concurrency {
-            register = register.concurrency(concurrency.get());
+            register = register.concurrency(u32::try_from(concurrency).unwrap_or(u32::MAX));
         }
         if self.force {
             register = register.force_reregister();
@@ -130,7 +130,7 @@ impl Register {
         terminal.notice(&format!("registered {}", self.procedure));
         tokio::select! {
             failure = until_closed(client) => Err(failure),
-            () = until_revoked(&registration) => Err(Failure::wamp("the router took the registration away")),
+            () = until_revoked(&registration) => Err(Failure::revoked("the router took the registration away")),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `crossweave start`.
 
 use std::io;
+use std::time::Duration;
 
 use clap::Args;
 use crossweave_config::{Loaded, Node, Problems};
@@ -11,9 +12,12 @@ use tracing::{info, warn};
 use super::check::show_problems;
 use crate::exit::Failure;
 use crate::log::{self, LogFormat, LogLevel};
-use crate::node::{NodeDirectory, NotLoaded, Plan, RunningNode, builtin, plan};
-use crate::signals::Signals;
+use crate::node::{NodeDirectory, NotLoaded, Plan, RunningNode, builtin, load_certificates, plan};
+use crate::signals::{self, Signals};
 use crate::terminal::Terminal;
+
+/// How long the orderly end may take after Ctrl-C; routers give their sessions 5 s.
+const GRACE: Duration = Duration::from_secs(15);
 
 const EXAMPLES: &str = "\
 Without a configuration, a built-in node runs, which only programs on this
@@ -43,8 +47,12 @@ pub(super) struct Start {
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     logformat: LogFormat,
     /// The port of the built-in node, 0 for any free one [default: 8080]
-    #[arg(long, value_name = "PORT", conflicts_with = "config")]
+    #[arg(long, value_name = "PORT", conflicts_with = "config", value_parser = parse_port)]
     port: Option<u16>,
+}
+
+fn parse_port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "expected a port, 0 to 65535".to_owned())
 }
 
 impl Start {
@@ -65,6 +73,8 @@ impl Start {
         raise_file_limit();
         let runtime =
             runtime().map_err(|error| Failure::setup(format_args!("cannot start threads: {error}")))?;
+        signals::watch(GRACE)
+            .map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
         let ended = runtime.block_on(self.serve(plan));
         // What still runs holds nothing that must be finished.
         runtime.shutdown_background();
@@ -73,7 +83,8 @@ impl Start {
 
     fn plan(&self, loaded: &Loaded, terminal: Terminal) -> Result<Plan, Failure> {
         let steps = |node: &Node| {
-            plan(node).map_err(|obstacles| {
+            let planned = plan(node).and_then(|plan| load_certificates(&plan).map(|()| plan));
+            planned.map_err(|obstacles| {
                 obstacles.iter().for_each(|obstacle| terminal.complain(&obstacle.to_string()));
                 Failure::told()
             })

@@ -32,11 +32,8 @@ pub(super) struct Sub {
     #[arg(long = "match", value_name = "POLICY", default_value = "exact", value_parser = match_policy())]
     matching: MatchPolicy,
     /// End after this many events
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = value::parse_count)]
     count: Option<u64>,
-    /// Also print what the topics retain
-    #[arg(long)]
-    retained: bool,
     /// Print each event as a JSON object: topic, args, kwargs, publication, publisher
     #[arg(long)]
     json: bool,
@@ -47,16 +44,13 @@ pub(super) struct Sub {
 impl Sub {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
         let work = async |client: &Client| self.follow(client, terminal).await;
-        self.connection.run(terminal, Reconnect::default(), work)
+        self.connection.run(terminal, self.json, Reconnect::default(), work)
     }
 
     async fn follow(&self, client: &Client, terminal: Terminal) -> Result<(), Failure> {
         let mut subscriptions = Vec::new();
         for topic in &self.topics {
-            let mut subscribe = client.subscribe(topic).match_policy(self.matching);
-            if self.retained {
-                subscribe = subscribe.get_retained();
-            }
+            let subscribe = client.subscribe(topic).match_policy(self.matching);
             subscriptions.push(self.connection.answer(subscribe.into_future()).await?);
             terminal.notice(&format!("subscribed to {topic}"));
         }
@@ -69,7 +63,7 @@ impl Sub {
                 }
                 Some(Err(lagged)) => terminal.notice(&lagged.to_string()),
                 None if client.state().is_closed() => return Err(until_closed(client).await),
-                None => return Err(Failure::wamp("the router ended the subscription")),
+                None => return Err(Failure::revoked("the router ended the subscription")),
             }
         }
         Ok(())
@@ -113,9 +107,6 @@ fn object(event: &Event) -> Dict {
         if let Some(text) = text {
             object.insert(name, Value::from(text.as_str()));
         }
-    }
-    if event.is_retained {
-        object.insert("retained", true);
     }
     object
 }

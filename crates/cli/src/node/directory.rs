@@ -1,9 +1,11 @@
 //! The options by which commands find a node's configuration.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use clap::Args;
-use crossweave_config::{Loaded, Problems, find_cbdir, load};
+use crossweave_config::{CBDIR_VARIABLES, CONFIG_FILES, Environment, Loaded, Problems, find_cbdir, load};
 
 use crate::exit::Failure;
 
@@ -29,14 +31,41 @@ pub(crate) enum NotLoaded {
 
 impl NodeDirectory {
     /// Reads and checks the configuration.
+    ///
+    /// # Errors
+    /// Something is wrong with it, it cannot be read, or a directory that was asked for has none. Without being asked for
+    /// one, having none means the built-in node.
     pub(crate) fn load(&self) -> Result<Loaded, NotLoaded> {
         let failure = |message: String| NotLoaded::Failure(Failure::setup(message));
         let current = std::env::current_dir()
             .map_err(|error| failure(format!("the current directory cannot be read: {error}")))?;
-        let cbdir = find_cbdir(self.cbdir.as_deref(), crossweave_config::Environment::process(), &current);
-        if !cbdir.is_dir() {
-            return Err(failure(format!("there is no node directory {}", cbdir.display())));
+        let cbdir = find_cbdir(self.cbdir.as_deref(), Environment::process(), &current);
+        match fs::metadata(&cbdir) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                let cbdir = cbdir.display();
+                return Err(failure(format!("the node directory {cbdir} cannot be read: {error}")));
+            }
+            _ => return Err(failure(format!("there is no node directory {}", cbdir.display()))),
         }
-        load(&cbdir, self.config.as_deref()).map_err(NotLoaded::Problems)
+        let loaded = load(&cbdir, self.config.as_deref()).map_err(NotLoaded::Problems)?;
+        match (&loaded.config_file, self.asked_for()) {
+            (None, Some(by)) => {
+                let (names, cbdir) = (CONFIG_FILES.join(" or "), cbdir.display());
+                Err(failure(format!(
+                    "no {names} in {cbdir}; `crossweave init` writes one; without {by} the built-in node runs"
+                )))
+            }
+            _ => Ok(loaded),
+        }
+    }
+
+    /// What names the node directory, if anything does.
+    fn asked_for(&self) -> Option<&'static str> {
+        let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        match &self.cbdir {
+            Some(_) => Some("--cbdir"),
+            None => CBDIR_VARIABLES.into_iter().find(is_set),
+        }
     }
 }

@@ -81,6 +81,11 @@ pub(crate) fn plan(node: &Node) -> Result<Plan, Vec<Obstacle>> {
             plan_router(worker, &node.controller.options.limits, &mut steps, &mut findings);
         }
     }
+    if !steps.iter().any(|step| matches!(step, Step::Listen(_))) {
+        findings
+            .warnings
+            .push("nothing listens: there is no transport by which clients could connect".to_owned());
+    }
     match findings.obstacles.is_empty() {
         true => Ok(Plan { steps, warnings: findings.warnings }),
         false => Err(findings.obstacles),

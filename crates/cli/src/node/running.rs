@@ -71,13 +71,15 @@ impl RunningNode {
 
     async fn listen(&mut self, mut listen: Listen) -> Result<(), Obstacle> {
         let (worker, router) = self.last_router();
+        let is_builtin = listen.page.is_some();
         if let Some(options) = listen.page.take() {
             listen.options.http = Some(Arc::new(StartPage::new(router.clone(), options)));
         }
         let place = || format!("worker {worker:?}, transport {:?}", listen.transport);
-        let bound = bind(router, &listen)
-            .await
-            .map_err(|error| Obstacle { place: place(), what: explain(&error, &listen.options.endpoint) })?;
+        let bound = bind(router, &listen).await.map_err(|error| Obstacle {
+            place: place(),
+            what: explain(&error, &listen.options.endpoint, is_builtin),
+        })?;
         let mut remark = match &listen.realms[..] {
             [] => "no realm".to_owned(),
             [one] => format!("realm {one}"),
@@ -130,10 +132,13 @@ fn with_port(options: &TransportOptions, of_range: u16) -> TransportOptions {
     options
 }
 
-fn explain(error: &StartError, endpoint: &ListenEndpoint) -> String {
+fn explain(error: &StartError, endpoint: &ListenEndpoint, is_builtin: bool) -> String {
     match error {
         StartError::Bind(bind) if bind.cause.kind() == std::io::ErrorKind::AddrInUse => {
-            format!("cannot listen on {endpoint}: another program does already")
+            let way_out = if is_builtin { "; `--port PORT` takes another one" } else { "" };
+            format!(
+                "cannot listen on {endpoint}: another program does already, perhaps another Crossweave{way_out}"
+            )
         }
         error => error.to_string(),
     }

@@ -98,3 +98,60 @@ fn init_never_overwrites() {
     fs::rename(&file, file.with_extension("yaml")).unwrap();
     assert_eq!(run(&["init", "--appdir", appdir]).code, Some(1), "a YAML one counts as well");
 }
+
+#[test]
+fn an_init_without_room_leaves_nothing_behind() {
+    let folder = TempDir::new().unwrap();
+    // A limit on the length of files fails as a full disk does, if its signal is ignored.
+    let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" init --appdir \"$1\"";
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", script, env!("CARGO_BIN_EXE_crossweave")]).arg(folder.path());
+    let outcome = Outcome::of(bash.output().unwrap());
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("cannot write") && outcome.stderr.contains("config.json"), "{outcome:?}");
+    assert_eq!(fs::read_dir(folder.path().join(".crossbar")).unwrap().count(), 0);
+    assert_eq!(run(&["init", "--appdir", folder.path().to_str().unwrap()]).code, Some(0));
+}
+
+fn tls_transport(folder: &std::path::Path) -> Value {
+    let of = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let tls = json!({"certificate": of("cert.pem"), "key": of("key.pem")});
+    transport(&json!({"endpoint": {"type": "tcp", "port": 1, "interface": "127.0.0.1", "tls": tls}}))
+}
+
+#[test]
+fn certificates_and_keys_that_cannot_be_used_are_told() {
+    let folder = TempDir::new().unwrap();
+    let made = || rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (one, other) = (made(), made());
+    let text = config(&tls_transport(folder.path()));
+    let write = |name: &str, pem: &str| fs::write(folder.path().join(name), pem).unwrap();
+    write("cert.pem", &one.cert.pem());
+    for (key, expected) in [
+        ("no key".to_owned(), "key.pem: no private key in the file"),
+        (other.signing_key.serialize_pem(), "cert.pem"),
+    ] {
+        write("key.pem", &key);
+        let outcome = check(&text, &[]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
+        assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("key.pem"), "{}", outcome.stderr);
+        let verdict: Value = serde_json::from_str(&check(&text, &["--json"]).stdout).unwrap();
+        assert_eq!(verdict["ok"], false);
+        let node = TempDir::new().unwrap();
+        fs::write(node.path().join("config.json"), &text).unwrap();
+        let outcome = run(&["start", "--cbdir", node.path().to_str().unwrap(), "--loglevel", "none"]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
+        assert!(outcome.stderr.contains(expected), "start: {}", outcome.stderr);
+    }
+    write("key.pem", &one.signing_key.serialize_pem());
+    let outcome = check(&text, &[]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_node_without_transports_gets_a_warning() {
+    let outcome = check(&config(&json!([])), &[]);
+    assert_eq!(outcome.code, Some(0));
+    assert!(outcome.stderr.contains("warning: nothing listens"), "{}", outcome.stderr);
+}

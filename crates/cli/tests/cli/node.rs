@@ -25,7 +25,7 @@ impl Node {
 
     /// Starts the node of this folder, which announces so many addresses.
     pub(crate) fn start_in(folder: &Path, args: &[&str], addresses: usize) -> Node {
-        let process = Background::start(crossweave().arg("start").arg("--cbdir").arg(folder).args(args));
+        let process = Background::start(crossweave().arg("start").current_dir(folder).args(args));
         let mut ready = Vec::new();
         while ready.len() < addresses {
             let line = process.line();

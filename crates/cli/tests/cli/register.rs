@@ -18,7 +18,7 @@ fn exec(node: &Node, procedure: &str, command: &[&str]) -> Background {
 fn calls_are_shown_and_echoed() {
     let node = Node::start();
     let echo = node.ready(&["register", "com.test.", "--match", "prefix", "--echo", "--json"], "registered");
-    let outcome = node.run(&["call", "com.test.deep.x", "1", "--kwarg", "k=v"]);
+    let outcome = node.run(&["call", "com.test.deep.x", "1", "--kwarg", "k=v", "--disclose-me"]);
     assert_eq!(outcome.stdout, "1\nk=v\n", "{}", outcome.stderr);
     let call: Value = serde_json::from_str(&echo.line()).unwrap();
     assert_eq!((&call["procedure"], &call["args"]), (&json!("com.test.deep.x"), &json!([1])));

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::background::{Background, PATIENCE, crossweave, run};
+use crate::background::{Background, Outcome, PATIENCE, crossweave, run};
 use crate::node::Node;
 use crate::peer::Peer;
 
@@ -93,12 +93,14 @@ fn a_taken_port_is_told_in_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let folder = TempDir::new().unwrap();
-    let folder = folder.path().to_str().unwrap();
-    let outcome = run(&["start", "--cbdir", folder, "--port", &port, "--loglevel", "error"]);
+    let mut start = crossweave();
+    start.args(["start", "--port", &port, "--loglevel", "error"]).current_dir(folder.path());
+    let outcome = Outcome::of(start.output().unwrap());
     assert_eq!(outcome.code, Some(1));
     assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
     let expected = format!("cannot listen on tcp:127.0.0.1:{port}: another program does already");
     assert!(outcome.stderr.contains(&expected), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("--port PORT"), "{}", outcome.stderr);
     assert_eq!(outcome.stdout, "", "nothing is announced");
 }
 
@@ -136,6 +138,38 @@ fn a_missing_folder_or_file_is_told() {
     let outcome = run(&["start", "--cbdir", folder.path().to_str().unwrap(), "--config", "other.json"]);
     assert_eq!(outcome.code, Some(1), "a file that was asked for is not replaced by the built-in node");
     assert!(outcome.stderr.contains("other.json"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_folder_that_was_asked_for_must_have_a_configuration() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let by_option = run(&["start", "--port", "0", "--cbdir", path]);
+    let mut start = crossweave();
+    let by_variable = start.args(["start", "--port", "0"]).env("CROSSBAR_DIR", path).output().unwrap();
+    for (outcome, by) in [(by_option, "--cbdir"), (Outcome::of(by_variable), "CROSSBAR_DIR")] {
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
+        let expected = format!(
+            "no config.yaml or config.json in {path}; `crossweave init` writes one; \
+             without {by} the built-in node runs"
+        );
+        assert!(outcome.stderr.contains(&expected), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_not_taken_for_none() {
+    // Links in a circle fail for root too, unlike missing permissions.
+    for name in ["config.json", ".crossbar"] {
+        let folder = TempDir::new().unwrap();
+        std::os::unix::fs::symlink(name, folder.path().join(name)).unwrap();
+        let mut start = crossweave();
+        start.args(["start", "--port", "0"]).current_dir(folder.path());
+        let outcome = Outcome::of(start.output().unwrap());
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{name}");
+        assert!(outcome.stderr.contains("cannot be read"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(folder.path().to_str().unwrap()), "{}", outcome.stderr);
+    }
 }
 
 #[test]
@@ -195,8 +229,8 @@ fn two_workers_do_not_share_a_realm_of_the_same_name() {
 #[test]
 fn a_json_log_is_json_on_every_line_and_info_is_on_stdout() {
     let folder = TempDir::new().unwrap();
-    let args = ["start", "--port", "0", "--logformat", "json", "--loglevel", "debug", "--cbdir"];
-    let mut node = Background::start(crossweave().args(args).arg(folder.path()));
+    let args = ["start", "--port", "0", "--logformat", "json", "--loglevel", "debug"];
+    let mut node = Background::start(crossweave().args(args).current_dir(folder.path()));
     let mut lines = Vec::new();
     while !lines.iter().any(|line: &Value| line["message"].as_str().unwrap().starts_with("listening on http"))
     {
@@ -215,8 +249,7 @@ fn a_json_log_is_json_on_every_line_and_info_is_on_stdout() {
 #[test]
 fn log_lines_look_like_crossbars() {
     let folder = TempDir::new().unwrap();
-    let process =
-        Background::start(crossweave().args(["start", "--port", "0", "--cbdir"]).arg(folder.path()));
+    let process = Background::start(crossweave().args(["start", "--port", "0"]).current_dir(folder.path()));
     let line = process.line();
     let (time, rest) = line.split_once(' ').unwrap();
     assert!(time.len() == 24 && time.as_bytes()[10] == b'T', "{line}");
@@ -226,7 +259,7 @@ fn log_lines_look_like_crossbars() {
 #[test]
 fn the_limit_on_open_files_is_raised() {
     let folder = TempDir::new().unwrap();
-    let script = "ulimit -Sn 200 && ulimit -Hn 1000 && exec \"$0\" start --port 0 --cbdir \"$1\"";
+    let script = "ulimit -Sn 200 && ulimit -Hn 1000 && cd \"$1\" && exec \"$0\" start --port 0";
     let mut bash = std::process::Command::new("bash");
     let program = env!("CARGO_BIN_EXE_crossweave");
     let node = Background::start(bash.args(["-c", script, program]).arg(folder.path()));
@@ -250,6 +283,10 @@ fn tls_is_served_and_checked_by_clients() {
     let node = Node::start_in(folder.path(), &[], 2);
     let port = node.address().port();
     assert_eq!(node.ready[0], format!("listening on wss://127.0.0.1:{port}/ws (realm realm1)"));
+    for plain in [format!("ws://127.0.0.1:{port}/ws"), format!("rs://127.0.0.1:{port}")] {
+        let outcome = run(&["call", "wamp.session.count", "--url", &plain]);
+        assert!(outcome.stderr.contains("perhaps this port speaks TLS"), "{plain}: {}", outcome.stderr);
+    }
     let ca = folder.path().join("cert.pem");
     for url in [format!("wss://localhost:{port}/ws"), format!("rss://localhost:{port}")] {
         let args = ["call", "wamp.session.count", "--url", &url];
@@ -280,7 +317,7 @@ fn what_has_no_effect_is_told_and_the_node_starts() {
 fn nobody_waits_for_a_node_that_lost_its_reader() {
     let folder = TempDir::new().unwrap();
     let mut command = crossweave();
-    command.args(["start", "--port", "0", "--cbdir"]).arg(folder.path());
+    command.args(["start", "--port", "0"]).current_dir(folder.path());
     let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut first = [0; 20];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();

@@ -3,8 +3,9 @@
 use std::fs;
 use std::net::TcpListener;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -30,7 +31,8 @@ fn events_are_json_for_programs() {
     for serializer in ["json", "msgpack", "cbor"] {
         let args = ["sub", "com.", "--match", "prefix", "--json", "--serializer", serializer];
         let sub = node.ready(&args, "subscribed");
-        let outcome = node.run(&["pub", "com.test.x", "ü", "1.5", "--kwarg", "n=null", "--ack", "--json"]);
+        let args = ["pub", "com.test.x", "ü", "1.5", "--kwarg", "n=null", "--ack", "--json", "--disclose-me"];
+        let outcome = node.run(&args);
         let published: Value = serde_json::from_str(&outcome.stdout).unwrap();
         let event = loop {
             let event: Value = serde_json::from_str(&sub.line()).unwrap();
@@ -45,7 +47,7 @@ fn events_are_json_for_programs() {
             "{serializer}"
         );
         assert_eq!(event["publication"], published["publication"]);
-        assert!(event["publisher"].is_u64(), "the built-in node discloses publishers: {event}");
+        assert!(event["publisher"].is_u64(), "publishers are disclosed if they ask for it: {event}");
     }
 }
 
@@ -132,7 +134,68 @@ fn a_call_has_a_timeout() {
     let _slow = node.ready(&["register", "com.test.slow", "--exec", "sleep", "60"], "registered");
     let outcome = node.run(&["call", "com.test.slow", "--timeout", "50"]);
     assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("timed out"), "{}", outcome.stderr);
+    let text = outcome.stderr.trim();
+    assert!(text.starts_with("error: wamp.error.timeout: ") && text.lines().count() == 1, "{text}");
+    assert!(text.matches("timed out").count() <= 1, "{text}");
+    let outcome = node.run(&["call", "com.test.slow", "--timeout", "50", "--json"]);
+    let object: Value = serde_json::from_str(&outcome.stderr).unwrap();
+    assert_eq!((outcome.code, &object["error"]), (Some(2), &json!("wamp.error.timeout")));
+    assert!(object["args"].is_array() && object["kwargs"].is_object(), "{object}");
+}
+
+#[test]
+fn every_failure_is_an_object_for_programs() {
+    let node = Node::start();
+    let json = |args: &[&str], url: &str| {
+        let outcome = run(&[args, &["--json", "--url", url]].concat());
+        assert_eq!(outcome.stdout, "", "{args:?}");
+        let object: Value = serde_json::from_str(&outcome.stderr).unwrap_or_else(|_| panic!("{outcome:?}"));
+        (outcome.code, object)
+    };
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for args in [
+        &["sub", "com..a"][..],
+        &["pub", "com..a", "--ack"],
+        &["register", "com..a", "--echo"],
+        &["call", "com..a"],
+    ] {
+        let (code, object) = json(args, node.url());
+        assert_eq!((code, &object["error"]), (Some(2), &json!("wamp.error.invalid_uri")), "{args:?}");
+        assert!(object["args"].is_array() && object["kwargs"].is_object(), "{object}");
+        let (code, object) = json(args, &format!("ws://{free}/ws"));
+        assert_eq!((code, &object["error"]), (Some(1), &json!("connection")), "{args:?}");
+        assert!(object["message"].as_str().unwrap().contains("crossweave start"), "{object}");
+    }
+}
+
+#[test]
+fn what_may_be_wrong_with_a_url_is_told() {
+    let node = Node::start();
+    let address = node.address();
+    for (url, hint) in [
+        (format!("ws://{address}/wrong"), "Crossweave's default is /ws"),
+        (format!("wss://{address}/ws"), "does not speak TLS"),
+        ("unix:/nonexistent/crossweave.sock".to_owned(), "is a router running there?"),
+    ] {
+        let outcome = run(&["call", "com.test.a", "--url", &url]);
+        assert_eq!(outcome.code, Some(1), "{url}");
+        assert!(outcome.stderr.contains(hint), "{url}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn numbers_that_make_no_sense_are_told_clearly() {
+    for args in [
+        &["sub", "com.test.a", "--count", "0"][..],
+        &["pub", "com.test.a", "--repeat", "0"],
+        &["register", "com.test.a", "--concurrency", "0", "--echo"],
+    ] {
+        let outcome = run(args);
+        assert_eq!(outcome.code, Some(1));
+        assert!(outcome.stderr.contains("expected a whole number, at least 1"), "{}", outcome.stderr);
+    }
+    let outcome = run(&["start", "--port", "x"]);
+    assert!(outcome.stderr.contains("expected a port, 0 to 65535"), "{}", outcome.stderr);
 }
 
 #[test]
@@ -246,4 +309,54 @@ fn a_subscription_survives_a_restart_of_the_router() {
     sub.wait_for("connected again");
     node.run(&["pub", "com.test.a", "back", "--ack"]);
     assert!(sub.line().ends_with("[\"back\"]"));
+}
+
+/// A node, and a subscriber whose stdout is a full pipe.
+fn blocked_subscriber() -> (Node, std::process::Child) {
+    let node = Node::start();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = crossweave();
+    command.args(["sub", "--url", node.url(), "com.test.a"]).stdout(writer).stderr(Stdio::piped());
+    let mut sub = command.spawn().unwrap();
+    // Nobody reads what is printed; the reader stays open as long as the test.
+    std::mem::forget(reader);
+    let mut told = [0; 10];
+    std::io::Read::read_exact(sub.stderr.as_mut().unwrap(), &mut told).unwrap();
+    let long = "x".repeat(40_000);
+    for _ in 0..4 {
+        node.run(&["pub", "com.test.a", &long, "--ack"]);
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    (node, sub)
+}
+
+fn end_within(child: &mut std::process::Child, limit: Duration) -> Option<i32> {
+    let until = Instant::now() + limit;
+    while Instant::now() < until {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    panic!("it did not end within {limit:?}");
+}
+
+#[test]
+fn a_signal_ends_a_command_whose_output_nobody_reads() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let (_node, mut sub) = blocked_subscriber();
+        rustix::process::kill_process(Pid::from_child(&sub), signal).unwrap();
+        assert_eq!(end_within(&mut sub, Duration::from_secs(2)), Some(130));
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let (_node, mut sub) = blocked_subscriber();
+    for signal in [Signal::INT, Signal::TERM] {
+        rustix::process::kill_process(Pid::from_child(&sub), signal).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(end_within(&mut sub, Duration::from_millis(900)), Some(130));
 }

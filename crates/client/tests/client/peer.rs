@@ -254,6 +254,16 @@ pub(crate) async fn joined_with(serializer: Serializer, options: Options) -> (Cl
     (client.expect("the router welcomes"), peer)
 }
 
+/// A client whose stream takes octets long before they can be sent, as TLS does, and sends them when flushed.
+pub(crate) async fn joined_over_buffered_stream() -> (Client, Peer) {
+    let serializer = Serializer::MsgPack;
+    let (mut peer, stream) = pair(serializer);
+    let stream = tokio::io::BufWriter::with_capacity(4 << 20, stream);
+    let join = Client::join_stream(stream, serializer, "realm1", Options::default());
+    let (client, _) = soon(async { tokio::join!(join, peer.welcome(7)) }).await;
+    (client.expect("the router welcomes"), peer)
+}
+
 /// A client with an open session over memory.
 pub(crate) async fn joined() -> (Client, Peer) {
     joined_with(Serializer::MsgPack, Options::default()).await

@@ -1,12 +1,15 @@
 //! Publishing and subscribing.
 
 use std::os::unix::ffi::OsStringExt as _;
+use std::time::Duration;
 
-use crossweave_client::{Lagged, MatchPolicy, PublicationId, RequestError, SessionId, Subscription, uris};
+use crossweave_client::{
+    Lagged, MatchPolicy, Options, PublicationId, RequestError, Serializer, SessionId, Subscription, uris,
+};
 use crossweave_wamp::RequestId;
 use crossweave_wamp::message::{Kind, Message, Published, Revoked, Unsubscribed};
 
-use crate::peer::{Peer, hear, joined, soon};
+use crate::peer::{Peer, hear, joined, joined_over_buffered_stream, joined_with, soon};
 
 async fn next(subscription: &mut Subscription) -> i64 {
     soon(subscription.next()).await.expect("the stream goes on").expect("nothing is missed").parse().unwrap()
@@ -48,6 +51,40 @@ async fn events_come_in_order_with_their_details() {
     for number in 0..500 {
         assert_eq!(next(&mut subscription).await, number);
     }
+}
+
+#[tokio::test]
+async fn a_router_that_reads_no_more_until_it_is_read_is_read() {
+    let (client, mut peer) = joined_over_buffered_stream().await;
+    let mut subscription = subscribed(&client, &mut peer, "com.topic", 5).await;
+    let (small, large) = ("s".repeat(1000), "x".repeat(100_000));
+    // More than fits between the two, taken by the stream at once: the client now waits in flushing it.
+    for _ in 0..3 {
+        soon(client.publish("com.large", &large).into_future()).await.unwrap();
+    }
+    tokio::task::yield_now().await;
+    let events: Vec<Message> =
+        (0..300).map(|number| peer.event(5, 10, &[number.into(), small.as_str().into()]).into()).collect();
+    soon(peer.send_all(events)).await;
+    for number in 0..300 {
+        let event = soon(subscription.next()).await.unwrap().unwrap();
+        assert_eq!(event.parse(), Ok((number, small.clone())));
+    }
+    soon(client.publish("com.last", 1).into_future()).await.unwrap();
+    for topic in ["com.large", "com.large", "com.large", "com.last"] {
+        assert_eq!(&*hear!(peer, Publish).topic, topic);
+    }
+}
+
+#[tokio::test]
+async fn leaving_a_router_that_does_not_read_takes_no_longer_than_its_timeout() {
+    let options = Options { leave_timeout: Duration::from_millis(50), ..Options::default() };
+    let (client, _peer) = joined_with(Serializer::MsgPack, options).await;
+    soon(client.publish("com.large", "x".repeat(300_000)).into_future()).await.unwrap();
+    // Let the driver get stuck in writing.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    soon(client.leave()).await;
+    assert!(client.state().is_closed());
 }
 
 #[tokio::test]

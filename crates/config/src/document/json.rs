@@ -68,7 +68,7 @@ impl Tree {
                 Value::Object(without_duplicates(entries, &mut self.duplicates))
             }
         };
-        Ok(Item { value, range })
+        Ok(Item::new(value, range))
     }
 }
 

@@ -78,8 +78,9 @@ impl Builder {
     fn event(&mut self, event: Event<'_>, range: Range<usize>) -> Result<(), SyntaxError> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
+                let is_plain = style == ScalarStyle::Plain && tag.is_none();
                 let value = scalar(&text, style, tag.as_deref(), &range)?;
-                self.place(Item { value, range }, anchor, Some(text))
+                self.place(Item { value, range, is_plain }, anchor, Some(text))
             }
             Event::Alias(anchor) => self.alias(anchor, range),
             Event::SequenceStart(anchor, tag) => {
@@ -109,11 +110,11 @@ impl Builder {
     fn close(&mut self, end: usize) -> Result<(), SyntaxError> {
         match self.open.pop() {
             Some(Open::List { items, start, anchor }) => {
-                self.place(Item { value: Value::List(items), range: start..end.max(start) }, anchor, None)
+                self.place(Item::new(Value::List(items), start..end.max(start)), anchor, None)
             }
             Some(Open::Mapping { entries, start, anchor, .. }) => {
                 let entries = merged(without_duplicates(entries, &mut self.duplicates))?;
-                self.place(Item { value: Value::Object(entries), range: start..end.max(start) }, anchor, None)
+                self.place(Item::new(Value::Object(entries), start..end.max(start)), anchor, None)
             }
             None => Ok(()),
         }
@@ -136,7 +137,7 @@ impl Builder {
             Value::String(text) => Some(Cow::Owned(text.clone())),
             _ => None,
         };
-        let item = Item { value: item.value.clone(), range };
+        let item = Item { range, ..item.clone() };
         self.place(item, 0, key)
     }
 

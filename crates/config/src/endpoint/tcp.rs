@@ -71,7 +71,7 @@ impl TcpEndpoint {
             backlog: super::backlog(reading, &mut fields),
             shared: fields.bool(reading, "shared", false),
             user_timeout: fields.int(reading, "user_timeout", 0..=65_535, "milliseconds").unwrap_or(0),
-            tls: fields.object(reading, "tls", "TLS settings").map(|fields| Tls::read(reading, fields)),
+            tls: fields.part(reading, "tls", "TLS settings").map(|fields| Tls::read(reading, fields)),
         };
         fields.finish(reading);
         ports.map(|_| endpoint)

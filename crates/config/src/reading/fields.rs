@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::{At, Finding, Reading, Unique, Words, names, nearest, one_of, quoted};
-use crate::document::{Entry, Value};
+use crate::document::{Entry, Item, Value};
 
 /// The object of one section. The keys asked for are the keys known; [`Fields::finish`] reports the others.
 pub(crate) struct Fields<'d> {
@@ -29,7 +29,7 @@ impl<'d> Fields<'d> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| child(&self.at.path, entry))
     }
 
-    /// The value of a key that is set. Null counts as not set; only scalars are asked for this way.
+    /// The value of a key that is set. Null counts as not set, except where the key alone already says something.
     fn set(&mut self, key: &'static str) -> Option<At<'d>> {
         self.get(key).filter(|at| !matches!(at.item.value, Value::Null))
     }
@@ -72,13 +72,11 @@ impl<'d> Fields<'d> {
 
     pub(crate) fn bool_if_set(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<bool> {
         let at = self.set(key)?;
-        match at.item.value {
-            Value::Bool(value) => Some(value),
-            _ => {
-                reading.wrong_type(&at, "true or false");
-                None
-            }
+        let value = at.item.as_bool();
+        if value.is_none() {
+            reading.wrong_type(&at, "true or false");
         }
+        value
     }
 
     /// An integer in a range with a unit, such as `bytes`; the unit is for the error.
@@ -126,7 +124,18 @@ impl<'d> Fields<'d> {
         self.set(key).and_then(|at| reading.word(&at, words))
     }
 
+    /// An object whose absence means the same as an empty one. In YAML it is often a key with nothing behind it.
     pub(crate) fn object(
+        &mut self,
+        reading: &mut Reading<'_>,
+        key: &'static str,
+        what: &'static str,
+    ) -> Option<Fields<'d>> {
+        self.set(key).and_then(|at| reading.object(at, what))
+    }
+
+    /// An object that turns something on by being there, such as `tls`. Null could be meant either way: it is refused.
+    pub(crate) fn part(
         &mut self,
         reading: &mut Reading<'_>,
         key: &'static str,
@@ -169,14 +178,14 @@ impl<'d> Fields<'d> {
 
     /// A key of Crossbar.io that does something Crossweave has not got yet: refused, unless it says "nothing".
     pub(crate) fn not_built(&mut self, reading: &mut Reading<'_>, key: &'static str, what: &str) {
-        if let Some(at) = self.get(key).filter(|at| !says_nothing(&at.item.value)) {
+        if let Some(at) = self.get(key).filter(|at| !says_nothing(at.item)) {
             reading.not_built(&at, what);
         }
     }
 
     /// A key of Crossbar.io that may be left out of account without harm to anyone.
     pub(crate) fn no_effect(&mut self, reading: &mut Reading<'_>, key: &'static str, why: &str) {
-        if let Some(at) = self.get(key).filter(|at| !says_nothing(&at.item.value)) {
+        if let Some(at) = self.get(key).filter(|at| !says_nothing(at.item)) {
             reading.report(&at, Finding::warning(format!("{} has no effect: {why}", at.name())));
         }
     }
@@ -238,11 +247,11 @@ fn child<'d>(path: &str, entry: &'d Entry) -> At<'d> {
 }
 
 /// Null, false, an empty list and an empty object ask for nothing.
-fn says_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
+fn says_nothing(item: &Item) -> bool {
+    match &item.value {
+        Value::Null => true,
         Value::List(items) => items.is_empty(),
         Value::Object(entries) => entries.is_empty(),
-        _ => false,
+        _ => item.as_bool() == Some(false),
     }
 }

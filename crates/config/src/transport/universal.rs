@@ -64,7 +64,7 @@ fn rawsocket(
     fields: &mut Fields<'_>,
     around: &Surroundings<'_>,
 ) -> Option<RawSocket> {
-    let mut fields = fields.object(reading, "rawsocket", "the RawSocket part")?;
+    let mut fields = fields.part(reading, "rawsocket", "the RawSocket part")?;
     let rawsocket = RawSocket::read(reading, &mut fields, around, None);
     no_endpoint(&mut fields);
     fields.finish(reading);
@@ -93,7 +93,7 @@ fn websocket(
 }
 
 fn web_part(reading: &mut Reading<'_>, fields: &mut Fields<'_>, around: &Surroundings<'_>) -> Option<Web> {
-    let mut fields = fields.object(reading, "web", "the web part")?;
+    let mut fields = fields.part(reading, "web", "the web part")?;
     let web = Web::read(reading, &mut fields, around, None);
     fields.word(reading, "type", &[("web", ())]);
     no_endpoint(&mut fields);

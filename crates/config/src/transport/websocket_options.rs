@@ -199,7 +199,7 @@ fn allowed_origins(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option
 
 fn compression(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<Deflate> {
     let mut fields = fields.object(reading, "compression", "`compression`")?;
-    let deflate = fields.object(reading, "deflate", "`deflate`").map(|fields| Deflate::read(reading, fields));
+    let deflate = fields.part(reading, "deflate", "`deflate`").map(|fields| Deflate::read(reading, fields));
     fields.finish(reading);
     deflate
 }

@@ -27,7 +27,9 @@
 //!
 //! *Abandoned* exists so that a callee with a concurrency limit is not handed a new call for one that it still works on, or
 //! owes an answer to. INTERRUPT with `killnowait` asks for none, and many clients give none: there the place is free at once.
-//! No more is remembered than the limit allows, so it cannot be used to fill memory.
+//! A callee names its limit itself and may register anew, so what is remembered has a bound of its own,
+//! [`abandoned_per_session_max`](crate::limits::RealmLimits::abandoned_per_session_max): beyond it, *ended* takes the place of
+//! *Abandoned*.
 
 use std::time::Instant;
 

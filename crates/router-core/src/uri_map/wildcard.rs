@@ -7,6 +7,10 @@ use crate::slab::{Key, Slab};
 /// Keys by wildcard pattern. A node's `any` child stands for an empty component, which matches every one.
 ///
 /// Recursion is as deep as a URI has components, which [`crossweave_wamp::limits::URI_COMPONENTS_MAX`] bounds.
+///
+/// A node that a look-up visits is told from the others of its depth by which of the components above it are empty. Where only
+/// the first `k` may be, as [`wildcard_positions_max`](crate::limits::RealmLimits::wildcard_positions_max) has it for what
+/// sessions store, no more than 2^min(d, k) nodes of depth `d` are visited, however many patterns there are.
 #[derive(Debug)]
 pub(super) struct WildcardTrie {
     nodes: Slab<Node>,

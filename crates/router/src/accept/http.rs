@@ -16,12 +16,15 @@ use crate::peer::Wire;
 
 /// A connection without a request is closed after this time.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A connection is not kept for further requests after this time: it has a place that others need.
+const LIFETIME: Duration = Duration::from_secs(120);
 /// The client's time to take an answer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 
 impl Acceptor {
     /// Serves requests until one of them upgrades the connection or the client has no more.
     pub(super) async fn http(&self, mut handshake: Handshake) -> Result<Option<Established>, NotEstablished> {
+        let end = Instant::now() + LIFETIME;
         loop {
             let Handshake { stream, buffer, deadline, .. } = &mut handshake;
             let request = match timeout_at(*deadline, read_request(stream, buffer)).await {
@@ -42,7 +45,7 @@ impl Acceptor {
                 Ok(Err(error)) => return self.refuse(handshake, error).await,
                 Err(_) => return Err(NotEstablished::Deadline),
             };
-            let keeps_alive = request.keeps_alive();
+            let keeps_alive = request.keeps_alive() && Instant::now() < end;
             let response = self.respond(&request, body, handshake.is_tls).await.keep_alive(keeps_alive);
             match request.method.as_str() {
                 "HEAD" => write(&mut handshake, &response.encode_head()).await?,
@@ -142,6 +145,7 @@ async fn established(
         is_tls: handshake.is_tls,
         is_websocket: true,
         ping,
+        deadline: handshake.deadline,
     })
 }
 

@@ -44,6 +44,7 @@ impl Acceptor {
             is_tls: handshake.is_tls,
             is_websocket: false,
             ping: None,
+            deadline: handshake.deadline,
         })
     }
 }

@@ -10,6 +10,7 @@ use crossweave_wamp::uris;
 use tokio::time::{Sleep, sleep};
 
 use super::{Connection, Stage};
+use crate::admission::Pending;
 
 /// The peer must have taken what is queued and said its own goodbye within this time.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -24,6 +25,10 @@ pub(super) struct Closing {
     deadline: Pin<Box<Sleep>>,
     has_finished: bool,
     discarded: usize,
+    /// The peer has said that it sends no more.
+    has_peer_finished: bool,
+    /// It has not joined, and counts as such until it is gone.
+    _pending: Option<Pending>,
 }
 
 impl Connection {
@@ -42,11 +47,22 @@ impl Connection {
         if matches!(self.stage, Stage::Closing(_) | Stage::Ended) {
             return;
         }
+        let pending = match &mut self.stage {
+            Stage::Opening(opening) => opening.pending.take(),
+            _ => None,
+        };
         self.end();
         self.append_close(code, reason);
+        // Whoever owes a flush may be late: this task writes, as it is the one that waits for it.
+        self.peer.queue.lock().give_to_owner();
         let deadline = if reason == uris::CLOSE_SLOW_RECEIVER { SLOW_DEADLINE } else { DEADLINE };
-        self.stage =
-            Stage::Closing(Box::new(Closing { deadline: Box::pin(sleep(deadline)), has_finished: false, discarded: 0 }));
+        self.stage = Stage::Closing(Box::new(Closing {
+            deadline: Box::pin(sleep(deadline)),
+            has_finished: false,
+            discarded: 0,
+            has_peer_finished: false,
+            _pending: pending,
+        }));
         self.flush();
     }
 
@@ -60,6 +76,19 @@ impl Connection {
         }
     }
 
+    /// The peer sends no more. What waits for it is still written.
+    pub(super) fn peer_has_finished(&mut self) {
+        match &mut self.stage {
+            Stage::Closing(closing) => closing.has_peer_finished = true,
+            _ => self.end(),
+        }
+    }
+
+    /// Whether the peer has said that it sends no more.
+    pub(super) fn has_peer_finished(&self) -> bool {
+        matches!(&self.stage, Stage::Closing(closing) if closing.has_peer_finished)
+    }
+
     /// The peer closes the WebSocket: its close frame is answered.
     pub(super) fn peer_closes(&mut self, code: Option<u16>) {
         self.close_with(code.unwrap_or(1000), "");
@@ -70,14 +99,15 @@ impl Connection {
         let is_drained = self.is_drained();
         let Stage::Closing(closing) = &mut self.stage else { return };
         let is_late = closing.deadline.as_mut().poll(cx).is_ready();
+        let mut is_over = is_late || is_drained && closing.has_peer_finished;
         if is_drained && !closing.has_finished {
-            closing.has_finished = true;
-            if let Poll::Ready(Err(_)) = self.poll_finish(cx) {
-                self.stage = Stage::Ended;
-                return;
+            let finished = self.poll_finish(cx);
+            is_over |= matches!(finished, Poll::Ready(Err(_)));
+            if let Stage::Closing(closing) = &mut self.stage {
+                closing.has_finished = finished.is_ready();
             }
         }
-        if is_late {
+        if is_over {
             self.stage = Stage::Ended;
         }
     }

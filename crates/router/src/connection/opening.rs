@@ -3,12 +3,11 @@
 use std::future::Future as _;
 use std::pin::Pin;
 use std::task::Context;
-use std::time::Duration;
 
 use crossweave_wamp::message::{Abort, Hello};
 use crossweave_wamp::session::acceptor::{Acceptor, Step};
-use crossweave_wamp::{Message, uris};
-use tokio::time::{Sleep, sleep};
+use crossweave_wamp::{Dict, Message, uris};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{debug, info};
 
 use super::{Connection, Stage};
@@ -20,13 +19,12 @@ use crate::queue::{Appended, Lane};
 pub(super) struct Opening {
     acceptor: Acceptor,
     deadline: Pin<Box<Sleep>>,
-    _pending: Option<Pending>,
+    pub(super) pending: Option<Pending>,
 }
 
 impl Opening {
-    pub(super) fn new(timeout_ms: u64, pending: Option<Pending>) -> Self {
-        let deadline = Box::pin(sleep(Duration::from_millis(timeout_ms)));
-        Opening { acceptor: Acceptor::default(), deadline, _pending: pending }
+    pub(super) fn new(deadline: Instant, pending: Option<Pending>) -> Self {
+        Opening { acceptor: Acceptor::default(), deadline: Box::pin(sleep_until(deadline)), pending }
     }
 }
 
@@ -66,6 +64,7 @@ impl Connection {
         match realm.join(self.peer.clone(), session, welcome, &mut self.effects) {
             Ok(slot) => {
                 debug!(realm = %realm.name(), session = %id, %authid, %authrole, peer = %self.address, "session joined");
+                self.decoder.set_message_len_max(usize::MAX);
                 self.stage = Stage::Joined { realm, slot, is_paused: false };
             }
             Err(_) => self.refuse(&Abort::new(uris::NO_SUCH_REALM, "the realm is down")),
@@ -76,8 +75,13 @@ impl Connection {
     pub(super) fn refuse(&mut self, abort: &Abort) {
         info!(peer = %self.address, reason = abort.reason, message = abort.details.str("message"), "session refused");
         let mut framed = Vec::new();
-        let at = self.peer.wire.append(&abort.clone().into(), &mut framed);
-        if self.peer.append(at.of(&framed), Lane::Control) == Appended::FlushOwed {
+        let mut at = self.peer.wire.append(&abort.clone().into(), &mut framed);
+        if at.body_len() > self.peer.message_len_max {
+            // It takes no longer message: the reason alone must do.
+            let short = Abort { details: Dict::new(), reason: abort.reason.clone() };
+            at = self.peer.wire.append(&short.into(), &mut framed);
+        }
+        if self.peer.append(at.of(&framed), Lane::Last) == Appended::FlushOwed {
             self.effects.dirty.push(self.peer.clone());
         }
         self.close("");

@@ -25,11 +25,14 @@ pub(super) struct Ping {
     has_heard: bool,
     /// A ping is out.
     is_waiting: bool,
+    /// Bytes that the peer had taken when the timer was set.
+    taken: u64,
 }
 
 impl Ping {
     pub(super) fn new(options: PingOptions) -> Self {
-        Ping { options, timer: Box::pin(sleep(options.interval)), has_heard: false, is_waiting: false }
+        let timer = Box::pin(sleep(options.interval));
+        Ping { options, timer, has_heard: false, is_waiting: false, taken: 0 }
     }
 
     /// Something came from the peer.
@@ -45,10 +48,14 @@ enum Due {
 }
 
 impl Ping {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Due {
+    /// `taken` are the bytes that the peer has taken so far: while it takes some it is there, though the ping may stand far
+    /// behind. `is_read` says whether its answer would be read.
+    fn poll(&mut self, cx: &mut Context<'_>, taken: u64, is_read: bool) -> Due {
         let mut due = Due::Nothing;
         while let Poll::Ready(()) = self.timer.as_mut().poll(cx) {
-            let wait = match (self.has_heard, self.is_waiting) {
+            let is_there = self.has_heard || !is_read || self.is_waiting && taken > self.taken;
+            self.taken = taken;
+            let wait = match (is_there, self.is_waiting) {
                 (true, _) => {
                     self.is_waiting = false;
                     self.options.interval
@@ -70,8 +77,11 @@ impl Ping {
 impl Connection {
     /// Pings, and ends what has outlived a deadline.
     pub(super) fn poll_timers(&mut self, cx: &mut Context<'_>) {
-        if let Some(ping) = &mut self.ping {
-            match ping.poll(cx) {
+        if let Some(mut ping) = self.ping.take() {
+            let taken = self.peer.queue.lock().written_in_all;
+            let due = ping.poll(cx, taken, self.may_read());
+            self.ping = Some(ping);
+            match due {
                 Due::Nothing => {}
                 Due::Ping if matches!(self.stage, Stage::Joined { .. }) => {
                     self.append_control(|encoder, out| encoder.append_ping(out, b"crossweave"));

@@ -65,7 +65,7 @@ impl Connection {
                 let read = match self.poll_read(cx, &mut buffer[carried..]) {
                     Poll::Pending => return false,
                     Poll::Ready(Ok(0)) => {
-                        self.end();
+                        self.peer_has_finished();
                         return false;
                     }
                     Poll::Ready(Ok(read)) => read,
@@ -96,7 +96,8 @@ impl Connection {
     pub(super) fn may_read(&self) -> bool {
         match &self.stage {
             Stage::Detached | Stage::Ended => false,
-            Stage::Opening(_) | Stage::Closing(_) => true,
+            Stage::Opening(_) => true,
+            Stage::Closing(_) => !self.has_peer_finished(),
             Stage::Joined { is_paused, .. } => {
                 !is_paused && self.effects.dirty.is_empty() && self.reads_its_replies()
             }
@@ -116,7 +117,7 @@ impl Connection {
     /// Takes every message out of `buffer` and keeps the beginning of one that is not complete.
     fn receive(&mut self, buffer: &mut [u8]) {
         let mut at = 0;
-        loop {
+        while matches!(self.stage, Stage::Opening(_) | Stage::Joined { .. }) {
             let mut spans = [Span::default(); BATCH_MESSAGES_MAX];
             let (len, consumed, stop) = self.take_batch(&mut buffer[at..], &mut spans);
             let batch = &buffer[at..];
@@ -217,6 +218,7 @@ impl Connection {
     fn route_joined<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) -> usize {
         let Stage::Joined { realm, slot, is_paused } = &mut self.stage else { return len };
         let (messages, violation) = decode(self.peer.wire.serializer, len, frame);
+        let decoded = messages.len();
         let mut messages = messages.into_iter();
         let flow = realm.messages(*slot, messages.by_ref(), violation, &mut self.effects);
         let left = messages.len();
@@ -228,7 +230,8 @@ impl Connection {
             }
             Ok(Flow::Gone) => {
                 self.heed_notes();
-                len - left
+                // What it sent behind its GOODBYE belongs to the next session, even if it is no message.
+                decoded - left
             }
             Err(_) => {
                 self.heed_notes();

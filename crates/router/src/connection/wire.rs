@@ -12,7 +12,7 @@ use tracing::debug;
 
 use super::{Connection, Stage};
 use crate::peer::{Direct, Peer};
-use crate::queue::{Appended, Lane};
+use crate::queue::{Appended, Lane, Queue};
 
 /// Bytes taken from the queue at a time, where they go through a buffer of the connection.
 const PORTION_BYTES: usize = 64 * 1024;
@@ -117,6 +117,31 @@ impl OwnedWire {
     }
 }
 
+/// What became of a portion.
+enum Written {
+    /// There is more to write.
+    Some,
+    /// Nothing is left, or it is not this task's; so many events were dropped while something was.
+    All(u64),
+    /// The socket takes no more.
+    Blocked,
+}
+
+/// Writes a portion of the queue, if that is the task's to do. The queue is locked only so long.
+fn write_portion(direct: &Direct, queue: &mut Queue) -> io::Result<Written> {
+    if !queue.is_owned() {
+        return Ok(Written::All(0));
+    }
+    let portion = queue.len().min(PORTION_BYTES);
+    match direct.try_write(&queue.unwritten()[..portion]) {
+        Ok(0) if portion > 0 => Err(io::ErrorKind::WriteZero.into()),
+        Ok(written) => Ok(queue.advance(written).map_or(Written::Some, Written::All)),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Written::Some),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Written::Blocked),
+        Err(error) => Err(error),
+    }
+}
+
 impl Connection {
     /// Writes what the queue holds, if that is this task's to do.
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) {
@@ -136,23 +161,13 @@ impl Connection {
         }
         let Some(direct) = &self.peer.direct else { return Poll::Ready(Ok(())) };
         loop {
-            {
-                let mut queue = self.peer.queue.lock();
-                if !queue.is_owned() {
+            match write_portion(direct, &mut self.peer.queue.lock())? {
+                Written::Some => continue,
+                Written::All(dropped) => {
+                    self.peer.caught_up(dropped);
                     return Poll::Ready(Ok(()));
                 }
-                match direct.try_write(queue.unwritten()) {
-                    Ok(0) if queue.len() > 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    Ok(written) => {
-                        if let Some(dropped) = queue.advance(written) {
-                            self.peer.caught_up(dropped);
-                        }
-                        continue;
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(error) => return Poll::Ready(Err(error)),
-                }
+                Written::Blocked => {}
             }
             ready!(direct.poll_write_ready(cx))?;
         }

@@ -55,6 +55,8 @@ impl World {
         let limits = RealmLimits {
             held_messages_max: 20,
             subscriptions_per_session_max: 12,
+            patterns_per_session_max: 5,
+            wildcard_positions_max: 2,
             ..RealmLimits::default()
         };
         let options = RealmOptions { limits, ..RealmOptions::default() };

@@ -10,7 +10,9 @@ use crossweave_router_core::{
 };
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Welcome;
-use crossweave_wamp::{Dict, MatchPolicy, Message, ProtocolViolation, Serializer, Strictness, Value};
+use crossweave_wamp::{
+    Dict, MatchPolicy, Message, ProtocolViolation, RequestId, Serializer, Strictness, Value,
+};
 
 use super::pattern::{Names, fill, matches, parse, to_json};
 use crate::recorder::{Output, Recorder};
@@ -96,6 +98,7 @@ impl Runner {
                 let violation = ProtocolViolation::new(why);
                 self.slot(name).map(|slot| self.input(Input::Violation(slot, violation)))
             }
+            ("undelivered", (name, request)) => self.undelivered(name, request),
             ("answer", (decision, _)) => self.answer(decision),
             _ if first.starts_with('+') => self.wait(first),
             _ => match first.strip_suffix('>') {
@@ -187,6 +190,10 @@ impl Runner {
                 "registrations_per_session_max" => limits.registrations_per_session_max = number()?,
                 "calls_per_session_max" => limits.calls_per_session_max = number()?,
                 "callees_per_registration_max" => limits.callees_per_registration_max = number()?,
+                "patterns_per_session_max" => limits.patterns_per_session_max = number()?,
+                "wildcard_positions_max" => limits.wildcard_positions_max = number()?,
+                "concurrency_max" => limits.concurrency_max = number()? as u64,
+                "abandoned_per_session_max" => limits.abandoned_per_session_max = number()?,
                 "uri_len_max" => limits.uri_len_max = number()?,
                 "held_messages_max" => limits.held_messages_max = number()?,
                 "ended_progressive_calls_max" => limits.ended_progressive_calls_max = number()?,
@@ -240,6 +247,11 @@ impl Runner {
         let message = Message::decode(Serializer::Json, &bytes).map_err(|why| format!("  {why}"))?;
         self.input(Input::Message(slot, message));
         Ok(())
+    }
+
+    fn undelivered(&mut self, name: &str, request: &str) -> Result<(), String> {
+        let request = request.parse().map_err(|why| format!("  request {request:?}: {why}"))?;
+        self.slot(name).map(|slot| self.input(Input::Undelivered(slot, RequestId(request))))
     }
 
     fn answer(&mut self, decision: &str) -> Result<(), String> {

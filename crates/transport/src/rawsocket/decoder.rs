@@ -30,7 +30,9 @@ pub enum RawSocketError {
 /// Frames that are in the buffer as a whole are borrowed from it. One that is not stays with the caller up to
 /// [`RETAIN_LEN_MAX`] octets; a longer one moves into the decoder as it arrives.
 pub struct Decoder {
-    max_len: usize,
+    /// What holds now, in octets. No frame announces more than 2^24.
+    max_len: u32,
+    configured_max: u32,
     partial: Option<Box<Partial>>,
 }
 
@@ -61,12 +63,19 @@ impl Kind {
 impl Decoder {
     /// A decoder that receives what we announced in the handshake.
     pub fn new(own_max: MaxLen) -> Decoder {
-        Decoder { max_len: own_max.octets(), partial: None }
+        Decoder::with_limit(own_max.octets())
     }
 
     /// A decoder whose limit is not a power of two, or lower than the one announced.
     pub fn with_limit(max_len: usize) -> Decoder {
-        Decoder { max_len, partial: None }
+        let max_len = u32::try_from(max_len).unwrap_or(u32::MAX);
+        Decoder { max_len, configured_max: max_len, partial: None }
+    }
+
+    /// Takes frames of up to `octets` only, from the next frame header on, and never more than the configured limit,
+    /// which `usize::MAX` restores. For peers that have not said yet who they are.
+    pub fn set_message_len_max(&mut self, octets: usize) {
+        self.max_len = u32::try_from(octets).unwrap_or(u32::MAX).min(self.configured_max);
     }
 
     /// Takes the next item from the front of `buf`.
@@ -125,8 +134,9 @@ impl Decoder {
             (true, 0) => 1 << 24,
             (true, _) => return Err(RawSocketError::ReservedBits(first)),
         };
-        if len > self.max_len {
-            return Err(RawSocketError::TooLong { len, max: self.max_len });
+        let max = self.max_len as usize;
+        if len > max {
+            return Err(RawSocketError::TooLong { len, max });
         }
         Ok(Some((kind, len)))
     }

@@ -47,7 +47,10 @@ impl Default for Limits {
 pub struct Decoder {
     role: Role,
     is_closed: bool,
-    limits: Limits,
+    is_compression_allowed: bool,
+    /// As configured; see [`Decoder::limits`] for what holds now.
+    configured: Limits,
+    message_len_max: usize,
     inflate: Option<Box<Inflate>>,
     assembly: Option<Box<Assembly>>,
 }
@@ -101,7 +104,39 @@ enum Step {
 impl Decoder {
     /// A decoder for our `role`. Without `inflate`, compressed messages are refused.
     pub fn new(role: Role, limits: Limits, inflate: Option<Inflate>) -> Decoder {
-        Decoder { role, is_closed: false, limits, inflate: inflate.map(Box::new), assembly: None }
+        Decoder {
+            role,
+            is_closed: false,
+            is_compression_allowed: true,
+            configured: limits,
+            message_len_max: usize::MAX,
+            inflate: inflate.map(Box::new),
+            assembly: None,
+        }
+    }
+
+    /// Takes frames and messages of up to `octets` only, from the next frame header on, and never more than the
+    /// configured limits, which `usize::MAX` restores. For peers that have not said yet who they are.
+    ///
+    /// A frame whose header was taken under another limit is still taken; the message that it belongs to is
+    /// measured anew with the next fragment.
+    pub fn set_message_len_max(&mut self, octets: usize) {
+        self.message_len_max = octets;
+    }
+
+    /// Whether compressed messages are taken where compression was negotiated (default: yes). While they are not,
+    /// RSV1 is a violation ([`WsError::ReservedBits`]). A compressed message that is open is still taken.
+    pub fn set_compression_allowed(&mut self, allowed: bool) {
+        self.is_compression_allowed = allowed;
+    }
+
+    /// The limits as they are now.
+    #[inline]
+    fn limits(&self) -> Limits {
+        Limits {
+            max_frame_size: self.configured.max_frame_size.min(self.message_len_max),
+            max_message_size: self.configured.max_message_size.min(self.message_len_max),
+        }
     }
 
     /// Takes the next item from the front of `buf`, unmasking in place.
@@ -208,7 +243,7 @@ impl Decoder {
     fn check_data_frame(&self, header: &Header) -> Result<(), WsError> {
         let open = self.assembly.as_ref().filter(|assembly| assembly.state == AssemblyState::Open);
         let is_continuation = header.opcode == Opcode::Continuation;
-        if header.rsv1 && (is_continuation || self.inflate.is_none()) {
+        if header.rsv1 && (is_continuation || self.inflate.is_none() || !self.is_compression_allowed) {
             return Err(WsError::ReservedBits(0x40));
         }
         let (assembled_len, is_compressed) = match (open, is_continuation) {
@@ -217,12 +252,13 @@ impl Decoder {
             (None, false) => (0, header.rsv1),
             (Some(assembly), true) => (assembly.data.len(), assembly.is_compressed),
         };
-        if header.len > self.limits.max_frame_size {
-            return Err(WsError::FrameTooLong { max: self.limits.max_frame_size });
+        let limits = self.limits();
+        if header.len > limits.max_frame_size {
+            return Err(WsError::FrameTooLong { max: limits.max_frame_size });
         }
         // A compressed message is measured as it is inflated.
-        if !is_compressed && header.len > self.limits.max_message_size.saturating_sub(assembled_len) {
-            return Err(WsError::MessageTooLong { max: self.limits.max_message_size });
+        if !is_compressed && header.len > limits.max_message_size.saturating_sub(assembled_len) {
+            return Err(WsError::MessageTooLong { max: limits.max_message_size });
         }
         Ok(())
     }
@@ -274,7 +310,7 @@ impl Decoder {
 
     /// Adds a part of the open message; `is_last` completes it.
     fn absorb(&mut self, payload: &[u8], is_last: bool) -> Result<Step, WsError> {
-        let max = self.limits.max_message_size;
+        let max = self.limits().max_message_size;
         let assembly = self.assembly.get_or_insert_default();
         match self.inflate.as_mut().filter(|_| assembly.is_compressed) {
             Some(inflate) => inflate.inflate(payload, is_last, &mut assembly.data, max)?,

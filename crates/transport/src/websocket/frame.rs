@@ -51,6 +51,7 @@ impl Opcode {
     }
 
     /// The opcode of a whole message.
+    #[inline]
     pub fn of_message(text: bool) -> Opcode {
         if text { Opcode::Text } else { Opcode::Binary }
     }
@@ -185,6 +186,9 @@ pub(crate) fn parse_close(payload: &[u8]) -> Result<(Option<u16>, &str), WsError
 }
 
 /// Builds a frame header; the second value says how many octets of the first are used.
+///
+/// For a message that is framed in place: `frame_header(Opcode::of_message(text), len, true, false, None)` is the header of
+/// an unmasked, unfragmented one. It is inlined, so that constant arguments cost nothing.
 #[inline]
 pub fn frame_header(
     opcode: Opcode,

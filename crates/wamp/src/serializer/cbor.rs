@@ -174,19 +174,21 @@ impl Format for Cbor {
         out.len() - 1
     }
 
-    fn close_counted_list(out: &mut Vec<u8>, mark: usize, len: usize) {
-        match len {
-            0..=23 => out[mark] = major::LIST << 5 | len as u8,
-            _ => super::replace_head(out, mark, |head| Self::begin_list(head, len)),
+    fn close_counted_list(out: &mut Vec<u8>, mark: usize, len: usize) -> bool {
+        let fits = len <= 23;
+        if fits {
+            out[mark] = major::LIST << 5 | len as u8;
         }
+        fits
     }
 
     #[inline]
-    fn close_counted_dict(out: &mut Vec<u8>, mark: usize, len: usize) {
-        match len {
-            0..=23 => out[mark] = major::DICT << 5 | len as u8,
-            _ => super::replace_head(out, mark, |head| Self::begin_dict(head, len)),
+    fn close_counted_dict(out: &mut Vec<u8>, mark: usize, len: usize) -> bool {
+        let fits = len <= 23;
+        if fits {
+            out[mark] = major::DICT << 5 | len as u8;
         }
+        fits
     }
 
     #[inline]

@@ -162,13 +162,15 @@ impl Format for Json {
         0
     }
 
-    fn close_counted_list(out: &mut Vec<u8>, _mark: usize, _len: usize) {
+    fn close_counted_list(out: &mut Vec<u8>, _mark: usize, _len: usize) -> bool {
         out.push(b']');
+        true
     }
 
     #[inline]
-    fn close_counted_dict(out: &mut Vec<u8>, _mark: usize, _len: usize) {
+    fn close_counted_dict(out: &mut Vec<u8>, _mark: usize, _len: usize) -> bool {
         out.push(b'}');
+        true
     }
 
     #[inline]

@@ -180,19 +180,21 @@ impl Format for MsgPack {
         out.len() - 1
     }
 
-    fn close_counted_list(out: &mut Vec<u8>, mark: usize, len: usize) {
-        match len {
-            0..=15 => out[mark] = 0x90 | len as u8,
-            _ => super::replace_head(out, mark, |head| Self::begin_list(head, len)),
+    fn close_counted_list(out: &mut Vec<u8>, mark: usize, len: usize) -> bool {
+        let fits = len <= 15;
+        if fits {
+            out[mark] = 0x90 | len as u8;
         }
+        fits
     }
 
     #[inline]
-    fn close_counted_dict(out: &mut Vec<u8>, mark: usize, len: usize) {
-        match len {
-            0..=15 => out[mark] = 0x80 | len as u8,
-            _ => super::replace_head(out, mark, |head| Self::begin_dict(head, len)),
+    fn close_counted_dict(out: &mut Vec<u8>, mark: usize, len: usize) -> bool {
+        let fits = len <= 15;
+        if fits {
+            out[mark] = 0x80 | len as u8;
         }
+        fits
     }
 
     #[inline]

@@ -1,5 +1,6 @@
 //! From one serializer to another, value by value, without a tree in between.
 
+use super::heads::LongHeads;
 use super::read::key_text;
 use super::{Cursor, Format, Malformed, Serializer, Token, with_format};
 
@@ -19,21 +20,29 @@ pub(crate) fn elements(
 
 /// How many of the values were copied: all of them, if they are checked.
 fn copy_elements<From: Format, To: Format>(count: usize, bytes: &[u8], out: &mut Vec<u8>) -> usize {
+    let mut heads = LongHeads::default();
     let mut at = From::skip_space(bytes, 0);
-    for copied in 0..count {
-        match copy::<From, To>(bytes, at, out) {
-            Ok(end) => at = From::skip_comma(bytes, end),
-            Err(_) => return copied,
-        }
+    let mut copied = 0;
+    while copied < count
+        && let Ok(end) = copy::<From, To>(bytes, at, out, &mut heads)
+    {
+        at = From::skip_comma(bytes, end);
+        copied += 1;
     }
-    count
+    heads.put::<To>(out);
+    copied
 }
 
 /// Copies the value at `at` and says where it ends. Recursion is as deep as checked values are.
-fn copy<From: Format, To: Format>(bytes: &[u8], at: usize, out: &mut Vec<u8>) -> Result<usize, Malformed> {
+fn copy<From: Format, To: Format>(
+    bytes: &[u8],
+    at: usize,
+    out: &mut Vec<u8>,
+    heads: &mut LongHeads,
+) -> Result<usize, Malformed> {
     match From::token(bytes, at) {
-        Token::List => return copy_list::<From, To>(bytes, From::open_list(bytes, at)?, out),
-        Token::Dict => return copy_dict::<From, To>(bytes, From::open_dict(bytes, at)?, out),
+        Token::List => return copy_list::<From, To>(bytes, From::open_list(bytes, at)?, out, heads),
+        Token::Dict => return copy_dict::<From, To>(bytes, From::open_dict(bytes, at)?, out, heads),
         Token::Null => To::null(out),
         Token::Bool(fact) => To::bool(out, fact),
         Token::Int(number) => To::int(out, number),
@@ -49,14 +58,17 @@ fn copy_list<From: Format, To: Format>(
     bytes: &[u8],
     mut cursor: Cursor,
     out: &mut Vec<u8>,
+    heads: &mut LongHeads,
 ) -> Result<usize, Malformed> {
     let mark = To::open_counted_list(out);
     let mut len = 0;
     while From::advance(bytes, &mut cursor, b']')? {
-        cursor.at = copy::<From, To>(bytes, cursor.at, out)?;
+        cursor.at = copy::<From, To>(bytes, cursor.at, out, heads)?;
         len += 1;
     }
-    To::close_counted_list(out, mark, len);
+    if !To::close_counted_list(out, mark, len) {
+        heads.push_list(mark, len);
+    }
     Ok(cursor.at)
 }
 
@@ -64,6 +76,7 @@ fn copy_dict<From: Format, To: Format>(
     bytes: &[u8],
     mut cursor: Cursor,
     out: &mut Vec<u8>,
+    heads: &mut LongHeads,
 ) -> Result<usize, Malformed> {
     let mark = To::open_counted_dict(out);
     let mut len = 0;
@@ -72,9 +85,11 @@ fn copy_dict<From: Format, To: Format>(
         To::key(out, &key);
         cursor.at = end;
         From::to_value(bytes, &mut cursor)?;
-        cursor.at = copy::<From, To>(bytes, cursor.at, out)?;
+        cursor.at = copy::<From, To>(bytes, cursor.at, out, heads)?;
         len += 1;
     }
-    To::close_counted_dict(out, mark, len);
+    if !To::close_counted_dict(out, mark, len) {
+        heads.push_dict(mark, len);
+    }
     Ok(cursor.at)
 }

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use super::heads::LongHeads;
 use super::{Format, Serializer};
 use crate::value::Value;
 
@@ -72,7 +73,11 @@ impl<'o, F: Format> Writer<'o, F> {
         let mut details = Details { out: self.out, len: 0, format: PhantomData };
         fill(&mut details);
         let len = details.len;
-        F::close_counted_dict(self.out, mark, len);
+        if !F::close_counted_dict(self.out, mark, len) {
+            let mut heads = LongHeads::default();
+            heads.push_dict(mark, len);
+            heads.put::<F>(self.out);
+        }
     }
 
     /// Any value. Recursion is as deep as the value is.

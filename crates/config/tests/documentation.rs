@@ -1,0 +1,62 @@
+//! The manual, `docs/configuration.md`, names everything that the reader knows.
+
+use std::collections::BTreeSet;
+
+use crossweave_config::{Environment, Format, parse};
+
+const MANUAL: &str = include_str!("../../../docs/configuration.md");
+
+/// Nodes in which every section has a key `zzz`, and every choice is once `zzz`.
+const ASKING: &[&str] = &[
+    r#"{"version": 2, "zzz": 1,
+        "controller": {"zzz": 1, "options": {"zzz": 1, "shutdown": "zzz", "limits": {"zzz": 1}}},
+        "workers": [{"type": "zzz"}, {"type": "router", "zzz": 1, "options": {"zzz": 1},
+            "realms": [{"name": "realm1", "zzz": 1, "options": {"zzz": 1, "uri_check": "zzz"},
+                "roles": [{"name": "anonymous", "zzz": 1, "permissions": [
+                    {"uri": "a.b", "zzz": 1, "match": "zzz", "allow": {"zzz": 1}, "disclose": {"zzz": 1}}]}]}]}]}"#,
+    r#"{"version": 2, "workers": [{"type": "router", "transports": [
+        {"type": "zzz"},
+        {"type": "rawsocket", "endpoint": {"type": "zzz"}},
+        {"type": "rawsocket", "endpoint": {"type": "unix", "path": "s", "zzz": 1}},
+        {"type": "rawsocket", "zzz": 1, "serializers": ["zzz"], "options": {"zzz": 1, "on_slow": "zzz"},
+            "endpoint": {"type": "tcp", "port": 1, "zzz": 1, "tls": {"key": "k", "certificate": "c", "zzz": 1}}},
+        {"type": "websocket", "endpoint": {"type": "tcp", "port": 2}, "zzz": 1,
+            "options": {"zzz": 1, "compression": {"zzz": 1, "deflate": {"zzz": 1}}},
+            "auth": {"zzz": 1, "anonymous": {"type": "static", "zzz": 1}}},
+        {"type": "websocket", "endpoint": {"type": "tcp", "port": 5}, "auth": {"anonymous": {"type": "zzz"}}},
+        {"type": "universal", "endpoint": {"type": "tcp", "port": 3}, "zzz": 1, "options": {"zzz": 1}},
+        {"type": "web", "endpoint": {"type": "tcp", "port": 4}, "zzz": 1, "options": {"zzz": 1}, "paths": {
+            "a": {"type": "zzz"}, "b": {"type": "path", "zzz": 1, "paths": {}}}}]}]}"#,
+];
+
+/// The words in backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// All keys and words the reader knows: those it offers instead of `zzz`.
+fn known() -> BTreeSet<String> {
+    let mut known = BTreeSet::new();
+    for text in ASKING {
+        let problems =
+            parse(text, Format::Json, "asking", Environment::empty()).expect_err("`zzz` is unknown");
+        let answers: Vec<_> = problems
+            .iter()
+            .filter(|it| it.message.contains("unknown") && it.message.contains("`zzz`"))
+            .collect();
+        assert_eq!(answers.len(), text.matches("zzz").count(), "one answer for each `zzz`: {problems}");
+        let expected = answers.iter().filter_map(|answer| answer.expected.as_deref());
+        known.extend(expected.flat_map(quoted).map(str::to_owned));
+    }
+    known
+}
+
+#[test]
+fn every_key_and_every_word_is_in_the_manual() {
+    let known = known();
+    assert!(known.contains("max_queue_bytes") && known.contains("shutdown_on_worker_exit"));
+    let documented: BTreeSet<&str> =
+        MANUAL.lines().filter(|line| !line.starts_with("    ")).flat_map(quoted).collect();
+    let missing: Vec<_> = known.iter().filter(|word| !documented.contains(word.as_str())).collect();
+    assert!(missing.is_empty(), "docs/configuration.md does not name {missing:?}");
+}
