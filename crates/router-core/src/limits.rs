@@ -28,7 +28,8 @@ pub struct RealmLimits {
     pub subscriptions_per_session_max: usize,
     /// Registrations of one session (default 100,000).
     pub registrations_per_session_max: usize,
-    /// Subscriptions of one session that are prefixes or wildcards, and as many registrations (default 4,096).
+    /// Subscriptions of one session that are prefixes or wildcards, and as many registrations (default 100,000). A match
+    /// visits a bounded number of them, however many there are.
     pub patterns_per_session_max: usize,
     /// The components of a wildcard pattern that may be empty: the first so many (default 8). SUBSCRIBE and REGISTER of others
     /// get ERROR `wamp.error.invalid_uri`.
@@ -63,7 +64,7 @@ impl Default for RealmLimits {
         RealmLimits {
             subscriptions_per_session_max: 100_000,
             registrations_per_session_max: 100_000,
-            patterns_per_session_max: 4_096,
+            patterns_per_session_max: 100_000,
             wildcard_positions_max: 8,
             calls_per_session_max: 65_536,
             callees_per_registration_max: 4_096,
