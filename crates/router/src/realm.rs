@@ -145,8 +145,10 @@ impl RealmCell {
             let mut flow = Flow::Continue;
             for message in messages {
                 flow = run.input(Input::Message(slot, message));
-                if flow == Flow::Gone {
-                    return flow;
+                match flow {
+                    Flow::Continue => {}
+                    Flow::Pause => run.forget_resume(slot),
+                    Flow::Gone => return flow,
                 }
             }
             match violation {
@@ -347,6 +349,14 @@ impl Run<'_> {
     #[inline]
     fn input(&mut self, input: Input<'_>) -> Flow {
         self.realm.handle(self.now, input, &mut self.dispatch)
+    }
+
+    /// A message of the session waits: a note that it may be read again is about an earlier one.
+    #[cold]
+    fn forget_resume(&mut self, slot: Slot) {
+        if let Some(peer) = self.dispatch.routes.get(slot) {
+            peer.queue.lock().is_resumed = false;
+        }
     }
 
     /// Tells the realm what went wrong in delivering, until nothing more does.

@@ -409,3 +409,13 @@ async fn a_peer_that_goes_on_after_breaking_the_framing_is_cut_off() {
     assert!(ended.is_err(), "{sent} octets were taken");
     assert!(sent < 64 << 20, "{sent} octets were taken");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_takes_no_welcome_is_refused_in_the_handshake() {
+    let node = node().await;
+    let mut stream = TcpStream::connect(("127.0.0.1", node.port)).await.unwrap();
+    stream.write_all(&[0x7f, 0x01, 0, 0]).await.unwrap();
+    let mut reply = [0; 4];
+    stream.read_exact(&mut reply).await.unwrap();
+    assert_eq!(reply, [0x7f, 0x20, 0, 0]);
+}

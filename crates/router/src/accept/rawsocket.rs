@@ -12,6 +12,9 @@ use super::{Acceptor, Handshake, NotEstablished};
 use crate::connection::Established;
 use crate::peer::Wire;
 
+/// The least that a peer must take, in octets: a WELCOME is some 700.
+const PEER_LEN_MIN: usize = 1024;
+
 impl Acceptor {
     pub(super) async fn rawsocket(&self, mut handshake: Handshake) -> Result<Established, NotEstablished> {
         let Some(options) = &self.options.rawsocket else {
