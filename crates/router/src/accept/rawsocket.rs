@@ -29,6 +29,9 @@ impl Acceptor {
             Err(HandshakeError::Refused(refusal)) => return refuse(handshake, refusal).await,
             Err(error) => return Err(NotEstablished::Refused(error.to_string())),
         };
+        if hello.max_len.octets() < PEER_LEN_MIN {
+            return refuse(handshake, Refusal::LengthUnacceptable).await;
+        }
         let serializer =
             Serializer::from_rawsocket_id(hello.serializer).filter(|it| options.serializers.contains(it));
         let Some(serializer) = serializer else {
