@@ -29,6 +29,7 @@
 //! | the realm behind its lock, its clock, panics in it | `realm` |
 //! | encoding and queueing what the realm asks for | `dispatch` |
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
+//! | threads that wait awake for the next message, if that pays | `runtime` |
 
 mod accept;
 mod admission;
@@ -41,6 +42,7 @@ mod peer;
 mod queue;
 mod realm;
 mod router;
+mod runtime;
 
 pub use authorizer::Authorizer;
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision};
@@ -50,3 +52,4 @@ pub use options::{
 };
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
 pub use router::{RealmDefinition, Router, SessionQueue, StartError};
+pub use runtime::runtime;

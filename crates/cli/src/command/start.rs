@@ -1,12 +1,10 @@
 //! `crossweave start`.
 
-use std::io;
 use std::time::Duration;
 
 use clap::Args;
 use crossweave_config::{Loaded, Node, Problems};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::runtime::{Builder, Runtime};
 use tracing::{info, warn};
 
 use super::check::show_problems;
@@ -71,8 +69,8 @@ impl Start {
         self.warn(terminal, &loaded.warnings);
         let plan = self.plan(&loaded, terminal)?;
         raise_file_limit();
-        let runtime =
-            runtime().map_err(|error| Failure::setup(format_args!("cannot start threads: {error}")))?;
+        let runtime = crossweave_router::runtime()
+            .map_err(|error| Failure::setup(format_args!("cannot start threads: {error}")))?;
         signals::watch(GRACE)
             .map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
         let ended = runtime.block_on(self.serve(plan));
@@ -131,11 +129,6 @@ impl Start {
             _ = signals.next() => Err(Failure::interrupted()),
         }
     }
-}
-
-/// Routing is done where messages arrive, on as many threads as there are cores.
-fn runtime() -> io::Result<Runtime> {
-    Builder::new_multi_thread().enable_all().thread_name("crossweave").build()
 }
 
 /// Every connection is an open file: takes as many as the system lets us have.
