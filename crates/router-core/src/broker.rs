@@ -54,20 +54,21 @@ impl Broker {
         {
             return Ok(id);
         }
-        let (max, patterns_max) = (limits.subscriptions_per_session_max, limits.patterns_per_session_max);
-        if peer.subscriptions.len() >= max {
-            return Err(Refused::resource_exhausted("subscriptions", max));
-        }
-        let is_pattern = policy != MatchPolicy::Exact;
-        if is_pattern && peer.pattern_subscriptions >= patterns_max {
-            return Err(Refused::resource_exhausted("subscriptions to patterns", patterns_max));
+        peer.subscribed.check(
+            "subscriptions",
+            limits.subscriptions_per_session_max,
+            (policy, uri),
+            limits,
+        )?;
+        if key.is_none() {
+            self.topics.check_room(uri, limits)?;
         }
         let key = key.unwrap_or_else(|| self.create(ids.subscription(), policy, uri));
         let subscription = &mut self.subscriptions[key];
         let position = subscription.members.len() as u32;
         subscription.members.push(from);
         peer.subscriptions.insert(subscription.id, Membership { key, position });
-        peer.pattern_subscriptions += usize::from(is_pattern);
+        peer.subscribed.add(policy, uri);
         Ok(subscription.id)
     }
 
@@ -91,8 +92,8 @@ impl Broker {
                 format!("session has no subscription {id}"),
             ));
         };
-        let is_pattern = self.subscriptions[membership.key].policy != MatchPolicy::Exact;
-        sessions.sender_mut(from).pattern_subscriptions -= usize::from(is_pattern);
+        let subscription = &self.subscriptions[membership.key];
+        sessions.sender_mut(from).subscribed.remove(subscription.policy, &subscription.uri);
         self.remove_member(sessions, id, membership);
         Ok(())
     }

@@ -64,15 +64,9 @@ impl Dealer {
     ) -> Result<RegistrationId, Refused> {
         let options = &register.options;
         let (policy, uri) = (options.match_policy, &*register.procedure);
-        let max = self.limits.registrations_per_session_max;
-        if sessions.sender(from).registrations.len() >= max {
-            return Err(Refused::resource_exhausted("registrations", max));
-        }
-        let is_pattern = policy != MatchPolicy::Exact;
-        let patterns_max = self.limits.patterns_per_session_max;
-        if is_pattern && sessions.sender(from).pattern_registrations >= patterns_max {
-            return Err(Refused::resource_exhausted("registrations of patterns", patterns_max));
-        }
+        let count_max = self.limits.registrations_per_session_max;
+        let held = sessions.sender(from).registered;
+        held.check("registrations", count_max, (policy, uri), &self.limits)?;
         let mut key = self.procedures.get(policy, uri);
         if options.force_reregister
             && let Some(key) = key.take()
@@ -81,6 +75,9 @@ impl Dealer {
         }
         if let Some(key) = key {
             self.registrations[key].admit(from, options.invoke, self.limits.callees_per_registration_max)?;
+        }
+        if key.is_none() {
+            self.procedures.check_room(uri, &self.limits)?;
         }
         let key = key.unwrap_or_else(|| {
             let key =
@@ -94,7 +91,7 @@ impl Dealer {
         registration.callees.push(Callee::new(from, self.callees, concurrency));
         let peer = sessions.sender_mut(from);
         peer.registrations.insert(registration.id, key);
-        peer.pattern_registrations += usize::from(is_pattern);
+        peer.registered.add(policy, uri);
         Ok(registration.id)
     }
 
@@ -105,7 +102,7 @@ impl Dealer {
         for callee in &registration.callees {
             let peer = sessions.sender_mut(callee.slot);
             peer.registrations.remove(&registration.id);
-            peer.pattern_registrations -= usize::from(registration.policy != MatchPolicy::Exact);
+            peer.registered.remove(registration.policy, &registration.uri);
         }
     }
 
@@ -122,8 +119,8 @@ impl Dealer {
                 format!("session has no registration {id}"),
             ));
         };
-        let is_pattern = self.registrations[key].policy != MatchPolicy::Exact;
-        sessions.sender_mut(from).pattern_registrations -= usize::from(is_pattern);
+        let registration = &self.registrations[key];
+        sessions.sender_mut(from).registered.remove(registration.policy, &registration.uri);
         self.remove_callee(key, from);
         Ok(())
     }

@@ -25,7 +25,7 @@ impl Refused {
     }
 
     pub(crate) fn resource_exhausted(what: &str, max: usize) -> Self {
-        Refused::new(uris::RESOURCE_EXHAUSTED, format!("session has {max} {what}, no more are allowed"))
+        Refused::new(uris::RESOURCE_EXHAUSTED, format!("session may have at most {max} {what}"))
     }
 
     /// The ERROR that tells the peer.

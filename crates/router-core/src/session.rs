@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 
 use crossweave_wamp::message::Call;
-use crossweave_wamp::{Message, RegistrationId, RequestId, SessionId, SubscriptionId};
+use crossweave_wamp::{MatchPolicy, Message, RegistrationId, RequestId, SessionId, SubscriptionId};
 use hashbrown::HashMap;
 
 use crate::boundary::{QuestionId, Session, Slot};
+use crate::limits::RealmLimits;
+use crate::refused::Refused;
 use crate::slab::Key;
 
 /// A joined session.
@@ -19,12 +21,12 @@ pub(crate) struct Peer {
     pub(crate) role: Key,
     /// Its subscriptions.
     pub(crate) subscriptions: HashMap<SubscriptionId, Membership>,
-    /// Those of `subscriptions` that are patterns.
-    pub(crate) pattern_subscriptions: usize,
+    /// What they are of.
+    pub(crate) subscribed: Holding,
     /// Its registrations.
     pub(crate) registrations: HashMap<RegistrationId, Key>,
-    /// Those of `registrations` that are patterns.
-    pub(crate) pattern_registrations: usize,
+    /// What they are of.
+    pub(crate) registered: Holding,
     /// Its calls in flight, by its own request ids.
     pub(crate) calls: HashMap<RequestId, Key>,
     /// Calls of `calls` that it may continue (progressive call invocations).
@@ -39,6 +41,50 @@ pub(crate) struct Peer {
     pub(crate) last_invocation: u64,
     /// What waits while a message of it awaits authorization.
     pub(crate) gate: Option<Box<Gate>>,
+}
+
+/// The URIs and patterns of a session's subscriptions, or of its registrations, as they count against its bounds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Holding {
+    count: usize,
+    patterns: usize,
+    uri_bytes: usize,
+}
+
+impl Holding {
+    /// Whether one more finds room; `what` names them to the session.
+    pub(crate) fn check(
+        self,
+        what: &str,
+        count_max: usize,
+        (policy, uri): (MatchPolicy, &str),
+        limits: &RealmLimits,
+    ) -> Result<(), Refused> {
+        if self.count >= count_max {
+            return Err(Refused::resource_exhausted(what, count_max));
+        }
+        if policy != MatchPolicy::Exact && self.patterns >= limits.patterns_per_session_max {
+            let what = format!("{what} of patterns");
+            return Err(Refused::resource_exhausted(&what, limits.patterns_per_session_max));
+        }
+        if self.uri_bytes + uri.len() > limits.uri_bytes_per_session_max {
+            let what = format!("bytes of URIs in its {what}");
+            return Err(Refused::resource_exhausted(&what, limits.uri_bytes_per_session_max));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn add(&mut self, policy: MatchPolicy, uri: &str) {
+        self.count += 1;
+        self.patterns += usize::from(policy != MatchPolicy::Exact);
+        self.uri_bytes += uri.len();
+    }
+
+    pub(crate) fn remove(&mut self, policy: MatchPolicy, uri: &str) {
+        self.count -= 1;
+        self.patterns -= usize::from(policy != MatchPolicy::Exact);
+        self.uri_bytes -= uri.len();
+    }
 }
 
 /// A session's place in a subscription, kept so that leaving is one step however many subscribers there are.
@@ -68,9 +114,9 @@ impl Peer {
             session,
             role,
             subscriptions: HashMap::new(),
-            pattern_subscriptions: 0,
+            subscribed: Holding::default(),
             registrations: HashMap::new(),
-            pattern_registrations: 0,
+            registered: Holding::default(),
             calls: HashMap::new(),
             open_calls: 0,
             ended_open_calls: VecDeque::new(),

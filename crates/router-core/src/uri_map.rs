@@ -11,11 +11,13 @@
 mod prefix;
 mod wildcard;
 
-use crossweave_wamp::MatchPolicy;
+use crossweave_wamp::{MatchPolicy, uris};
 use hashbrown::HashMap;
 use prefix::PrefixTree;
 use wildcard::WildcardTrie;
 
+use crate::limits::RealmLimits;
+use crate::refused::Refused;
 use crate::slab::Key;
 
 /// Keys stored under patterns of all three policies.
@@ -24,11 +26,23 @@ pub(crate) struct UriMap {
     exact: HashMap<Box<str>, Key>,
     prefix: PrefixTree,
     wildcard: WildcardTrie,
+    /// Bytes of all patterns that are stored.
+    bytes: usize,
 }
 
 impl UriMap {
+    /// Whether one more pattern finds room.
+    pub(crate) fn check_room(&self, pattern: &str, limits: &RealmLimits) -> Result<(), Refused> {
+        if self.bytes + pattern.len() <= limits.uri_bytes_max {
+            return Ok(());
+        }
+        let message = format!("realm may have at most {} bytes of URIs in use", limits.uri_bytes_max);
+        Err(Refused::new(uris::RESOURCE_EXHAUSTED, message))
+    }
+
     /// Stores `key` for the pattern, which must not be there.
     pub(crate) fn insert(&mut self, policy: MatchPolicy, pattern: &str, key: Key) {
+        self.bytes += pattern.len();
         let old = match policy {
             MatchPolicy::Exact => self.exact.insert(pattern.into(), key),
             MatchPolicy::Prefix => self.prefix.insert(pattern, key),
@@ -48,11 +62,15 @@ impl UriMap {
 
     /// Takes this very pattern out.
     pub(crate) fn remove(&mut self, policy: MatchPolicy, pattern: &str) -> Option<Key> {
-        match policy {
+        let removed = match policy {
             MatchPolicy::Exact => self.exact.remove(pattern),
             MatchPolicy::Prefix => self.prefix.remove(pattern),
             MatchPolicy::Wildcard => self.wildcard.remove(pattern),
+        };
+        if removed.is_some() {
+            self.bytes -= pattern.len();
         }
+        removed
     }
 
     /// What is stored for the URI exactly.
@@ -87,7 +105,7 @@ impl UriMap {
     /// Whether nothing is stored, in the tables and in what they are made of.
     #[cfg(test)]
     pub(crate) fn is_clean(&self) -> bool {
-        self.exact.is_empty() && self.prefix.is_clean() && self.wildcard.is_clean()
+        self.exact.is_empty() && self.prefix.is_clean() && self.wildcard.is_clean() && self.bytes == 0
     }
 }
 

@@ -191,6 +191,8 @@ impl Runner {
                 "calls_per_session_max" => limits.calls_per_session_max = number()?,
                 "callees_per_registration_max" => limits.callees_per_registration_max = number()?,
                 "patterns_per_session_max" => limits.patterns_per_session_max = number()?,
+                "uri_bytes_per_session_max" => limits.uri_bytes_per_session_max = number()?,
+                "uri_bytes_max" => limits.uri_bytes_max = number()?,
                 "wildcard_positions_max" => limits.wildcard_positions_max = number()?,
                 "concurrency_max" => limits.concurrency_max = number()? as u64,
                 "abandoned_per_session_max" => limits.abandoned_per_session_max = number()?,
