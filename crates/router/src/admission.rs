@@ -167,4 +167,17 @@ mod tests {
         assert_eq!(admission.counts(), (0, 0));
         assert!(admission.counts.lock().pending_by_address.is_empty());
     }
+
+    #[test]
+    fn a_network_of_ipv6_counts_as_one_address() {
+        let options = AdmissionOptions { pending_per_address_max: 2, ..AdmissionOptions::default() };
+        let admission = Admission::new(options);
+        let _kept = [
+            admission.admit(&from("[2001:db8:0:1::1]")).unwrap(),
+            admission.admit(&from("[2001:db8:0:1:ffff:ffff:ffff:ffff]")).unwrap(),
+        ];
+        assert_eq!(admission.admit(&from("[2001:db8:0:1:2::]")).unwrap_err(), Refused::PendingFromAddress);
+        let neighbour = admission.admit(&from("[2001:db8:0:2::1]"));
+        assert!(neighbour.is_ok(), "another network");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use crossweave_router_core::boundary::{AuthorizeRequest, Outbox, QuestionId, Slot};
 use crossweave_wamp::message::{Error, Kind};
 use crossweave_wamp::{Message, RequestId, uris};
@@ -19,6 +20,9 @@ pub(crate) struct Routes {
 
 /// Keep this much room for encoding between messages; a larger one is given back.
 const SCRATCH_KEEP_BYTES: usize = 256 * 1024;
+
+/// Messages with a payload of this length on stand once in memory for all their receivers.
+pub(crate) const LARGE_PAYLOAD_LEN: usize = 64 * 1024;
 
 impl Routes {
     /// Gives a peer a slot.
@@ -128,16 +132,40 @@ impl Dispatch<'_> {
     fn send_in(&mut self, to: Slot, message: &Message<'_>, lane: Lane) {
         let Routes { peers, scratch, .. } = &mut *self.routes;
         let Some(Some(peer)) = peers.get(to.0 as usize) else { return };
+        let is_large = is_large(message);
         scratch.clear();
         let framed = peer.wire.append(message, scratch);
         if framed.body_len() > peer.message_len_max {
             return self.too_long(to, message);
         }
-        match peer.append(framed.of(scratch), lane) {
+        let appended = match is_large {
+            true => peer.append_shared(framed.shared(std::mem::take(scratch)), lane),
+            false => peer.append(framed.of(scratch), lane),
+        };
+        match appended {
             Appended::Overflow if lane == Lane::Control => self.overflown(to, message),
             appended => self.appended(to, appended),
         }
         self.shrink_scratch();
+    }
+
+    /// The same for many receivers, whose queues share the bytes.
+    #[cold]
+    fn multicast_large(&mut self, to: impl Iterator<Item = Slot>, event: &Message<'_>) {
+        let mut encoded: [Option<(usize, Bytes)>; Wire::COUNT] = Default::default();
+        for slot in to {
+            let Some(peer) = self.routes.get(slot) else { continue };
+            let (body_len, shared) = encoded[peer.wire.index()].get_or_insert_with(|| {
+                let mut buffer = Vec::new();
+                let framed = peer.wire.append(event, &mut buffer);
+                (framed.body_len(), framed.shared(buffer))
+            });
+            let appended = match *body_len > peer.message_len_max {
+                true => peer.count_dropped(),
+                false => peer.append_shared(shared.clone(), Lane::Event),
+            };
+            self.appended(slot, appended);
+        }
     }
 
     /// A message is longer than its receiver takes: tell whoever waits for the answer.
@@ -167,6 +195,12 @@ impl Dispatch<'_> {
     }
 }
 
+/// Whether a message's bytes are worth sharing instead of copying them into each queue.
+#[inline]
+fn is_large(message: &Message<'_>) -> bool {
+    message.payload().is_some_and(|payload| payload.bytes().len() >= LARGE_PAYLOAD_LEN)
+}
+
 impl Outbox for Dispatch<'_> {
     #[inline]
     fn send(&mut self, to: Slot, message: &Message<'_>) {
@@ -180,6 +214,9 @@ impl Outbox for Dispatch<'_> {
 
     #[inline]
     fn multicast(&mut self, to: impl Iterator<Item = Slot>, event: &Message<'_>) {
+        if is_large(event) {
+            return self.multicast_large(to, event);
+        }
         let mut encoded: [Option<Framed>; Wire::COUNT] = [None; Wire::COUNT];
         self.routes.scratch.clear();
         for slot in to {

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use atomic_waker::AtomicWaker;
+use bytes::Bytes;
 use crossweave_transport::codec::Framing;
+use crossweave_transport::websocket::frame::{HEADER_LEN_MAX, Opcode, frame_header};
 use crossweave_wamp::{Message, Serializer};
 use parking_lot::Mutex;
 use socket2::SockRef;
@@ -43,21 +45,23 @@ impl Wire {
     /// A private wire's queue holds messages behind their length in four octets: its own task frames them.
     #[inline]
     pub(crate) fn append(self, message: &Message<'_>, out: &mut Vec<u8>) -> Framed {
-        /// Room for the longest frame header.
-        const ROOM: usize = 10;
+        const ROOM: usize = HEADER_LEN_MAX;
         let start = out.len() + ROOM;
         out.extend_from_slice(&[0; ROOM]);
         message.encode(self.serializer, out);
         let len = out.len() - start;
-        let mut header = [0; ROOM];
         let header_len = match self.framing {
             Framing::RawSocket | Framing::Private => {
-                header[..4].copy_from_slice(&(len as u32).to_be_bytes());
+                out[start - 4..start].copy_from_slice(&(len as u32).to_be_bytes());
                 4
             }
-            Framing::WebSocket => websocket_header(self.serializer.is_text(), len, &mut header),
+            Framing::WebSocket => {
+                let opcode = Opcode::of_message(self.serializer.is_text());
+                let (header, header_len) = frame_header(opcode, len, true, false, None);
+                out[start - header_len..start].copy_from_slice(&header[..header_len]);
+                header_len
+            }
         };
-        out[start - header_len..start].copy_from_slice(&header[..header_len]);
         Framed { start: (start - header_len) as u32, body: start as u32, end: out.len() as u32 }
     }
 }
@@ -71,6 +75,12 @@ pub(crate) struct Framed {
 }
 
 impl Framed {
+    /// Its bytes out of the buffer it was written to, which holds nothing else.
+    pub(crate) fn shared(self, mut buffer: Vec<u8>) -> Bytes {
+        buffer.shrink_to_fit();
+        Bytes::from(buffer).slice(self.start as usize..self.end as usize)
+    }
+
     /// Its bytes in the buffer it was written to.
     #[inline]
     pub(crate) fn of(self, buffer: &[u8]) -> &[u8] {
@@ -92,8 +102,9 @@ const FLUSH_BYTES_MAX: usize = 512 * 1024;
 fn write(direct: &Direct, queue: &mut Queue) -> Option<u64> {
     let mut room = FLUSH_BYTES_MAX;
     while room > 0 {
-        let portion = queue.len().min(room);
-        match direct.try_write(&queue.unwritten()[..portion]) {
+        let waiting = queue.unwritten();
+        let portion = waiting.len().min(room);
+        match direct.try_write(&waiting[..portion]) {
             Ok(0) => return None,
             Ok(written) => {
                 room -= written;
@@ -106,28 +117,6 @@ fn write(direct: &Direct, queue: &mut Queue) -> Option<u64> {
         }
     }
     None
-}
-
-/// The header of an unmasked, unfragmented frame (RFC 6455 section 5.2).
-#[inline]
-fn websocket_header(is_text: bool, len: usize, header: &mut [u8; 10]) -> usize {
-    header[0] = if is_text { 0x81 } else { 0x82 };
-    match len {
-        0..=125 => {
-            header[1] = len as u8;
-            2
-        }
-        126..=0xffff => {
-            header[1] = 126;
-            header[2..4].copy_from_slice(&(len as u16).to_be_bytes());
-            4
-        }
-        _ => {
-            header[1] = 127;
-            header[2..10].copy_from_slice(&(len as u64).to_be_bytes());
-            10
-        }
-    }
 }
 
 /// The writing half of a socket that any task may write to.
@@ -208,6 +197,11 @@ impl Peer {
         let mut queue = self.queue.lock();
         queue.ensure_buffer();
         queue.append(framed, lane, &self.options)
+    }
+
+    /// Queues a large framed message by reference.
+    pub(crate) fn append_shared(&self, framed: Bytes, lane: Lane) -> Appended {
+        self.queue.lock().append_shared(framed, lane, &self.options)
     }
 
     /// An event is longer than the peer takes.

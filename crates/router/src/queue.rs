@@ -1,13 +1,15 @@
 //! What waits to be written to one session: bytes, bounded, in order.
 
+use std::collections::VecDeque;
 use std::mem;
+
+use bytes::Bytes;
 
 /// Bytes above the bound that messages other than EVENT may still use: replies, invocations and GOODBYE find room when
 /// events have filled the queue. As much again is there for saying that something did not fit.
 pub const RESERVED_LANE_BYTES: usize = 256 * 1024;
 
-/// The longest EVENT, in octets as encoded for its receiver. Longer ones are dropped and counted: each receiver's queue holds
-/// its own copy.
+/// The longest EVENT, in octets as encoded for its receiver. Longer ones are dropped and counted.
 pub const EVENT_LEN_MAX: usize = 16 << 20;
 
 /// A drained buffer up to this size stays with its session; a larger one is given back.
@@ -78,8 +80,11 @@ pub(crate) enum Detached {
 /// The queue of one session. It lives behind the session's mutex.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
+    /// Large frames, whose bytes other queues hold too, and what waited before them. Written before `bytes`.
+    pieces: VecDeque<Bytes>,
+    pieces_len: usize,
     bytes: Vec<u8>,
-    /// Bytes at the front that are written already.
+    /// Bytes at the front that are written already: of the first piece, or of `bytes` if there is none.
     written: usize,
     /// Bytes written since the session's transport was made: a sign of life of its peer.
     pub(crate) written_in_all: u64,
@@ -100,23 +105,50 @@ pub(crate) struct Queue {
 impl Queue {
     /// Bytes that wait.
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() - self.written
+        self.pieces_len + self.bytes.len() - self.written
     }
 
     /// Appends a framed message, if there is room.
     #[inline]
     pub(crate) fn append(&mut self, framed: &[u8], lane: Lane, options: &QueueOptions) -> Appended {
-        let waiting = self.len();
-        let is_full = match lane {
-            Lane::Event if waiting == 0 => framed.len() > EVENT_LEN_MAX,
-            Lane::Event => waiting + framed.len() > options.bytes_max,
-            Lane::Control => waiting > options.bytes_max + RESERVED_LANE_BYTES,
-            Lane::Last => waiting > options.bytes_max + 2 * RESERVED_LANE_BYTES,
-        };
-        if is_full {
+        if self.is_full(framed.len(), lane, options) {
             return self.refuse(lane, options);
         }
         self.bytes.extend_from_slice(framed);
+        self.appended()
+    }
+
+    /// Appends a large framed message by reference, if there is room.
+    pub(crate) fn append_shared(&mut self, framed: Bytes, lane: Lane, options: &QueueOptions) -> Appended {
+        if self.is_full(framed.len(), lane, options) {
+            return self.refuse(lane, options);
+        }
+        if !self.bytes.is_empty() {
+            let before = Bytes::from(mem::take(&mut self.bytes));
+            self.push_piece(before);
+        }
+        self.push_piece(framed);
+        self.appended()
+    }
+
+    fn push_piece(&mut self, piece: Bytes) {
+        self.pieces_len += piece.len();
+        self.pieces.push_back(piece);
+    }
+
+    #[inline]
+    fn is_full(&self, len: usize, lane: Lane, options: &QueueOptions) -> bool {
+        let waiting = self.len();
+        match lane {
+            Lane::Event if waiting == 0 => len > EVENT_LEN_MAX,
+            Lane::Event => waiting + len > options.bytes_max,
+            Lane::Control => waiting > options.bytes_max + RESERVED_LANE_BYTES,
+            Lane::Last => waiting > options.bytes_max + 2 * RESERVED_LANE_BYTES,
+        }
+    }
+
+    #[inline]
+    fn appended(&mut self) -> Appended {
         if self.is_dirty || self.is_owned {
             return Appended::Queued;
         }
@@ -155,15 +187,26 @@ impl Queue {
         self.is_owned
     }
 
-    /// What is to be written next.
+    /// What is to be written next, or its beginning. Empty only if nothing waits; ends where a message ends.
+    #[inline]
     pub(crate) fn unwritten(&self) -> &[u8] {
-        &self.bytes[self.written..]
+        match self.pieces.front() {
+            None => &self.bytes[self.written..],
+            Some(piece) => &piece[self.written..],
+        }
     }
 
-    /// So many bytes were written. True if nothing is left, and then how many events were dropped meanwhile.
+    /// So many bytes of [`Queue::unwritten`] were written. If nothing is left: how many events were dropped meanwhile.
+    #[inline]
     pub(crate) fn advance(&mut self, written: usize) -> Option<u64> {
         self.written += written;
         self.written_in_all += written as u64;
+        if !self.pieces.is_empty() {
+            self.drop_written_pieces();
+        }
+        if !self.pieces.is_empty() {
+            return None;
+        }
         if self.written < self.bytes.len() {
             self.compact();
             return None;
@@ -178,9 +221,20 @@ impl Queue {
         Some(mem::take(&mut self.dropped_in_a_row))
     }
 
-    /// Moves pieces, each behind its length in four octets, through `frame` to `out` until that holds `enough` bytes.
+    #[cold]
+    fn drop_written_pieces(&mut self) {
+        while let Some(piece) = self.pieces.pop_front_if(|piece| self.written >= piece.len()) {
+            self.written -= piece.len();
+            self.pieces_len -= piece.len();
+        }
+        if self.pieces.is_empty() {
+            self.pieces = VecDeque::new();
+        }
+    }
+
+    /// Moves messages, each behind its length in four octets, through `frame` to `out` until that holds `enough` bytes.
     /// Says as [`Queue::advance`] when nothing is left.
-    pub(crate) fn take_pieces(
+    pub(crate) fn take_messages(
         &mut self,
         enough: usize,
         out: &mut Vec<u8>,
@@ -200,8 +254,9 @@ impl Queue {
 
     /// Moves bytes to `out` until it holds `enough`.
     pub(crate) fn take_bytes(&mut self, enough: usize, out: &mut Vec<u8>) -> Option<u64> {
-        let len = self.len().min(enough.saturating_sub(out.len()));
-        out.extend_from_slice(&self.unwritten()[..len]);
+        let waiting = self.unwritten();
+        let len = waiting.len().min(enough.saturating_sub(out.len()));
+        out.extend_from_slice(&waiting[..len]);
         self.advance(len)
     }
 
@@ -282,6 +337,24 @@ mod tests {
     }
 
     #[test]
+    fn an_event_has_a_longest_length_even_for_an_empty_queue() {
+        let mut queue = Queue::default();
+        let event = vec![0; EVENT_LEN_MAX + 1];
+        assert_eq!(queue.append(&event, Lane::Event, &OPTIONS), Appended::Dropped { is_first: true });
+        assert_eq!((queue.len(), queue.dropped), (0, 1));
+        assert_eq!(queue.append(&event[1..], Lane::Event, &OPTIONS), Appended::FlushOwed);
+    }
+
+    #[test]
+    fn a_refusal_and_the_last_message_find_room_where_replies_do_not() {
+        let mut queue = Queue::default();
+        queue.append(&vec![0; 101 + RESERVED_LANE_BYTES], Lane::Control, &OPTIONS);
+        assert_eq!(queue.append(&[0], Lane::Control, &OPTIONS), Appended::Overflow);
+        assert_eq!(queue.append(&vec![0; RESERVED_LANE_BYTES], Lane::Last, &OPTIONS), Appended::Queued);
+        assert_eq!(queue.append(&[0], Lane::Last, &OPTIONS), Appended::Overflow);
+    }
+
+    #[test]
     fn a_policy_of_disconnecting_does_not_drop() {
         let options = QueueOptions { on_slow: OnSlow::Disconnect, ..OPTIONS };
         let mut queue = Queue::default();
@@ -300,6 +373,30 @@ mod tests {
         assert_eq!(queue.unwritten(), b"bcd");
         assert_eq!(queue.advance(3), Some(0));
         assert_eq!(queue.append(b"e", Lane::Event, &OPTIONS), Appended::FlushOwed);
+    }
+
+    #[test]
+    fn a_large_message_is_shared_and_keeps_its_place() {
+        let mut queue = Queue::default();
+        let large = Bytes::from(vec![b'x'; 50]);
+        queue.append(b"ab", Lane::Event, &OPTIONS);
+        queue.advance(1);
+        assert_eq!(queue.append_shared(large.clone(), Lane::Event, &OPTIONS), Appended::Queued);
+        queue.append(b"cd", Lane::Event, &OPTIONS);
+        assert_eq!(queue.len(), 53);
+        assert!(matches!(
+            queue.append_shared(large.clone(), Lane::Event, &OPTIONS),
+            Appended::Dropped { .. }
+        ));
+        assert_eq!(queue.unwritten(), b"b");
+        assert_eq!(queue.advance(1), None);
+        assert_eq!(queue.unwritten().as_ptr(), large.as_ptr());
+        assert_eq!(queue.advance(20), None);
+        assert_eq!((queue.unwritten(), queue.len()), (&large[20..], 32));
+        assert_eq!(queue.advance(30), None);
+        assert_eq!(queue.unwritten(), b"cd");
+        assert_eq!(queue.advance(2), Some(1));
+        assert_eq!(queue.len(), 0);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crossweave_router_core::boundary::{AuthorizeRequest, Decision, Flow, Input, QuestionId, Session, Slot};
 use crossweave_router_core::{Realm, RealmOptions, Role};
 use crossweave_wamp::message::{Abort, Welcome};
-use crossweave_wamp::{Message, ProtocolViolation, SessionId, uris};
+use crossweave_wamp::{Message, ProtocolViolation, Serializer, SessionId, uris};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
@@ -41,6 +41,8 @@ pub(crate) struct RealmCell {
     /// order in which it appends to queues is the realm's order (see ARCHITECTURE.md, "The hot path").
     state: Mutex<State>,
     timer: Arc<Notify>,
+    /// The serializers that sessions of the realm have had so far, a bit each.
+    serializers: AtomicU8,
     /// Questions that wait for their turn or their answer.
     asked: AtomicUsize,
     authorizer: Option<Arc<dyn Authorizer>>,
@@ -80,6 +82,7 @@ impl RealmCell {
             name,
             state: Mutex::new(state),
             timer: Arc::default(),
+            serializers: AtomicU8::new(0),
             asked: AtomicUsize::new(0),
             authorizer,
             questions: Semaphore::new(QUESTIONS_MAX),
@@ -111,6 +114,7 @@ impl RealmCell {
         effects: &mut Effects,
     ) -> Result<Slot, RealmIsDown> {
         peer.set_session(session.id.0);
+        self.serializers.fetch_or(1 << peer.wire.serializer as u8, Ordering::Relaxed);
         // Should the realm refuse it after all, it is detached with an ABORT like any other session.
         self.handle(effects, |run| {
             let slot = run.dispatch.routes.attach(peer);
@@ -130,6 +134,12 @@ impl RealmCell {
     /// Whether nobody joins any more, as the router shuts down.
     pub(crate) fn is_closing(&self) -> bool {
         self.state.lock().is_closing
+    }
+
+    /// The serializers that a message to sessions of the realm may need.
+    pub(crate) fn serializers(&self) -> impl Iterator<Item = Serializer> {
+        let bits = self.serializers.load(Ordering::Relaxed);
+        Serializer::ALL.into_iter().filter(move |serializer| bits & 1 << *serializer as u8 != 0)
     }
 
     /// A batch of messages of one session, then perhaps what is no message.
@@ -425,8 +435,8 @@ mod tests {
     use crate::peer::Wire;
     use crate::queue::QueueOptions;
     use crossweave_transport::codec::Framing;
+    use crossweave_wamp::Dict;
     use crossweave_wamp::features::Roles;
-    use crossweave_wamp::{Dict, Serializer};
 
     fn peer() -> Arc<Peer> {
         let wire = Wire { serializer: Serializer::Json, framing: Framing::RawSocket };

@@ -419,3 +419,30 @@ async fn a_peer_that_takes_no_welcome_is_refused_in_the_handshake() {
     stream.read_exact(&mut reply).await.unwrap();
     assert_eq!(reply, [0x7f, 0x20, 0, 0]);
 }
+
+#[tokio::test]
+async fn large_events_keep_their_place_in_every_serializer() {
+    let node = node().await;
+    let mut subscribers = Vec::new();
+    for serializer in Serializer::ALL {
+        let mut peer = Peer::join(&node, serializer).await;
+        peer.subscribe("com.example.large").await;
+        subscribers.push(peer);
+    }
+    let mut publisher = Peer::join(&node, Serializer::MsgPack).await;
+    // Copied, shared, transcoded before the realm is locked, and copied again.
+    let sizes = [10, 100_000, 400_000, 10];
+    let payloads = sizes.map(|size| {
+        let args = [Value::from("é\n".repeat(size / 4)), Value::Bin(vec![0xff; size / 2])];
+        Payload::new(Serializer::MsgPack, &args, &Dict::new())
+    });
+    for payload in &payloads {
+        publisher.send(publish(1, "com.example.large", payload.clone())).await;
+    }
+    for peer in &mut subscribers {
+        for payload in &payloads {
+            let Message::Event(event) = peer.receive().await else { panic!("expected EVENT") };
+            assert!(event.payload == *payload, "{:?}", peer.serializer);
+        }
+    }
+}

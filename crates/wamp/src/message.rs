@@ -23,6 +23,7 @@ pub use session::{Abort, Authenticate, Challenge, Goodbye, Hello, Welcome};
 pub use shared::{Error, ErrorDetails, ForwardFor, Passthru, Revoked};
 
 use crate::error::ProtocolViolation;
+use crate::payload::Payload;
 use crate::serializer::Serializer;
 
 /// The number that says which message it is.
@@ -192,6 +193,36 @@ impl<'a> Message<'a> {
         bytes: &'a [u8],
     ) -> std::result::Result<Self, ProtocolViolation> {
         decode::message(serializer, bytes)
+    }
+
+    /// Its payload, if it is a message that carries one.
+    #[inline]
+    pub fn payload(&self) -> Option<&Payload<'a>> {
+        Some(match self {
+            Message::Publish(it) => &it.payload,
+            Message::Event(it) => &it.payload,
+            Message::Call(it) => &it.payload,
+            Message::Invocation(it) => &it.payload,
+            Message::Yield(it) => &it.payload,
+            Message::Result(it) => &it.payload,
+            Message::Error(it) => &it.payload,
+            _ => return None,
+        })
+    }
+
+    /// Its payload, to be changed.
+    #[inline]
+    pub fn payload_mut(&mut self) -> Option<&mut Payload<'a>> {
+        Some(match self {
+            Message::Publish(it) => &mut it.payload,
+            Message::Event(it) => &mut it.payload,
+            Message::Call(it) => &mut it.payload,
+            Message::Invocation(it) => &mut it.payload,
+            Message::Yield(it) => &mut it.payload,
+            Message::Result(it) => &mut it.payload,
+            Message::Error(it) => &mut it.payload,
+            _ => return None,
+        })
     }
 
     /// Appends the message to `out`. A payload in another serializer is transcoded.

@@ -1,6 +1,7 @@
 //! `args` and `kwargs`, kept as the bytes they came in.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::serializer::{Malformed, Serializer, read, transcode, with_format, write::Writer};
 use crate::value::{Dict, Value};
@@ -15,22 +16,24 @@ pub struct Payload<'a> {
     /// Elements in `bytes`: 0, 1 (`args`, or the opaque binary) or 2 (`args`, `kwargs`).
     count: u8,
     bytes: Cow<'a, [u8]>,
+    /// The same in other serializers: see [`Payload::prepare`].
+    prepared: Option<Arc<[Payload<'static>]>>,
 }
 
 impl<'a> Payload<'a> {
     /// No payload.
     pub const fn empty() -> Self {
-        Payload { serializer: Serializer::Json, count: 0, bytes: Cow::Borrowed(&[]) }
+        Payload { serializer: Serializer::Json, count: 0, bytes: Cow::Borrowed(&[]), prepared: None }
     }
 
     /// A payload of checked bytes: `count` elements, one after the other as in a message.
     pub(crate) fn from_checked(serializer: Serializer, count: usize, bytes: &'a [u8]) -> Self {
-        Payload { serializer, count: count as u8, bytes: Cow::Borrowed(bytes) }
+        Payload { serializer, count: count as u8, bytes: Cow::Borrowed(bytes), prepared: None }
     }
 
     /// A payload of checked bytes in a memory of its own.
     pub(crate) fn from_owned(serializer: Serializer, count: usize, bytes: Vec<u8>) -> Self {
-        Payload { serializer, count: count as u8, bytes: Cow::Owned(bytes) }
+        Payload { serializer, count: count as u8, bytes: Cow::Owned(bytes), prepared: None }
     }
 
     /// A payload of values. `kwargs` without `args` sends empty `args`; both empty is no payload.
@@ -38,7 +41,7 @@ impl<'a> Payload<'a> {
         let count = if !kwargs.is_empty() { 2 } else { u8::from(!args.is_empty()) };
         let mut values = vec![Value::List(args.to_vec()), Value::Dict(kwargs.clone())];
         values.truncate(usize::from(count));
-        Payload { serializer, count, bytes: Cow::Owned(encode(serializer, &values)) }
+        Payload { serializer, count, bytes: Cow::Owned(encode(serializer, &values)), prepared: None }
     }
 
     /// A payload of `args` that are bytes of a list in `serializer`, checked here.
@@ -48,14 +51,14 @@ impl<'a> Payload<'a> {
         if !read::Element::from_checked(serializer, value).is_list() {
             return Err(Malformed { at: start, why: "expected a list" });
         }
-        Ok(Payload { serializer, count: 1, bytes: Cow::Owned(args) })
+        Ok(Payload { serializer, count: 1, bytes: Cow::Owned(args), prepared: None })
     }
 
     /// One opaque binary in the place of `args`, as the older form of payload passthru (`enc_algo`) sends it. The
     /// specification's form (`ppt_scheme`) sends a list of it: `Payload::new(serializer, &[bytes.into()], &Dict::new())`.
     pub fn opaque(serializer: Serializer, bytes: &[u8]) -> Payload<'static> {
         let value = Value::Bin(bytes.to_vec());
-        Payload { serializer, count: 1, bytes: Cow::Owned(encode(serializer, &[value])) }
+        Payload { serializer, count: 1, bytes: Cow::Owned(encode(serializer, &[value])), prepared: None }
     }
 
     /// The serializer of the bytes.
@@ -126,22 +129,44 @@ impl<'a> Payload<'a> {
     /// The same payload in another serializer; borrowed if it is the same one.
     pub fn transcoded(&self, serializer: Serializer) -> Payload<'_> {
         if self.serializer == serializer || self.count == 0 {
-            return Payload { serializer, count: self.count, bytes: Cow::Borrowed(&self.bytes) };
+            return Payload { serializer, ..self.borrowed() };
         }
         let mut out = Vec::with_capacity(self.bytes.len());
         let count = transcode::elements(self.serializer, serializer, self.count(), &self.bytes, &mut out);
-        Payload { serializer, count: count as u8, bytes: Cow::Owned(out) }
+        Payload { serializer, count: count as u8, bytes: Cow::Owned(out), prepared: None }
+    }
+
+    /// Transcodes it for receivers of `serializers` now, so that encoding a message with it later only copies bytes. For a
+    /// large payload that is to be encoded where time is precious.
+    pub fn prepare(&mut self, serializers: impl Iterator<Item = Serializer>) {
+        let others = serializers.filter(|other| *other != self.serializer && self.count > 0);
+        self.prepared = Some(others.map(|other| self.transcoded(other).into_owned()).collect());
+    }
+
+    /// Its bytes in this serializer, if they are at hand.
+    #[inline]
+    pub(crate) fn bytes_in(&self, serializer: Serializer) -> Option<&[u8]> {
+        if self.serializer == serializer {
+            return Some(&self.bytes);
+        }
+        let prepared = self.prepared.as_deref()?;
+        prepared.iter().find(|other| other.serializer == serializer).map(Payload::bytes)
     }
 
     /// The same payload with bytes of its own.
     pub fn into_owned(self) -> Payload<'static> {
-        Payload { serializer: self.serializer, count: self.count, bytes: Cow::Owned(self.bytes.into_owned()) }
+        Payload { bytes: Cow::Owned(self.bytes.into_owned()), ..self }
     }
 
     /// The same payload, borrowing.
     #[inline]
     pub fn borrowed(&self) -> Payload<'_> {
-        Payload { serializer: self.serializer, count: self.count, bytes: Cow::Borrowed(&self.bytes) }
+        Payload {
+            serializer: self.serializer,
+            count: self.count,
+            bytes: Cow::Borrowed(&self.bytes),
+            prepared: self.prepared.clone(),
+        }
     }
 }
 

@@ -98,3 +98,60 @@ impl Connection {
         self.poll_opening_deadline(cx);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn ping() -> Ping {
+        Ping::new(PingOptions { interval: 10 * SECOND, timeout: 5 * SECOND })
+    }
+
+    /// What is due after so many seconds, and whether the peer counts as gone.
+    async fn due(ping: &mut Ping, after_s: u64, taken: u64, is_read: bool) -> Due {
+        tokio::time::sleep(Duration::from_secs(after_s)).await;
+        ping.poll(&mut Context::from_waker(Waker::noop()), taken, is_read)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_peer_is_pinged_and_then_taken_for_dead() {
+        let mut ping = ping();
+        assert!(matches!(due(&mut ping, 9, 100, true).await, Due::Nothing));
+        assert!(matches!(due(&mut ping, 1, 100, true).await, Due::Ping));
+        assert!(matches!(due(&mut ping, 4, 100, true).await, Due::Nothing));
+        assert!(matches!(due(&mut ping, 1, 100, true).await, Due::Dead));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_answers_is_pinged_again_after_the_interval() {
+        let mut ping = ping();
+        assert!(matches!(due(&mut ping, 10, 0, true).await, Due::Ping));
+        ping.heard();
+        assert!(matches!(due(&mut ping, 5, 0, true).await, Due::Nothing));
+        assert!(matches!(due(&mut ping, 10, 0, true).await, Due::Ping));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_octets_is_not_dead_though_the_ping_stands_far_behind() {
+        let mut ping = ping();
+        assert!(matches!(due(&mut ping, 10, 100, true).await, Due::Ping));
+        for taken in 101..120 {
+            assert!(matches!(due(&mut ping, 5, taken, true).await, Due::Nothing), "{taken}");
+            assert!(matches!(due(&mut ping, 10, taken, true).await, Due::Ping), "{taken}");
+        }
+        assert!(matches!(due(&mut ping, 5, 119, true).await, Due::Dead), "it takes no more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_whose_answer_is_not_read_is_not_dead() {
+        let mut ping = ping();
+        assert!(matches!(due(&mut ping, 10, 0, true).await, Due::Ping));
+        assert!(matches!(due(&mut ping, 5, 0, false).await, Due::Nothing));
+        assert!(matches!(due(&mut ping, 10, 0, true).await, Due::Ping));
+        assert!(matches!(due(&mut ping, 5, 0, true).await, Due::Dead));
+    }
+}

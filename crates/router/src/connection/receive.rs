@@ -8,6 +8,8 @@ use crossweave_transport::{CodecError, Item};
 use crossweave_wamp::{Message, ProtocolViolation, Serializer};
 use tracing::debug;
 
+use crate::realm::RealmCell;
+
 use super::{Connection, READS_PER_TURN, Stage};
 
 /// Bytes read at a time.
@@ -16,6 +18,9 @@ const READ_BYTES: usize = 64 * 1024;
 const CARRY_BYTES_MAX: usize = crossweave_transport::websocket::RETAIN_LEN_MAX;
 /// Messages routed under one lock.
 const BATCH_MESSAGES_MAX: usize = 64;
+
+/// Messages of this length on are transcoded before the realm is locked, for whichever serializers its sessions have.
+const PREPARED_LEN_MIN: usize = 256 * 1024;
 
 thread_local! {
     /// One buffer per thread: a connection needs it only while it is polled.
@@ -217,7 +222,7 @@ impl Connection {
     #[inline]
     fn route_joined<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) -> usize {
         let Stage::Joined { realm, slot, is_paused } = &mut self.stage else { return len };
-        let (messages, violation) = decode(self.peer.wire.serializer, len, frame);
+        let (messages, violation) = decode(self.peer.wire.serializer, len, frame, realm);
         let decoded = messages.len();
         let mut messages = messages.into_iter();
         let flow = realm.messages(*slot, messages.by_ref(), violation, &mut self.effects);
@@ -247,6 +252,7 @@ fn decode<'b>(
     serializer: Serializer,
     len: usize,
     frame: impl Fn(usize) -> (&'b [u8], bool),
+    realm: &RealmCell,
 ) -> (Vec<Message<'b>>, Option<ProtocolViolation>) {
     let mut messages = Vec::with_capacity(len);
     for index in 0..len {
@@ -256,7 +262,14 @@ fn decode<'b>(
             false => Message::decode(serializer, bytes),
         };
         match message {
-            Ok(message) => messages.push(message),
+            Ok(mut message) => {
+                if bytes.len() >= PREPARED_LEN_MIN
+                    && let Some(payload) = message.payload_mut()
+                {
+                    payload.prepare(realm.serializers());
+                }
+                messages.push(message);
+            }
             Err(violation) => return (messages, Some(violation)),
         }
     }

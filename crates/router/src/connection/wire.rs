@@ -103,7 +103,7 @@ impl OwnedWire {
         }
         let dropped = if self.is_private {
             let is_text = peer.wire.serializer.is_text();
-            queue.take_pieces(PORTION_BYTES, &mut self.out, |message, out| {
+            queue.take_messages(PORTION_BYTES, &mut self.out, |message, out| {
                 if let Err(error) = encoder.append_message(out, is_text, message) {
                     debug!(%error, "message is not sent");
                 }
@@ -132,8 +132,9 @@ fn write_portion(direct: &Direct, queue: &mut Queue) -> io::Result<Written> {
     if !queue.is_owned() {
         return Ok(Written::All(0));
     }
-    let portion = queue.len().min(PORTION_BYTES);
-    match direct.try_write(&queue.unwritten()[..portion]) {
+    let waiting = queue.unwritten();
+    let portion = waiting.len().min(PORTION_BYTES);
+    match direct.try_write(&waiting[..portion]) {
         Ok(0) if portion > 0 => Err(io::ErrorKind::WriteZero.into()),
         Ok(written) => Ok(queue.advance(written).map_or(Written::Some, Written::All)),
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Written::Some),

@@ -97,10 +97,9 @@ fn revocable<F: Format>(
 
 #[inline]
 fn payload<F: Format>(w: &mut Writer<'_, F>, payload: &Payload<'_>) {
-    if payload.serializer() == F::SERIALIZER {
-        w.raw(payload.bytes());
-    } else {
-        w.transcoded(payload.serializer(), payload.count(), payload.bytes());
+    match payload.bytes_in(F::SERIALIZER) {
+        Some(bytes) => w.raw(bytes),
+        None => w.transcoded(payload.serializer(), payload.count(), payload.bytes()),
     }
 }
 
