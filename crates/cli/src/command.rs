@@ -10,6 +10,7 @@ mod start;
 mod subscribe;
 mod version;
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -83,9 +84,12 @@ pub(crate) fn run() -> ExitCode {
 
 /// Shows help, or what is wrong with the command line.
 fn explain(error: &clap::Error) -> ExitCode {
-    // Nobody may be reading.
-    let _ = error.print();
-    if error.use_stderr() { Code::Setup.into() } else { Code::Success.into() }
+    match error.print() {
+        _ if error.use_stderr() => Code::Setup.into(),
+        // As for other output: whoever has read enough is no failure.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Code::Setup.into(),
+        _ => Code::Success.into(),
+    }
 }
 
 impl Command {

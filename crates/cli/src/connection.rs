@@ -22,6 +22,9 @@ use crate::terminal::Terminal;
 /// The longest file that can hold a secret, in bytes; a longer one is the wrong file.
 const SECRET_LEN_MAX: u64 = 64 * 1024;
 
+/// The longest `--timeout`, in milliseconds: a day.
+const TIMEOUT_MS_MAX: u64 = 86_400_000;
+
 /// What connecting and an answer may take, in milliseconds.
 const TIMEOUT_MS: u64 = 10_000;
 
@@ -54,8 +57,13 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "NAME", value_parser = serializer())]
     serializer: Option<Serializer>,
     /// Milliseconds that connecting, and then each answer, may take [default: 10000; a call: no limit]
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
+    #[arg(long, value_name = "MS", value_parser = parse_timeout)]
     timeout: Option<u64>,
+}
+
+fn parse_timeout(text: &str) -> Result<u64, String> {
+    let timeout = text.parse().ok().filter(|timeout| (1..=TIMEOUT_MS_MAX).contains(timeout));
+    timeout.ok_or_else(|| format!("expected milliseconds, 1 to {TIMEOUT_MS_MAX}"))
 }
 
 fn serializer() -> impl TypedValueParser<Value = Serializer> {
@@ -79,14 +87,7 @@ impl ConnectionArgs {
         reconnect: Reconnect,
         work: impl AsyncFnOnce(&Client) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let ended = self.run_in_runtime(terminal, reconnect, work);
-        ended.map_err(|failure| match failure.json() {
-            Some(line) if json => {
-                terminal.notice(&line);
-                failure.and_told()
-            }
-            _ => failure,
-        })
+        self.run_in_runtime(terminal, reconnect, work).map_err(|failure| failure.tell_if(json, terminal))
     }
 
     fn run_in_runtime(

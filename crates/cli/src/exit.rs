@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crossweave_client::WampError;
 use crossweave_wamp::Dict;
 
+use crate::terminal::Terminal;
 use crate::value;
 
 /// The exit codes; `docs/cli.md` lists them for users.
@@ -60,9 +61,15 @@ impl Failure {
         Failure::new(Code::Setup, None, "setup")
     }
 
-    /// The same failure, of which nothing is to be told any more.
-    pub(crate) fn and_told(self) -> Self {
-        Failure { message: None, ..self }
+    /// With `json`, tells the failure as an object, so that nothing is to be told any more.
+    pub(crate) fn tell_if(self, json: bool, terminal: Terminal) -> Self {
+        match self.json() {
+            Some(line) if json => {
+                terminal.notice(&line);
+                Failure { message: None, ..self }
+            }
+            _ => self,
+        }
     }
 
     /// The router took away what it had given.
@@ -87,7 +94,7 @@ impl Failure {
     }
 
     /// What is to be told, as one JSON object: `error`, and `args` and `kwargs` of an answer, else `message`.
-    pub(crate) fn json(&self) -> Option<String> {
+    fn json(&self) -> Option<String> {
         let message = self.message.as_deref()?;
         let object = match &self.answer {
             Some(answer) => {

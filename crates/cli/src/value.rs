@@ -45,6 +45,15 @@ pub(crate) fn arguments(args: &[String], kwargs: &[(String, Value)]) -> (Vec<Val
     (args.iter().map(|text| parse(text)).collect(), kwargs.iter().cloned().collect())
 }
 
+/// What is to be told about arguments that begin as JSON does and are none: they are text, which was probably not meant.
+pub(crate) fn slips(args: &[String]) -> impl Iterator<Item = String> {
+    let looks_like_json = |text: &str| text.trim_start().starts_with(['{', '[']);
+    args.iter().zip(1..).filter(move |(text, _)| looks_like_json(text)).filter_map(|(text, number)| {
+        let why = parse_json(text).err()?;
+        Some(format!("note: ARG {number} is not JSON ({why}), so it is sent as text"))
+    })
+}
+
 /// A value as JSON on one line, without characters that would steer a terminal.
 pub(crate) fn json(value: &Value) -> String {
     let mut bytes = Vec::new();
@@ -112,6 +121,14 @@ mod tests {
         ] {
             assert_eq!(parse(text), value, "{text:?}");
         }
+    }
+
+    #[test]
+    fn text_that_was_probably_meant_as_json_is_told() {
+        let args = ["[1]", "{\"a\":", "plain", "{}", " [oops"].map(str::to_owned);
+        let told: Vec<String> = slips(&args).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("ARG 2 is not JSON") && told[1].contains("ARG 5 is not JSON"), "{told:?}");
     }
 
     #[test]

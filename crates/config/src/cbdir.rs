@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::document::{FILE_LEN_MAX, Format};
@@ -31,7 +31,7 @@ pub struct Loaded {
 }
 
 /// The node directory: the argument, else `$CROSSWEAVE_DIR`, else `$CROSSBAR_DIR`, else `.crossbar` if there is such a
-/// directory, else the current one. If it is a file, the directory it is in.
+/// directory, else the current one. If it is a file, the directory it is in. The path is [`tidy`].
 pub fn find_cbdir(argument: Option<&Path>, env: Environment<'_>, current: &Path) -> PathBuf {
     let from_env = || CBDIR_VARIABLES.iter().filter_map(|name| env.get(name)).find(|value| !value.is_empty());
     let given = argument.map(Path::to_path_buf).or_else(|| from_env().map(PathBuf::from));
@@ -42,13 +42,20 @@ pub fn find_cbdir(argument: Option<&Path>, env: Environment<'_>, current: &Path)
             // One that cannot be looked at is there; reading it tells why not.
             Err(error) => error.kind() != ErrorKind::NotFound,
         };
-        return if is_there { usual } else { current.to_path_buf() };
+        return tidy(if is_there { &usual } else { current });
     };
-    let given = current.join(given);
+    let given = tidy(&current.join(given));
     match given.parent() {
         Some(parent) if given.is_file() => parent.to_path_buf(),
         _ => given,
     }
+}
+
+/// The same path as people would write it: without `.` and repeated slashes, such as in `././a//b`. A `..` stays, as what is
+/// before it may be a link. The current directory is `.`.
+pub fn tidy(path: &Path) -> PathBuf {
+    let tidy: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    if tidy.as_os_str().is_empty() { PathBuf::from(".") } else { tidy }
 }
 
 /// Reads and checks the configuration of a node directory, with the environment of this process.
@@ -63,7 +70,7 @@ pub fn load(cbdir: &Path, config: Option<&Path>) -> Result<Loaded, Problems> {
 /// [`load`] with an environment of the caller's.
 pub fn load_with(cbdir: &Path, config: Option<&Path>, env: Environment<'_>) -> Result<Loaded, Problems> {
     let file = match config {
-        Some(config) => Some(cbdir.join(config)),
+        Some(config) => Some(tidy(&cbdir.join(config))),
         None => existing(cbdir)?,
     };
     let Some(file) = file else {
@@ -71,6 +78,17 @@ pub fn load_with(cbdir: &Path, config: Option<&Path>, env: Environment<'_>) -> R
         return Ok(Loaded { cbdir: cbdir.to_path_buf(), config_file: None, node: default_node(), warnings });
     };
     let name = file.display().to_string();
+    if let Err(error) = fs::metadata(&file)
+        && error.kind() == ErrorKind::NotFound
+        && config.is_some()
+    {
+        let expected = Some(format!("a path from the node directory, {}", cbdir.display()));
+        return Err(Problems::with_file(&name, format!("the file cannot be read: {error}"), expected));
+    }
+    if file.is_dir() {
+        let expected = Some("a file, such as `config.json`".to_owned());
+        return Err(Problems::with_file(&name, "this is a directory".to_owned(), expected));
+    }
     let format = format_of(&file)?;
     let text = text_of(&file)?;
     let checked = crate::check(&text, format, &name, env, Some(cbdir))?;
@@ -87,7 +105,6 @@ pub fn load_with(cbdir: &Path, config: Option<&Path>, env: Environment<'_>) -> R
 fn existing(cbdir: &Path) -> Result<Option<PathBuf>, Problems> {
     for file in CONFIG_FILES.iter().map(|name| cbdir.join(name)) {
         match fs::symlink_metadata(&file) {
-            Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => return Ok(Some(file)),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => {

@@ -36,7 +36,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use auth::{Anonymous, Auth};
-pub use cbdir::{CBDIR_VARIABLES, CONFIG_FILES, Loaded, find_cbdir, load, load_with};
+pub use cbdir::{CBDIR_VARIABLES, CONFIG_FILES, Loaded, find_cbdir, load, load_with, tidy};
 pub use controller::{Controller, ControllerOptions, Limits, ShutdownTrigger};
 pub use document::{FILE_LEN_MAX, Format, NESTING_MAX, VALUES_MAX};
 pub use endpoint::{Endpoint, IpVersion, Ports, TcpEndpoint, Tls, UnixEndpoint};

@@ -19,6 +19,9 @@ use crate::problem::{Problem, Severity};
 use crate::secrets;
 use crate::source::Source;
 
+/// The JSON path of the document as a whole.
+const ROOT_PATH: &str = "$";
+
 /// A value of the document with its JSON path.
 #[derive(Clone)]
 pub(crate) struct At<'d> {
@@ -60,7 +63,8 @@ impl<'e> Reading<'e> {
             let message = format!("key {} was given before, on line {line}", quoted(&duplicate.key));
             self.add(duplicate.second.clone(), "$", Finding::error(message).expected("each key once"));
         }
-        At { item: &document.root, path: "$".to_owned(), key: "document", range: document.root.range.clone() }
+        let (path, range) = (ROOT_PATH.to_owned(), document.root.range.clone());
+        At { item: &document.root, path, key: "document", range }
     }
 
     pub(crate) fn line(&self, offset: usize) -> usize {
@@ -93,7 +97,8 @@ impl<'e> Reading<'e> {
     }
 
     pub(crate) fn wrong_type(&mut self, at: &At<'_>, expected: &str) {
-        self.report(at, Finding::error(format!("{} is {}", at.name(), at.found())).expected(expected));
+        let name = if at.path == ROOT_PATH { "the file".to_owned() } else { at.name() };
+        self.report(at, Finding::error(format!("{name} is {}", at.found())).expected(expected));
     }
 
     /// A word out of a fixed set; a wrong one is answered with the nearest.

@@ -107,7 +107,7 @@ fn universal(inner: &str, path: &'static str, fragment: &'static str) {
 fn text_that_is_no_json() {
     json("§", "$", "the file is empty");
     json("// nothing\n§", "$", "the file is empty");
-    json("§[]", "$", "`document` is a list; expected an object: a node configuration");
+    json("§[]", "$", "the file is a list; expected an object: a node configuration");
     json("{\"version\": 2§ \"workers\": []}", "$", "a comma is missing here");
     json("{\"version\": 2, §workers: []}", "$", "a key is not in double quotes");
     json("{\"version\" §2}", "$", "a colon is missing");
@@ -594,6 +594,7 @@ fn options_of_transports() {
     );
     option(r#""auto_ping_timeout": §-1"#, "auto_ping_timeout", "expected 0 (off) or milliseconds from 100");
     option(r#"§"auto_ping_intervall": 10000"#, "auto_ping_intervall", "nearest auto_ping_interval");
+    option(r#""auto_ping_size": §4"#, "auto_ping_size", "from 12 to 125 bytes");
     option(r#""auto_ping_size": §126"#, "auto_ping_size", "from 12 to 125 bytes");
     option(r#""max_message_size": §0"#, "max_message_size", "from 1 to 67108864 bytes");
     option(r#""max_message_size": §1e9"#, "max_message_size", "`max_message_size` is the number 1e9");
@@ -740,4 +741,34 @@ fn one_run_finds_every_problem() {
             ("$.workers[1].transports[0].option", "nearest options"),
         ],
     });
+}
+
+#[test]
+fn what_turns_something_on_by_being_there_is_not_null() {
+    let transport = |rest: &str| {
+        format!(
+            "version: 2\nworkers:\n- type: router\n  realms: [{{name: realm1, roles: [{{name: anonymous, allow-by-default: true}}]}}]\n  transports:\n  - type: websocket\n{rest}"
+        )
+    };
+    let endpoint = "    endpoint: {type: tcp, port: 1}\n";
+    yaml(
+        &transport("    endpoint: {type: tcp, port: 1, §tls: }\n"),
+        "$.workers[0].transports[0].endpoint.tls",
+        "`tls` is null; expected an object",
+    );
+    yaml(
+        &transport(&format!("{endpoint}    options:\n      compression: {{§deflate: }}\n")),
+        "$.workers[0].transports[0].options.compression.deflate",
+        "`deflate` is null; expected an object",
+    );
+    yaml(
+        &transport(&format!("{endpoint}    auth:\n      §anonymous:\n")),
+        "$.workers[0].transports[0].auth.anonymous",
+        "`anonymous` is null; expected an object",
+    );
+    yaml(
+        &transport("    endpoint: {type: tcp, port: 1}\n").replace("websocket\n", "universal\n    §web:\n"),
+        "$.workers[0].transports[0].web",
+        "`web` is null; expected an object",
+    );
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crossweave_config::{
-    Endpoint, Environment, Loaded, Problems, Protocol, Worker, default_node, find_cbdir, load_with,
+    Endpoint, Environment, Loaded, Problems, Protocol, Worker, default_node, find_cbdir, load_with, tidy,
 };
 
 /// A directory of one test, removed at its end.
@@ -67,6 +67,7 @@ fn files_that_cannot_be_a_configuration_are_refused_with_a_sentence() {
     ]);
     for (file, sentence) in [
         ("missing.json", "the file cannot be read"),
+        ("missing.json", "expected a path from the node directory"),
         ("a.yml", "must end with `.yaml`, as in Crossbar.io, not with `.yml`"),
         ("a.toml", "must end with `.json` or `.yaml`"),
         ("large.json", "larger than 1048576 bytes"),
@@ -117,6 +118,40 @@ fn the_node_directory_is_the_argument_or_comes_from_the_environment() {
     assert_eq!(find_cbdir(None, Environment::empty(), &dir.0), dir.0);
     fs::create_dir(dir.0.join(".crossbar")).expect("a directory");
     assert_eq!(find_cbdir(None, Environment::empty(), &dir.0), dir.0.join(".crossbar"));
+}
+
+#[test]
+fn paths_are_shown_as_people_write_them() {
+    for (path, shown) in [
+        (".", "."),
+        ("", "."),
+        ("././config.json", "config.json"),
+        ("./.crossbar/./config.json", ".crossbar/config.json"),
+        ("/srv//app/./", "/srv/app"),
+        ("/srv/./app/../b", "/srv/app/../b"),
+        ("/.", "/"),
+    ] {
+        assert_eq!(tidy(Path::new(path)).to_str(), Some(shown), "{path:?}");
+    }
+    let dir = Dir::new(&[("config.json", EMPTY)]);
+    for given in [".", "./", ".//.", "./config.json"] {
+        let cbdir = find_cbdir(Some(Path::new(given)), Environment::empty(), &dir.0);
+        assert_eq!(cbdir.as_os_str(), dir.0.as_os_str(), "{given:?}");
+    }
+    let loaded = dir.load(Some("././config.json")).expect("a configuration");
+    assert_eq!(loaded.config_file.unwrap().as_os_str(), dir.0.join("config.json").as_os_str());
+    let problems = dir.load(Some("./missing.json")).unwrap_err();
+    assert_eq!(problems.file(), dir.0.join("missing.json").to_str().unwrap());
+}
+
+#[test]
+fn a_directory_in_the_place_of_the_file_is_a_problem_and_not_absent() {
+    let dir = Dir::new(&[]);
+    fs::create_dir(dir.0.join("config.json")).expect("a directory");
+    for config in [None, Some("."), Some("config.json")] {
+        let problems = dir.load(config).expect_err("no configuration").to_string();
+        assert!(problems.contains("this is a directory"), "{problems}");
+    }
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
+        value::slips(&self.args).for_each(|slip| terminal.notice(&slip));
         self.connection.run(terminal, self.json, Reconnect::Off, async |client: &Client| {
             self.call(client, terminal).await
         })

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crossweave_config::{CONFIG_FILES, init_template};
+use crossweave_config::{CONFIG_FILES, init_template, tidy};
 
 use crate::exit::Failure;
 use crate::terminal::Terminal;
@@ -27,19 +27,27 @@ pub(super) struct Init {
 
 impl Init {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
-        let appdir = self.appdir.as_deref().unwrap_or(Path::new(""));
-        let file = write_template(&appdir.join(NODE_DIRECTORY)).map_err(Failure::setup)?;
-        let from = match self.appdir.as_deref() {
-            Some(appdir) => format!(" --cbdir {}", appdir.join(NODE_DIRECTORY).display()),
-            None => String::new(),
+        let appdir = tidy(self.appdir.as_deref().unwrap_or(Path::new(".")));
+        let node_directory = tidy(&appdir.join(NODE_DIRECTORY));
+        let file = write_template(&node_directory).map_err(Failure::setup)?;
+        let from = match appdir == Path::new(".") {
+            true => String::new(),
+            false => format!(" --cbdir {}", shell_word(&node_directory)),
         };
         terminal.print(&format!("wrote {}", file.display()))?;
         terminal.print("")?;
         terminal.print("next:")?;
-        terminal.print(&format!("  edit {}", file.display()))?;
+        terminal.print(&format!("  edit {}", shell_word(&file)))?;
         terminal.print(&format!("  crossweave check{from}"))?;
         terminal.print(&format!("  crossweave start{from}"))
     }
+}
+
+/// The path as a shell takes it for one word.
+fn shell_word(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// Writes the configuration and says where it is.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use crossweave_client::{Client, Reconnect};
-use crossweave_wamp::{Dict, Value};
+use crossweave_wamp::{Dict, MatchPolicy, Strictness, Value, uri};
 
 use self::input::Input;
 use super::call::arguments;
@@ -64,6 +64,11 @@ pub(super) struct Pub {
 
 impl Pub {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
+        if !self.ack {
+            // The router would drop it without a word.
+            uri::check(&self.topic, MatchPolicy::Exact, Strictness::Loose).map_err(Failure::setup)?;
+        }
+        value::slips(&self.args).for_each(|slip| terminal.notice(&slip));
         let work = async |client: &Client| match self.stdin {
             true => self.publish_input(client, terminal).await,
             false => self.publish_arguments(client, terminal).await,

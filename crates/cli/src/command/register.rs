@@ -88,6 +88,17 @@ struct AnswerArgs {
     exec: Option<Vec<OsString>>,
 }
 
+impl AnswerArgs {
+    /// # Errors
+    /// The command cannot be run.
+    fn find(&self) -> Result<Answer, Failure> {
+        Ok(match &self.exec {
+            Some(command) => Answer::Exec(Program::new(command)?),
+            None => Answer::Echo,
+        })
+    }
+}
+
 fn invoke_policy() -> impl TypedValueParser<Value = InvokePolicy> {
     let names = ["single", "first", "last", "roundrobin", "random"];
     PossibleValuesParser::new(names).map(|name| InvokePolicy::parse(&name).expect("all names are known"))
@@ -101,15 +112,13 @@ enum Answer {
 
 impl Register {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
-        let work = async |client: &Client| self.serve(client, terminal).await;
+        let answer = self.answer.find().map_err(|failure| failure.tell_if(self.json, terminal))?;
+        let answer = Arc::new(answer);
+        let work = async |client: &Client| self.serve(client, answer, terminal).await;
         self.connection.run(terminal, self.json, Reconnect::default(), work)
     }
 
-    async fn serve(&self, client: &Client, terminal: Terminal) -> Result<(), Failure> {
-        let answer = Arc::new(match &self.answer.exec {
-            Some(command) => Answer::Exec(Program::new(command)?),
-            None => Answer::Echo,
-        });
+    async fn serve(&self, client: &Client, answer: Arc<Answer>, terminal: Terminal) -> Result<(), Failure> {
         let show = Show { terminal, json: self.json };
         let handler = move |invocation: Invocation| {
             let answer = answer.clone();

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use crossweave_client::{CallError, ConnectError, JoinError, RequestError, WampError};
 use crossweave_transport::connector::{Cause, Step};
 use crossweave_transport::tls::TlsError;
+use crossweave_transport::url::UrlError;
 use crossweave_transport::websocket::handshake::UpgradeError;
 use crossweave_wamp::Value;
 
@@ -53,6 +54,12 @@ fn hint(error: &ConnectError) -> Option<&'static str> {
     let ConnectError::Transport(error) = error else { return None };
     let is_tls = error.url.starts_with("wss:") || error.url.starts_with("rss:");
     match &error.cause {
+        Cause::Url(UrlError::Scheme(scheme)) if scheme == "http" || scheme == "https" => {
+            Some("a WebSocket is at ws:// or wss://; Crossweave's default is ws://127.0.0.1:8080/ws")
+        }
+        Cause::Url(UrlError::Scheme(_)) => {
+            Some("a URL begins with its scheme, as ws://127.0.0.1:8080/ws does")
+        }
         Cause::Io(io) if io.kind() == ErrorKind::ConnectionRefused => {
             Some("is a router running there? `crossweave start` runs one")
         }

@@ -1,5 +1,6 @@
 //! Carrying out a plan, and ending what it started.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use crossweave_router::{Router, StartError, TransportOptions};
@@ -117,7 +118,7 @@ async fn bind(router: &Router, listen: &Listen) -> Result<BoundAddress, StartErr
     for port in listen.ports.clone() {
         match router.listen(with_port(&listen.options, port)).await {
             Err(StartError::Bind(error))
-                if port != *listen.ports.end() && error.cause.kind() == std::io::ErrorKind::AddrInUse => {}
+                if port != *listen.ports.end() && error.cause.kind() == ErrorKind::AddrInUse => {}
             bound => return bound,
         }
     }
@@ -134,12 +135,30 @@ fn with_port(options: &TransportOptions, of_range: u16) -> TransportOptions {
 
 fn explain(error: &StartError, endpoint: &ListenEndpoint, is_builtin: bool) -> String {
     match error {
-        StartError::Bind(bind) if bind.cause.kind() == std::io::ErrorKind::AddrInUse => {
+        StartError::Bind(bind) if bind.cause.kind() == ErrorKind::AddrInUse => {
             let way_out = if is_builtin { "; `--port PORT` takes another one" } else { "" };
             format!(
                 "cannot listen on {endpoint}: another program does already, perhaps another Crossweave{way_out}"
             )
         }
+        StartError::Bind(bind) => match bind_hint(bind.cause.kind(), endpoint) {
+            Some(hint) => format!("{error} ({hint})"),
+            None => error.to_string(),
+        },
         error => error.to_string(),
+    }
+}
+
+/// What is probably the matter.
+fn bind_hint(kind: ErrorKind, endpoint: &ListenEndpoint) -> Option<&'static str> {
+    match (kind, endpoint) {
+        (ErrorKind::PermissionDenied, ListenEndpoint::Tcp { port: 1..1024, .. }) => Some(
+            "ports below 1024 are for the administrator: take another one, or give the program CAP_NET_BIND_SERVICE",
+        ),
+        (ErrorKind::AddrNotAvailable, ListenEndpoint::Tcp { .. }) => {
+            Some("`interface` must be an address of this machine; leave it out for all of them")
+        }
+        (ErrorKind::NotFound, ListenEndpoint::Unix { .. }) => Some("does the directory exist?"),
+        _ => None,
     }
 }

@@ -103,7 +103,11 @@ pub(super) fn check(
     unless(!options.fail_by_drop, "fail_by_drop", "the close frame tells a client what it did wrong");
     unless(!options.echo_close_codereason, "echo_close_codereason", "the router names its own reason");
     unless(options.tcp_nodelay, "tcp_nodelay", "messages are always sent at once");
-    unless(options.auto_ping_size == usual.auto_ping_size, "auto_ping_size", "the size of pings is fixed");
+    unless(
+        options.auto_ping_size == usual.auto_ping_size,
+        "auto_ping_size",
+        "a ping always carries 10 bytes",
+    );
     let any_traffic = "any message of a client shows that it is there";
     unless(options.auto_ping_restart_on_any_traffic, "auto_ping_restart_on_any_traffic", any_traffic);
     unless(!options.show_server_version, "show_server_version", "the version is in WELCOME only");

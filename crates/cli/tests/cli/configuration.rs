@@ -74,6 +74,57 @@ fn a_folder_without_a_configuration_is_not_ok() {
 }
 
 #[test]
+fn paths_are_shown_without_detours() {
+    let folder = TempDir::new().unwrap();
+    let run =
+        |args: &[&str]| Outcome::of(crossweave().args(args).current_dir(folder.path()).output().unwrap());
+    let outcome = run(&["init", "--appdir", "."]);
+    let next = "wrote .crossbar/config.json\n\nnext:\n  edit .crossbar/config.json\n  crossweave check\n  crossweave start\n";
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), next));
+    let outcome = run(&["init", "--appdir", "./my app/."]);
+    assert!(outcome.stdout.contains("wrote my app/.crossbar/config.json\n"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("  crossweave check --cbdir 'my app/.crossbar'\n"), "{}", outcome.stdout);
+    fs::write(folder.path().join(".crossbar/bad.json"), "{}").unwrap();
+    for args in [
+        &["check", "--cbdir", "."][..],
+        &["check", "--cbdir", "./"],
+        &["check", "--cbdir", ".", "--config", "./missing.json"],
+        &["check", "--cbdir", "./.crossbar/.", "--config", "./bad.json"],
+        &["start", "--cbdir", "."],
+        &["init", "--appdir", "."],
+    ] {
+        let outcome = run(args);
+        assert_eq!(outcome.code, Some(1), "{args:?}");
+        assert!(!outcome.stderr.contains("/./") && !outcome.stderr.contains(" ./"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_directory_in_the_place_of_a_configuration_starts_nothing() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("config.json")).unwrap();
+    for command in ["check", "start"] {
+        let outcome = Outcome::of(crossweave().arg(command).current_dir(folder.path()).output().unwrap());
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
+        assert!(outcome.stderr.contains("this is a directory"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_size_of_pings_that_websocket_or_crossbar_does_not_know_is_refused() {
+    for (size, code, told) in [
+        (4, 1, "expected an integer from 12 to 125 bytes"),
+        (126, 1, "expected an integer from 12 to 125 bytes"),
+        (13, 0, "`auto_ping_size` has no effect: a ping always carries 10 bytes"),
+    ] {
+        let more = json!({"type": "websocket", "options": {"auto_ping_size": size}});
+        let outcome = check(&config(&transport(&more)), &[]);
+        assert_eq!(outcome.code, Some(code), "{size}");
+        assert!(outcome.stderr.contains(told), "{size}: {}", outcome.stderr);
+    }
+}
+
+#[test]
 fn init_writes_a_configuration_that_is_ok() {
     let folder = TempDir::new().unwrap();
     let outcome = Outcome::of(crossweave().arg("init").current_dir(folder.path()).output().unwrap());

@@ -37,6 +37,32 @@ fn what_a_command_prints_is_the_result() {
 }
 
 #[test]
+fn a_command_that_cannot_be_run_is_told_before_anything_is_registered() {
+    let node = Node::start();
+    let folder = TempDir::new().unwrap();
+    let plain = folder.path().join("plain");
+    fs::write(&plain, "").unwrap();
+    for (command, told) in [
+        ("missing-command", "there is no command `missing-command`"),
+        ("/nonexistent/command", "cannot run `/nonexistent/command`: No such file"),
+        (plain.to_str().unwrap(), "it may not be executed"),
+        ("date +%F", "`--exec sh -c '...'`"),
+    ] {
+        let outcome = node.run(&["register", "com.test.a", "--exec", command]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{command}");
+        assert!(outcome.stderr.starts_with("error: --exec: "), "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains(told) && !outcome.stderr.contains("registered"),
+            "{}",
+            outcome.stderr
+        );
+    }
+    let outcome = node.run(&["register", "com.test.a", "--json", "--exec", "missing-command"]);
+    let object: Value = serde_json::from_str(&outcome.stderr).unwrap();
+    assert_eq!((outcome.code, &object["error"]), (Some(1), &json!("setup")));
+}
+
+#[test]
 fn a_command_gets_the_call_on_stdin() {
     let node = Node::start();
     let _cat = exec(&node, "com.test.cat", &["cat"]);
@@ -76,13 +102,17 @@ fn a_failing_command_is_an_error_with_what_it_complained_about() {
 }
 
 #[test]
-fn a_command_that_is_not_there_is_told_to_both_sides() {
+fn a_command_that_is_there_no_more_is_told_to_both_sides() {
     let node = Node::start();
-    let register = exec(&node, "com.test.none", &["/nonexistent/command"]);
+    let folder = TempDir::new().unwrap();
+    let command = folder.path().join("vanishing");
+    fs::copy("/bin/true", &command).unwrap();
+    let register = exec(&node, "com.test.none", &[command.to_str().unwrap()]);
+    fs::remove_file(&command).unwrap();
     let outcome = node.run(&["call", "com.test.none"]);
     assert_eq!(outcome.code, Some(2));
-    assert!(!outcome.stderr.contains("nonexistent"), "callers do not learn our paths: {}", outcome.stderr);
-    register.wait_for("cannot run /nonexistent/command");
+    assert!(!outcome.stderr.contains("vanishing"), "callers do not learn our paths: {}", outcome.stderr);
+    register.wait_for(&format!("cannot run {}", command.display()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::background::run;
+use crate::background::{crossweave, run};
 
 #[test]
 fn version_names_the_program_and_its_version() {
@@ -38,4 +38,15 @@ fn a_wrong_command_line_ends_with_1_and_help_with_0() {
     let outcome = run(&["--help"]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
     assert_eq!(run(&["sub", "--help"]).code, Some(0));
+}
+
+#[test]
+fn help_that_cannot_be_written_is_a_failure() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = crossweave().arg("--help").stdout(full).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = crossweave().arg("--help").stdout(writer).status().unwrap();
+    assert_eq!(status.code(), Some(0), "whoever read it had enough");
 }

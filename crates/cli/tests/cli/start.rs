@@ -332,3 +332,25 @@ fn nobody_waits_for_a_node_that_lost_its_reader() {
     }
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn what_may_be_wrong_with_an_endpoint_is_told() {
+    for (endpoint, hint) in [
+        // An address for documentation, which no machine has.
+        (
+            json!({"type": "tcp", "port": 8080, "interface": "203.0.113.7"}),
+            "`interface` must be an address of this machine",
+        ),
+        (json!({"type": "unix", "path": "nodir/socket"}), "does the directory exist?"),
+    ] {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("config.json"), config(&json!([rawsocket(&endpoint)]))).unwrap();
+        let outcome = run(&["start", "--cbdir", folder.path().to_str().unwrap()]);
+        assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("cannot listen on") && outcome.stderr.contains(hint),
+            "{}",
+            outcome.stderr
+        );
+    }
+}

@@ -176,6 +176,9 @@ fn what_may_be_wrong_with_a_url_is_told() {
         (format!("ws://{address}/wrong"), "Crossweave's default is /ws"),
         (format!("wss://{address}/ws"), "does not speak TLS"),
         ("unix:/nonexistent/crossweave.sock".to_owned(), "is a router running there?"),
+        (address.to_string(), "a URL begins with its scheme, as ws://127.0.0.1:8080/ws does"),
+        (format!("http://{address}/ws"), "a WebSocket is at ws:// or wss://"),
+        (String::new(), "a URL begins with its scheme"),
     ] {
         let outcome = run(&["call", "com.test.a", "--url", &url]);
         assert_eq!(outcome.code, Some(1), "{url}");
@@ -194,8 +197,52 @@ fn numbers_that_make_no_sense_are_told_clearly() {
         assert_eq!(outcome.code, Some(1));
         assert!(outcome.stderr.contains("expected a whole number, at least 1"), "{}", outcome.stderr);
     }
+    for timeout in ["0", "86400001", "1s"] {
+        let outcome = run(&["call", "com.test.a", "--timeout", timeout]);
+        assert_eq!(outcome.code, Some(1));
+        assert!(outcome.stderr.contains("expected milliseconds, 1 to 86400000"), "{}", outcome.stderr);
+    }
     let outcome = run(&["start", "--port", "x"]);
     assert!(outcome.stderr.contains("expected a port, 0 to 65535"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_publication_that_no_router_would_take_is_told_even_without_an_answer() {
+    let node = Node::start();
+    for topic in ["", "com..a", "com.example a"] {
+        let outcome = node.run(&["pub", topic, "1"]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{topic:?}");
+        assert!(
+            outcome.stderr.starts_with("error: ") && outcome.stderr.contains("uri"),
+            "{}",
+            outcome.stderr
+        );
+    }
+}
+
+#[test]
+fn an_argument_that_was_probably_meant_as_json_is_told() {
+    let node = Node::start();
+    let sub = node.ready(&["sub", "com.test.a"], "subscribed");
+    let outcome = node.run(&["pub", "com.test.a", "1", "{\"a\":"]);
+    assert_eq!(outcome.code, Some(0));
+    assert!(outcome.stderr.starts_with("note: ARG 2 is not JSON ("), "{}", outcome.stderr);
+    assert!(sub.line().ends_with(r#"[1,"{\"a\":"]"#), "it is sent as text");
+}
+
+#[test]
+fn a_sum_that_json_cannot_tell_is_an_error_and_not_null() {
+    let node = Node::start();
+    let outcome = node.run(&["call", "com.example.add2", "9223372036854775807", "1"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "9223372036854775808\n"));
+    for (a, b) in [("18446744073709551615", "1"), ("-9223372036854775808", "-1"), ("1e308", "1e308")] {
+        let outcome = node.run(&["call", "com.example.add2", a, b]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{a} + {b}");
+        assert!(
+            outcome.stderr.contains("wamp.error.invalid_argument: com.example.add2 takes"),
+            "{outcome:?}"
+        );
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! The caller is not trusted: no shell sees its arguments, they cannot become options of the command, and what the command
 //! prints is bounded.
 
+mod lookup;
+
 use std::ffi::OsString;
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -41,9 +43,14 @@ struct Outcome {
 }
 
 impl Program {
+    /// A command that can be run as things are now. Each call looks for it again, so it may be replaced meanwhile.
+    ///
+    /// # Errors
+    /// There is no such command, or it cannot be run.
     pub(super) fn new(command: &[OsString]) -> Result<Program, Failure> {
         let (program, args) =
             command.split_first().ok_or_else(|| Failure::setup("--exec needs a command"))?;
+        lookup::check(program).map_err(Failure::setup)?;
         Ok(Program { program: program.clone(), args: args.to_vec() })
     }
 
@@ -182,8 +189,9 @@ mod tests {
     use super::*;
 
     fn args_of(command: &[&str], args: &[Value]) -> Result<Vec<String>, WampError> {
-        let command: Vec<OsString> = command.iter().map(OsString::from).collect();
-        Program::new(&command).unwrap().scalar_args(args)
+        let (program, own) = command.split_first().unwrap();
+        let own = own.iter().map(OsString::from).collect();
+        Program { program: program.into(), args: own }.scalar_args(args)
     }
 
     #[test]
