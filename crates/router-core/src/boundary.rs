@@ -55,12 +55,21 @@ pub enum Input<'a> {
     Close(Slot, &'static str),
     /// A session's transport is gone.
     Leave(Slot),
-    /// An INVOCATION that [`Outbox::send`] took could not be queued for its callee: the call gets ERROR
-    /// `wamp.error.unavailable`, as if the callee had answered so. Not held back while a message of the callee awaits
-    /// authorization, unlike an ERROR that comes as [`Input::Message`].
-    Undelivered(Slot, RequestId),
+    /// An INVOCATION that [`Outbox::send`] took could not be queued for its callee: the call gets an ERROR that says why, as
+    /// if the callee had answered so. Not held back while a message of the callee awaits authorization, unlike an ERROR
+    /// that comes as [`Input::Message`].
+    Undelivered(Slot, RequestId, Undelivered),
     /// [`Realm::deadline`](crate::Realm::deadline) has passed.
     Tick,
+}
+
+/// Why an INVOCATION could not be queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undelivered {
+    /// The callee is too far behind: ERROR `wamp.error.unavailable`.
+    NoRoom,
+    /// It takes no message that long: ERROR `wamp.error.payload_size_exceeded`.
+    TooLong,
 }
 
 /// Whether the driver may go on with the session whose input it was.

@@ -31,7 +31,9 @@ mod slab;
 mod uri_map;
 
 pub use authorization::{Actions, Authorization, BadPermission, Disclosure, Permission, Permissions, Role};
-pub use boundary::{Action, AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot};
+pub use boundary::{
+    Action, AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot, Undelivered,
+};
 pub use limits::{RealmLimits, RealmOptions};
 pub use realm::Realm;
 pub use stats::Stats;

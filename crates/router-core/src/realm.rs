@@ -21,7 +21,9 @@ use crossweave_wamp::{Message, ProtocolViolation, PublicationId, RequestId, Sess
 use hashbrown::HashMap;
 
 use crate::authorization::{Role, Roles};
-use crate::boundary::{AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot};
+use crate::boundary::{
+    AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot, Undelivered,
+};
 use crate::broker::Broker;
 use crate::dealer::Dealer;
 use crate::ids::Ids;
@@ -162,7 +164,7 @@ impl Realm {
             Input::Answer(question, decision) => self.answer(now, question, decision, out),
             Input::Close(slot, reason) => self.close(slot, reason, out),
             Input::Leave(slot) => self.remove(slot, out),
-            Input::Undelivered(slot, request) => self.undelivered(now, slot, request, out),
+            Input::Undelivered(slot, request, why) => self.undelivered(now, slot, request, why, out),
             Input::Tick => {
                 self.dealer.tick(&mut self.sessions, now, out);
                 Flow::Continue
@@ -275,11 +277,25 @@ impl Realm {
 
     /// Answers an invocation that its callee never got, in the callee's place.
     #[cold]
-    fn undelivered<O: Outbox>(&mut self, now: Instant, slot: Slot, request: RequestId, out: &mut O) -> Flow {
+    fn undelivered<O: Outbox>(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        request: RequestId,
+        why: Undelivered,
+        out: &mut O,
+    ) -> Flow {
         let Some(callee) = self.sessions.get(slot) else { return Flow::Gone };
         let flow = if callee.gate.is_some() { Flow::Pause } else { Flow::Continue };
-        let busy = Refused::new(uris::UNAVAILABLE, "callee is too far behind to be sent the invocation");
-        let mut error = busy.to_error(Kind::Invocation, request);
+        let refused = match why {
+            Undelivered::NoRoom => {
+                Refused::new(uris::UNAVAILABLE, "callee is too far behind to be sent the invocation")
+            }
+            Undelivered::TooLong => {
+                Refused::new(uris::PAYLOAD_SIZE_EXCEEDED, "invocation is longer than its callee takes")
+            }
+        };
+        let mut error = refused.to_error(Kind::Invocation, request);
         match self.dispatch(now, slot, &mut error, None, out) {
             Flow::Gone => Flow::Gone,
             _ => flow,

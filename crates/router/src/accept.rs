@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 
 use crate::connection::{Connection, Established};
 use crate::options::TransportOptions;
+use crate::refusals::Kind;
 use crate::router::Shared;
 
 /// A listening transport.
@@ -87,7 +88,9 @@ impl Acceptor {
                         }
                     });
                 }
-                Err(refused) => warn!(peer = %address, %refused, "connection refused"),
+                Err(refused) => self.shared.refusals.log(Kind::Admission, || {
+                    warn!(peer = %address, %refused, "connection refused");
+                }),
             }
         }
     }
@@ -101,7 +104,8 @@ impl Acceptor {
                 None
             }
             Err(error) => {
-                info!(%peer, %error, "connection refused");
+                let line = || info!(%peer, %error, "connection refused");
+                self.shared.refusals.log(Kind::Handshake, line);
                 None
             }
         }

@@ -15,6 +15,8 @@ mod closing;
 mod opening;
 mod ping;
 mod receive;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::future::Future;

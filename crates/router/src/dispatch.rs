@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crossweave_router_core::boundary::{AuthorizeRequest, Outbox, QuestionId, Slot};
+use crossweave_router_core::boundary::{AuthorizeRequest, Outbox, QuestionId, Slot, Undelivered};
 use crossweave_wamp::message::{Error, Kind};
 use crossweave_wamp::{Message, RequestId, uris};
 
 use crate::peer::{Framed, Peer, Wire};
 use crate::queue::{Appended, Detached, Lane};
+use crate::trace::Sent;
 
 /// The sessions of a realm by slot, and room to encode in.
 #[derive(Default)]
@@ -75,6 +76,8 @@ pub(crate) struct Effects {
     pub(crate) behind: Vec<Arc<Peer>>,
     /// Peers that were closed as they did not take what they must.
     pub(crate) overflown: Vec<Arc<Peer>>,
+    /// What was sent, if that is traced.
+    pub(crate) traced: Sent,
     /// The realm was closed by a panic.
     pub(crate) went_down: bool,
 }
@@ -84,10 +87,8 @@ pub(crate) struct Effects {
 pub(crate) enum Followup {
     /// The session cannot go on.
     Leave(Slot),
-    /// The callee has no room for this invocation.
-    Undelivered(Slot, RequestId),
-    /// The callee does not take an invocation that long: as if it had answered so.
-    Refused(Slot, Error<'static>),
+    /// The callee cannot be sent this invocation.
+    Undelivered(Slot, RequestId, Undelivered),
 }
 
 /// The outbox of one call to the realm.
@@ -95,6 +96,8 @@ pub(crate) struct Dispatch<'r> {
     pub(crate) routes: &'r mut Routes,
     pub(crate) effects: &'r mut Effects,
     pub(crate) followups: &'r mut Vec<Followup>,
+    /// Whether what is sent is traced.
+    pub(crate) is_traced: bool,
 }
 
 impl Dispatch<'_> {
@@ -116,7 +119,9 @@ impl Dispatch<'_> {
     #[cold]
     fn overflown(&mut self, to: Slot, message: &Message<'_>) {
         match message {
-            Message::Invocation(it) => self.followups.push(Followup::Undelivered(to, it.request)),
+            Message::Invocation(it) => {
+                self.followups.push(Followup::Undelivered(to, it.request, Undelivered::NoRoom));
+            }
             Message::Result(it) if !it.details.progress => {
                 self.send_in(
                     to,
@@ -135,8 +140,12 @@ impl Dispatch<'_> {
         let is_large = is_large(message);
         scratch.clear();
         let framed = peer.wire.append(message, scratch);
+        if self.is_traced {
+            self.effects.traced.note(peer.session(), framed.body_len(), message);
+        }
         if framed.body_len() > peer.message_len_max {
-            return self.too_long(to, message);
+            self.too_long(to, message);
+            return self.shrink_scratch();
         }
         let appended = match is_large {
             true => peer.append_shared(framed.shared(std::mem::take(scratch)), lane),
@@ -160,6 +169,9 @@ impl Dispatch<'_> {
                 let framed = peer.wire.append(event, &mut buffer);
                 (framed.body_len(), framed.shared(buffer))
             });
+            if self.is_traced {
+                self.effects.traced.note(peer.session(), *body_len, event);
+            }
             let appended = match *body_len > peer.message_len_max {
                 true => peer.count_dropped(),
                 false => peer.append_shared(shared.clone(), Lane::Event),
@@ -174,7 +186,7 @@ impl Dispatch<'_> {
         let exceeded = |kind, request| Error::new(kind, request, uris::PAYLOAD_SIZE_EXCEEDED);
         match message {
             Message::Invocation(it) => {
-                self.followups.push(Followup::Refused(to, exceeded(Kind::Invocation, it.request)));
+                self.followups.push(Followup::Undelivered(to, it.request, Undelivered::TooLong));
             }
             Message::Result(it) => self.send(to, &exceeded(Kind::Call, it.request).into()),
             Message::Error(it) if !it.payload.is_empty() => {
@@ -223,6 +235,9 @@ impl Outbox for Dispatch<'_> {
             let Routes { peers, scratch, .. } = &mut *self.routes;
             let Some(Some(peer)) = peers.get(slot.0 as usize) else { continue };
             let framed = *encoded[peer.wire.index()].get_or_insert_with(|| peer.wire.append(event, scratch));
+            if self.is_traced {
+                self.effects.traced.note(peer.session(), framed.body_len(), event);
+            }
             let appended = match framed.body_len() > peer.message_len_max {
                 true => peer.count_dropped(),
                 false => peer.append(framed.of(scratch), Lane::Event),

@@ -23,6 +23,7 @@
 //! | realms and transports of a router, its end | [`Router`] |
 //! | what a router and a transport are told to do | `options` |
 //! | who may connect before anyone has authenticated | `admission` |
+//! | few log lines about connections that come to nothing | `refusals` |
 //! | TLS, telling protocols apart, handshakes | `accept` |
 //! | one connection's task: opening, reading, writing, closing | `connection` |
 //! | who a HELLO comes from | `authenticate` |
@@ -30,6 +31,7 @@
 //! | encoding and queueing what the realm asks for | `dispatch` |
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
 //! | threads that wait awake for the next message, if that pays | `runtime` |
+//! | a log line for each message, at level trace | `trace` |
 
 mod accept;
 mod admission;
@@ -41,8 +43,10 @@ mod options;
 mod peer;
 mod queue;
 mod realm;
+mod refusals;
 mod router;
 mod runtime;
+mod trace;
 
 pub use authorizer::Authorizer;
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision};

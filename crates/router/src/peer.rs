@@ -239,3 +239,30 @@ impl Peer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::{TcpListener, TcpStream};
+
+    #[tokio::test]
+    async fn a_flush_writes_a_bounded_portion_and_leaves_the_rest_to_the_session() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (far, _) = listener.accept().await.unwrap();
+        // Somebody reads all the time, so that the socket alone does not end the flush.
+        let mut far = far.into_std().unwrap();
+        far.set_nonblocking(false).unwrap();
+        std::thread::spawn(move || io::copy(&mut far, &mut io::sink()));
+        let (_reader, writer) = near.into_split();
+        writer.writable().await.unwrap();
+        let wire = Wire { serializer: Serializer::Json, framing: Framing::RawSocket };
+        let options = Arc::new(QueueOptions::default());
+        let peer = Peer::new(wire, usize::MAX, Some(Direct::Tcp(writer)), options);
+        assert_eq!(peer.append(&vec![7; 4 << 20], Lane::Event), Appended::FlushOwed);
+        peer.flush();
+        let queue = peer.queue.lock();
+        assert!((1..=FLUSH_BYTES_MAX as u64).contains(&queue.written_in_all), "{}", queue.written_in_all);
+        assert!(queue.is_owned());
+    }
+}

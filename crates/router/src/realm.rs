@@ -22,6 +22,7 @@ use crate::authorizer::Authorizer;
 use crate::dispatch::{Dispatch, Effects, Followup, Routes};
 use crate::peer::Peer;
 use crate::queue::{Detached, Lane};
+use crate::trace;
 
 /// Questions that may be with the authorizer of one realm at a time; further ones wait their turn.
 const QUESTIONS_MAX: usize = 256;
@@ -226,6 +227,9 @@ impl RealmCell {
     ) -> Result<T, RealmIsDown> {
         let result = self.handle_locked(&mut self.state.lock(), effects, inputs);
         // Logging may block, too: the lock is free.
+        if !effects.traced.is_empty() {
+            effects.traced.write();
+        }
         effects.behind.drain(..).for_each(|peer| peer.falls_behind());
         for peer in effects.overflown.drain(..) {
             warn!(session = peer.session(), "session does not take what it must be told: closing it");
@@ -249,7 +253,8 @@ impl RealmCell {
         inputs: impl FnOnce(&mut Run<'_>) -> T,
     ) -> Result<T, RealmIsDown> {
         let realm = state.realm.as_mut().ok_or(RealmIsDown)?;
-        let dispatch = Dispatch { routes: &mut state.routes, effects, followups: &mut state.followups };
+        let (routes, followups) = (&mut state.routes, &mut state.followups);
+        let dispatch = Dispatch { routes, effects, followups, is_traced: trace::is_on() };
         let mut run = Run { realm, dispatch, now: Instant::now(), is_closing: state.is_closing };
         let result = catch_unwind(AssertUnwindSafe(|| {
             let result = inputs(&mut run);
@@ -287,7 +292,7 @@ impl RealmCell {
         for peer in slots.into_iter().filter_map(|slot| state.routes.detach(slot)) {
             let mut framed = Vec::new();
             let abort = peer.wire.append(&abort, &mut framed);
-            let _ = peer.append(abort.of(&framed), Lane::Control);
+            let _ = peer.append(abort.of(&framed), Lane::Last);
             let mut queue = peer.queue.lock();
             queue.detached = Some(Detached::Close(uris::RUNTIME_ERROR));
             queue.give_to_owner();
@@ -375,11 +380,8 @@ impl Run<'_> {
         while let Some(followup) = self.dispatch.followups.pop() {
             match followup {
                 Followup::Leave(slot) => self.drop_slow(slot),
-                Followup::Undelivered(slot, request) => {
-                    let _ = self.input(Input::Undelivered(slot, request));
-                }
-                Followup::Refused(slot, error) => {
-                    let _ = self.input(Input::Message(slot, error.into()));
+                Followup::Undelivered(slot, request, why) => {
+                    let _ = self.input(Input::Undelivered(slot, request, why));
                 }
             }
         }
@@ -430,52 +432,4 @@ fn seed() -> [u8; 32] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::peer::Wire;
-    use crate::queue::QueueOptions;
-    use crossweave_transport::codec::Framing;
-    use crossweave_wamp::Dict;
-    use crossweave_wamp::features::Roles;
-
-    fn peer() -> Arc<Peer> {
-        let wire = Wire { serializer: Serializer::Json, framing: Framing::RawSocket };
-        Peer::new(wire, usize::MAX, None, Arc::new(QueueOptions::default()))
-    }
-
-    fn join(cell: &Arc<RealmCell>) -> Result<Arc<Peer>, RealmIsDown> {
-        let id = cell.new_session_id()?;
-        let text = |text: &str| -> Arc<str> { text.into() };
-        let session = Session {
-            id,
-            authid: text("alice"),
-            authrole: text("anonymous"),
-            authmethod: text("anonymous"),
-            authprovider: text("static"),
-            roles: Roles::client(),
-            authextra: Dict::new(),
-            transport: Dict::new(),
-        };
-        let peer = peer();
-        let welcome = Box::new(Welcome { session: id, details: Dict::new() });
-        cell.join(peer.clone(), Box::new(session), welcome, &mut Effects::default())?;
-        Ok(peer)
-    }
-
-    #[tokio::test]
-    async fn a_panic_in_the_realm_closes_it_and_aborts_its_sessions() {
-        let roles = vec![Role::allow_all("anonymous")];
-        let cell = RealmCell::start("realm1", RealmOptions::default(), roles, None);
-        let peers = [join(&cell).unwrap(), join(&cell).unwrap()];
-        let mut effects = Effects::default();
-        let result: Result<(), RealmIsDown> = cell.handle(&mut effects, |_| panic!("a defect"));
-        assert!(result.is_err() && !cell.is_up());
-        for peer in peers {
-            let queue = peer.queue.lock();
-            let queued = String::from_utf8_lossy(queue.unwritten()).into_owned();
-            assert!(queued.contains("[3,{\"message\":"), "{queued}");
-            assert_eq!(queue.detached, Some(Detached::Close(uris::RUNTIME_ERROR)));
-        }
-        assert!(join(&cell).is_err());
-    }
-}
+mod tests;

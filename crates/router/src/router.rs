@@ -25,6 +25,7 @@ use crate::connection::{Connection, Established};
 use crate::options::{AdmissionOptions, Authentication, TransportOptions};
 use crate::peer::Wire;
 use crate::realm::RealmCell;
+use crate::refusals::Refusals;
 
 /// How long sessions get to take their GOODBYE.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
@@ -71,6 +72,7 @@ pub struct SessionQueue {
 /// What all parts of a router share.
 pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
+    pub(crate) refusals: Arc<Refusals>,
     realms: RwLock<HashMap<String, RunningRealm>>,
     stop: watch::Sender<bool>,
 }
@@ -115,7 +117,8 @@ impl Router {
     pub fn new(admission: AdmissionOptions) -> Router {
         let (stop, _) = watch::channel(false);
         let admission = Admission::new(admission);
-        Router { shared: Arc::new(Shared { admission, realms: RwLock::default(), stop }) }
+        let refusals = Arc::default();
+        Router { shared: Arc::new(Shared { admission, refusals, realms: RwLock::default(), stop }) }
     }
 
     /// Starts a realm. Must be called within a tokio runtime.
@@ -187,5 +190,13 @@ impl Router {
             let (connections, _) = self.connections();
             warn!(connections, "some connections did not close in time");
         }
+    }
+}
+
+#[cfg(test)]
+impl Router {
+    /// What a connection of this router is made with.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
     }
 }

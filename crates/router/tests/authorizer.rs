@@ -14,7 +14,7 @@ use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::*;
 use crossweave_wamp::{Dict, Message, Payload, RequestId, Serializer, Value, uris};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Takes its time, and allows what does not say "forbidden".
 struct Slow;
@@ -41,6 +41,22 @@ struct Hanging;
 impl Authorizer for Hanging {
     fn authorize(&self, _: &str, _: AuthorizeRequest) -> Pin<Box<dyn Future<Output = Decision> + Send + '_>> {
         Box::pin(std::future::pending())
+    }
+}
+
+/// Has a defect.
+struct Panicking;
+
+impl Authorizer for Panicking {
+    fn authorize(
+        &self,
+        _: &str,
+        request: AuthorizeRequest,
+    ) -> Pin<Box<dyn Future<Output = Decision> + Send + '_>> {
+        Box::pin(async move {
+            assert!(!request.uri.contains("defect"), "a defect");
+            Decision::Allow { disclose: false }
+        })
     }
 }
 
@@ -147,4 +163,40 @@ async fn a_session_may_leave_while_it_waits() {
     next.send(publish(1, "com.example")).await;
     assert!(matches!(next.receive().await, Message::Published(_)));
     assert_eq!(router.session_queues("realm1").len(), 1);
+}
+
+#[tokio::test]
+async fn an_authorizer_that_panics_fails_the_request_at_once_and_is_asked_again() {
+    let router = router(Panicking);
+    let mut asking = Peer::join(&router, "asking").await;
+    asking.send(publish(1, "com.defect")).await;
+    let error = timeout(Duration::from_secs(1), asking.receive()).await.expect("before the deadline");
+    let Message::Error(error) = error else { panic!("not an ERROR") };
+    assert_eq!(error.error, uris::AUTHORIZATION_FAILED);
+    asking.send(publish(2, "com.example")).await;
+    assert!(matches!(asking.receive().await, Message::Published(_)));
+}
+
+/// The questions that are with the authorizer at a time.
+const QUESTIONS_MAX: usize = 256;
+
+async fn ask(router: &Router, count: usize) -> Vec<Peer> {
+    let mut asking = Vec::new();
+    for _ in 0..count {
+        let mut peer = Peer::join(router, "asking").await;
+        peer.send(publish(1, "com.example")).await;
+        asking.push(peer);
+    }
+    asking
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_an_answer_includes_the_wait_for_its_turn() {
+    let router = router(Hanging);
+    let begin = Instant::now();
+    for mut peer in ask(&router, QUESTIONS_MAX + 1).await {
+        let Message::Error(error) = peer.receive().await else { panic!("not an ERROR") };
+        assert_eq!(error.error, uris::AUTHORIZATION_FAILED);
+    }
+    assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
 }

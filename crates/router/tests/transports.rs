@@ -1,13 +1,17 @@
 //! The same conversation over every kind of transport, with the transport crate's own connector at the other end.
 
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossweave_router::{
-    AdmissionOptions, RawSocketOptions, RealmDefinition, RealmOptions, Role, Router, TransportOptions,
-    WebSocketOptions,
+    AdmissionOptions, HttpService, RawSocketOptions, RealmDefinition, RealmOptions, Role, Router,
+    TransportOptions, WebSocketOptions,
 };
 use crossweave_transport::endpoint::BoundAddress;
+use crossweave_transport::http::{Request, Response};
 use crossweave_transport::tls::{CertificateFiles, TlsClientOptions, TlsServerOptions};
 use crossweave_transport::websocket::deflate::DeflateOptions;
 use crossweave_transport::{ConnectOptions, Connection, Item, ListenEndpoint, connect};
@@ -15,6 +19,7 @@ use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::*;
 use crossweave_wamp::{Dict, Message, Payload, RequestId, Serializer, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// A directory that is removed with the test.
@@ -244,4 +249,52 @@ async fn every_kind_of_transport_hears_one_publication() {
         }
     }
     assert_eq!(router.session_queues("realm1").len(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_come_is_given_up_at_the_deadline() {
+    let (router, port) = listen_tcp(|transport| {
+        transport.handshake_timeout_ms = 300;
+        transport.http = Some(Arc::new(Taking));
+    })
+    .await;
+    for trickle in [false, true] {
+        let mut client = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        client.write_all(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nsome").await.unwrap();
+        let (mut reading, mut writing) = client.split();
+        let more = async {
+            // Each octet more must not make the wait longer.
+            while trickle && writing.write_all(b".").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            std::future::pending::<()>().await
+        };
+        let mut answer = [0; 12];
+        let read = timeout(Duration::from_secs(3), reading.read_exact(&mut answer));
+        tokio::select! {
+            read = read => drop(read.expect("an answer at the deadline").unwrap()),
+            () = more => {}
+        }
+        assert_eq!(&answer, b"HTTP/1.1 408", "trickle: {trickle}");
+    }
+    let gone = async {
+        while router.connections() != (0, 0) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(3), gone).await.expect("nothing is left of them");
+}
+
+/// Takes bodies.
+struct Taking;
+
+impl HttpService for Taking {
+    fn respond<'a>(
+        &'a self,
+        _: &'a Request,
+        _: Vec<u8>,
+        _: bool,
+    ) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>> {
+        Box::pin(async { Response::text(200, "taken") })
+    }
 }

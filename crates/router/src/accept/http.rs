@@ -31,10 +31,7 @@ impl Acceptor {
                 Ok(Ok(Some(request))) => request,
                 Ok(Ok(None)) => return Ok(None),
                 Ok(Err(error)) => return self.refuse(handshake, error).await,
-                Err(_) => {
-                    answer(&mut handshake, Response::text(408, "the request did not arrive in time")).await?;
-                    return Err(NotEstablished::Deadline);
-                }
+                Err(_) => return late(handshake).await,
             };
             if is_upgrade(&request) {
                 return self.upgrade(handshake, &request).await;
@@ -43,7 +40,7 @@ impl Acceptor {
             {
                 Ok(Ok(body)) => body,
                 Ok(Err(error)) => return self.refuse(handshake, error).await,
-                Err(_) => return Err(NotEstablished::Deadline),
+                Err(_) => return late(handshake).await,
             };
             let keeps_alive = request.keeps_alive() && Instant::now() < end;
             let response = self.respond(&request, body, handshake.is_tls).await.keep_alive(keeps_alive);
@@ -108,6 +105,12 @@ impl Acceptor {
             }
         }
     }
+}
+
+/// The deadline has passed with a head or a body still on its way.
+async fn late(mut handshake: Handshake) -> Result<Option<Established>, NotEstablished> {
+    answer(&mut handshake, Response::text(408, "the request did not arrive in time")).await?;
+    Err(NotEstablished::Deadline)
 }
 
 fn server_options(options: &WebSocketOptions) -> ServerOptions {

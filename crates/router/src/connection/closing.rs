@@ -8,9 +8,11 @@ use std::time::Duration;
 use crossweave_transport::CodecError;
 use crossweave_wamp::uris;
 use tokio::time::{Sleep, sleep};
+use tracing::info;
 
 use super::{Connection, Stage};
 use crate::admission::Pending;
+use crate::refusals::Kind;
 
 /// The peer must have taken what is queued and said its own goodbye within this time.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -39,7 +41,9 @@ impl Connection {
 
     /// The peer broke the framing.
     pub(super) fn fail(&mut self, error: &CodecError) {
-        tracing::info!(peer = %self.address, session = self.peer.session(), %error, "connection failed");
+        self.shared.refusals.log(Kind::Framing, || {
+            info!(peer = %self.address, session = self.peer.session(), %error, "connection failed");
+        });
         self.close_with(error.close_code().unwrap_or(1002), "");
     }
 
@@ -78,6 +82,9 @@ impl Connection {
 
     /// The peer sends no more. What waits for it is still written.
     pub(super) fn peer_has_finished(&mut self) {
+        if matches!(self.stage, Stage::Opening(_)) && !self.is_drained() {
+            self.close("");
+        }
         match &mut self.stage {
             Stage::Closing(closing) => closing.has_peer_finished = true,
             _ => self.end(),

@@ -14,6 +14,8 @@ use super::{Connection, Stage};
 use crate::admission::Pending;
 use crate::authenticate::{self, Admittance, Caller};
 use crate::queue::{Appended, Lane};
+use crate::refusals::Kind;
+use crate::trace;
 
 /// A session that is being opened.
 pub(super) struct Opening {
@@ -33,6 +35,11 @@ impl Connection {
     pub(super) fn receive_opening(&mut self, frame: &[u8]) {
         let Stage::Opening(opening) = &mut self.stage else { return };
         let message = Message::decode(self.peer.wire.serializer, frame);
+        if let Ok(message) = &message
+            && trace::is_on()
+        {
+            trace::received_from(&self.address, message, frame.len());
+        }
         match message.and_then(|message| opening.acceptor.receive(message)) {
             Ok(Step::Decide(hello)) => self.decide(&hello),
             // Unreachable while no method challenges; the acceptor refuses an AUTHENTICATE nobody asked for.
@@ -73,9 +80,17 @@ impl Connection {
 
     /// Sends ABORT and closes.
     pub(super) fn refuse(&mut self, abort: &Abort) {
-        info!(peer = %self.address, reason = abort.reason, message = abort.details.str("message"), "session refused");
+        self.shared.refusals.log(Kind::Session, || {
+            // Not `message`, which would take the place of the line's own text.
+            let why = abort.details.str("message");
+            info!(peer = %self.address, reason = abort.reason, why, "session refused");
+        });
         let mut framed = Vec::new();
-        let mut at = self.peer.wire.append(&abort.clone().into(), &mut framed);
+        let message = abort.clone().into();
+        let mut at = self.peer.wire.append(&message, &mut framed);
+        if trace::is_on() {
+            trace::sent_to(&self.address, &message, at.body_len());
+        }
         if at.body_len() > self.peer.message_len_max {
             // It takes no longer message: the reason alone must do.
             let short = Abort { details: Dict::new(), reason: abort.reason.clone() };

@@ -11,6 +11,7 @@ use tracing::debug;
 use crate::realm::RealmCell;
 
 use super::{Connection, READS_PER_TURN, Stage};
+use crate::trace;
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -122,7 +123,7 @@ impl Connection {
     /// Takes every message out of `buffer` and keeps the beginning of one that is not complete.
     fn receive(&mut self, buffer: &mut [u8]) {
         let mut at = 0;
-        while matches!(self.stage, Stage::Opening(_) | Stage::Joined { .. }) {
+        while self.takes_messages() {
             let mut spans = [Span::default(); BATCH_MESSAGES_MAX];
             let (len, consumed, stop) = self.take_batch(&mut buffer[at..], &mut spans);
             let batch = &buffer[at..];
@@ -131,6 +132,9 @@ impl Connection {
                 (&batch[start as usize..end as usize], is_text)
             });
             at += consumed;
+            if !self.takes_messages() {
+                break;
+            }
             match stop {
                 Stop::Full | Stop::Pong => {}
                 Stop::Incomplete => break,
@@ -149,11 +153,12 @@ impl Connection {
                 }
             }
         }
-        self.keep(if matches!(self.stage, Stage::Opening(_) | Stage::Joined { .. }) {
-            &buffer[at..]
-        } else {
-            &[]
-        });
+        self.keep(if self.takes_messages() { &buffer[at..] } else { &[] });
+    }
+
+    /// Whether the peer has, or may open, a session.
+    fn takes_messages(&self) -> bool {
+        matches!(self.stage, Stage::Opening(_) | Stage::Joined { .. })
     }
 
     fn keep(&mut self, rest: &[u8]) {
@@ -222,7 +227,11 @@ impl Connection {
     #[inline]
     fn route_joined<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) -> usize {
         let Stage::Joined { realm, slot, is_paused } = &mut self.stage else { return len };
-        let (messages, violation) = decode(self.peer.wire.serializer, len, frame, realm);
+        let (messages, violation) = decode(self.peer.wire.serializer, len, &frame, realm);
+        if trace::is_on() {
+            let lens = (0..).map(|index| frame(index).0.len());
+            trace::received(self.peer.session(), messages.iter().zip(lens));
+        }
         let decoded = messages.len();
         let mut messages = messages.into_iter();
         let flow = realm.messages(*slot, messages.by_ref(), violation, &mut self.effects);

@@ -162,7 +162,8 @@ impl Connection {
         }
         let Some(direct) = &self.peer.direct else { return Poll::Ready(Ok(())) };
         loop {
-            match write_portion(direct, &mut self.peer.queue.lock())? {
+            let written = write_portion(direct, &mut self.peer.queue.lock())?;
+            match written {
                 Written::Some => continue,
                 Written::All(dropped) => {
                     self.peer.caught_up(dropped);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
     Actions, Authorization, Decision, Disclosure, Input, Permission, Permissions, QuestionId, Realm,
-    RealmOptions, Role, Session, Slot,
+    RealmOptions, Role, Session, Slot, Undelivered,
 };
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Welcome;
@@ -253,7 +253,8 @@ impl Runner {
 
     fn undelivered(&mut self, name: &str, request: &str) -> Result<(), String> {
         let request = request.parse().map_err(|why| format!("  request {request:?}: {why}"))?;
-        self.slot(name).map(|slot| self.input(Input::Undelivered(slot, RequestId(request))))
+        self.slot(name)
+            .map(|slot| self.input(Input::Undelivered(slot, RequestId(request), Undelivered::NoRoom)))
     }
 
     fn answer(&mut self, decision: &str) -> Result<(), String> {

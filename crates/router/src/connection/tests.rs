@@ -1,0 +1,67 @@
+//! A connection whose task the test holds back.
+
+use crossweave_transport::ListenEndpoint;
+use crossweave_transport::rawsocket::MaxLen;
+use crossweave_transport::{Codec, Stream};
+use crossweave_wamp::Serializer;
+use crossweave_wamp::message::Abort;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use super::*;
+use crate::options::AdmissionOptions;
+use crate::queue::{Appended, Lane};
+use crate::router::Router;
+
+/// A connection that is being opened and takes messages of so many octets, and its other end.
+async fn opening(message_len_max: usize) -> (Connection, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (far, _) = listener.accept().await.unwrap();
+    let options = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
+    let codec = Codec::rawsocket(MaxLen::MAX, MaxLen::MAX);
+    let established = Established {
+        stream: Stream::Tcp(near),
+        wire: Wire { serializer: Serializer::Json, framing: codec.encoder.framing() },
+        codec,
+        message_len_max,
+        leftover: Vec::new(),
+        address: PeerAddress::Memory,
+        is_tls: false,
+        is_websocket: false,
+        ping: None,
+        deadline: Instant::now() + Duration::from_secs(60),
+    };
+    let shared = Router::new(AdmissionOptions::default()).shared();
+    (Connection::new(shared, Arc::new(options), established, None, None), far)
+}
+
+async fn read_to_end(far: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    timeout(Duration::from_secs(1), far.read_to_end(&mut all)).await.expect("the end at once").unwrap();
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+#[tokio::test]
+async fn a_connection_that_closes_writes_what_others_still_owe_a_flush_for() {
+    let (mut connection, mut far) = opening(usize::MAX).await;
+    // Whoever appended this flushes it later than the test waits.
+    assert_eq!(connection.peer.append(b"owed", Lane::Event), Appended::FlushOwed);
+    connection.close("");
+    tokio::spawn(connection);
+    assert_eq!(read_to_end(&mut far).await, "owed");
+}
+
+#[tokio::test]
+async fn an_abort_longer_than_the_peer_takes_is_sent_without_its_text() {
+    for (text_len, is_told) in [(100, true), (2_000, false)] {
+        let (mut connection, mut far) = opening(1_024).await;
+        connection.refuse(&Abort::new("wamp.error.no_such_realm", "x".repeat(text_len)));
+        tokio::spawn(connection);
+        let sent = read_to_end(&mut far).await;
+        assert!(sent.ends_with("\"wamp.error.no_such_realm\"]"), "{sent}");
+        assert_eq!(sent.contains('x'), is_told, "{sent}");
+        assert!(sent.len() < 1_024);
+    }
+}

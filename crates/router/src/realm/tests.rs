@@ -1,0 +1,403 @@
+//! A realm with queues that nobody empties, and a clock that the test moves.
+
+use std::sync::atomic::AtomicBool;
+
+use crossweave_router_core::Authorization;
+use crossweave_transport::codec::Framing;
+use crossweave_wamp::features::Roles;
+use crossweave_wamp::message::{
+    Call, CallOptions, Publish, PublishOptions, Register, RegisterOptions, Subscribe, SubscribeOptions,
+    Yield, YieldOptions,
+};
+use crossweave_wamp::{Dict, Payload, RequestId, Serializer};
+use tokio::task::yield_now;
+
+use super::*;
+use crate::peer::Wire;
+use crate::queue::{QueueOptions, RESERVED_LANE_BYTES};
+
+/// The bytes of events that may wait for each session here.
+const BYTES_MAX: usize = 1_000;
+
+/// Never answers, and counts how often it is asked.
+#[derive(Default)]
+struct Hanging(AtomicUsize);
+
+impl Authorizer for Hanging {
+    fn authorize(&self, _: &str, _: AuthorizeRequest) -> Pin<Box<dyn Future<Output = Decision> + Send + '_>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(std::future::pending())
+    }
+}
+
+/// A realm whose role "anonymous" may do everything, and whose role "asking" must ask.
+fn realm() -> Arc<RealmCell> {
+    realm_with(Arc::default())
+}
+
+fn realm_with(authorizer: Arc<Hanging>) -> Arc<RealmCell> {
+    let asking = Role { name: "asking".into(), permissions: Authorization::Dynamic };
+    let roles = vec![Role::allow_all("anonymous"), asking];
+    RealmCell::start("realm1", RealmOptions::default(), roles, Some(authorizer))
+}
+
+struct Joined {
+    slot: Slot,
+    peer: Arc<Peer>,
+}
+
+impl Joined {
+    fn queued(&self) -> String {
+        String::from_utf8_lossy(self.peer.queue.lock().unwritten()).into_owned()
+    }
+
+    /// Takes what is queued, as its own task would.
+    fn take(&self) -> String {
+        let queued = self.queued();
+        let mut queue = self.peer.queue.lock();
+        let len = queue.len();
+        queue.advance(len);
+        queued
+    }
+
+    fn take_all(&self) {
+        while self.peer.queue.lock().len() > 0 {
+            let mut queue = self.peer.queue.lock();
+            let len = queue.unwritten().len();
+            queue.advance(len);
+        }
+    }
+
+    /// Leaves no room for replies and invocations.
+    fn fill(&self) {
+        let filler = vec![b'.'; BYTES_MAX + RESERVED_LANE_BYTES + 1];
+        self.peer.append(&filler, Lane::Control);
+    }
+
+    fn detached(&self) -> Option<Detached> {
+        self.peer.queue.lock().detached
+    }
+}
+
+fn join_taking(cell: &Arc<RealmCell>, authrole: &str, message_len_max: usize) -> Result<Joined, RealmIsDown> {
+    let id = cell.new_session_id()?;
+    let text = |text: &str| -> Arc<str> { text.into() };
+    let session = Session {
+        id,
+        authid: text("alice"),
+        authrole: text(authrole),
+        authmethod: text("anonymous"),
+        authprovider: text("static"),
+        roles: Roles::client(),
+        authextra: Dict::new(),
+        transport: Dict::new(),
+    };
+    let wire = Wire { serializer: Serializer::Json, framing: Framing::RawSocket };
+    let options = QueueOptions { bytes_max: BYTES_MAX, ..QueueOptions::default() };
+    let peer = Peer::new(wire, message_len_max, None, Arc::new(options));
+    let welcome = Box::new(Welcome { session: id, details: Dict::new() });
+    let slot = cell.join(peer.clone(), Box::new(session), welcome, &mut Effects::default())?;
+    Ok(Joined { slot, peer })
+}
+
+fn join(cell: &Arc<RealmCell>) -> Joined {
+    let joined = join_taking(cell, "anonymous", usize::MAX).expect("the realm is up");
+    joined.take();
+    joined
+}
+
+fn hand_over(cell: &Arc<RealmCell>, from: &Joined, message: impl Into<Message<'static>>) -> Flow {
+    let messages = [message.into()].into_iter();
+    cell.messages(from.slot, messages, None, &mut Effects::default()).expect("the realm is up")
+}
+
+fn say(cell: &Arc<RealmCell>, from: &Joined, message: impl Into<Message<'static>>) {
+    let _ = hand_over(cell, from, message);
+}
+
+fn subscribe(request: u64) -> Subscribe<'static> {
+    Subscribe {
+        request: RequestId(request),
+        options: SubscribeOptions::default(),
+        topic: "com.example".into(),
+    }
+}
+
+fn register(cell: &Arc<RealmCell>, callee: &Joined) {
+    let options = RegisterOptions::default();
+    say(cell, callee, Register { request: RequestId(1), options, procedure: "com.example".into() });
+    callee.take();
+}
+
+fn call(request: u64) -> Call<'static> {
+    Call {
+        request: RequestId(request),
+        options: CallOptions::default(),
+        procedure: "com.example".into(),
+        payload: Payload::empty(),
+    }
+}
+
+fn publish(text: &str) -> Publish<'static> {
+    let payload = Payload::new(Serializer::Json, &[text.into()], &Dict::new());
+    let options = PublishOptions::default();
+    Publish { request: RequestId(1), options, topic: "com.example".into(), payload }
+}
+
+#[tokio::test]
+async fn a_panic_in_the_realm_closes_it_and_aborts_its_sessions() {
+    let cell = realm();
+    let sessions = [join(&cell), join(&cell)];
+    let mut effects = Effects::default();
+    let result: Result<(), RealmIsDown> = cell.handle(&mut effects, |_| panic!("a defect"));
+    assert!(result.is_err() && !cell.is_up());
+    for session in sessions {
+        let queued = session.queued();
+        assert!(queued.contains("[3,{\"message\":"), "{queued}");
+        assert_eq!(session.detached(), Some(Detached::Close(uris::RUNTIME_ERROR)));
+    }
+    assert!(join_taking(&cell, "anonymous", usize::MAX).is_err());
+}
+
+#[tokio::test]
+async fn whoever_joins_while_the_router_shuts_down_is_sent_away() {
+    let cell = realm();
+    cell.close_all(uris::SYSTEM_SHUTDOWN);
+    assert!(cell.is_closing());
+    let late = join_taking(&cell, "anonymous", usize::MAX).unwrap();
+    assert!(late.queued().contains(uris::SYSTEM_SHUTDOWN), "{}", late.queued());
+    assert_eq!(late.detached(), Some(Detached::Close(uris::SYSTEM_SHUTDOWN)));
+}
+
+#[tokio::test]
+async fn goodbye_finds_room_in_a_full_queue() {
+    let cell = realm();
+    let slow = join(&cell);
+    slow.fill();
+    cell.close_all(uris::SYSTEM_SHUTDOWN);
+    assert!(slow.queued().ends_with("\"wamp.close.system_shutdown\"]"));
+    assert_eq!(slow.detached(), Some(Detached::Close(uris::SYSTEM_SHUTDOWN)));
+}
+
+#[tokio::test]
+async fn a_callee_without_room_fails_the_call_and_stays() {
+    let cell = realm();
+    let (callee, caller) = (join(&cell), join(&cell));
+    register(&cell, &callee);
+    callee.fill();
+    say(&cell, &caller, call(1));
+    let error = caller.take();
+    assert!(error.contains("[8,48,1,{},\"wamp.error.unavailable\""), "{error}");
+    assert_eq!(callee.detached(), None);
+    callee.take();
+    say(&cell, &caller, call(2));
+    assert!(callee.take().contains("[68,2,"), "it is called again once it has read");
+}
+
+#[tokio::test]
+async fn a_caller_without_room_for_a_result_gets_an_error_and_stays() {
+    let cell = realm();
+    let (callee, caller) = (join(&cell), join(&cell));
+    register(&cell, &callee);
+    let answer = |request| Yield {
+        request: RequestId(request),
+        options: YieldOptions::default(),
+        payload: Payload::empty(),
+    };
+    say(&cell, &caller, call(1));
+    caller.fill();
+    say(&cell, &callee, answer(1));
+    assert!(caller.take().ends_with("[8,48,1,{},\"wamp.error.resource_exhausted\"]"));
+    assert_eq!(caller.detached(), None);
+    say(&cell, &caller, call(2));
+    say(&cell, &callee, answer(2));
+    assert!(caller.take().ends_with("[50,2,{}]"));
+}
+
+#[tokio::test]
+async fn an_event_longer_than_its_receiver_takes_is_dropped_and_counted() {
+    let cell = realm();
+    let publisher = join(&cell);
+    let short = join_taking(&cell, "anonymous", 100).unwrap();
+    let other = join(&cell);
+    for subscriber in [&short, &other] {
+        say(&cell, subscriber, subscribe(1));
+        subscriber.take();
+    }
+    for (len, dropped) in [(200, 1), (100_000, 2)] {
+        say(&cell, &publisher, publish(&"x".repeat(len)));
+        assert!(other.peer.queue.lock().len() > len);
+        other.take_all();
+        assert_eq!(short.queued(), "");
+        assert_eq!(short.peer.queue.lock().dropped, dropped, "{len}");
+    }
+    assert_eq!(short.detached(), None);
+    say(&cell, &publisher, publish("y"));
+    assert!(short.take().contains("[\"y\"]"));
+}
+
+#[tokio::test]
+async fn a_resume_that_is_older_than_the_pause_is_forgotten() {
+    let cell = realm();
+    let asking = join_taking(&cell, "asking", usize::MAX).unwrap();
+    let mut effects = Effects::default();
+    let flow = cell.handle_locked(&mut cell.state.lock(), &mut effects, |run| {
+        run.input(Input::Message(asking.slot, subscribe(1).into()))
+    });
+    assert_eq!(flow.unwrap(), Flow::Pause);
+    let (question, _) = effects.questions.pop().expect("the authorizer is asked");
+    let answer = Input::Answer(question, Decision::Allow { disclose: false });
+    let _ = cell.handle(&mut effects, |run| run.input(answer)).unwrap();
+    assert!(asking.peer.queue.lock().is_resumed);
+    // Its own task has not seen that yet, as it still hands over what it had read before.
+    assert_eq!(hand_over(&cell, &asking, subscribe(2)), Flow::Pause);
+    assert!(!asking.peer.queue.lock().is_resumed);
+}
+
+#[tokio::test]
+async fn a_question_beyond_those_that_may_wait_fails_at_once() {
+    let cell = realm();
+    let asking = join_taking(&cell, "asking", usize::MAX).unwrap();
+    cell.asked.store(QUESTIONS_WAITING_MAX - 1, Ordering::Relaxed);
+    say(&cell, &asking, subscribe(1));
+    yield_now().await;
+    assert_eq!(cell.asked.load(Ordering::Relaxed), QUESTIONS_WAITING_MAX, "one more may wait");
+    let another = join_taking(&cell, "asking", usize::MAX).unwrap();
+    say(&cell, &another, subscribe(1));
+    yield_now().await;
+    assert!(another.queued().contains(uris::AUTHORIZATION_FAILED), "{}", another.queued());
+    assert!(!asking.queued().contains(uris::AUTHORIZATION_FAILED), "{}", asking.queued());
+    assert_eq!(cell.asked.load(Ordering::Relaxed), QUESTIONS_WAITING_MAX);
+}
+
+/// Lets the tasks that may go on do so.
+async fn settle() {
+    for _ in 0..10 {
+        yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn the_authorizer_is_not_asked_for_a_session_that_left_before_its_turn() {
+    let authorizer = Arc::<Hanging>::default();
+    let cell = realm_with(authorizer.clone());
+    let asking = || join_taking(&cell, "asking", usize::MAX).unwrap();
+    let (leaving, staying) = (asking(), asking());
+    let turns = cell.questions.acquire_many(QUESTIONS_MAX as u32).await.unwrap();
+    say(&cell, &leaving, subscribe(1));
+    say(&cell, &staying, subscribe(1));
+    settle().await;
+    cell.leave(leaving.slot, &mut Effects::default());
+    drop(turns);
+    settle().await;
+    assert_eq!(authorizer.0.load(Ordering::Relaxed), 1);
+    assert_eq!(cell.asked.load(Ordering::Relaxed), 1, "one still waits for its answer");
+}
+
+/// Notes for every line of the log whether the realm's lock and a session's were free.
+struct Watching {
+    cell: Arc<RealmCell>,
+    peer: Arc<Peer>,
+    lines: Arc<AtomicUsize>,
+    was_locked: Arc<AtomicBool>,
+}
+
+impl tracing::Subscriber for Watching {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        let is_free = self.cell.state.try_lock().is_some() && self.peer.queue.try_lock().is_some();
+        self.lines.fetch_add(1, Ordering::Relaxed);
+        self.was_locked.fetch_or(!is_free, Ordering::Relaxed);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// Runs `act`, which is to log one line.
+fn assert_logs_outside_the_locks(cell: &Arc<RealmCell>, watched: &Joined, act: impl FnOnce()) {
+    let (lines, was_locked) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+    let watching = Watching {
+        cell: cell.clone(),
+        peer: watched.peer.clone(),
+        lines: lines.clone(),
+        was_locked: was_locked.clone(),
+    };
+    // With one subscriber only, tracing lets a thread that has none decide for all whether a line is written.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    tracing::subscriber::with_default(watching, act);
+    assert_eq!(lines.load(Ordering::Relaxed), 1, "lines");
+    assert!(!was_locked.load(Ordering::Relaxed), "a lock was held");
+}
+
+#[tokio::test]
+async fn dropping_events_is_logged_outside_the_locks() {
+    let cell = realm();
+    let (publisher, slow) = (join(&cell), join(&cell));
+    say(&cell, &slow, subscribe(1));
+    slow.fill();
+    assert_logs_outside_the_locks(&cell, &slow, || {
+        say(&cell, &publisher, publish("x"));
+        say(&cell, &publisher, publish("x"));
+    });
+}
+
+#[tokio::test]
+async fn closing_a_session_that_does_not_read_is_logged_outside_the_locks() {
+    let cell = realm();
+    let slow = join(&cell);
+    slow.fill();
+    assert_logs_outside_the_locks(&cell, &slow, || say(&cell, &slow, subscribe(1)));
+    assert_eq!(slow.detached(), Some(Detached::Close(uris::CLOSE_SLOW_RECEIVER)));
+}
+
+#[tokio::test]
+async fn a_defect_is_logged_outside_the_locks() {
+    let cell = realm();
+    let session = join(&cell);
+    assert_logs_outside_the_locks(&cell, &session, || {
+        let result: Result<(), RealmIsDown> = cell.handle(&mut Effects::default(), |_| panic!("a defect"));
+        assert!(result.is_err());
+    });
+}
+
+#[tokio::test]
+async fn a_call_too_long_for_a_callee_that_awaits_authorization_fails_at_once() {
+    let cell = realm();
+    let callee = join_taking(&cell, "asking", 200).unwrap();
+    let caller = join(&cell);
+    let mut effects = Effects::default();
+    let options = RegisterOptions::default();
+    let register = Register { request: RequestId(1), options, procedure: "com.example".into() };
+    let _ = cell.handle_locked(&mut cell.state.lock(), &mut effects, |run| {
+        run.input(Input::Message(callee.slot, register.into()))
+    });
+    let (question, _) = effects.questions.pop().expect("the authorizer is asked");
+    let answer = Input::Answer(question, Decision::Allow { disclose: false });
+    let _ = cell.handle(&mut effects, |run| run.input(answer)).unwrap();
+    say(&cell, &callee, subscribe(2));
+    let payload = Payload::new(Serializer::Json, &["x".repeat(500).into()], &Dict::new());
+    say(&cell, &caller, Call { payload, ..call(1) });
+    assert!(caller.queued().contains(uris::PAYLOAD_SIZE_EXCEEDED), "{}", caller.queued());
+}
+
+#[tokio::test]
+async fn a_defect_is_told_even_to_a_session_whose_queue_is_full() {
+    let cell = realm();
+    let slow = join(&cell);
+    slow.fill();
+    let _: Result<(), RealmIsDown> = cell.handle(&mut Effects::default(), |_| panic!("a defect"));
+    assert!(slow.queued().ends_with("\"wamp.error.runtime_error\"]"));
+}
