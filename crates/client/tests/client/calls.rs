@@ -92,7 +92,9 @@ async fn errors_keep_their_uri_and_arguments() {
                 assert_eq!(error.args, args);
                 assert_eq!(error.to_string(), "com.error.broken: it broke");
             }
-            (uris::TIMEOUT, CallError::Timeout(_)) | (uris::CANCELED, CallError::Canceled(_)) => {}
+            (uris::TIMEOUT, CallError::Timeout(_)) | (uris::CANCELED, CallError::Canceled(_)) => {
+                assert!(error.to_string().starts_with(uri), "{error}");
+            }
             (uris::NO_SUCH_PROCEDURE, CallError::Application(_)) => {}
             _ => panic!("{uri} became {error:?}"),
         }
