@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use crossweave_router_core::boundary::{AuthorizeRequest, Outbox, QuestionId, Slot, Undelivered};
 use crossweave_wamp::message::{Error, Kind};
-use crossweave_wamp::{Message, RequestId, uris};
+use crossweave_wamp::{Message, RequestId, Serializer, uris};
 
 use crate::peer::{Framed, Peer, Wire};
-use crate::queue::{Appended, Detached, Lane};
+use crate::queue::{Appended, Detached, EVENT_LEN_MAX, Lane};
 use crate::trace::Sent;
 
 /// The sessions of a realm by slot, and room to encode in.
@@ -138,6 +138,9 @@ impl Dispatch<'_> {
         let Routes { peers, scratch, .. } = &mut *self.routes;
         let Some(Some(peer)) = peers.get(to.0 as usize) else { return };
         let is_large = is_large(message);
+        if is_large && is_longer(message, peer.wire.serializer, peer.message_len_max) {
+            return self.too_long(to, message);
+        }
         scratch.clear();
         let framed = peer.wire.append(message, scratch);
         if self.is_traced {
@@ -164,6 +167,11 @@ impl Dispatch<'_> {
         let mut encoded: [Option<(usize, Bytes)>; Wire::COUNT] = Default::default();
         for slot in to {
             let Some(peer) = self.routes.get(slot) else { continue };
+            if is_longer(event, peer.wire.serializer, peer.message_len_max.min(EVENT_LEN_MAX)) {
+                let dropped = peer.count_dropped();
+                self.appended(slot, dropped);
+                continue;
+            }
             let (body_len, shared) = encoded[peer.wire.index()].get_or_insert_with(|| {
                 let mut buffer = Vec::new();
                 let framed = peer.wire.append(event, &mut buffer);
@@ -205,6 +213,12 @@ impl Dispatch<'_> {
             self.routes.scratch = Vec::new();
         }
     }
+}
+
+/// Whether a message is known to be longer than `len_max` without encoding it.
+fn is_longer(message: &Message<'_>, serializer: Serializer, len_max: usize) -> bool {
+    let bytes = message.payload().and_then(|payload| payload.bytes_in(serializer));
+    bytes.is_some_and(|bytes| bytes.len() > len_max)
 }
 
 /// Whether a message's bytes are worth sharing instead of copying them into each queue.

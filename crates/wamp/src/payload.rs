@@ -143,9 +143,9 @@ impl<'a> Payload<'a> {
         self.prepared = Some(others.map(|other| self.transcoded(other).into_owned()).collect());
     }
 
-    /// Its bytes in this serializer, if they are at hand.
+    /// Its bytes in this serializer, if they are at hand: if it is its own, or was prepared.
     #[inline]
-    pub(crate) fn bytes_in(&self, serializer: Serializer) -> Option<&[u8]> {
+    pub fn bytes_in(&self, serializer: Serializer) -> Option<&[u8]> {
         if self.serializer == serializer {
             return Some(&self.bytes);
         }
