@@ -61,7 +61,7 @@ impl Broker {
             limits,
         )?;
         if key.is_none() {
-            self.topics.check_room(uri, limits)?;
+            self.topics.check_room((policy, uri), limits)?;
         }
         let key = key.unwrap_or_else(|| self.create(ids.subscription(), policy, uri));
         let subscription = &mut self.subscriptions[key];

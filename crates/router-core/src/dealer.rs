@@ -64,20 +64,22 @@ impl Dealer {
     ) -> Result<RegistrationId, Refused> {
         let options = &register.options;
         let (policy, uri) = (options.match_policy, &*register.procedure);
+        let mut key = self.procedures.get(policy, uri);
+        if let Some(key) = key
+            && !options.force_reregister
+        {
+            self.registrations[key].admit(from, options.invoke, self.limits.callees_per_registration_max)?;
+        }
         let count_max = self.limits.registrations_per_session_max;
         let held = sessions.sender(from).registered;
         held.check("registrations", count_max, (policy, uri), &self.limits)?;
-        let mut key = self.procedures.get(policy, uri);
         if options.force_reregister
             && let Some(key) = key.take()
         {
             self.revoke(sessions, key);
         }
-        if let Some(key) = key {
-            self.registrations[key].admit(from, options.invoke, self.limits.callees_per_registration_max)?;
-        }
         if key.is_none() {
-            self.procedures.check_room(uri, &self.limits)?;
+            self.procedures.check_room((policy, uri), &self.limits)?;
         }
         let key = key.unwrap_or_else(|| {
             let key =

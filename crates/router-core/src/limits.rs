@@ -31,11 +31,11 @@ pub struct RealmLimits {
     /// Subscriptions of one session that are prefixes or wildcards, and as many registrations (default 100,000). A match
     /// visits a bounded number of them, however many there are.
     pub patterns_per_session_max: usize,
-    /// Bytes of the URIs and patterns of one session's subscriptions, and as many of its registrations (default 16 MiB). The
-    /// realm keeps each of them twice.
-    pub uri_bytes_per_session_max: usize,
-    /// Bytes of all URIs and patterns with a subscription, and as many with a registration, of the whole realm (default 512 MiB).
-    pub uri_bytes_max: usize,
+    /// Bytes of memory for one session's subscriptions, and as many for its registrations (default 64 MiB), by an estimate: 256
+    /// for each, twice its URI, and 200 for each component of a wildcard.
+    pub uri_memory_per_session_max: usize,
+    /// The same for all subscriptions, and for all registrations, of the whole realm (default 1 GiB).
+    pub uri_memory_max: usize,
     /// The components of a wildcard pattern that may be empty: the first so many (default 8). SUBSCRIBE and REGISTER of others
     /// get ERROR `wamp.error.invalid_uri`.
     ///
@@ -70,8 +70,8 @@ impl Default for RealmLimits {
             subscriptions_per_session_max: 100_000,
             registrations_per_session_max: 100_000,
             patterns_per_session_max: 100_000,
-            uri_bytes_per_session_max: 16 << 20,
-            uri_bytes_max: 512 << 20,
+            uri_memory_per_session_max: 64 << 20,
+            uri_memory_max: 1 << 30,
             wildcard_positions_max: 8,
             calls_per_session_max: 65_536,
             callees_per_registration_max: 4_096,

@@ -10,6 +10,7 @@ use crate::boundary::{QuestionId, Session, Slot};
 use crate::limits::RealmLimits;
 use crate::refused::Refused;
 use crate::slab::Key;
+use crate::uri_map::memory;
 
 /// A joined session.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ pub(crate) struct Peer {
 pub(crate) struct Holding {
     count: usize,
     patterns: usize,
-    uri_bytes: usize,
+    memory: usize,
 }
 
 impl Holding {
@@ -67,9 +68,9 @@ impl Holding {
             let what = format!("{what} of patterns");
             return Err(Refused::resource_exhausted(&what, limits.patterns_per_session_max));
         }
-        if self.uri_bytes + uri.len() > limits.uri_bytes_per_session_max {
-            let what = format!("bytes of URIs in its {what}");
-            return Err(Refused::resource_exhausted(&what, limits.uri_bytes_per_session_max));
+        if self.memory + memory(policy, uri) > limits.uri_memory_per_session_max {
+            let what = format!("bytes of memory for its {what}");
+            return Err(Refused::resource_exhausted(&what, limits.uri_memory_per_session_max));
         }
         Ok(())
     }
@@ -77,13 +78,13 @@ impl Holding {
     pub(crate) fn add(&mut self, policy: MatchPolicy, uri: &str) {
         self.count += 1;
         self.patterns += usize::from(policy != MatchPolicy::Exact);
-        self.uri_bytes += uri.len();
+        self.memory += memory(policy, uri);
     }
 
     pub(crate) fn remove(&mut self, policy: MatchPolicy, uri: &str) {
         self.count -= 1;
         self.patterns -= usize::from(policy != MatchPolicy::Exact);
-        self.uri_bytes -= uri.len();
+        self.memory -= memory(policy, uri);
     }
 }
 

@@ -20,29 +20,44 @@ use crate::limits::RealmLimits;
 use crate::refused::Refused;
 use crate::slab::Key;
 
+/// About how many bytes of memory a realm uses for one URI or pattern, the subscription or registration included. Measured
+/// with short and long ones of each policy; a wildcard has a node for each component.
+pub(crate) fn memory(policy: MatchPolicy, pattern: &str) -> usize {
+    let nodes = match policy {
+        MatchPolicy::Exact => 0,
+        MatchPolicy::Prefix => 1,
+        MatchPolicy::Wildcard => 1 + pattern.bytes().filter(|byte| *byte == b'.').count(),
+    };
+    256 + 2 * pattern.len() + 200 * nodes
+}
+
 /// Keys stored under patterns of all three policies.
 #[derive(Debug, Default)]
 pub(crate) struct UriMap {
     exact: HashMap<Box<str>, Key>,
     prefix: PrefixTree,
     wildcard: WildcardTrie,
-    /// Bytes of all patterns that are stored.
-    bytes: usize,
+    /// What all patterns that are stored take, as [`memory`] estimates it.
+    memory: usize,
 }
 
 impl UriMap {
     /// Whether one more pattern finds room.
-    pub(crate) fn check_room(&self, pattern: &str, limits: &RealmLimits) -> Result<(), Refused> {
-        if self.bytes + pattern.len() <= limits.uri_bytes_max {
+    pub(crate) fn check_room(
+        &self,
+        (policy, pattern): (MatchPolicy, &str),
+        limits: &RealmLimits,
+    ) -> Result<(), Refused> {
+        if self.memory + memory(policy, pattern) <= limits.uri_memory_max {
             return Ok(());
         }
-        let message = format!("realm may have at most {} bytes of URIs in use", limits.uri_bytes_max);
+        let message = format!("realm may use at most {} bytes of memory for URIs", limits.uri_memory_max);
         Err(Refused::new(uris::RESOURCE_EXHAUSTED, message))
     }
 
     /// Stores `key` for the pattern, which must not be there.
     pub(crate) fn insert(&mut self, policy: MatchPolicy, pattern: &str, key: Key) {
-        self.bytes += pattern.len();
+        self.memory += memory(policy, pattern);
         let old = match policy {
             MatchPolicy::Exact => self.exact.insert(pattern.into(), key),
             MatchPolicy::Prefix => self.prefix.insert(pattern, key),
@@ -68,7 +83,7 @@ impl UriMap {
             MatchPolicy::Wildcard => self.wildcard.remove(pattern),
         };
         if removed.is_some() {
-            self.bytes -= pattern.len();
+            self.memory -= memory(policy, pattern);
         }
         removed
     }
@@ -105,7 +120,7 @@ impl UriMap {
     /// Whether nothing is stored, in the tables and in what they are made of.
     #[cfg(test)]
     pub(crate) fn is_clean(&self) -> bool {
-        self.exact.is_empty() && self.prefix.is_clean() && self.wildcard.is_clean() && self.bytes == 0
+        self.exact.is_empty() && self.prefix.is_clean() && self.wildcard.is_clean() && self.memory == 0
     }
 }
 

@@ -8,11 +8,12 @@
 use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 
 /// So long a thread waits awake. About what going to sleep and waking up costs, so that doing it in vain costs no more than
@@ -33,6 +34,9 @@ fn build() -> io::Result<(Runtime, Arc<Driver>)> {
         return Ok((builder.build()?, driver));
     }
     let (parking, unparked) = (driver.clone(), driver.clone());
+    // One at a time, so that none takes another's driver for its own.
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _building = BUILDING.lock();
     let before = driver::all();
     builder.on_thread_park(move || parking.linger()).on_thread_unpark(move || unparked.awake());
     let runtime = builder.build()?;
@@ -47,14 +51,15 @@ fn build() -> io::Result<(Runtime, Arc<Driver>)> {
 struct Driver {
     /// Readable when there is something to do.
     fd: OnceLock<OwnedFd>,
-    /// A thread waits for it. The others wait for that one.
-    is_taken: AtomicBool,
+    /// Numbers waits; the number of the last one to begin. Whoever comes last waits awake: the driver may belong to another
+    /// thread that already sleeps in it, but not for longer than until its next event.
+    last_wait: AtomicU64,
+    pace: AtomicU8,
 }
 
 thread_local! {
-    static PACE: Cell<Pace> = const { Cell::new(Pace::new()) };
-    /// Since when this thread waits for the driver.
-    static WAITING: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// This thread's wait, and since when.
+    static WAITING: Cell<Option<(u64, Instant)>> = const { Cell::new(None) };
     /// Since when it has something to do.
     static WORKING: Cell<Option<Instant>> = const { Cell::new(None) };
 }
@@ -63,33 +68,41 @@ impl Driver {
     /// A thread has nothing to do.
     fn linger(&self) {
         let Some(fd) = self.fd.get() else { return };
-        if self.is_taken.swap(true, Ordering::Relaxed) {
-            return;
-        }
+        let wait = self.last_wait.fetch_add(1, Ordering::Relaxed) + 1;
         let begin = Instant::now();
-        WAITING.set(Some(begin));
-        if !PACE.get().is_quick() {
+        WAITING.set(Some((wait, begin)));
+        if !self.pace().is_quick() {
             return;
         }
-        while !driver::is_ready(fd) && begin.elapsed() < LINGER {
+        while self.is_last(wait) && !driver::is_ready(fd) && begin.elapsed() < LINGER {
             rustix::thread::sched_yield();
         }
+    }
+
+    fn is_last(&self, wait: u64) -> bool {
+        self.last_wait.load(Ordering::Relaxed) == wait
+    }
+
+    fn pace(&self) -> Pace {
+        Pace { score: self.pace.load(Ordering::Relaxed) }
     }
 
     /// A thread has something to do again.
     fn awake(&self) {
         let now = Instant::now();
-        if let Some(begin) = WAITING.take() {
-            self.is_taken.store(false, Ordering::Relaxed);
+        if let Some((wait, begin)) = WAITING.take()
+            && self.is_last(wait)
+        {
             let worked = WORKING.get().map_or(Duration::ZERO, |since| begin.duration_since(since));
-            PACE.set(PACE.get().after(worked, now.duration_since(begin)));
+            let pace = self.pace().after(worked, now.duration_since(begin));
+            self.pace.store(pace.score, Ordering::Relaxed);
         }
         WORKING.set(Some(now));
     }
 }
 
 /// Whether waiting awake has paid of late, or would have.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Pace {
     score: u8,
 }
@@ -97,12 +110,8 @@ struct Pace {
 impl Pace {
     const QUICK: u8 = 16;
     const BEST: u8 = 32;
-    /// What a wait that was not worth it takes away: as much as so many that were give.
+    /// What a wait that was too long takes away: as much as so many that were worth it give.
     const MISS: u8 = 8;
-
-    const fn new() -> Pace {
-        Pace { score: 0 }
-    }
 
     fn is_quick(self) -> bool {
         self.score >= Pace::QUICK
@@ -112,9 +121,10 @@ impl Pace {
     fn after(self, worked: Duration, waited: Duration) -> Pace {
         let is_short = waited < if self.is_quick() { LINGER } else { 2 * LINGER };
         let is_most_of_the_time = worked < 2 * waited;
-        let score = match is_short && is_most_of_the_time {
-            true => (self.score + 1).min(Pace::BEST),
-            false => self.score.saturating_sub(Pace::MISS),
+        let score = match (is_short, is_most_of_the_time) {
+            (true, true) => (self.score + 1).min(Pace::BEST),
+            (true, false) => self.score.saturating_sub(1),
+            (false, _) => self.score.saturating_sub(Pace::MISS),
         };
         Pace { score }
     }
@@ -184,26 +194,34 @@ mod tests {
 
     #[test]
     fn a_call_after_the_other_is_waited_for_awake() {
-        let asleep = after(16, us(18), us(59), Pace::new());
+        let asleep = after(16, us(18), us(59), Pace::default());
         assert!(asleep.is_quick());
         assert!(after(1_000, us(8), us(20), asleep).is_quick());
     }
 
     #[test]
     fn a_busy_router_does_not_wait_awake() {
-        assert!(!after(1_000, us(65), us(6), Pace::new()).is_quick());
+        assert!(!after(1_000, us(65), us(6), Pace::default()).is_quick());
+    }
+
+    #[test]
+    fn a_client_that_sometimes_answers_at_once_does_not_end_the_waiting() {
+        let pace = after(20, us(8), us(20), Pace::default());
+        let mixed =
+            (0..1_000).fold(pace, |pace, turn| pace.after(us(8), us(if turn % 3 == 0 { 2 } else { 20 })));
+        assert!(mixed.is_quick());
     }
 
     #[test]
     fn an_idle_router_sleeps() {
-        assert!(!after(1_000, us(18), us(1_000), Pace::new()).is_quick());
-        let quick = after(100, us(8), us(20), Pace::new());
+        assert!(!after(1_000, us(18), us(1_000), Pace::default()).is_quick());
+        let quick = after(100, us(8), us(20), Pace::default());
         assert!(!after(3, us(8), us(1_000), quick).is_quick(), "at the latest after three waits in vain");
     }
 
     #[test]
     fn waits_a_little_too_long_are_tried_once_in_nine() {
-        let mut pace = Pace::new();
+        let mut pace = Pace::default();
         let mut tries = 0;
         for _ in 0..900 {
             tries += u32::from(pace.is_quick());
