@@ -142,6 +142,11 @@ impl Dealer {
         self.procedures.exact(procedure)
     }
 
+    /// Whether a call finds a registration.
+    pub(crate) fn has_callees(&self, procedure: &str) -> bool {
+        self.exact(procedure).or_else(|| self.best(procedure)).is_some()
+    }
+
     /// The one registration that gets the call: exact, else the longest prefix, else the most specific wildcard.
     #[inline]
     fn best(&self, procedure: &str) -> Option<Key> {

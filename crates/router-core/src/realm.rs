@@ -275,6 +275,16 @@ impl Realm {
         Flow::Pause
     }
 
+    /// Whether a message leads to another one with its payload, as far as that is seen at once: nobody may be subscribed to the
+    /// topic, nobody registered for the procedure. Permissions are not asked.
+    pub fn has_receivers(&self, message: &Message<'_>) -> bool {
+        match message {
+            Message::Publish(it) => self.broker.has_subscribers(&it.topic),
+            Message::Call(it) => self.dealer.has_callees(&it.procedure),
+            _ => true,
+        }
+    }
+
     /// Answers an invocation that its callee never got, in the callee's place.
     #[cold]
     fn undelivered<O: Outbox>(

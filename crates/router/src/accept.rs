@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 
 use crate::connection::{Connection, Established};
 use crate::options::TransportOptions;
-use crate::refusals::Kind;
+use crate::quota::Kind;
 use crate::router::Shared;
 
 /// A listening transport.
@@ -88,7 +88,7 @@ impl Acceptor {
                         }
                     });
                 }
-                Err(refused) => self.shared.refusals.log(Kind::Admission, || {
+                Err(refused) => self.shared.quota.log(Kind::Admission, || {
                     warn!(peer = %address, %refused, "connection refused");
                 }),
             }
@@ -105,7 +105,7 @@ impl Acceptor {
             }
             Err(error) => {
                 let line = || info!(%peer, %error, "connection refused");
-                self.shared.refusals.log(Kind::Handshake, line);
+                self.shared.quota.log(Kind::Handshake, line);
                 None
             }
         }

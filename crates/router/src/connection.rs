@@ -118,7 +118,7 @@ impl Connection {
         decoder.set_message_len_max(OPENING_MESSAGE_LEN_MAX);
         let is_private = wire.framing == crossweave_transport::codec::Framing::Private;
         let (reader, direct) = Reader::new(stream, is_private);
-        let peer = Peer::new(wire, message_len_max, direct, Arc::new(options.queue));
+        let peer = Peer::new(wire, message_len_max, direct, Arc::new(options.queue), shared.quota.clone());
         let stage = Stage::Opening(Box::new(Opening::new(established.deadline, pending)));
         Connection {
             shared,

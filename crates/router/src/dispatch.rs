@@ -1,6 +1,7 @@
 //! Carries out what a realm asks for, while its lock is held: encodes, queues, takes notes. No system call happens here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use crossweave_router_core::boundary::{AuthorizeRequest, Outbox, QuestionId, Slot, Undelivered};
@@ -17,6 +18,20 @@ pub(crate) struct Routes {
     peers: Vec<Option<Arc<Peer>>>,
     free: Vec<u32>,
     scratch: Vec<u8>,
+    pub(crate) serializers: Arc<SerializersInUse>,
+}
+
+/// How many attached sessions there are of each serializer.
+#[derive(Default)]
+pub(crate) struct SerializersInUse([AtomicUsize; Serializer::ALL.len()]);
+
+impl SerializersInUse {
+    /// Those with a session.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Serializer> {
+        Serializer::ALL
+            .into_iter()
+            .filter(|serializer| self.0[*serializer as usize].load(Ordering::Relaxed) > 0)
+    }
 }
 
 /// Keep this much room for encoding between messages; a larger one is given back.
@@ -28,6 +43,7 @@ pub(crate) const LARGE_PAYLOAD_LEN: usize = 64 * 1024;
 impl Routes {
     /// Gives a peer a slot.
     pub(crate) fn attach(&mut self, peer: Arc<Peer>) -> Slot {
+        self.serializers.0[peer.wire.serializer as usize].fetch_add(1, Ordering::Relaxed);
         match self.free.pop() {
             Some(slot) => {
                 self.peers[slot as usize] = Some(peer);
@@ -43,7 +59,9 @@ impl Routes {
     /// Nothing is delivered to the slot any more. It stays taken until the session's own task has noticed, as that task may
     /// still send messages for it.
     pub(crate) fn detach(&mut self, slot: Slot) -> Option<Arc<Peer>> {
-        self.peers.get_mut(slot.0 as usize)?.take()
+        let peer = self.peers.get_mut(slot.0 as usize)?.take()?;
+        self.serializers.0[peer.wire.serializer as usize].fetch_sub(1, Ordering::Relaxed);
+        Some(peer)
     }
 
     /// The session's own task has noticed: the slot may be given to another session.
@@ -74,6 +92,8 @@ pub(crate) struct Effects {
     pub(crate) questions: Vec<(QuestionId, AuthorizeRequest)>,
     /// Peers for which events are dropped from now on.
     pub(crate) behind: Vec<Arc<Peer>>,
+    /// Peers that miss events that are too long for them.
+    pub(crate) too_long: Vec<Arc<Peer>>,
     /// Peers that were closed as they did not take what they must.
     pub(crate) overflown: Vec<Arc<Peer>>,
     /// What was sent, if that is traced.
@@ -105,10 +125,15 @@ impl Dispatch<'_> {
     #[inline]
     fn appended(&mut self, to: Slot, appended: Appended) {
         let notes = match appended {
-            Appended::Queued | Appended::Dropped { is_first: false } => return,
+            Appended::Queued
+            | Appended::Dropped { is_first: false }
+            | Appended::TooLong { is_first: false } => {
+                return;
+            }
             Appended::Overflow => return self.followups.push(Followup::Leave(to)),
             Appended::FlushOwed => &mut self.effects.dirty,
             Appended::Dropped { is_first: true } => &mut self.effects.behind,
+            Appended::TooLong { is_first: true } => &mut self.effects.too_long,
         };
         if let Some(peer) = self.routes.get(to) {
             notes.push(peer.clone());
@@ -168,7 +193,7 @@ impl Dispatch<'_> {
         for slot in to {
             let Some(peer) = self.routes.get(slot) else { continue };
             if is_longer(event, peer.wire.serializer, peer.message_len_max.min(EVENT_LEN_MAX)) {
-                let dropped = peer.count_dropped();
+                let dropped = peer.count_too_long();
                 self.appended(slot, dropped);
                 continue;
             }
@@ -180,8 +205,8 @@ impl Dispatch<'_> {
             if self.is_traced {
                 self.effects.traced.note(peer.session(), *body_len, event);
             }
-            let appended = match *body_len > peer.message_len_max {
-                true => peer.count_dropped(),
+            let appended = match *body_len > peer.message_len_max.min(EVENT_LEN_MAX) {
+                true => peer.count_too_long(),
                 false => peer.append_shared(shared.clone(), Lane::Event),
             };
             self.appended(slot, appended);
@@ -201,7 +226,7 @@ impl Dispatch<'_> {
                 self.send(to, &Error::new(it.request_kind, it.request, it.error.clone().into_owned()).into());
             }
             Message::Event(_) => {
-                let dropped = self.routes.get(to).map(|peer| peer.count_dropped());
+                let dropped = self.routes.get(to).map(|peer| peer.count_too_long());
                 dropped.into_iter().for_each(|dropped| self.appended(to, dropped));
             }
             _ => self.followups.push(Followup::Leave(to)),
@@ -253,7 +278,7 @@ impl Outbox for Dispatch<'_> {
                 self.effects.traced.note(peer.session(), framed.body_len(), event);
             }
             let appended = match framed.body_len() > peer.message_len_max {
-                true => peer.count_dropped(),
+                true => peer.count_too_long(),
                 false => peer.append(framed.of(scratch), Lane::Event),
             };
             if appended != Appended::Queued {

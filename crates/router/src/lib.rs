@@ -23,7 +23,7 @@
 //! | realms and transports of a router, its end | [`Router`] |
 //! | what a router and a transport are told to do | `options` |
 //! | who may connect before anyone has authenticated | `admission` |
-//! | few log lines about connections that come to nothing | `refusals` |
+//! | few log lines about what peers can cause as often as they like | `quota` |
 //! | TLS, telling protocols apart, handshakes | `accept` |
 //! | one connection's task: opening, reading, writing, closing | `connection` |
 //! | who a HELLO comes from | `authenticate` |
@@ -42,8 +42,8 @@ mod dispatch;
 mod options;
 mod peer;
 mod queue;
+mod quota;
 mod realm;
-mod refusals;
 mod router;
 mod runtime;
 mod trace;

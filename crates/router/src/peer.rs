@@ -17,6 +17,7 @@ use tokio::net::{tcp, unix};
 use tracing::warn;
 
 use crate::queue::{Appended, Lane, Queue, QueueOptions};
+use crate::quota::{Kind, LogQuota};
 
 /// How messages look on a session's wire. Sessions of one wire share the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +162,7 @@ pub(crate) struct Peer {
     /// Wakes the session's own task.
     pub(crate) waker: AtomicWaker,
     pub(crate) options: Arc<QueueOptions>,
+    quota: Arc<LogQuota>,
     /// The WAMP session id once it has joined, for logs.
     session: AtomicU64,
 }
@@ -171,6 +173,7 @@ impl Peer {
         message_len_max: usize,
         direct: Option<Direct>,
         options: Arc<QueueOptions>,
+        quota: Arc<LogQuota>,
     ) -> Arc<Peer> {
         Arc::new(Peer {
             wire,
@@ -179,6 +182,7 @@ impl Peer {
             queue: Mutex::default(),
             waker: AtomicWaker::new(),
             options,
+            quota,
             session: AtomicU64::new(0),
         })
     }
@@ -205,14 +209,35 @@ impl Peer {
     }
 
     /// An event is longer than the peer takes.
-    pub(crate) fn count_dropped(&self) -> Appended {
-        self.queue.lock().count_dropped()
+    pub(crate) fn count_too_long(&self) -> Appended {
+        self.queue.lock().count_too_long()
+    }
+
+    /// Tells the operator that events are too long for the session.
+    pub(crate) fn misses_long_events(&self) {
+        self.quota.log(Kind::Slow, || {
+            let session = self.session();
+            warn!(
+                session,
+                len_max = self.message_len_max,
+                "session takes no events that long: dropping them"
+            );
+        });
+    }
+
+    /// Tells the operator that the session is closed.
+    pub(crate) fn overflows(&self) {
+        self.quota.log(Kind::Slow, || {
+            warn!(session = self.session(), "session does not take what it must be told: closing it");
+        });
     }
 
     /// Tells the operator that events are dropped for the session.
     pub(crate) fn falls_behind(&self) {
         let waiting_bytes = self.queue.lock().len();
-        warn!(session = self.session(), waiting_bytes, "session does not take its events: dropping them");
+        self.quota.log(Kind::Slow, || {
+            warn!(session = self.session(), waiting_bytes, "session does not take its events: dropping them");
+        });
     }
 
     /// Pays the flush that is owed: writes as much as the socket takes, once, and leaves the rest to the session's own task.
@@ -235,7 +260,9 @@ impl Peer {
     /// Tells the operator that a slow session has caught up.
     pub(crate) fn caught_up(&self, dropped: u64) {
         if dropped > 0 {
-            warn!(session = self.session(), dropped, "session has caught up; it missed events");
+            self.quota.log(Kind::Slow, || {
+                warn!(session = self.session(), dropped, "session has caught up; it missed events");
+            });
         }
     }
 }
@@ -258,7 +285,7 @@ mod tests {
         writer.writable().await.unwrap();
         let wire = Wire { serializer: Serializer::Json, framing: Framing::RawSocket };
         let options = Arc::new(QueueOptions::default());
-        let peer = Peer::new(wire, usize::MAX, Some(Direct::Tcp(writer)), options);
+        let peer = Peer::new(wire, usize::MAX, Some(Direct::Tcp(writer)), options, Arc::default());
         assert_eq!(peer.append(&vec![7; 4 << 20], Lane::Event), Appended::FlushOwed);
         peer.flush();
         let queue = peer.queue.lock();

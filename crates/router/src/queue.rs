@@ -64,6 +64,11 @@ pub(crate) enum Appended {
         /// Whether it is the first of a series.
         is_first: bool,
     },
+    /// It was an event longer than the session takes.
+    TooLong {
+        /// Whether it is the session's first.
+        is_first: bool,
+    },
     /// There was no room, and the session cannot do without it, or its policy says so.
     Overflow,
 }
@@ -83,6 +88,8 @@ pub(crate) struct Queue {
     /// Large frames, whose bytes other queues hold too, and what waited before them. Written before `bytes`.
     pieces: VecDeque<Bytes>,
     pieces_len: usize,
+    /// Bytes that were taken out and count as waiting.
+    in_hand: usize,
     bytes: Vec<u8>,
     /// Bytes at the front that are written already: of the first piece, or of `bytes` if there is none.
     written: usize,
@@ -98,14 +105,16 @@ pub(crate) struct Queue {
     pub(crate) is_resumed: bool,
     /// Events dropped since the session joined.
     pub(crate) dropped: u64,
-    /// Events dropped since the queue was last empty.
+    /// Those of them since the queue was last empty for which there was no room.
     dropped_in_a_row: u64,
+    /// Some of them were too long.
+    has_missed_long_events: bool,
 }
 
 impl Queue {
     /// Bytes that wait.
     pub(crate) fn len(&self) -> usize {
-        self.pieces_len + self.bytes.len() - self.written
+        self.in_hand + self.pieces_len + self.bytes.len() - self.written
     }
 
     /// Appends a framed message, if there is room.
@@ -124,7 +133,11 @@ impl Queue {
             return self.refuse(lane, options);
         }
         if !self.bytes.is_empty() {
-            let before = Bytes::from(mem::take(&mut self.bytes));
+            let before = match self.bytes.len() < self.bytes.capacity() / 2 {
+                true => Bytes::copy_from_slice(&self.bytes),
+                false => Bytes::from(mem::take(&mut self.bytes)),
+            };
+            self.bytes.clear();
             self.push_piece(before);
         }
         self.push_piece(framed);
@@ -161,14 +174,16 @@ impl Queue {
         if lane != Lane::Event || options.on_slow == OnSlow::Disconnect {
             return Appended::Overflow;
         }
-        self.count_dropped()
-    }
-
-    /// An event is not delivered.
-    pub(crate) fn count_dropped(&mut self) -> Appended {
         self.dropped += 1;
         self.dropped_in_a_row += 1;
         Appended::Dropped { is_first: self.dropped_in_a_row == 1 }
+    }
+
+    /// An event is not delivered, as the session takes none that long.
+    pub(crate) fn count_too_long(&mut self) -> Appended {
+        self.dropped += 1;
+        let is_first = !std::mem::replace(&mut self.has_missed_long_events, true);
+        Appended::TooLong { is_first }
     }
 
     /// The owed flush begins: true if the caller is to write, false if the session's own task does.
@@ -232,24 +247,30 @@ impl Queue {
         }
     }
 
-    /// Moves messages, each behind its length in four octets, through `frame` to `out` until that holds `enough` bytes.
-    /// Says as [`Queue::advance`] when nothing is left.
-    pub(crate) fn take_messages(
-        &mut self,
-        enough: usize,
-        out: &mut Vec<u8>,
-        mut frame: impl FnMut(&[u8], &mut Vec<u8>),
-    ) -> Option<u64> {
-        let mut dropped = None;
-        while dropped.is_none()
-            && out.len() < enough
-            && let Some((len, rest)) = self.unwritten().split_first_chunk()
-        {
-            let len = u32::from_be_bytes(*len) as usize;
-            frame(&rest[..len], out);
-            dropped = self.advance(4 + len);
+    /// Takes out what waits, or its beginning, for a task that works on it while the queue is not locked. It counts as waiting
+    /// until [`Queue::put_away`]. It ends where a message ends.
+    pub(crate) fn take_out(&mut self) -> Bytes {
+        let piece = match self.pieces.pop_front() {
+            Some(piece) => {
+                self.pieces_len -= piece.len();
+                piece
+            }
+            None => Bytes::from(mem::take(&mut self.bytes)),
+        };
+        let piece = piece.slice(mem::take(&mut self.written)..);
+        self.in_hand += piece.len();
+        piece
+    }
+
+    /// So many bytes of what was taken out are dealt with. Says as [`Queue::advance`] when nothing is left.
+    pub(crate) fn put_away(&mut self, len: usize) -> Option<u64> {
+        self.in_hand -= len;
+        self.written_in_all += len as u64;
+        if self.len() > 0 {
+            return None;
         }
-        dropped
+        self.is_owned = false;
+        Some(mem::take(&mut self.dropped_in_a_row))
     }
 
     /// Moves bytes to `out` until it holds `enough`.
@@ -319,6 +340,16 @@ mod tests {
         assert_eq!(queue.append(&[0; 40], Lane::Event, &OPTIONS), Appended::Queued);
         assert_eq!((queue.len(), queue.dropped), (100, 2));
         assert_eq!(queue.advance(100), Some(2));
+    }
+
+    #[test]
+    fn events_too_long_for_the_session_are_told_once() {
+        let mut queue = Queue::default();
+        assert_eq!(queue.count_too_long(), Appended::TooLong { is_first: true });
+        queue.append(&[0; 60], Lane::Event, &OPTIONS);
+        assert_eq!(queue.advance(60), Some(0), "it has not fallen behind");
+        assert_eq!(queue.count_too_long(), Appended::TooLong { is_first: false });
+        assert_eq!(queue.dropped, 2);
     }
 
     #[test]
@@ -397,6 +428,34 @@ mod tests {
         assert_eq!(queue.unwritten(), b"cd");
         assert_eq!(queue.advance(2), Some(1));
         assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn what_is_taken_out_counts_until_it_is_put_away() {
+        let mut queue = Queue::default();
+        queue.append(&[1; 60], Lane::Event, &OPTIONS);
+        queue.give_to_owner();
+        assert_eq!(queue.take_out(), [1; 60].as_slice());
+        assert!(matches!(queue.append(&[2; 60], Lane::Event, &OPTIONS), Appended::Dropped { .. }));
+        assert_eq!(queue.append(&[2; 40], Lane::Event, &OPTIONS), Appended::Queued);
+        assert_eq!((queue.put_away(50), queue.len()), (None, 50));
+        assert_eq!(queue.append(&[3; 50], Lane::Event, &OPTIONS), Appended::Queued);
+        assert_eq!(queue.put_away(10), None);
+        assert_eq!(queue.take_out().len(), 90);
+        assert_eq!(queue.put_away(90), Some(1));
+    }
+
+    #[test]
+    fn small_messages_between_large_ones_take_no_more_than_they_are() {
+        let options = QueueOptions { bytes_max: 4 << 20, on_slow: OnSlow::DropNew };
+        let mut queue = Queue { bytes: Vec::with_capacity(128 * 1024), ..Queue::default() };
+        let large = Bytes::from(vec![0; 64 * 1024]);
+        for _ in 0..50 {
+            queue.append(b"small", Lane::Event, &options);
+            queue.append_shared(large.clone(), Lane::Event, &options);
+        }
+        assert_eq!(queue.pieces.len(), 100);
+        assert_eq!(queue.bytes.capacity(), 128 * 1024, "the buffer is kept");
     }
 
     #[test]

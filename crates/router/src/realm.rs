@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use crossweave_router_core::boundary::{AuthorizeRequest, Decision, Flow, Input, QuestionId, Session, Slot};
 use crossweave_router_core::{Realm, RealmOptions, Role};
 use crossweave_wamp::message::{Abort, Welcome};
-use crossweave_wamp::{Message, ProtocolViolation, Serializer, SessionId, uris};
+use crossweave_wamp::payload::Prepared;
+use crossweave_wamp::{Message, ProtocolViolation, SessionId, uris};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
@@ -19,9 +20,10 @@ use tokio::time::{timeout, timeout_at};
 use tracing::{debug, error, warn};
 
 use crate::authorizer::Authorizer;
-use crate::dispatch::{Dispatch, Effects, Followup, Routes};
+use crate::dispatch::{Dispatch, Effects, Followup, Routes, SerializersInUse};
 use crate::peer::Peer;
 use crate::queue::{Detached, Lane};
+use crate::quota::{Kind, LogQuota};
 use crate::trace;
 
 /// Questions that may be with the authorizer of one realm at a time; further ones wait their turn.
@@ -42,8 +44,9 @@ pub(crate) struct RealmCell {
     /// order in which it appends to queues is the realm's order (see ARCHITECTURE.md, "The hot path").
     state: Mutex<State>,
     timer: Arc<Notify>,
-    /// The serializers that sessions of the realm have had so far, a bit each.
-    serializers: AtomicU8,
+    /// Sessions by their serializer, to be looked at without the lock.
+    serializers: Arc<SerializersInUse>,
+    quota: Arc<LogQuota>,
     /// Questions that wait for their turn or their answer.
     asked: AtomicUsize,
     authorizer: Option<Arc<dyn Authorizer>>,
@@ -68,22 +71,21 @@ impl RealmCell {
         options: RealmOptions,
         roles: Vec<Role>,
         authorizer: Option<Arc<dyn Authorizer>>,
+        quota: Arc<LogQuota>,
     ) -> Arc<RealmCell> {
         let name: Arc<str> = name.into();
         let mut realm = Realm::new(name.clone(), options, seed());
         roles.into_iter().for_each(|role| realm.set_role(role));
-        let state = State {
-            realm: Some(realm),
-            routes: Routes::default(),
-            followups: Vec::new(),
-            armed: None,
-            is_closing: false,
-        };
+        let routes = Routes::default();
+        let serializers = routes.serializers.clone();
+        let state =
+            State { realm: Some(realm), routes, followups: Vec::new(), armed: None, is_closing: false };
         let cell = Arc::new(RealmCell {
             name,
             state: Mutex::new(state),
             timer: Arc::default(),
-            serializers: AtomicU8::new(0),
+            serializers,
+            quota,
             asked: AtomicUsize::new(0),
             authorizer,
             questions: Semaphore::new(QUESTIONS_MAX),
@@ -115,7 +117,6 @@ impl RealmCell {
         effects: &mut Effects,
     ) -> Result<Slot, RealmIsDown> {
         peer.set_session(session.id.0);
-        self.serializers.fetch_or(1 << peer.wire.serializer as u8, Ordering::Relaxed);
         // Should the realm refuse it after all, it is detached with an ABORT like any other session.
         self.handle(effects, |run| {
             let slot = run.dispatch.routes.attach(peer);
@@ -137,10 +138,16 @@ impl RealmCell {
         self.state.lock().is_closing
     }
 
-    /// The serializers that a message to sessions of the realm may need.
-    pub(crate) fn serializers(&self) -> impl Iterator<Item = Serializer> {
-        let bits = self.serializers.load(Ordering::Relaxed);
-        Serializer::ALL.into_iter().filter(move |serializer| bits & 1 << *serializer as u8 != 0)
+    /// Transcodes a large message's payload now, so that its encoding under the lock only copies bytes; if anybody may get it.
+    /// Whoever keeps what is returned until the lock is released spares the realm the freeing.
+    #[cold]
+    pub(crate) fn prepare(&self, message: &mut Message<'_>) -> Option<Prepared> {
+        let has_receivers =
+            self.state.lock().realm.as_ref().is_some_and(|realm| realm.has_receivers(message));
+        if !has_receivers {
+            return None;
+        }
+        message.payload_mut().map(|payload| payload.prepare(self.serializers.iter()))
     }
 
     /// A batch of messages of one session, then perhaps what is no message.
@@ -231,9 +238,8 @@ impl RealmCell {
             effects.traced.write();
         }
         effects.behind.drain(..).for_each(|peer| peer.falls_behind());
-        for peer in effects.overflown.drain(..) {
-            warn!(session = peer.session(), "session does not take what it must be told: closing it");
-        }
+        effects.too_long.drain(..).for_each(|peer| peer.misses_long_events());
+        effects.overflown.drain(..).for_each(|peer| peer.overflows());
         if std::mem::take(&mut effects.went_down) {
             error!(realm = %self.name, "a defect in the router closed the realm; its sessions must join again");
         }
@@ -311,7 +317,9 @@ impl RealmCell {
         self.asked.fetch_sub(1, Ordering::Relaxed);
         if decision.is_none() && self.is_asked(question) {
             let AuthorizeRequest { session, action, uri, .. } = &request;
-            warn!(realm = %self.name, %session, action = action.as_str(), uri, "authorizer failed or did not answer in time");
+            self.quota.log(Kind::Authorizer, || {
+                warn!(realm = %self.name, %session, action = action.as_str(), uri, "authorizer failed or did not answer in time");
+            });
         }
         let answer = Input::Answer(question, decision.unwrap_or(Decision::Failed));
         let mut effects = Effects::default();

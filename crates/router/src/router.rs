@@ -24,8 +24,8 @@ use crate::authorizer::Authorizer;
 use crate::connection::{Connection, Established};
 use crate::options::{AdmissionOptions, Authentication, TransportOptions};
 use crate::peer::Wire;
+use crate::quota::LogQuota;
 use crate::realm::RealmCell;
-use crate::refusals::Refusals;
 
 /// How long sessions get to take their GOODBYE.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
@@ -72,7 +72,7 @@ pub struct SessionQueue {
 /// What all parts of a router share.
 pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
-    pub(crate) refusals: Arc<Refusals>,
+    pub(crate) quota: Arc<LogQuota>,
     realms: RwLock<HashMap<String, RunningRealm>>,
     stop: watch::Sender<bool>,
 }
@@ -83,9 +83,9 @@ struct RunningRealm {
 }
 
 impl RunningRealm {
-    fn start(name: &str, definition: RealmDefinition) -> Self {
+    fn start(name: &str, definition: RealmDefinition, quota: &Arc<LogQuota>) -> Self {
         let RealmDefinition { options, roles, authorizer } = definition.clone();
-        RunningRealm { cell: RealmCell::start(name, options, roles, authorizer), definition }
+        RunningRealm { cell: RealmCell::start(name, options, roles, authorizer, quota.clone()), definition }
     }
 }
 
@@ -100,7 +100,7 @@ impl Shared {
         let running = realms.get_mut(name)?;
         if !running.cell.is_up() {
             warn!(realm = name, "starting the realm afresh");
-            *running = RunningRealm::start(name, running.definition.clone());
+            *running = RunningRealm::start(name, running.definition.clone(), &self.quota);
         }
         Some(running.cell.clone())
     }
@@ -117,8 +117,8 @@ impl Router {
     pub fn new(admission: AdmissionOptions) -> Router {
         let (stop, _) = watch::channel(false);
         let admission = Admission::new(admission);
-        let refusals = Arc::default();
-        Router { shared: Arc::new(Shared { admission, refusals, realms: RwLock::default(), stop }) }
+        let quota = Arc::default();
+        Router { shared: Arc::new(Shared { admission, quota, realms: RwLock::default(), stop }) }
     }
 
     /// Starts a realm. Must be called within a tokio runtime.
@@ -127,7 +127,7 @@ impl Router {
         if realms.contains_key(name) {
             return Err(StartError::RealmExists(name.to_owned()));
         }
-        realms.insert(name.to_owned(), RunningRealm::start(name, definition));
+        realms.insert(name.to_owned(), RunningRealm::start(name, definition, &self.shared.quota));
         info!(realm = name, "realm started");
         Ok(())
     }

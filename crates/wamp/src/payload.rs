@@ -20,6 +20,10 @@ pub struct Payload<'a> {
     prepared: Option<Arc<[Payload<'static>]>>,
 }
 
+/// Keeps alive what [`Payload::prepare`] made.
+#[derive(Clone, Debug)]
+pub struct Prepared(#[expect(dead_code, reason = "it is there to be dropped")] Arc<[Payload<'static>]>);
+
 impl<'a> Payload<'a> {
     /// No payload.
     pub const fn empty() -> Self {
@@ -138,9 +142,13 @@ impl<'a> Payload<'a> {
 
     /// Transcodes it for receivers of `serializers` now, so that encoding a message with it later only copies bytes. For a
     /// large payload that is to be encoded where time is precious.
-    pub fn prepare(&mut self, serializers: impl Iterator<Item = Serializer>) {
+    ///
+    /// Whoever keeps what is returned until after that frees the memory, instead of the payload where it ends.
+    pub fn prepare(&mut self, serializers: impl Iterator<Item = Serializer>) -> Prepared {
         let others = serializers.filter(|other| *other != self.serializer && self.count > 0);
-        self.prepared = Some(others.map(|other| self.transcoded(other).into_owned()).collect());
+        let prepared: Arc<[_]> = others.map(|other| self.transcoded(other).into_owned()).collect();
+        self.prepared = Some(prepared.clone());
+        Prepared(prepared)
     }
 
     /// Its bytes in this serializer, if they are at hand: if it is its own, or was prepared.
@@ -153,9 +161,9 @@ impl<'a> Payload<'a> {
         prepared.iter().find(|other| other.serializer == serializer).map(Payload::bytes)
     }
 
-    /// The same payload with bytes of its own.
+    /// The same payload with bytes of its own. What was prepared is let go.
     pub fn into_owned(self) -> Payload<'static> {
-        Payload { bytes: Cow::Owned(self.bytes.into_owned()), ..self }
+        Payload { bytes: Cow::Owned(self.bytes.into_owned()), prepared: None, ..self }
     }
 
     /// The same payload, borrowing.

@@ -12,7 +12,7 @@ use tracing::info;
 
 use super::{Connection, Stage};
 use crate::admission::Pending;
-use crate::refusals::Kind;
+use crate::quota::Kind;
 
 /// The peer must have taken what is queued and said its own goodbye within this time.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -41,7 +41,7 @@ impl Connection {
 
     /// The peer broke the framing.
     pub(super) fn fail(&mut self, error: &CodecError) {
-        self.shared.refusals.log(Kind::Framing, || {
+        self.shared.quota.log(Kind::Framing, || {
             info!(peer = %self.address, session = self.peer.session(), %error, "connection failed");
         });
         self.close_with(error.close_code().unwrap_or(1002), "");

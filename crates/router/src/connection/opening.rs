@@ -14,7 +14,7 @@ use super::{Connection, Stage};
 use crate::admission::Pending;
 use crate::authenticate::{self, Admittance, Caller};
 use crate::queue::{Appended, Lane};
-use crate::refusals::Kind;
+use crate::quota::Kind;
 use crate::trace;
 
 /// A session that is being opened.
@@ -80,7 +80,7 @@ impl Connection {
 
     /// Sends ABORT and closes.
     pub(super) fn refuse(&mut self, abort: &Abort) {
-        self.shared.refusals.log(Kind::Session, || {
+        self.shared.quota.log(Kind::Session, || {
             // Not `message`, which would take the place of the line's own text.
             let why = abort.details.str("message");
             info!(peer = %self.address, reason = abort.reason, why, "session refused");

@@ -5,12 +5,12 @@ use std::task::{Context, Poll};
 
 use crossweave_router_core::boundary::Flow;
 use crossweave_transport::{CodecError, Item};
+use crossweave_wamp::payload::Prepared;
 use crossweave_wamp::{Message, ProtocolViolation, Serializer};
 use tracing::debug;
 
-use crate::realm::RealmCell;
-
 use super::{Connection, READS_PER_TURN, Stage};
+use crate::realm::RealmCell;
 use crate::trace;
 
 /// Bytes read at a time.
@@ -227,7 +227,7 @@ impl Connection {
     #[inline]
     fn route_joined<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) -> usize {
         let Stage::Joined { realm, slot, is_paused } = &mut self.stage else { return len };
-        let (messages, violation) = decode(self.peer.wire.serializer, len, &frame, realm);
+        let (messages, violation, _prepared) = decode(self.peer.wire.serializer, len, &frame, realm);
         if trace::is_on() {
             let lens = (0..).map(|index| frame(index).0.len());
             trace::received(self.peer.session(), messages.iter().zip(lens));
@@ -255,15 +255,16 @@ impl Connection {
     }
 }
 
-/// The messages in the frames, up to the first that is none.
+/// The messages in the frames, up to the first that is none. Large ones are prepared.
 #[inline]
 fn decode<'b>(
     serializer: Serializer,
     len: usize,
     frame: impl Fn(usize) -> (&'b [u8], bool),
     realm: &RealmCell,
-) -> (Vec<Message<'b>>, Option<ProtocolViolation>) {
+) -> (Vec<Message<'b>>, Option<ProtocolViolation>, Vec<Prepared>) {
     let mut messages = Vec::with_capacity(len);
+    let mut prepared = Vec::new();
     for index in 0..len {
         let (bytes, is_text) = frame(index);
         let message = match is_text {
@@ -272,15 +273,13 @@ fn decode<'b>(
         };
         match message {
             Ok(mut message) => {
-                if bytes.len() >= PREPARED_LEN_MIN
-                    && let Some(payload) = message.payload_mut()
-                {
-                    payload.prepare(realm.serializers());
+                if bytes.len() >= PREPARED_LEN_MIN {
+                    prepared.extend(realm.prepare(&mut message));
                 }
                 messages.push(message);
             }
-            Err(violation) => return (messages, Some(violation)),
+            Err(violation) => return (messages, Some(violation), prepared),
         }
     }
-    (messages, None)
+    (messages, None, prepared)
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use crossweave_transport::Stream;
 use crossweave_transport::codec::Encoder;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -49,6 +50,8 @@ pub(super) struct OwnedWire {
     stream: Stream,
     /// The queue holds messages that are still to be framed.
     is_private: bool,
+    /// What was taken out of the queue and is still to be framed.
+    in_hand: Bytes,
     out: Vec<u8>,
     written: usize,
     needs_flush: bool,
@@ -58,7 +61,15 @@ pub(super) struct OwnedWire {
 
 impl OwnedWire {
     fn new(stream: Stream, is_private: bool) -> Self {
-        OwnedWire { stream, is_private, out: Vec::new(), written: 0, needs_flush: false, close: None }
+        OwnedWire {
+            stream,
+            is_private,
+            in_hand: Bytes::new(),
+            out: Vec::new(),
+            written: 0,
+            needs_flush: false,
+            close: None,
+        }
     }
 
     /// Writes until the queue and the buffer are empty.
@@ -97,21 +108,41 @@ impl OwnedWire {
 
     /// Takes a portion of the queue. False if there is nothing.
     fn refill(&mut self, peer: &Peer, encoder: &mut Encoder) -> bool {
+        if self.is_private {
+            return self.refill_framed(peer, encoder);
+        }
         let mut queue = peer.queue.lock();
         if queue.len() == 0 {
             return false;
         }
-        let dropped = if self.is_private {
-            let is_text = peer.wire.serializer.is_text();
-            queue.take_messages(PORTION_BYTES, &mut self.out, |message, out| {
-                if let Err(error) = encoder.append_message(out, is_text, message) {
-                    debug!(%error, "message is not sent");
-                }
-            })
-        } else {
-            queue.take_bytes(PORTION_BYTES, &mut self.out)
-        };
+        let dropped = queue.take_bytes(PORTION_BYTES, &mut self.out);
         drop(queue);
+        peer.caught_up(dropped.unwrap_or(0));
+        true
+    }
+
+    /// The same, for messages that are framed here: with the queue free, as compressing takes long.
+    fn refill_framed(&mut self, peer: &Peer, encoder: &mut Encoder) -> bool {
+        if self.in_hand.is_empty() {
+            let mut queue = peer.queue.lock();
+            if queue.len() == 0 {
+                return false;
+            }
+            self.in_hand = queue.take_out();
+        }
+        let before = self.in_hand.len();
+        while self.out.len() < PORTION_BYTES
+            && let Some((len, _)) = self.in_hand.split_first_chunk()
+        {
+            let len = u32::from_be_bytes(*len) as usize;
+            let message = self.in_hand.split_to(4 + len).slice(4..);
+            if let Err(error) =
+                encoder.append_message(&mut self.out, peer.wire.serializer.is_text(), &message)
+            {
+                debug!(%error, "message is not sent");
+            }
+        }
+        let dropped = peer.queue.lock().put_away(before - self.in_hand.len());
         peer.caught_up(dropped.unwrap_or(0));
         true
     }

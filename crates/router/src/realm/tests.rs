@@ -38,7 +38,7 @@ fn realm() -> Arc<RealmCell> {
 fn realm_with(authorizer: Arc<Hanging>) -> Arc<RealmCell> {
     let asking = Role { name: "asking".into(), permissions: Authorization::Dynamic };
     let roles = vec![Role::allow_all("anonymous"), asking];
-    RealmCell::start("realm1", RealmOptions::default(), roles, Some(authorizer))
+    RealmCell::start("realm1", RealmOptions::default(), roles, Some(authorizer), Arc::default())
 }
 
 struct Joined {
@@ -94,7 +94,7 @@ fn join_taking(cell: &Arc<RealmCell>, authrole: &str, message_len_max: usize) ->
     };
     let wire = Wire { serializer: Serializer::Json, framing: Framing::RawSocket };
     let options = QueueOptions { bytes_max: BYTES_MAX, ..QueueOptions::default() };
-    let peer = Peer::new(wire, message_len_max, None, Arc::new(options));
+    let peer = Peer::new(wire, message_len_max, None, Arc::new(options), Arc::default());
     let welcome = Box::new(Welcome { session: id, details: Dict::new() });
     let slot = cell.join(peer.clone(), Box::new(session), welcome, &mut Effects::default())?;
     Ok(Joined { slot, peer })

@@ -1,9 +1,10 @@
-//! Log lines about connections that come to nothing: few, as anybody can cause as many as they like.
+//! Log lines that peers can cause as many of as they like: few of each kind, and then how many more there were.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
@@ -12,21 +13,25 @@ pub(crate) const LINES_MAX: u32 = 10;
 /// From the first line until there may be as many again.
 pub(crate) const PERIOD: Duration = Duration::from_secs(5);
 
-/// What a connection was refused, each with a share of the log of its own.
+/// What a line is about, each with a share of the log of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// By a bound on connections, before anything was read.
+    /// A connection refused by a bound, before anything was read.
     Admission,
-    /// In TLS, WebSocket or RawSocket handshakes, or HTTP.
+    /// One refused in its TLS, WebSocket or RawSocket handshake, or HTTP.
     Handshake,
-    /// By an ABORT instead of WELCOME.
+    /// One refused by an ABORT instead of WELCOME.
     Session,
-    /// As its framing was broken.
+    /// One that broke the framing.
     Framing,
+    /// A session that does not take what it is sent.
+    Slow,
+    /// A question that the authorizer did not answer.
+    Authorizer,
 }
 
 impl Kind {
-    const COUNT: usize = 4;
+    const COUNT: usize = 6;
 
     fn what(self) -> &'static str {
         match self {
@@ -34,34 +39,38 @@ impl Kind {
             Kind::Handshake => "handshakes that failed",
             Kind::Session => "sessions refused",
             Kind::Framing => "connections that broke the framing",
+            Kind::Slow => "sessions that do not take what they are sent",
+            Kind::Authorizer => "questions that the authorizer did not answer",
         }
     }
 }
 
 /// The shares of all kinds.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals {
+pub(crate) struct LogQuota {
     shares: [Mutex<Share>; Kind::COUNT],
 }
 
-impl Refusals {
+impl LogQuota {
     /// Writes the line, or counts it. The count is told at the end of the period, so that it is told even if no more come.
-    ///
-    /// Must be called within a tokio runtime.
     pub(crate) fn log(self: &Arc<Self>, kind: Kind, line: impl FnOnce()) {
         let answer = self.shares[kind as usize].lock().ask(Instant::now());
         match answer {
             Answer::Write => line(),
             Answer::Count => {}
-            Answer::CountFirst { until } => {
-                let refusals = self.clone();
-                tokio::spawn(async move {
-                    sleep_until(until).await;
-                    let left_out = std::mem::take(&mut refusals.shares[kind as usize].lock().counted);
-                    warn!(left_out, "refused more connections than are logged: {}", kind.what());
-                });
-            }
+            Answer::CountFirst { until } => self.tell_later(kind, until),
         }
+    }
+
+    fn tell_later(self: &Arc<Self>, kind: Kind, until: Instant) {
+        // Without a runtime the process is about to end.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let quota = self.clone();
+        runtime.spawn(async move {
+            sleep_until(until).await;
+            let left_out = std::mem::take(&mut quota.shares[kind as usize].lock().counted);
+            warn!(left_out, "more happened than is logged: {}", kind.what());
+        });
     }
 }
 
@@ -124,10 +133,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn lines_are_few_whatever_is_refused_and_kinds_do_not_hide_each_other() {
-        let refusals = Arc::new(Refusals::default());
+        let quota = Arc::new(LogQuota::default());
         let written = AtomicU32::new(0);
         let log = |kind| {
-            refusals.log(kind, || {
+            quota.log(kind, || {
                 written.fetch_add(1, Ordering::Relaxed);
             });
         };
@@ -135,9 +144,9 @@ mod tests {
         assert_eq!(written.load(Ordering::Relaxed), LINES_MAX);
         log(Kind::Session);
         assert_eq!(written.load(Ordering::Relaxed), LINES_MAX + 1);
-        assert_eq!(refusals.shares[Kind::Admission as usize].lock().counted, 1_000 - u64::from(LINES_MAX));
+        assert_eq!(quota.shares[Kind::Admission as usize].lock().counted, 1_000 - u64::from(LINES_MAX));
         tokio::time::sleep(PERIOD + Duration::from_millis(1)).await;
-        assert_eq!(refusals.shares[Kind::Admission as usize].lock().counted, 0, "the count was told");
+        assert_eq!(quota.shares[Kind::Admission as usize].lock().counted, 0, "the count was told");
         log(Kind::Admission);
         assert_eq!(written.load(Ordering::Relaxed), LINES_MAX + 2);
     }
