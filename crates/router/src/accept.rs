@@ -31,6 +31,8 @@ pub(crate) struct Acceptor {
 pub(crate) enum NotEstablished {
     #[error("the handshake took too long")]
     Deadline,
+    #[error("nothing came in time")]
+    Silent,
     #[error("{0}")]
     Refused(String),
     #[error("the connection was closed")]
@@ -59,6 +61,7 @@ impl Handshake {
                 Ok(Ok(0)) => return Err(NotEstablished::Closed),
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => return Err(error.into()),
+                Err(_) if self.buffer.is_empty() => return Err(NotEstablished::Silent),
                 Err(_) => return Err(NotEstablished::Deadline),
             }
         }
@@ -99,8 +102,9 @@ impl Acceptor {
         let peer = address.to_string();
         match self.handshake(stream, address).await {
             Ok(established) => established,
-            Err(NotEstablished::Closed | NotEstablished::Io(_)) => {
-                debug!(%peer, "connection was closed during its handshake");
+            // Browsers open connections ahead, and may never use them.
+            Err(error @ (NotEstablished::Closed | NotEstablished::Silent | NotEstablished::Io(_))) => {
+                debug!(%peer, %error, "connection ended before its handshake was done");
                 None
             }
             Err(error) => {

@@ -15,6 +15,7 @@ mod closing;
 mod opening;
 mod ping;
 mod receive;
+mod stall;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -43,6 +44,7 @@ use closing::Closing;
 use opening::Opening;
 use ping::Ping;
 pub(crate) use ping::PingOptions;
+use stall::Stall;
 use wire::Reader;
 
 /// Full read buffers handled before other tasks get their turn.
@@ -88,6 +90,7 @@ pub(crate) struct Connection {
     stage: Stage,
     effects: Effects,
     ping: Option<Box<Ping>>,
+    stall: Stall,
     _admitted: Option<Admitted>,
 }
 
@@ -135,6 +138,7 @@ impl Connection {
             stage,
             effects: Effects::default(),
             ping: established.ping.map(|options| Box::new(Ping::new(options))),
+            stall: Stall::default(),
             _admitted: admitted,
         }
     }
@@ -206,6 +210,7 @@ impl Future for Connection {
         this.heed_notes();
         this.poll_timers(cx);
         has_more |= this.poll_receive(cx);
+        this.poll_stall(cx);
         this.heed_notes();
         let had_to_wait = !this.may_read();
         this.poll_send(cx);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use crossweave_router_core::boundary::{AuthorizeRequest, Outbox, QuestionId, Slot, Undelivered};
-use crossweave_wamp::message::{Error, Kind};
+use crossweave_wamp::message::{Abort, Error, Kind};
 use crossweave_wamp::{Message, RequestId, Serializer, uris};
 
 use crate::peer::{Framed, Peer, Wire};
@@ -96,6 +96,8 @@ pub(crate) struct Effects {
     pub(crate) too_long: Vec<Arc<Peer>>,
     /// Peers that were closed as they did not take what they must.
     pub(crate) overflown: Vec<Arc<Peer>>,
+    /// Sessions that are aborted, and what they are told.
+    pub(crate) aborted: Vec<(Arc<Peer>, Abort)>,
     /// What was sent, if that is traced.
     pub(crate) traced: Sent,
     /// The realm was closed by a panic.
@@ -260,6 +262,11 @@ impl Outbox for Dispatch<'_> {
             Message::Goodbye(_) | Message::Abort(_) => Lane::Last,
             _ => Lane::Control,
         };
+        if let Message::Abort(abort) = message
+            && let Some(peer) = self.routes.get(to)
+        {
+            self.effects.aborted.push((peer.clone(), abort.clone()));
+        }
         self.send_in(to, message, lane);
     }
 

@@ -20,7 +20,7 @@ pub(crate) enum Kind {
     Admission,
     /// One refused in its TLS, WebSocket or RawSocket handshake, or HTTP.
     Handshake,
-    /// One refused by an ABORT instead of WELCOME.
+    /// A session refused or ended by an ABORT.
     Session,
     /// One that broke the framing.
     Framing,
@@ -37,7 +37,7 @@ impl Kind {
         match self {
             Kind::Admission => "too many connections",
             Kind::Handshake => "handshakes that failed",
-            Kind::Session => "sessions refused",
+            Kind::Session => "sessions refused or aborted",
             Kind::Framing => "connections that broke the framing",
             Kind::Slow => "sessions that do not take what they are sent",
             Kind::Authorizer => "questions that the authorizer did not answer",

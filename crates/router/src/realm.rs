@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{timeout, timeout_at};
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::authorizer::Authorizer;
 use crate::dispatch::{Dispatch, Effects, Followup, Routes, SerializersInUse};
@@ -236,6 +236,12 @@ impl RealmCell {
         // Logging may block, too: the lock is free.
         if !effects.traced.is_empty() {
             effects.traced.write();
+        }
+        for (peer, abort) in effects.aborted.drain(..) {
+            self.quota.log(Kind::Session, || {
+                let why = abort.details.str("message");
+                info!(session = peer.session(), reason = abort.reason, why, "session aborted");
+            });
         }
         effects.behind.drain(..).for_each(|peer| peer.falls_behind());
         effects.too_long.drain(..).for_each(|peer| peer.misses_long_events());

@@ -31,6 +31,7 @@ impl Acceptor {
                 Ok(Ok(Some(request))) => request,
                 Ok(Ok(None)) => return Ok(None),
                 Ok(Err(error)) => return self.refuse(handshake, error).await,
+                Err(_) if buffer.is_empty() => return Err(NotEstablished::Silent),
                 Err(_) => return late(handshake).await,
             };
             if is_upgrade(&request) {

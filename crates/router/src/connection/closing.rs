@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crossweave_transport::CodecError;
+use crossweave_wamp::message::Abort;
 use crossweave_wamp::uris;
 use tokio::time::{Sleep, sleep};
 use tracing::info;
@@ -44,6 +45,9 @@ impl Connection {
         self.shared.quota.log(Kind::Framing, || {
             info!(peer = %self.address, session = self.peer.session(), %error, "connection failed");
         });
+        if matches!(self.stage, Stage::Opening(_)) {
+            self.append_abort(&Abort::new(uris::PROTOCOL_VIOLATION, error.to_string()));
+        }
         self.close_with(error.close_code().unwrap_or(1002), "");
     }
 

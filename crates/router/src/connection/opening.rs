@@ -85,6 +85,12 @@ impl Connection {
             let why = abort.details.str("message");
             info!(peer = %self.address, reason = abort.reason, why, "session refused");
         });
+        self.append_abort(abort);
+        self.close("");
+    }
+
+    /// Queues an ABORT for a peer that has not joined.
+    pub(super) fn append_abort(&mut self, abort: &Abort) {
         let mut framed = Vec::new();
         let message = abort.clone().into();
         let mut at = self.peer.wire.append(&message, &mut framed);
@@ -99,7 +105,6 @@ impl Connection {
         if self.peer.append(at.of(&framed), Lane::Last) == Appended::FlushOwed {
             self.effects.dirty.push(self.peer.clone());
         }
-        self.close("");
     }
 
     pub(super) fn poll_opening_deadline(&mut self, cx: &mut Context<'_>) {

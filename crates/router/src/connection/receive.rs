@@ -84,6 +84,7 @@ impl Connection {
                 if let Some(ping) = &mut self.ping {
                     ping.heard();
                 }
+                self.stall.heard();
                 if matches!(self.stage, Stage::Closing(_)) {
                     // What it still sends is of no interest any more.
                     self.discard(read);

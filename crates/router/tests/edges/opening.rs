@@ -31,16 +31,24 @@ async fn a_hello_of_64_kib_is_taken() {
     }
 }
 
+async fn assert_told_it_is_too_long(peer: &mut Peer) {
+    let Message::Abort(abort) = peer.receive().await else { panic!("expected ABORT") };
+    assert_eq!(abort.reason, uris::PROTOCOL_VIOLATION);
+    assert!(abort.details.str("message").is_some_and(|text| text.contains("limit of 65536")), "{abort:?}");
+}
+
 #[tokio::test]
 async fn a_longer_message_before_joining_ends_the_connection_at_its_header() {
     let node = node().await;
     let mut peer = Peer::rawsocket(&node).await;
     peer.write(&(LEN_MAX as u32 + 1).to_be_bytes()).await;
+    assert_told_it_is_too_long(&mut peer).await;
     assert!(matches!(peer.hear().await, Heard::End));
 
     let mut peer = Peer::websocket(&node).await;
     let framed = peer.frame(&hello_of(LEN_MAX + 1));
     peer.write(&framed[..14]).await;
+    assert_told_it_is_too_long(&mut peer).await;
     assert!(matches!(peer.hear().await, Heard::Close(Some(1009))));
 }
 
@@ -53,6 +61,7 @@ async fn what_is_inflated_before_joining_is_bounded() {
     // The message is not complete: its parts are measured as they come.
     framed[0] &= 0x7f;
     peer.write(&framed).await;
+    assert_told_it_is_too_long(&mut peer).await;
     assert!(matches!(peer.hear().await, Heard::Close(Some(1009))));
 }
 
@@ -64,6 +73,7 @@ async fn the_bound_is_lifted_by_welcome_and_holds_again_after_goodbye() {
     peer.publish(10 * LEN_MAX).await;
     peer.goodbye().await;
     peer.write(&(LEN_MAX as u32 + 1).to_be_bytes()).await;
+    assert_told_it_is_too_long(&mut peer).await;
     assert!(matches!(peer.hear().await, Heard::End));
 }
 
