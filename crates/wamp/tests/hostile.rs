@@ -14,8 +14,12 @@ fn publish(serializer: Serializer, args: &[u8]) -> Vec<u8> {
         Serializer::Json => b"[16,1,{},\"a\",",
         Serializer::MsgPack => b"\x95\x10\x01\x80\xa1a",
         Serializer::Cbor => b"\x85\x10\x01\xa0\x61a",
+        Serializer::Ubjson | Serializer::BjData => b"[U\x10U\x01{}SU\x01a",
     };
-    let end: &[u8] = if serializer == Serializer::Json { b"]" } else { b"" };
+    let end: &[u8] = match serializer {
+        Serializer::Json | Serializer::Ubjson | Serializer::BjData => b"]",
+        Serializer::MsgPack | Serializer::Cbor => b"",
+    };
     [head, args, end].concat()
 }
 
@@ -28,6 +32,8 @@ fn nested(serializer: Serializer, depth: usize, is_dict: bool) -> Vec<u8> {
         (Serializer::MsgPack, true) => (b"\x81\xa1k", b"\x80", b""),
         (Serializer::Cbor, false) => (b"\x81", b"\x80", b""),
         (Serializer::Cbor, true) => (b"\xa1\x61k", b"\xa0", b""),
+        (Serializer::Ubjson | Serializer::BjData, false) => (b"[", b"", b"]"),
+        (Serializer::Ubjson | Serializer::BjData, true) => (b"{U\x01k", b"{}", b"}"),
     };
     let depth = depth - usize::from(!inner.is_empty());
     [open.repeat(depth), inner.to_vec(), close.repeat(depth)].concat()
@@ -65,7 +71,55 @@ fn the_deepest_payload_is_transcoded() {
 
 #[test]
 fn a_length_that_lies_is_refused_without_allocating() {
-    let lies: [(Serializer, &[&[u8]]); 2] = [
+    let lies: [(Serializer, &[&[u8]]); 4] = [
+        (
+            Serializer::Ubjson,
+            &[
+                b"[#l\x7f\xff\xff\xff",
+                b"{#L\x7f\xff\xff\xff\xff\xff\xff\xff",
+                b"SL\x7f\xff\xff\xff\xff\xff\xff\xff",
+                b"Sl\xff\xff\xff\xffa",
+                b"[$U#L\x7f\xff\xff\xff\xff\xff\xff\xff",
+                b"[$U#Si\x01a",
+                b"[$U",
+                b"[$",
+                b"[#",
+                b"[#i\xff]",
+                b"[#U\x02U\x01",
+                b"{#U\x01U\x01a",
+                b"{U\x01a}",
+                b"[}",
+                b"{]",
+                b"[NNN",
+                b"[U\x01",
+                b"SU",
+                b"SZ",
+                b"SU\x05abc",
+                b"C",
+                b"C\x80",
+                b"HU\x00",
+                b"HU\x03abc",
+                b"HU\x021 ",
+                b"L\x00",
+                b"D\x00",
+                b"u\x00\x00",
+                b"M\x00\x00\x00\x00\x00\x00\x00\x00",
+                b"x",
+            ],
+        ),
+        (
+            Serializer::BjData,
+            &[
+                b"[#m\xff\xff\xff\xff",
+                b"{#M\xff\xff\xff\xff\xff\xff\xff\xff",
+                b"SM\xff\xff\xff\xff\xff\xff\xff\xff",
+                b"[$B#M\xff\xff\xff\xff\xff\xff\xff\xff",
+                b"[$B#",
+                b"[#I\xff\xff]",
+                b"h\x00",
+                b"M\x00",
+            ],
+        ),
         (
             Serializer::MsgPack,
             &[
@@ -245,6 +299,11 @@ fn a_repeated_option_is_refused_and_so_is_the_sixty_fifth() {
 #[test]
 fn text_that_is_not_utf8_is_refused_in_options_uris_and_payload() {
     let bad = b"\xa2\xc3\x28";
+    for message in [&b"[U\x10U\x01{}SU\x02\xc3\x28]"[..], b"[U\x10U\x01{U\x02\xc3\x28T}SU\x01t]"] {
+        for serializer in [Serializer::Ubjson, Serializer::BjData] {
+            assert!(decode(serializer, message).unwrap_err().contains("utf-8"), "{message:02x?}");
+        }
+    }
     for message in [
         &[&b"\x94\x10\x01\x80"[..], bad].concat(),
         &[&b"\x94\x10\x01\x81\xa1x"[..], bad, b"\xa1t"].concat(),
@@ -381,4 +440,39 @@ fn options_that_javascript_left_undefined_are_absent() {
         };
         assert_eq!(subscribe.options, SubscribeOptions::default(), "{serializer}");
     }
+}
+
+#[test]
+fn ubjson_values_that_mean_nothing_are_passed() {
+    let message = b"N[NU\x10NU\x01N{NU\x0backnowledgeNTN}SU\x01aN[#U\x02NU\x01NU\x02N{}N]N";
+    for serializer in [Serializer::Ubjson, Serializer::BjData] {
+        let Ok(Message::Publish(publish)) = decode(serializer, message) else {
+            panic!("a message with no-ops")
+        };
+        assert!(publish.options.acknowledge && publish.topic == "a");
+        assert_eq!(publish.payload.args(), [Value::Int(1), Value::Int(2)]);
+        assert!(publish.payload.kwargs().is_empty() && publish.payload.count() == 2);
+    }
+}
+
+#[test]
+fn ubjson_numbers_of_every_width_are_read() {
+    let ubjson = |bytes: &[u8]| Serializer::Ubjson.decode_value(bytes).unwrap();
+    assert_eq!(ubjson(b"L\x00\x20\x00\x00\x00\x00\x00\x00"), Value::Int(1 << 53));
+    assert_eq!(ubjson(b"HU\x1418446744073709551615"), Value::UInt(u64::MAX));
+    assert_eq!(ubjson(b"HU\x031.5"), Value::Float(1.5));
+    assert_eq!(ubjson(b"d\x3f\xc0\x00\x00"), Value::Float(1.5));
+    let bjdata = |bytes: &[u8]| Serializer::BjData.decode_value(bytes).unwrap();
+    assert_eq!(bjdata(b"M\xff\xff\xff\xff\xff\xff\xff\xff"), Value::UInt(u64::MAX));
+    assert_eq!(bjdata(b"I\x2c\x01"), Value::Int(300));
+    assert_eq!(bjdata(b"h\x00\x3c"), Value::Float(1.0));
+    assert_eq!(bjdata(b"B\x07"), Value::Int(7));
+}
+
+#[test]
+fn a_message_of_containers_with_one_type_is_read() {
+    let message = b"[U\x10U\x01{$T#U\x01U\x0backnowledgeSU\x01a[$I#U\x02\x01\x2c\x00\x02]";
+    let Ok(Message::Publish(publish)) = decode(Serializer::Ubjson, message) else { panic!("a message") };
+    assert!(publish.options.acknowledge);
+    assert_eq!(publish.payload.args(), [Value::Int(300), Value::Int(2)]);
 }

@@ -19,7 +19,17 @@ type Decoded<T> = std::result::Result<T, ProtocolViolation>;
 
 #[inline]
 pub(super) fn message(serializer: Serializer, bytes: &[u8]) -> Decoded<Message<'_>> {
-    with_format!(serializer, F => of_format::<F>(bytes))
+    with_format!(serializer, F => {
+        let message = of_format::<F>(bytes);
+        if message.is_err() { of_spelled_out::<F>(bytes).unwrap_or(message) } else { message }
+    })
+}
+
+/// The message where it cannot be read in place, but in another form of the same format.
+#[cold]
+fn of_spelled_out<F: Format>(bytes: &[u8]) -> Option<Decoded<Message<'static>>> {
+    let plain = F::spelled_out(bytes)?;
+    Some(of_format::<F>(&plain).map(Message::into_owned))
 }
 
 fn of_format<F: Format>(bytes: &[u8]) -> Decoded<Message<'_>> {
