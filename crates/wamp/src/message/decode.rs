@@ -19,17 +19,25 @@ type Decoded<T> = std::result::Result<T, ProtocolViolation>;
 
 #[inline]
 pub(super) fn message(serializer: Serializer, bytes: &[u8]) -> Decoded<Message<'_>> {
-    with_format!(serializer, F => {
-        let message = of_format::<F>(bytes);
-        if message.is_err() { of_spelled_out::<F>(bytes).unwrap_or(message) } else { message }
-    })
+    use crate::serializer::{cbor::Cbor, json::Json, msgpack::MsgPack};
+    match serializer {
+        Serializer::Json => of_format::<Json>(bytes),
+        Serializer::MsgPack => of_format::<MsgPack>(bytes),
+        Serializer::Cbor => of_format::<Cbor>(bytes),
+        Serializer::Ubjson | Serializer::BjData => in_any_form(serializer, bytes),
+    }
 }
 
-/// The message where it cannot be read in place, but in another form of the same format.
-#[cold]
-fn of_spelled_out<F: Format>(bytes: &[u8]) -> Option<Decoded<Message<'static>>> {
-    let plain = F::spelled_out(bytes)?;
-    Some(of_format::<F>(&plain).map(Message::into_owned))
+/// The message in a format that has several forms, of which not all can be read in place.
+#[inline(never)]
+fn in_any_form(serializer: Serializer, bytes: &[u8]) -> Decoded<Message<'_>> {
+    with_format!(serializer, F => match of_format::<F>(bytes) {
+        Ok(message) => Ok(message),
+        Err(violation) => match F::spelled_out(bytes) {
+            Some(plain) => of_format::<F>(&plain).map(Message::into_owned),
+            None => Err(violation),
+        },
+    })
 }
 
 fn of_format<F: Format>(bytes: &[u8]) -> Decoded<Message<'_>> {
