@@ -426,10 +426,11 @@ mod tests {
     use crate::queue::QueueOptions;
     use crossweave_transport::codec::Framing;
     use crossweave_wamp::features::Roles;
-    use crossweave_wamp::{Dict, Serializer};
+    use crossweave_wamp::{Batching, Dict, Serializer};
 
     fn peer() -> Arc<Peer> {
-        let wire = Wire { serializer: Serializer::Json, framing: Framing::RawSocket };
+        let wire =
+            Wire { serializer: Serializer::Json, framing: Framing::RawSocket, batching: Batching::Single };
         Peer::new(wire, usize::MAX, None, Arc::new(QueueOptions::default()))
     }
 

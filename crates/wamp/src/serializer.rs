@@ -69,6 +69,16 @@ impl Serializer {
         }
     }
 
+    /// The WebSocket subprotocol with [batches](crate::batch).
+    pub fn batched_subprotocol(self) -> &'static str {
+        match self {
+            Serializer::Json => "wamp.2.json.batched",
+            Serializer::MsgPack => "wamp.2.msgpack.batched",
+            Serializer::Cbor => "wamp.2.cbor.batched",
+            Serializer::Ubjson | Serializer::BjData => "wamp.2.ubjson.batched",
+        }
+    }
+
     /// The serializer of this WebSocket subprotocol.
     pub fn from_subprotocol(name: &str) -> Option<Self> {
         Serializer::ALL.into_iter().find(|s| s.subprotocol() == name)
