@@ -59,7 +59,7 @@ pub(crate) struct ConnectionArgs {
 }
 
 fn serializer() -> impl TypedValueParser<Value = Serializer> {
-    let names = ["json", "msgpack", "cbor", "ubjson"];
+    let names = ["json", "msgpack", "cbor", "ubjson", "flatbuffers"];
     PossibleValuesParser::new(names).map(|name| Serializer::parse(&name).expect("all names are known"))
 }
 

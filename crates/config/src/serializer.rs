@@ -13,11 +13,13 @@ pub enum Serializer {
     Cbor,
     /// `ubjson`.
     Ubjson,
+    /// `flatbuffers`.
+    FlatBuffers,
 }
 
 impl Serializer {
     /// All there are; the default of every transport.
-    pub const ALL: [Self; 4] = [Self::Json, Self::MsgPack, Self::Cbor, Self::Ubjson];
+    pub const ALL: [Self; 5] = [Self::Json, Self::MsgPack, Self::Cbor, Self::Ubjson, Self::FlatBuffers];
 }
 
 /// What one word stands for.
@@ -27,7 +29,6 @@ enum Word {
     Any(Serializer),
     /// A serializer in batches only.
     Batched(Serializer),
-    NotBuilt,
 }
 
 /// The serializers of a transport.
@@ -51,12 +52,12 @@ const WORDS: &[(&str, Word)] = &[
     ("msgpack", Word::Any(Serializer::MsgPack)),
     ("cbor", Word::Any(Serializer::Cbor)),
     ("ubjson", Word::Any(Serializer::Ubjson)),
-    ("flatbuffers", Word::NotBuilt),
+    ("flatbuffers", Word::Any(Serializer::FlatBuffers)),
     ("json.batched", Word::Batched(Serializer::Json)),
     ("msgpack.batched", Word::Batched(Serializer::MsgPack)),
     ("cbor.batched", Word::Batched(Serializer::Cbor)),
     ("ubjson.batched", Word::Batched(Serializer::Ubjson)),
-    ("flatbuffers.batched", Word::NotBuilt),
+    ("flatbuffers.batched", Word::Batched(Serializer::FlatBuffers)),
 ];
 
 impl Serializers {
@@ -77,20 +78,17 @@ impl Serializers {
                 add(&mut self.batched, serializer);
             }
             Word::Batched(serializer) => add(&mut self.batched, serializer),
-            Word::NotBuilt => {}
         }
     }
 }
 
-/// Reads `serializers`. One that is not built yet is a warning while others remain: clients agree on one of those.
+/// Reads `serializers`.
 pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, batches: Batches) -> Serializers {
     let Some(list) = fields.get("serializers") else { return Serializers::all() };
     let mut serializers = Serializers { single: Vec::new(), batched: Vec::new() };
-    let mut not_built = Vec::new();
     let elements = reading.elements(&list, "a list of serializers");
     for at in &elements {
         match reading.word(at, WORDS) {
-            Some(Word::NotBuilt) => not_built.push(at),
             Some(Word::Batched(_)) if batches == Batches::Unknown => {
                 reading.report(at, Finding::error("batches are of WebSocket: RawSocket has none"));
             }
@@ -98,18 +96,12 @@ pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, batches: 
             None => {}
         }
     }
-    let finding = if serializers.batched.is_empty() { Finding::error } else { Finding::warning };
-    for at in not_built {
-        if let crate::document::Value::String(name) = &at.item.value {
-            reading.report(at, finding(format!("serializer `{name}` is not built yet")));
-        }
-    }
     if elements.is_empty() && matches!(list.item.value, crate::document::Value::List(_)) {
         let message = "a transport without serializers can speak to nobody";
         reading.report(
             &list,
             Finding::error(message)
-                .expected("`json`, `msgpack`, `cbor`, `ubjson`, or no `serializers` at all"),
+                .expected("`json`, `msgpack`, `cbor`, `ubjson`, `flatbuffers`, or no `serializers` at all"),
         );
     }
     serializers

@@ -380,16 +380,6 @@ fn transports() {
         "$.workers[0].transports[0].serializers[1]",
         "unknown serializer `msgpak`",
     );
-    websocket(
-        r#""serializers": [§"flatbuffers"]"#,
-        "$.workers[0].transports[0].serializers[0]",
-        "error: serializer `flatbuffers` is not built yet",
-    );
-    websocket(
-        r#""serializers": ["json", §"flatbuffers"]"#,
-        "$.workers[0].transports[0].serializers[1]",
-        "warning: serializer `flatbuffers`",
-    );
     transport(
         r#"{"type": "rawsocket", "serializers": ["json", §"json.batched"], "endpoint": {"type": "tcp", "port": 1}}"#,
         "$.workers[0].transports[0].serializers[1]",

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | a message and its options | [`message`] |
 //! | `args` and `kwargs` as they travel | [`payload`] |
-//! | JSON, MessagePack, CBOR, UBJSON | [`serializer`] |
+//! | JSON, MessagePack, CBOR, UBJSON, FlatBuffers | [`serializer`] |
 //! | several messages in one of the transport | [`batch`] |
 //! | URIs, patterns, the predefined ones | [`uri`], [`uris`] |
 //! | opening and closing a session, both sides | [`session`] |

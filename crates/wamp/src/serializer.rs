@@ -5,9 +5,11 @@
 //! copied value by value into another serializer. [`read::Element`] is one checked value, a slice of the bytes that came
 //! in. Writing goes through [`write::Writer`].
 //!
-//! Each serializer is one [`Format`]: [`json`], [`msgpack`], [`cbor`], [`ubjson`].
+//! Each serializer is one [`Format`]: [`json`], [`msgpack`], [`cbor`], [`ubjson`]. [`flatbuffers`] is not: only its messages
+//! are tables, their payloads are CBOR.
 
 pub mod cbor;
+pub mod flatbuffers;
 pub(crate) mod heads;
 pub mod json;
 pub mod msgpack;
@@ -34,6 +36,8 @@ pub enum Serializer {
     Ubjson,
     /// BJData, which peers speak under the name of UBJSON, too: Autobahn|Python since 26.6.
     BjData,
+    /// FlatBuffers, by the schema of Autobahn|Python. Its payloads, and values by themselves, are CBOR.
+    FlatBuffers,
 }
 
 impl Serializer {
@@ -41,8 +45,14 @@ impl Serializer {
     ///
     /// UBJSON is there twice, as it has two encodings under one name: the first is the one to begin with, and
     /// [`ubjson::dialect::of`] tells which one a peer speaks.
-    pub const ALL: [Serializer; 5] =
-        [Serializer::Cbor, Serializer::MsgPack, Serializer::Json, Serializer::BjData, Serializer::Ubjson];
+    pub const ALL: [Serializer; 6] = [
+        Serializer::Cbor,
+        Serializer::MsgPack,
+        Serializer::Json,
+        Serializer::BjData,
+        Serializer::Ubjson,
+        Serializer::FlatBuffers,
+    ];
 
     /// The name in configurations and on the command line.
     pub fn name(self) -> &'static str {
@@ -51,6 +61,7 @@ impl Serializer {
             Serializer::MsgPack => "msgpack",
             Serializer::Cbor => "cbor",
             Serializer::Ubjson | Serializer::BjData => "ubjson",
+            Serializer::FlatBuffers => "flatbuffers",
         }
     }
 
@@ -66,6 +77,7 @@ impl Serializer {
             Serializer::MsgPack => "wamp.2.msgpack",
             Serializer::Cbor => "wamp.2.cbor",
             Serializer::Ubjson | Serializer::BjData => "wamp.2.ubjson",
+            Serializer::FlatBuffers => "wamp.2.flatbuffers",
         }
     }
 
@@ -76,6 +88,7 @@ impl Serializer {
             Serializer::MsgPack => "wamp.2.msgpack.batched",
             Serializer::Cbor => "wamp.2.cbor.batched",
             Serializer::Ubjson | Serializer::BjData => "wamp.2.ubjson.batched",
+            Serializer::FlatBuffers => "wamp.2.flatbuffers.batched",
         }
     }
 
@@ -91,12 +104,22 @@ impl Serializer {
             Serializer::MsgPack => 2,
             Serializer::Cbor => 3,
             Serializer::Ubjson | Serializer::BjData => 4,
+            Serializer::FlatBuffers => 5,
         }
     }
 
     /// The serializer of this number in the RawSocket handshake.
     pub fn from_rawsocket_id(id: u8) -> Option<Self> {
         Serializer::ALL.into_iter().find(|s| s.rawsocket_id() == id)
+    }
+
+    /// The serializer of the payloads in its messages: itself, but for FlatBuffers.
+    #[inline]
+    pub fn of_payload(self) -> Serializer {
+        match self {
+            Serializer::FlatBuffers => Serializer::Cbor,
+            other => other,
+        }
     }
 
     /// Whether messages are text (WebSocket text frames) rather than bytes.
@@ -319,7 +342,7 @@ macro_rules! with_format {
                 type $format = $crate::serializer::msgpack::MsgPack;
                 $call
             }
-            $crate::serializer::Serializer::Cbor => {
+            $crate::serializer::Serializer::Cbor | $crate::serializer::Serializer::FlatBuffers => {
                 type $format = $crate::serializer::cbor::Cbor;
                 $call
             }

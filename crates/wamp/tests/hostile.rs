@@ -1,7 +1,9 @@
 //! Bytes from a peer that means harm: lengths that lie, nesting, repeated keys, numbers at the edge.
 
 use crossweave_wamp::limits::DEPTH_MAX;
-use crossweave_wamp::message::{Event, EventDetails, ForwardFor, Passthru, SubscribeOptions};
+use crossweave_wamp::message::{
+    Abort, Challenge, Event, EventDetails, ForwardFor, Hello, Passthru, SubscribeOptions,
+};
 use crossweave_wamp::{Dict, Message, Payload, PublicationId, Serializer, SessionId, SubscriptionId, Value};
 
 fn decode(serializer: Serializer, bytes: &[u8]) -> Result<Message<'_>, String> {
@@ -10,17 +12,34 @@ fn decode(serializer: Serializer, bytes: &[u8]) -> Result<Message<'_>, String> {
 
 /// `[16, 1, {}, "a", <args>]` in bytes, for `args` of bytes.
 fn publish(serializer: Serializer, args: &[u8]) -> Vec<u8> {
+    if serializer == Serializer::FlatBuffers {
+        return publish_table(args);
+    }
     let head: &[u8] = match serializer {
         Serializer::Json => b"[16,1,{},\"a\",",
         Serializer::MsgPack => b"\x95\x10\x01\x80\xa1a",
         Serializer::Cbor => b"\x85\x10\x01\xa0\x61a",
         Serializer::Ubjson | Serializer::BjData => b"[U\x10U\x01{}SU\x01a",
+        Serializer::FlatBuffers => unreachable!(),
     };
     let end: &[u8] = match serializer {
         Serializer::Json | Serializer::Ubjson | Serializer::BjData => b"]",
-        Serializer::MsgPack | Serializer::Cbor => b"",
+        Serializer::MsgPack | Serializer::Cbor | Serializer::FlatBuffers => b"",
     };
     [head, args, end].concat()
+}
+
+/// The same in FlatBuffers, with `args` at the end.
+fn publish_table(args: &[u8]) -> Vec<u8> {
+    let head: &[u8] = &[
+        12, 0, 0, 0, // to the table of the message, behind the list of its two fields
+        8, 0, 12, 0, 8, 0, 4, 0, //
+        8, 0, 0, 0, 20, 0, 0, 0, 16, 0, 0, 0, // its list, the table of the PUBLISH, its type
+        12, 0, 20, 0, 0, 0, 12, 0, 4, 0, 8, 0, // request, topic, args
+        12, 0, 0, 0, 16, 0, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, //
+        1, 0, 0, 0, b'a', 0, 0, 0,
+    ];
+    [head, &(args.len() as u32).to_le_bytes(), args].concat()
 }
 
 /// Lists (or dicts) in each other, `depth` of them.
@@ -30,8 +49,8 @@ fn nested(serializer: Serializer, depth: usize, is_dict: bool) -> Vec<u8> {
         (Serializer::Json, true) => (b"{\"k\":", b"{}", b"}"),
         (Serializer::MsgPack, false) => (b"\x91", b"\x90", b""),
         (Serializer::MsgPack, true) => (b"\x81\xa1k", b"\x80", b""),
-        (Serializer::Cbor, false) => (b"\x81", b"\x80", b""),
-        (Serializer::Cbor, true) => (b"\xa1\x61k", b"\xa0", b""),
+        (Serializer::Cbor | Serializer::FlatBuffers, false) => (b"\x81", b"\x80", b""),
+        (Serializer::Cbor | Serializer::FlatBuffers, true) => (b"\xa1\x61k", b"\xa0", b""),
         (Serializer::Ubjson | Serializer::BjData, false) => (b"[", b"", b"]"),
         (Serializer::Ubjson | Serializer::BjData, true) => (b"{U\x01k", b"{}", b"}"),
     };
@@ -192,6 +211,10 @@ fn every_prefix_of_a_message_is_refused() {
         let bytes = Message::from(event).to_bytes(serializer);
         for len in 0..bytes.len() {
             assert!(decode(serializer, &bytes[..len]).is_err(), "{serializer}, {len} bytes");
+        }
+        if serializer == Serializer::FlatBuffers {
+            // Its parts are found by offsets: what stands behind them is of no meaning.
+            continue;
         }
         let more = [&bytes[..], &bytes[..1]].concat();
         assert!(decode(serializer, &more).is_err(), "{serializer}: bytes after the message");
@@ -475,4 +498,89 @@ fn a_message_of_containers_with_one_type_is_read() {
     let Ok(Message::Publish(publish)) = decode(Serializer::Ubjson, message) else { panic!("a message") };
     assert!(publish.options.acknowledge);
     assert_eq!(publish.payload.args(), [Value::Int(300), Value::Int(2)]);
+}
+
+#[test]
+fn flatbuffers_offsets_that_lie_are_refused_or_read_something_that_is_there() {
+    let good = publish_table(b"\x81\x01");
+    assert!(decode(Serializer::FlatBuffers, &good).is_ok());
+    // Every 16 and 32 bit number of the message in turn leads nowhere, back, to itself, or just out of it.
+    for at in 0..good.len() {
+        let len = good.len() as u32;
+        for lie in
+            [0, 1, 2, 4, 8, len - 1, len, len + 1, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_fff0, u32::MAX]
+        {
+            for width in [2, 4] {
+                let mut bytes = good.clone();
+                let end = (at + width).min(bytes.len());
+                bytes[at..end].copy_from_slice(&lie.to_le_bytes()[..end - at]);
+                if let Ok(message) = decode(Serializer::FlatBuffers, &bytes) {
+                    message.to_bytes(Serializer::Json);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn flatbuffers_texts_that_share_their_bytes_do_not_multiply() {
+    // PUBLISH with `eligible_authid`: 4,000 offsets to one text of 100,000 bytes.
+    const TEXTS: usize = 4_000;
+    let mut bytes = vec![12, 0, 0, 0, 8, 0, 12, 0, 8, 0, 4, 0, 8, 0, 0, 0, 48, 0, 0, 0, 16, 0, 0, 0];
+    let table = bytes.len() + 38;
+    let mut slots = vec![0u8; 34];
+    slots[32] = 4;
+    bytes.extend([38, 0, 8, 0].into_iter().chain(slots));
+    assert_eq!(bytes.len(), table);
+    let to_table = (table - 16) as u32;
+    bytes[16..20].copy_from_slice(&to_table.to_le_bytes());
+    bytes.extend(38u32.to_le_bytes());
+    bytes.extend(4u32.to_le_bytes());
+    bytes.extend((TEXTS as u32).to_le_bytes());
+    for index in 0..TEXTS {
+        bytes.extend((4 * (TEXTS - index) as u32).to_le_bytes());
+    }
+    bytes.extend(100_000u32.to_le_bytes());
+    bytes.extend([b'a'; 100_000]);
+    let error = decode(Serializer::FlatBuffers, &bytes).unwrap_err();
+    assert!(error.contains("overlap"), "{error}");
+}
+
+#[test]
+fn flatbuffers_args_are_one_list_and_kwargs_one_dict() {
+    for args in [&b"\x80\xa0"[..], b"\x82\x01", b"\xa0", b"\x01", b"\x80\x00"] {
+        assert!(decode(Serializer::FlatBuffers, &publish_table(args)).is_err(), "{args:02x?}");
+    }
+    let bytes = publish_table(b"");
+    let Ok(Message::Publish(publish)) = decode(Serializer::FlatBuffers, &bytes) else { panic!("no args") };
+    assert!(publish.payload.is_empty());
+}
+
+#[test]
+fn what_the_schema_of_flatbuffers_lacks_comes_back_too() {
+    let roles = Dict::new().with("caller", Dict::new().with("features", Dict::new().with("x_own", true)));
+    let extra = Dict::new().with("pubkey", "00").with("number", u64::MAX).with("bytes", vec![0u8, 255]);
+    let details = Dict::new()
+        .with("roles", roles)
+        .with("authmethods", vec![Value::from("cryptosign"), Value::from("x_own")])
+        .with("authid", "joe")
+        .with("authextra", extra.clone());
+    let realm = Some("realm1".to_owned());
+    for message in [
+        Message::from(Hello { realm, details }),
+        Hello { realm: None, details: Dict::new().with("roles", Dict::new().with("callee", Dict::new())) }
+            .into(),
+        Challenge { method: "cryptosign".into(), extra: extra.clone() }.into(),
+        Challenge { method: "x_own".into(), extra: Dict::new() }.into(),
+        Abort { details: extra.with("message", "text"), reason: "a.b".into() }.into(),
+    ] {
+        let bytes = message.to_bytes(Serializer::FlatBuffers);
+        let again = decode(Serializer::FlatBuffers, &bytes).unwrap();
+        assert_eq!(in_json(&again), in_json(&message));
+    }
+}
+
+/// With dicts in the order of their keys.
+fn in_json(message: &Message<'_>) -> serde_json::Value {
+    serde_json::from_slice(&message.to_bytes(Serializer::Json)).unwrap()
 }

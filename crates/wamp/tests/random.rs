@@ -210,8 +210,10 @@ fn is_known_difference(
         (Serializer::MsgPack, Ok(_)) => oracle::decode(serializer, bytes).is_none() && rmpv_takes(bytes),
         // rmpv reads the byte that MessagePack never uses as nil.
         (Serializer::MsgPack, Err(bad)) => bad.why.contains("0xc1"),
-        (Serializer::Cbor, Ok(_)) => ciborium_takes(bytes) || has_wide_simple_value(bytes),
-        (Serializer::Cbor, Err(_)) => false,
+        (Serializer::Cbor | Serializer::FlatBuffers, Ok(_)) => {
+            ciborium_takes(bytes) || has_wide_simple_value(bytes)
+        }
+        (Serializer::Cbor | Serializer::FlatBuffers, Err(_)) => false,
         // The second reading leaves out arrays of rows and columns.
         (Serializer::BjData, Ok(_)) if bytes.windows(2).any(|pair| pair == b"#[") => true,
         // Its decimal numbers are read by serde_json.

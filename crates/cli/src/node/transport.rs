@@ -188,6 +188,7 @@ fn serializers(serializers: &[config::Serializer]) -> Vec<Serializer> {
         config::Serializer::Cbor => Serializer::Cbor,
         // The encoding of current peers; others are recognized by their HELLO.
         config::Serializer::Ubjson => Serializer::BjData,
+        config::Serializer::FlatBuffers => Serializer::FlatBuffers,
     };
     serializers.iter().map(serializer).collect()
 }

@@ -44,6 +44,8 @@ async fn deep_nesting_aborts_the_session() {
             Serializer::Json | Serializer::Ubjson | Serializer::BjData => b'[',
             Serializer::MsgPack => 0x91,
             Serializer::Cbor => 0x81,
+            // Its tables nest no deeper than the schema.
+            Serializer::FlatBuffers => continue,
         };
         peer.send_bytes(&vec![open; 100_000]).await;
         is_aborted(client, peer, serializer.name()).await;

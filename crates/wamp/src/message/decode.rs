@@ -13,7 +13,7 @@ use option::Opt;
 
 use super::*;
 use crate::id::{PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
-use crate::serializer::{Format, with_format};
+use crate::serializer::{Format, flatbuffers, with_format};
 
 type Decoded<T> = std::result::Result<T, ProtocolViolation>;
 
@@ -25,6 +25,7 @@ pub(super) fn message(serializer: Serializer, bytes: &[u8]) -> Decoded<Message<'
         Serializer::MsgPack => of_format::<MsgPack>(bytes),
         Serializer::Cbor => of_format::<Cbor>(bytes),
         Serializer::Ubjson | Serializer::BjData => in_any_form(serializer, bytes),
+        Serializer::FlatBuffers => flatbuffers::decode(bytes),
     }
 }
 

@@ -21,7 +21,8 @@ pub(crate) fn decode(serializer: Serializer, bytes: &[u8]) -> Option<(Value, usi
             let value = rmpv::decode::read_value_with_max_depth(&mut rest, 1000).ok()?;
             Some((from_msgpack(&value)?, bytes.len() - rest.len()))
         }
-        Serializer::Cbor => {
+        // Values of FlatBuffers are CBOR.
+        Serializer::Cbor | Serializer::FlatBuffers => {
             let mut rest = bytes;
             let value: ciborium::Value =
                 ciborium::de::from_reader_with_recursion_limit(&mut rest, 1000).ok()?;
@@ -39,7 +40,7 @@ pub(crate) fn encode(serializer: Serializer, value: &serde_json::Value) -> Vec<u
     match serializer {
         Serializer::Json => out = serde_json::to_vec(value).unwrap(),
         Serializer::MsgPack => rmpv::encode::write_value(&mut out, &to_msgpack(value)).unwrap(),
-        Serializer::Cbor => ciborium::into_writer(value, &mut out).unwrap(),
+        Serializer::Cbor | Serializer::FlatBuffers => ciborium::into_writer(value, &mut out).unwrap(),
         Serializer::Ubjson => ubjson::encode(value, false, &mut out),
         Serializer::BjData => ubjson::encode(value, true, &mut out),
     }
