@@ -207,8 +207,7 @@ async fn a_batch_is_routed_in_order_and_answered_in_kind() {
                 Subscribe { request: RequestId(1), options: Default::default(), topic: topic.into() };
             peer.append(subscribe, &mut frame);
             for number in 0..EVENTS {
-                let mut options = PublishOptions::default();
-                options.exclude_me = false;
+                let options = PublishOptions { exclude_me: false, ..Default::default() };
                 let payload = Payload::new(serializer, &[number.into()], &Dict::new());
                 let request = RequestId(number + 2);
                 peer.append(Publish { request, options, topic: topic.into(), payload }, &mut frame);
