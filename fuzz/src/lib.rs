@@ -7,5 +7,5 @@ mod routing;
 
 pub use configuration::config;
 pub use framing::{deflate, http1, rawsocket, ws_frame, ws_handshake};
-pub use messages::{cbor, json, msgpack, transcode, uri};
+pub use messages::{batch, cbor, flatbuffers, json, msgpack, transcode, ubjson, uri};
 pub use routing::realm;

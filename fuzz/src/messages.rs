@@ -1,7 +1,7 @@
 //! Messages, values and URIs.
 
 use crossweave_wamp::uri::{MatchPolicy, Strictness, check};
-use crossweave_wamp::{Message, Serializer, Value};
+use crossweave_wamp::{Batching, Message, Serializer, Value};
 
 /// JSON messages.
 pub fn json(data: &[u8]) {
@@ -18,6 +18,43 @@ pub fn cbor(data: &[u8]) {
     message(Serializer::Cbor, data);
 }
 
+/// UBJSON messages: draft 12 and BJData, and which of them it is.
+pub fn ubjson(data: &[u8]) {
+    message(Serializer::Ubjson, data);
+    message(Serializer::BjData, data);
+    if let Some(serializer) = crossweave_wamp::serializer::ubjson::dialect::of(data) {
+        assert!(Message::decode(serializer, data).is_ok());
+    }
+}
+
+/// FlatBuffers messages.
+pub fn flatbuffers(data: &[u8]) {
+    message(Serializer::FlatBuffers, data);
+}
+
+/// Batches: their messages are parts of them, in order.
+pub fn batch(data: &[u8]) {
+    for batching in [Batching::Single, Batching::RecordSeparator, Batching::Length] {
+        let mut written = Vec::new();
+        let mut is_whole = true;
+        for message in batching.split(data) {
+            let Ok(message) = message else {
+                is_whole = false;
+                break;
+            };
+            let start = written.len();
+            batching.begin(&mut written);
+            written.extend_from_slice(message);
+            batching.end(&mut written, start);
+        }
+        if is_whole && batching == Batching::Length {
+            assert_eq!(written, data);
+        }
+        let again: Vec<_> = batching.split(&written).collect();
+        assert!(!is_whole || again.len() == batching.split(data).count());
+    }
+}
+
 /// A message that is accepted says the same after a way through any serializer.
 fn message(serializer: Serializer, data: &[u8]) {
     let Ok(message) = Message::decode(serializer, data) else { return };
@@ -31,11 +68,24 @@ fn message(serializer: Serializer, data: &[u8]) {
     assert_eq!(meaning(&message.into_owned()), said, "as owned");
 }
 
-/// The message as JSON sees it: without the difference of bytes to their text, of NaN to null, and of notations.
+/// The message as JSON sees it: without the difference of bytes to their text, of NaN to null, of notations, and of the order
+/// of keys.
 fn meaning(message: &Message<'_>) -> String {
     let json = message.to_bytes(Serializer::Json);
     let value = Serializer::Json.decode_value(&json).expect("a written message is JSON");
-    format!("{:?}", normal(&value))
+    format!("{:?}", sorted(normal(&value)))
+}
+
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::List(list) => Value::List(list.into_iter().map(sorted).collect()),
+        Value::Dict(dict) => {
+            let mut entries: Vec<_> = dict.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Dict(entries.into_iter().collect())
+        }
+        other => other,
+    }
 }
 
 fn normal(value: &Value) -> Value {
@@ -47,7 +97,7 @@ fn normal(value: &Value) -> Value {
 /// Values from one serializer to another: as if by way of the tree, and stable.
 pub fn transcode(data: &[u8]) {
     let Some((&choice, data)) = data.split_first() else { return };
-    let from = Serializer::ALL[usize::from(choice) % 3];
+    let from = Serializer::ALL[usize::from(choice) % Serializer::ALL.len()];
     let Ok(value) = from.decode_value(data) else {
         assert!(from.transcode_value(Serializer::Json, data).is_err());
         return;

@@ -5,10 +5,13 @@ use std::path::Path;
 /// A fuzz target by its name.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 12] = [
+const TARGETS: [Target; 15] = [
     ("json", crossweave_fuzz::json),
     ("msgpack", crossweave_fuzz::msgpack),
     ("cbor", crossweave_fuzz::cbor),
+    ("ubjson", crossweave_fuzz::ubjson),
+    ("flatbuffers", crossweave_fuzz::flatbuffers),
+    ("batch", crossweave_fuzz::batch),
     ("uri", crossweave_fuzz::uri),
     ("transcode", crossweave_fuzz::transcode),
     ("ws_frame", crossweave_fuzz::ws_frame),

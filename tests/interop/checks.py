@@ -85,6 +85,8 @@ def payload_check(kind, name, run):
     """One check for one payload."""
 
     async def body(a, b, uri):
+        if name == "floats" and "ubjson" in a.transport and "ubjson" in b.transport:
+            raise Skip("bjdata writes tiny floats as decimal digits, and reads those as Decimal")
         await run(a, b, uri, *PAYLOADS[name])
 
     body.__name__ = f"payload_{name}"
@@ -116,7 +118,7 @@ for _name in PAYLOADS:
 # Remote procedure calls
 
 
-@check(RPC)
+@check(RPC, b=["errors"])
 async def error_carries_uri_args_and_kwargs(callee, caller, uri):
     await callee.register(uri, "fail")
     result = await caller.call(uri, ["why", 7], {"hint": "ask later"})
@@ -125,13 +127,13 @@ async def error_carries_uri_args_and_kwargs(callee, caller, uri):
     expect("kwargs", result["kwargs"], {"hint": "ask later"})
 
 
-@check(RPC)
+@check(RPC, b=["errors"])
 async def call_without_callee_is_refused(callee, caller, uri):
     result = await caller.call(uri)
     expect("error", result.get("error"), "wamp.error.no_such_procedure")
 
 
-@check(RPC, a=["unregister"])
+@check(RPC, a=["unregister"], b=["errors"])
 async def unregistered_procedure_is_gone(callee, caller, uri):
     await callee.register(uri, "echo")
     await callee.unregister(uri)
@@ -139,7 +141,7 @@ async def unregistered_procedure_is_gone(callee, caller, uri):
     expect("error", result.get("error"), "wamp.error.no_such_procedure")
 
 
-@check(RPC)
+@check(RPC, a=["errors"], b=["errors"])
 async def second_registration_is_refused(callee, caller, uri):
     await callee.register(uri, "echo")
     try:
@@ -159,7 +161,7 @@ async def progressive_results_come_in_order(callee, caller, uri):
     expect("result", result["args"], [5])
 
 
-@check(RPC, b=["call_timeout"])
+@check(RPC, b=["call_timeout", "errors"])
 async def call_times_out_in_milliseconds(callee, caller, uri):
     await callee.register(uri, "hang")
     loop = asyncio.get_running_loop()
@@ -185,21 +187,21 @@ async def cancel_hanging_call(callee, caller, uri, mode):
     expect("next call", (await caller.call(uri + ".after", [1])).get("args"), [1])
 
 
-@check(RPC, a=["interruptible"], b=["cancel"])
+@check(RPC, a=["interruptible"], b=["cancel", "errors"])
 async def cancel_interrupts_the_callee(callee, caller, uri):
     await cancel_hanging_call(callee, caller, uri, "kill")
     while uri not in callee.agent.interrupted:
         await asyncio.sleep(0.002)
 
 
-@check(RPC, b=["cancel"])
+@check(RPC, b=["cancel", "errors"])
 async def cancel_ends_a_call_whose_callee_cannot_be_interrupted(callee, caller, uri):
     if callee.can("interruptible"):
         raise Skip(f"{callee} can be interrupted")
     await cancel_hanging_call(callee, caller, uri, "kill")
 
 
-@check(RPC, b=["cancel_skip"])
+@check(RPC, b=["cancel_skip", "errors"])
 async def cancel_in_skip_mode_ends_the_call_at_once(callee, caller, uri):
     await cancel_hanging_call(callee, caller, uri, "skip")
 
@@ -400,7 +402,7 @@ async def session_count_and_list_and_get_agree(a, b, uri):
     expect("authrole", details["authrole"], a.authrole or "anonymous")
 
 
-@check(META)
+@check(META, b=["errors"])
 async def unknown_session_is_refused(a, b, uri):
     expect("error", (await b.call("wamp.session.get", [1])).get("error"), "wamp.error.no_such_session")
 

@@ -45,8 +45,8 @@ def crossweave_transports(port):
         {
             "type": "universal",
             "endpoint": {"type": "tcp", "port": port, "interface": "127.0.0.1"},
-            "rawsocket": {"serializers": ["json", "msgpack", "cbor"]},
-            "websocket": {"ws": {"type": "websocket", "serializers": ["json", "msgpack", "cbor"]}},
+            "rawsocket": {},
+            "websocket": {"ws": {"type": "websocket"}},
         }
     ]
 

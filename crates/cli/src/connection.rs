@@ -67,7 +67,7 @@ fn parse_timeout(text: &str) -> Result<u64, String> {
 }
 
 fn serializer() -> impl TypedValueParser<Value = Serializer> {
-    let names = ["json", "msgpack", "cbor"];
+    let names = ["json", "msgpack", "cbor", "ubjson", "flatbuffers"];
     PossibleValuesParser::new(names).map(|name| Serializer::parse(&name).expect("all names are known"))
 }
 

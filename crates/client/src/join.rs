@@ -5,8 +5,9 @@ use std::time::Duration;
 use crossweave_transport::item::Item;
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{Abort, Hello, Message};
+use crossweave_wamp::serializer::ubjson::dialect;
 use crossweave_wamp::session::joiner::{Joiner, Step};
-use crossweave_wamp::{Dict, uris};
+use crossweave_wamp::{Dict, Serializer, uris};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::auth::{Auth, ChallengeError};
@@ -93,7 +94,13 @@ async fn write(wire: &mut Wire, octets: &[u8]) -> Result<(), JoinError> {
 async fn receive(wire: &mut Wire) -> Result<Message<'static>, JoinError> {
     loop {
         match wire.input.next()? {
-            Item::Message { data, .. } => return Ok(Message::decode(wire.serializer, data)?.into_owned()),
+            Item::Message { data, .. } => {
+                // The router's first message tells which encoding of UBJSON it speaks: WELCOME has a large number.
+                if let Serializer::Ubjson | Serializer::BjData = wire.serializer {
+                    wire.serializer = dialect::of(data).unwrap_or(wire.serializer);
+                }
+                return Ok(Message::decode(wire.serializer, data)?.into_owned());
+            }
             Item::Close { .. } => return Err(JoinError::Closed),
             Item::Pong(_) => {}
             Item::Ping(payload) => {

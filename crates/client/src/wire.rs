@@ -63,10 +63,14 @@ impl Wire {
 }
 
 fn connect_options(options: &Options) -> ConnectOptions {
+    // UBJSON has one name for its two encodings.
+    let mut protocols: Vec<String> =
+        options.serializers.iter().map(|serializer| serializer.subprotocol().to_owned()).collect();
+    protocols.dedup();
     ConnectOptions {
         timeout_ms: options.connect_timeout.as_millis().try_into().unwrap_or(u64::MAX),
         tls: TlsClientOptions { ca_file: options.ca_file.clone(), certificate: None },
-        protocols: options.serializers.iter().map(|serializer| serializer.subprotocol().to_owned()).collect(),
+        protocols,
         serializers: options.serializers.iter().map(|serializer| serializer.rawsocket_id()).collect(),
         limits: Limits { max_frame_size: options.message_len_max, max_message_size: options.message_len_max },
         rawsocket_max_len: MaxLen::at_least(options.message_len_max),

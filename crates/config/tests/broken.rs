@@ -380,20 +380,10 @@ fn transports() {
         "$.workers[0].transports[0].serializers[1]",
         "unknown serializer `msgpak`",
     );
-    websocket(
-        r#""serializers": [§"ubjson"]"#,
-        "$.workers[0].transports[0].serializers[0]",
-        "error: serializer `ubjson` is not built yet",
-    );
-    websocket(
-        r#""serializers": ["json", §"flatbuffers"]"#,
+    transport(
+        r#"{"type": "rawsocket", "serializers": ["json", §"json.batched"], "endpoint": {"type": "tcp", "port": 1}}"#,
         "$.workers[0].transports[0].serializers[1]",
-        "warning: serializer `flatbuffers`",
-    );
-    websocket(
-        r#""serializers": ["json", §"json.batched"]"#,
-        "$.workers[0].transports[0].serializers[1]",
-        "`json.batched` is not built",
+        "RawSocket has none",
     );
     websocket(
         r#""cookie": §{"store": {"type": "memory"}}"#,

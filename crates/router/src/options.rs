@@ -92,8 +92,10 @@ pub struct WebSocketOptions {
     pub max_frame_size: usize,
     /// Messages are sent in frames of at most this many octets; 0, the default, for whole ones.
     pub auto_fragment_size: usize,
-    /// The serializers spoken. Default all.
+    /// The serializers spoken with one message in each of WebSocket's. Default all.
     pub serializers: Vec<Serializer>,
+    /// The serializers spoken in batches, the subprotocols `wamp.2.….batched`. Default all.
+    pub batched_serializers: Vec<Serializer>,
     /// Which web pages may connect. Default: those of the same origin.
     pub origins: OriginPolicy,
     /// Compression, if any. Default none.
@@ -113,6 +115,7 @@ impl Default for WebSocketOptions {
             max_frame_size: 1 << 24,
             auto_fragment_size: 0,
             serializers: Serializer::ALL.to_vec(),
+            batched_serializers: Serializer::ALL.to_vec(),
             origins: OriginPolicy::SameOrigin,
             deflate: None,
             auto_ping_interval_ms: 10_000,

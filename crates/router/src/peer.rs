@@ -10,7 +10,7 @@ use atomic_waker::AtomicWaker;
 use bytes::Bytes;
 use crossweave_transport::codec::Framing;
 use crossweave_transport::websocket::frame::{HEADER_LEN_MAX, Opcode, frame_header};
-use crossweave_wamp::{Message, Serializer};
+use crossweave_wamp::{Batching, Message, Serializer};
 use parking_lot::Mutex;
 use socket2::SockRef;
 use tokio::net::{tcp, unix};
@@ -24,32 +24,45 @@ use crate::quota::{Kind, LogQuota};
 pub(crate) struct Wire {
     pub(crate) serializer: Serializer,
     pub(crate) framing: Framing,
+    pub(crate) batching: Batching,
 }
 
 impl Wire {
     /// Number of different wires.
-    pub(crate) const COUNT: usize = 9;
+    pub(crate) const COUNT: usize = Wire::FORMS * Serializer::ALL.len() + 2;
+
+    /// Framings of one serializer, with and without batches.
+    const FORMS: usize = 5;
 
     /// A number below [`Wire::COUNT`].
     #[inline]
     pub(crate) fn index(self) -> usize {
-        let framing = match self.framing {
-            Framing::RawSocket => 0,
-            Framing::WebSocket => 1,
-            Framing::Private => 2,
+        let form = match (self.framing, self.batching) {
+            (Framing::RawSocket, _) => 0,
+            (Framing::WebSocket, Batching::Single) => 1,
+            (Framing::Private, Batching::Single) => 2,
+            // JSON has a second separator.
+            (Framing::WebSocket, Batching::Cancel) => return Wire::COUNT - 1,
+            (Framing::Private, Batching::Cancel) => return Wire::COUNT - 2,
+            (Framing::WebSocket, Batching::RecordSeparator | Batching::Length) => 3,
+            (Framing::Private, Batching::RecordSeparator | Batching::Length) => 4,
         };
-        self.serializer as usize * 3 + framing
+        self.serializer as usize * Wire::FORMS + form
     }
 
     /// Appends `message` to `out` as it goes into the queue.
     ///
-    /// A private wire's queue holds messages behind their length in four octets: its own task frames them.
+    /// A private wire's queue holds messages behind their length in four octets: its own task frames them. Where the peer
+    /// takes batches, each message is a batch of its own: what is flushed goes out in one write anyway, and a frame's header
+    /// is no longer than what parts the messages of a batch.
     #[inline]
     pub(crate) fn append(self, message: &Message<'_>, out: &mut Vec<u8>) -> Framed {
         const ROOM: usize = HEADER_LEN_MAX;
         let start = out.len() + ROOM;
         out.extend_from_slice(&[0; ROOM]);
+        self.batching.begin(out);
         message.encode(self.serializer, out);
+        self.batching.end(out, start);
         let len = out.len() - start;
         let header_len = match self.framing {
             Framing::RawSocket | Framing::Private => {
@@ -283,7 +296,8 @@ mod tests {
         std::thread::spawn(move || io::copy(&mut far, &mut io::sink()));
         let (_reader, writer) = near.into_split();
         writer.writable().await.unwrap();
-        let wire = Wire { serializer: Serializer::Json, framing: Framing::RawSocket };
+        let wire =
+            Wire { serializer: Serializer::Json, framing: Framing::RawSocket, batching: Batching::Single };
         let options = Arc::new(QueueOptions::default());
         let peer = Peer::new(wire, usize::MAX, Some(Direct::Tcp(writer)), options, Arc::default());
         assert_eq!(peer.append(&vec![7; 4 << 20], Lane::Event), Appended::FlushOwed);

@@ -12,7 +12,7 @@ use crossweave_transport::tls::{TlsAcceptor, TlsError};
 use crossweave_transport::{
     Codec, ListenEndpoint, Listener, PeerAddress, Stream, listener::BindError, memory,
 };
-use crossweave_wamp::{Serializer, SessionId, uris};
+use crossweave_wamp::{Batching, Serializer, SessionId, uris};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -154,7 +154,7 @@ impl Router {
         let established = Established {
             stream: far,
             codec: Codec::rawsocket(MaxLen::MAX, MaxLen::MAX),
-            wire: Wire { serializer, framing: Framing::RawSocket },
+            wire: Wire { serializer, framing: Framing::RawSocket, batching: Batching::Single },
             message_len_max: usize::MAX,
             leftover: Vec::new(),
             address: PeerAddress::Memory,

@@ -64,7 +64,8 @@ impl Peer {
     }
 
     async fn hello(&mut self) -> Welcome {
-        let details = Dict::new().with("roles", Roles::client().to_dict());
+        // The number tells which encoding of UBJSON it is.
+        let details = Dict::new().with("roles", Roles::client().to_dict()).with("x_number", 70_000);
         self.send(Hello { realm: Some("realm1".into()), details }).await;
         match self.receive().await {
             Message::Welcome(welcome) => welcome,

@@ -17,7 +17,7 @@ use crossweave_transport::websocket::deflate::DeflateOptions;
 use crossweave_transport::{ConnectOptions, Connection, Item, ListenEndpoint, connect};
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::*;
-use crossweave_wamp::{Dict, Message, Payload, RequestId, Serializer, Value};
+use crossweave_wamp::{Batching, Dict, Message, Payload, RequestId, Serializer, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -69,29 +69,56 @@ async fn listen_tcp(change: impl FnOnce(&mut TransportOptions)) -> (Router, u16)
 struct Peer {
     connection: Connection,
     serializer: Serializer,
+    batching: Batching,
     buffer: Vec<u8>,
 }
 
 impl Peer {
     async fn join(url: &str, serializer: Serializer, options: ConnectOptions) -> Peer {
+        Peer::join_batched(url, serializer, Batching::Single, options).await
+    }
+
+    async fn join_batched(
+        url: &str,
+        serializer: Serializer,
+        batching: Batching,
+        options: ConnectOptions,
+    ) -> Peer {
         let options = ConnectOptions {
-            protocols: vec![serializer.subprotocol().to_owned()],
+            protocols: match batching {
+                Batching::Single => vec![serializer.subprotocol().to_owned()],
+                _ => vec![serializer.batched_subprotocol().to_owned()],
+            },
             serializers: vec![serializer.rawsocket_id()],
             ..options
         };
         let connection = connect(url, &options).await.unwrap_or_else(|error| panic!("{url}: {error}"));
         let buffer = connection.leftover.clone();
-        let mut peer = Peer { connection, serializer, buffer };
-        let details = Dict::new().with("roles", Roles::client().to_dict());
+        let mut peer = Peer { connection, serializer, batching, buffer };
+        // The number tells which encoding of UBJSON it is.
+        let details = Dict::new().with("roles", Roles::client().to_dict()).with("x_number", 70_000);
         peer.send(Hello { realm: Some("realm1".into()), details }).await;
         assert!(matches!(peer.receive().await, Message::Welcome(_)));
         peer
     }
 
     async fn send(&mut self, message: impl Into<Message<'_>>) {
-        let body = message.into().to_bytes(self.serializer);
+        let mut body = Vec::new();
+        self.append(message, &mut body);
+        self.send_frame(&body).await;
+    }
+
+    /// Appends a message to what will be one frame.
+    fn append<'m>(&self, message: impl Into<Message<'m>>, frame: &mut Vec<u8>) {
+        let start = frame.len();
+        self.batching.begin(frame);
+        message.into().encode(self.serializer, frame);
+        self.batching.end(frame, start);
+    }
+
+    async fn send_frame(&mut self, body: &[u8]) {
         let mut out = Vec::new();
-        self.connection.codec.append_message(&mut out, self.serializer.is_text(), &body).unwrap();
+        self.connection.codec.append_message(&mut out, self.serializer.is_text(), body).unwrap();
         self.connection.stream.write_all(&out).await.unwrap();
     }
 
@@ -102,7 +129,10 @@ impl Peer {
                 let consumed = decoded.consumed;
                 let message = match decoded.item {
                     Item::Message { data, .. } => {
-                        Some(Message::decode(self.serializer, data).unwrap().into_owned())
+                        assert_eq!(self.batching, self.batching.as_peer_does(data), "answered in kind");
+                        let messages: Vec<_> = self.batching.split(data).map(|it| it.unwrap()).collect();
+                        assert_eq!(messages.len(), 1, "one message in each frame");
+                        Some(Message::decode(self.serializer, messages[0]).unwrap().into_owned())
                     }
                     Item::Incomplete => None,
                     other => panic!("unexpected {other:?}"),
@@ -150,6 +180,113 @@ async fn websocket_and_rawsocket_on_one_port() {
     for serializer in Serializer::ALL {
         converse(&format!("ws://127.0.0.1:{port}/ws"), serializer, ConnectOptions::default()).await;
         converse(&format!("rs://127.0.0.1:{port}"), serializer, ConnectOptions::default()).await;
+    }
+}
+
+/// The kinds of batches that a peer of this serializer may speak.
+fn batchings(serializer: Serializer) -> &'static [Batching] {
+    match serializer {
+        Serializer::Json => &[Batching::RecordSeparator, Batching::Cancel],
+        _ => &[Batching::Length],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_routed_in_order_and_answered_in_kind() {
+    const EVENTS: u64 = 200;
+    let (_router, port) = listen_tcp(|transport| {
+        let deflate = Some(DeflateOptions::default());
+        transport.websocket.insert("/deflate".into(), WebSocketOptions { deflate, ..websocket() });
+    })
+    .await;
+    let deflate = ConnectOptions { deflate: Some(DeflateOptions::default()), ..ConnectOptions::default() };
+    for (serializer, path, options) in Serializer::ALL.into_iter().flat_map(|serializer| {
+        [(serializer, "ws", ConnectOptions::default()), (serializer, "deflate", deflate.clone())]
+    }) {
+        for &batching in batchings(serializer) {
+            let url = format!("ws://127.0.0.1:{port}/{path}");
+            let mut peer = Peer::join_batched(&url, serializer, batching, options.clone()).await;
+            let topic = "com.example.topic";
+            let mut frame = Vec::new();
+            let subscribe =
+                Subscribe { request: RequestId(1), options: Default::default(), topic: topic.into() };
+            peer.append(subscribe, &mut frame);
+            for number in 0..EVENTS {
+                let options = PublishOptions { exclude_me: false, ..Default::default() };
+                let payload = Payload::new(serializer, &[number.into()], &Dict::new());
+                let request = RequestId(number + 2);
+                peer.append(Publish { request, options, topic: topic.into(), payload }, &mut frame);
+            }
+            peer.send_frame(&frame).await;
+            assert!(matches!(peer.receive().await, Message::Subscribed(_)));
+            for number in 0..EVENTS {
+                let Message::Event(event) = peer.receive().await else { panic!("not an EVENT") };
+                assert_eq!(event.payload.args(), [Value::from(number)], "{serializer} {batching:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_may_begin_with_hello() {
+    let (_router, port) = listen_tcp(|_| {}).await;
+    let serializer = Serializer::Json;
+    let options = ConnectOptions {
+        protocols: vec![serializer.batched_subprotocol().to_owned()],
+        ..ConnectOptions::default()
+    };
+    let connection = connect(&format!("ws://127.0.0.1:{port}/ws"), &options).await.unwrap();
+    let buffer = connection.leftover.clone();
+    let mut peer = Peer { connection, serializer, batching: Batching::Cancel, buffer };
+    let mut frame = Vec::new();
+    let details = Dict::new().with("roles", Roles::client().to_dict());
+    peer.append(Hello { realm: Some("realm1".into()), details }, &mut frame);
+    peer.append(
+        Subscribe { request: RequestId(1), options: Default::default(), topic: "a.b".into() },
+        &mut frame,
+    );
+    peer.send_frame(&frame).await;
+    assert!(matches!(peer.receive().await, Message::Welcome(_)));
+    assert!(matches!(peer.receive().await, Message::Subscribed(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_batch_ends_the_session_after_what_came_before() {
+    let (_router, port) = listen_tcp(|_| {}).await;
+    let url = format!("ws://127.0.0.1:{port}/ws");
+    let mut peer =
+        Peer::join_batched(&url, Serializer::Cbor, Batching::Length, ConnectOptions::default()).await;
+    let mut frame = Vec::new();
+    peer.append(
+        Subscribe { request: RequestId(1), options: Default::default(), topic: "a.b".into() },
+        &mut frame,
+    );
+    frame.extend_from_slice(&[0, 0, 0, 9, 1]);
+    peer.send_frame(&frame).await;
+    assert!(matches!(peer.receive().await, Message::Subscribed(_)));
+    let Message::Abort(abort) = peer.receive().await else { panic!("not an ABORT") };
+    assert_eq!(abort.reason, "wamp.error.protocol_violation");
+    assert!(abort.details.str("message").unwrap().contains("malformed batch at byte"), "{abort:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hello_of_ubjson_that_tells_nothing_is_answered_in_bjdata() {
+    let (_router, port) = listen_tcp(|_| {}).await;
+    for (agent, answer) in
+        [("AutobahnPython/25.12.2", Serializer::Ubjson), ("AutobahnPython/26.10.2", Serializer::BjData)]
+    {
+        let options = ConnectOptions {
+            protocols: vec![Serializer::Ubjson.subprotocol().to_owned()],
+            headers: vec![("User-Agent".into(), agent.into())],
+            ..ConnectOptions::default()
+        };
+        let connection = connect(&format!("ws://127.0.0.1:{port}/ws"), &options).await.unwrap();
+        let buffer = connection.leftover.clone();
+        let mut peer = Peer { connection, serializer: answer, batching: Batching::Single, buffer };
+        let details = Dict::new().with("roles", Roles::client().to_dict());
+        peer.send(Hello { realm: Some("realm1".into()), details }).await;
+        let Message::Welcome(welcome) = peer.receive().await else { panic!("not a WELCOME") };
+        assert!(welcome.session.0 > 0);
     }
 }
 
@@ -248,7 +385,7 @@ async fn every_kind_of_transport_hears_one_publication() {
             assert_eq!(event.payload.args(), [n.into(), Value::Bin(vec![n as u8; 300])]);
         }
     }
-    assert_eq!(router.session_queues("realm1").len(), 10);
+    assert_eq!(router.session_queues("realm1").len(), 3 * Serializer::ALL.len() + 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

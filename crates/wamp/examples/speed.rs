@@ -16,7 +16,7 @@ const OPS_PER_ROUND: u32 = 100_000;
 fn main() {
     let filter = std::env::args().nth(1).unwrap_or_default();
     println!("size_of Message {} bytes", size_of::<Message<'_>>());
-    for serializer in [Serializer::Json, Serializer::MsgPack, Serializer::Cbor] {
+    for serializer in Serializer::ALL {
         for (name, message) in messages(serializer) {
             let bytes = message.to_bytes(serializer);
             report(&filter, &format!("decode {name} {serializer} ({} B)", bytes.len()), || {

@@ -7,7 +7,8 @@
 //! | --- | --- |
 //! | a message and its options | [`message`] |
 //! | `args` and `kwargs` as they travel | [`payload`] |
-//! | JSON, MessagePack, CBOR | [`serializer`] |
+//! | JSON, MessagePack, CBOR, UBJSON, FlatBuffers | [`serializer`] |
+//! | several messages in one of the transport | [`batch`] |
 //! | URIs, patterns, the predefined ones | [`uri`], [`uris`] |
 //! | opening and closing a session, both sides | [`session`] |
 //! | roles and features peers announce | [`features`] |
@@ -16,6 +17,7 @@
 //!
 //! The specification is the WAMP protocol document, "rfc/text" in the repository wamp-proto/wamp-proto.
 
+pub mod batch;
 pub mod error;
 pub mod features;
 pub mod id;
@@ -28,6 +30,7 @@ pub mod uri;
 pub mod uris;
 pub mod value;
 
+pub use batch::Batching;
 pub use error::ProtocolViolation;
 pub use id::{PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
 pub use message::Message;

@@ -17,3 +17,6 @@ pub const URI_LEN_MAX: usize = 1024;
 
 /// Components of one URI or pattern (`com.example.topic` has three).
 pub const URI_COMPONENTS_MAX: usize = 32;
+
+/// Dimensions of one BJData array of rows and columns.
+pub const UBJSON_DIMENSIONS_MAX: usize = 8;

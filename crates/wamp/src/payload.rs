@@ -42,6 +42,7 @@ impl<'a> Payload<'a> {
 
     /// A payload of values. `kwargs` without `args` sends empty `args`; both empty is no payload.
     pub fn new(serializer: Serializer, args: &[Value], kwargs: &Dict) -> Payload<'static> {
+        let serializer = serializer.of_payload();
         let count = if !kwargs.is_empty() { 2 } else { u8::from(!args.is_empty()) };
         let mut values = vec![Value::List(args.to_vec()), Value::Dict(kwargs.clone())];
         values.truncate(usize::from(count));
@@ -50,6 +51,7 @@ impl<'a> Payload<'a> {
 
     /// A payload of `args` that are bytes of a list in `serializer`, checked here.
     pub fn from_encoded_args(serializer: Serializer, args: Vec<u8>) -> Result<Payload<'static>, Malformed> {
+        let serializer = serializer.of_payload();
         let start = read::whole_value_start(serializer, &args)?;
         let value = args.get(start..).unwrap_or_default();
         if !read::Element::from_checked(serializer, value).is_list() {
@@ -61,6 +63,7 @@ impl<'a> Payload<'a> {
     /// One opaque binary in the place of `args`, as the older form of payload passthru (`enc_algo`) sends it. The
     /// specification's form (`ppt_scheme`) sends a list of it: `Payload::new(serializer, &[bytes.into()], &Dict::new())`.
     pub fn opaque(serializer: Serializer, bytes: &[u8]) -> Payload<'static> {
+        let serializer = serializer.of_payload();
         let value = Value::Bin(bytes.to_vec());
         Payload { serializer, count: 1, bytes: Cow::Owned(encode(serializer, &[value])), prepared: None }
     }
@@ -132,6 +135,7 @@ impl<'a> Payload<'a> {
 
     /// The same payload in another serializer; borrowed if it is the same one.
     pub fn transcoded(&self, serializer: Serializer) -> Payload<'_> {
+        let serializer = serializer.of_payload();
         if self.serializer == serializer || self.count == 0 {
             return Payload { serializer, ..self.borrowed() };
         }

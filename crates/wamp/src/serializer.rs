@@ -5,14 +5,17 @@
 //! copied value by value into another serializer. [`read::Element`] is one checked value, a slice of the bytes that came
 //! in. Writing goes through [`write::Writer`].
 //!
-//! Each serializer is one [`Format`]: [`json`], [`msgpack`], [`cbor`].
+//! Each serializer is one [`Format`]: [`json`], [`msgpack`], [`cbor`], [`ubjson`]. [`flatbuffers`] is not: only its messages
+//! are tables, their payloads are CBOR.
 
 pub mod cbor;
+pub mod flatbuffers;
 pub(crate) mod heads;
 pub mod json;
 pub mod msgpack;
 pub mod read;
 pub(crate) mod transcode;
+pub mod ubjson;
 pub mod write;
 
 use std::borrow::Cow;
@@ -29,11 +32,27 @@ pub enum Serializer {
     MsgPack,
     /// CBOR (RFC 8949).
     Cbor,
+    /// UBJSON draft 12, as Autobahn|Python before 26.6 speaks it.
+    Ubjson,
+    /// BJData, which peers speak under the name of UBJSON, too: Autobahn|Python since 26.6.
+    BjData,
+    /// FlatBuffers, by the schema of Autobahn|Python. Its payloads, and values by themselves, are CBOR.
+    FlatBuffers,
 }
 
 impl Serializer {
     /// All of them, in the order a router prefers when the peer leaves the choice open.
-    pub const ALL: [Serializer; 3] = [Serializer::Cbor, Serializer::MsgPack, Serializer::Json];
+    ///
+    /// UBJSON is there twice, as it has two encodings under one name: the first is the one to begin with, and
+    /// [`ubjson::dialect::of`] tells which one a peer speaks.
+    pub const ALL: [Serializer; 6] = [
+        Serializer::Cbor,
+        Serializer::MsgPack,
+        Serializer::Json,
+        Serializer::BjData,
+        Serializer::Ubjson,
+        Serializer::FlatBuffers,
+    ];
 
     /// The name in configurations and on the command line.
     pub fn name(self) -> &'static str {
@@ -41,6 +60,8 @@ impl Serializer {
             Serializer::Json => "json",
             Serializer::MsgPack => "msgpack",
             Serializer::Cbor => "cbor",
+            Serializer::Ubjson | Serializer::BjData => "ubjson",
+            Serializer::FlatBuffers => "flatbuffers",
         }
     }
 
@@ -55,6 +76,19 @@ impl Serializer {
             Serializer::Json => "wamp.2.json",
             Serializer::MsgPack => "wamp.2.msgpack",
             Serializer::Cbor => "wamp.2.cbor",
+            Serializer::Ubjson | Serializer::BjData => "wamp.2.ubjson",
+            Serializer::FlatBuffers => "wamp.2.flatbuffers",
+        }
+    }
+
+    /// The WebSocket subprotocol with [batches](crate::batch).
+    pub fn batched_subprotocol(self) -> &'static str {
+        match self {
+            Serializer::Json => "wamp.2.json.batched",
+            Serializer::MsgPack => "wamp.2.msgpack.batched",
+            Serializer::Cbor => "wamp.2.cbor.batched",
+            Serializer::Ubjson | Serializer::BjData => "wamp.2.ubjson.batched",
+            Serializer::FlatBuffers => "wamp.2.flatbuffers.batched",
         }
     }
 
@@ -69,12 +103,23 @@ impl Serializer {
             Serializer::Json => 1,
             Serializer::MsgPack => 2,
             Serializer::Cbor => 3,
+            Serializer::Ubjson | Serializer::BjData => 4,
+            Serializer::FlatBuffers => 5,
         }
     }
 
     /// The serializer of this number in the RawSocket handshake.
     pub fn from_rawsocket_id(id: u8) -> Option<Self> {
         Serializer::ALL.into_iter().find(|s| s.rawsocket_id() == id)
+    }
+
+    /// The serializer of the payloads in its messages: itself, but for FlatBuffers.
+    #[inline]
+    pub fn of_payload(self) -> Serializer {
+        match self {
+            Serializer::FlatBuffers => Serializer::Cbor,
+            other => other,
+        }
     }
 
     /// Whether messages are text (WebSocket text frames) rather than bytes.
@@ -84,7 +129,11 @@ impl Serializer {
 
     /// The value in `bytes`, which must be one whole value. Nesting is limited to [`crate::limits::DEPTH_MAX`].
     pub fn decode_value(self, bytes: &[u8]) -> Result<Value, Malformed> {
-        read::whole_value(self, bytes)
+        let value = read::whole_value(self, bytes);
+        match value.is_err().then(|| read::spelled_out(self, bytes)).flatten() {
+            Some(plain) => read::whole_value(self, &plain),
+            None => value,
+        }
     }
 
     /// Appends `value` to `out`, whatever stands in it before.
@@ -100,7 +149,14 @@ impl Serializer {
 
     /// The value in `bytes`, which must be one whole value, in another serializer. No tree is built.
     pub fn transcode_value(self, to: Serializer, bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
-        let start = read::whole_value_start(self, bytes)?;
+        let spelled_out;
+        let (bytes, start) = match read::whole_value_start(self, bytes) {
+            Ok(start) => (bytes, start),
+            Err(bad) => {
+                spelled_out = read::spelled_out(self, bytes).ok_or(bad)?;
+                (&spelled_out[..], read::whole_value_start(self, &spelled_out)?)
+            }
+        };
         let mut out = Vec::new();
         transcode::elements(self, to, 1, bytes.get(start..).unwrap_or_default(), &mut out);
         Ok(out)
@@ -109,7 +165,10 @@ impl Serializer {
 
 impl fmt::Display for Serializer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(match self {
+            Serializer::BjData => "bjdata",
+            other => other.name(),
+        })
     }
 }
 
@@ -199,6 +258,16 @@ pub trait Format {
     fn uint(bytes: &[u8], at: usize) -> Option<(u64, usize)>;
     /// The text at `at`, checked here, and its end. Nothing for other values.
     fn text<'a>(bytes: &'a [u8], at: usize) -> Option<Result<(Cow<'a, str>, usize), Malformed>>;
+    /// The key at `at` of a dict, if it is text, checked here, and its end.
+    #[inline(always)]
+    fn key_text<'a>(bytes: &'a [u8], at: usize) -> Option<Result<(Cow<'a, str>, usize), Malformed>> {
+        Self::text(bytes, at)
+    }
+    /// The same value or message in a form that the functions here can read, where `bytes` are not in one and there is such
+    /// a form.
+    fn spelled_out(_bytes: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
     /// The end of the dict at `at`, if it is written in the shortest empty form.
     fn plain_empty_dict(bytes: &[u8], at: usize) -> Option<usize>;
     /// Opens the list at `at`.
@@ -273,8 +342,16 @@ macro_rules! with_format {
                 type $format = $crate::serializer::msgpack::MsgPack;
                 $call
             }
-            $crate::serializer::Serializer::Cbor => {
+            $crate::serializer::Serializer::Cbor | $crate::serializer::Serializer::FlatBuffers => {
                 type $format = $crate::serializer::cbor::Cbor;
+                $call
+            }
+            $crate::serializer::Serializer::Ubjson => {
+                type $format = $crate::serializer::ubjson::Ubjson<false>;
+                $call
+            }
+            $crate::serializer::Serializer::BjData => {
+                type $format = $crate::serializer::ubjson::Ubjson<true>;
                 $call
             }
         }

@@ -1,7 +1,9 @@
 //! Bytes from a peer that means harm: lengths that lie, nesting, repeated keys, numbers at the edge.
 
 use crossweave_wamp::limits::DEPTH_MAX;
-use crossweave_wamp::message::{Event, EventDetails, ForwardFor, Passthru, SubscribeOptions};
+use crossweave_wamp::message::{
+    Abort, Challenge, Event, EventDetails, ForwardFor, Hello, Passthru, SubscribeOptions,
+};
 use crossweave_wamp::{Dict, Message, Payload, PublicationId, Serializer, SessionId, SubscriptionId, Value};
 
 fn decode(serializer: Serializer, bytes: &[u8]) -> Result<Message<'_>, String> {
@@ -10,13 +12,34 @@ fn decode(serializer: Serializer, bytes: &[u8]) -> Result<Message<'_>, String> {
 
 /// `[16, 1, {}, "a", <args>]` in bytes, for `args` of bytes.
 fn publish(serializer: Serializer, args: &[u8]) -> Vec<u8> {
+    if serializer == Serializer::FlatBuffers {
+        return publish_table(args);
+    }
     let head: &[u8] = match serializer {
         Serializer::Json => b"[16,1,{},\"a\",",
         Serializer::MsgPack => b"\x95\x10\x01\x80\xa1a",
         Serializer::Cbor => b"\x85\x10\x01\xa0\x61a",
+        Serializer::Ubjson | Serializer::BjData => b"[U\x10U\x01{}SU\x01a",
+        Serializer::FlatBuffers => unreachable!(),
     };
-    let end: &[u8] = if serializer == Serializer::Json { b"]" } else { b"" };
+    let end: &[u8] = match serializer {
+        Serializer::Json | Serializer::Ubjson | Serializer::BjData => b"]",
+        Serializer::MsgPack | Serializer::Cbor | Serializer::FlatBuffers => b"",
+    };
     [head, args, end].concat()
+}
+
+/// The same in FlatBuffers, with `args` at the end.
+fn publish_table(args: &[u8]) -> Vec<u8> {
+    let head: &[u8] = &[
+        12, 0, 0, 0, // to the table of the message, behind the list of its two fields
+        8, 0, 12, 0, 8, 0, 4, 0, //
+        8, 0, 0, 0, 20, 0, 0, 0, 16, 0, 0, 0, // its list, the table of the PUBLISH, its type
+        12, 0, 20, 0, 0, 0, 12, 0, 4, 0, 8, 0, // request, topic, args
+        12, 0, 0, 0, 16, 0, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, //
+        1, 0, 0, 0, b'a', 0, 0, 0,
+    ];
+    [head, &(args.len() as u32).to_le_bytes(), args].concat()
 }
 
 /// Lists (or dicts) in each other, `depth` of them.
@@ -26,8 +49,10 @@ fn nested(serializer: Serializer, depth: usize, is_dict: bool) -> Vec<u8> {
         (Serializer::Json, true) => (b"{\"k\":", b"{}", b"}"),
         (Serializer::MsgPack, false) => (b"\x91", b"\x90", b""),
         (Serializer::MsgPack, true) => (b"\x81\xa1k", b"\x80", b""),
-        (Serializer::Cbor, false) => (b"\x81", b"\x80", b""),
-        (Serializer::Cbor, true) => (b"\xa1\x61k", b"\xa0", b""),
+        (Serializer::Cbor | Serializer::FlatBuffers, false) => (b"\x81", b"\x80", b""),
+        (Serializer::Cbor | Serializer::FlatBuffers, true) => (b"\xa1\x61k", b"\xa0", b""),
+        (Serializer::Ubjson | Serializer::BjData, false) => (b"[", b"", b"]"),
+        (Serializer::Ubjson | Serializer::BjData, true) => (b"{U\x01k", b"{}", b"}"),
     };
     let depth = depth - usize::from(!inner.is_empty());
     [open.repeat(depth), inner.to_vec(), close.repeat(depth)].concat()
@@ -65,7 +90,55 @@ fn the_deepest_payload_is_transcoded() {
 
 #[test]
 fn a_length_that_lies_is_refused_without_allocating() {
-    let lies: [(Serializer, &[&[u8]]); 2] = [
+    let lies: [(Serializer, &[&[u8]]); 4] = [
+        (
+            Serializer::Ubjson,
+            &[
+                b"[#l\x7f\xff\xff\xff",
+                b"{#L\x7f\xff\xff\xff\xff\xff\xff\xff",
+                b"SL\x7f\xff\xff\xff\xff\xff\xff\xff",
+                b"Sl\xff\xff\xff\xffa",
+                b"[$U#L\x7f\xff\xff\xff\xff\xff\xff\xff",
+                b"[$U#Si\x01a",
+                b"[$U",
+                b"[$",
+                b"[#",
+                b"[#i\xff]",
+                b"[#U\x02U\x01",
+                b"{#U\x01U\x01a",
+                b"{U\x01a}",
+                b"[}",
+                b"{]",
+                b"[NNN",
+                b"[U\x01",
+                b"SU",
+                b"SZ",
+                b"SU\x05abc",
+                b"C",
+                b"C\x80",
+                b"HU\x00",
+                b"HU\x03abc",
+                b"HU\x021 ",
+                b"L\x00",
+                b"D\x00",
+                b"u\x00\x00",
+                b"M\x00\x00\x00\x00\x00\x00\x00\x00",
+                b"x",
+            ],
+        ),
+        (
+            Serializer::BjData,
+            &[
+                b"[#m\xff\xff\xff\xff",
+                b"{#M\xff\xff\xff\xff\xff\xff\xff\xff",
+                b"SM\xff\xff\xff\xff\xff\xff\xff\xff",
+                b"[$B#M\xff\xff\xff\xff\xff\xff\xff\xff",
+                b"[$B#",
+                b"[#I\xff\xff]",
+                b"h\x00",
+                b"M\x00",
+            ],
+        ),
         (
             Serializer::MsgPack,
             &[
@@ -138,6 +211,10 @@ fn every_prefix_of_a_message_is_refused() {
         let bytes = Message::from(event).to_bytes(serializer);
         for len in 0..bytes.len() {
             assert!(decode(serializer, &bytes[..len]).is_err(), "{serializer}, {len} bytes");
+        }
+        if serializer == Serializer::FlatBuffers {
+            // Its parts are found by offsets: what stands behind them is of no meaning.
+            continue;
         }
         let more = [&bytes[..], &bytes[..1]].concat();
         assert!(decode(serializer, &more).is_err(), "{serializer}: bytes after the message");
@@ -245,6 +322,11 @@ fn a_repeated_option_is_refused_and_so_is_the_sixty_fifth() {
 #[test]
 fn text_that_is_not_utf8_is_refused_in_options_uris_and_payload() {
     let bad = b"\xa2\xc3\x28";
+    for message in [&b"[U\x10U\x01{}SU\x02\xc3\x28]"[..], b"[U\x10U\x01{U\x02\xc3\x28T}SU\x01t]"] {
+        for serializer in [Serializer::Ubjson, Serializer::BjData] {
+            assert!(decode(serializer, message).unwrap_err().contains("utf-8"), "{message:02x?}");
+        }
+    }
     for message in [
         &[&b"\x94\x10\x01\x80"[..], bad].concat(),
         &[&b"\x94\x10\x01\x81\xa1x"[..], bad, b"\xa1t"].concat(),
@@ -381,4 +463,124 @@ fn options_that_javascript_left_undefined_are_absent() {
         };
         assert_eq!(subscribe.options, SubscribeOptions::default(), "{serializer}");
     }
+}
+
+#[test]
+fn ubjson_values_that_mean_nothing_are_passed() {
+    let message = b"N[NU\x10NU\x01N{NU\x0backnowledgeNTN}SU\x01aN[#U\x02NU\x01NU\x02N{}N]N";
+    for serializer in [Serializer::Ubjson, Serializer::BjData] {
+        let Ok(Message::Publish(publish)) = decode(serializer, message) else {
+            panic!("a message with no-ops")
+        };
+        assert!(publish.options.acknowledge && publish.topic == "a");
+        assert_eq!(publish.payload.args(), [Value::Int(1), Value::Int(2)]);
+        assert!(publish.payload.kwargs().is_empty() && publish.payload.count() == 2);
+    }
+}
+
+#[test]
+fn ubjson_numbers_of_every_width_are_read() {
+    let ubjson = |bytes: &[u8]| Serializer::Ubjson.decode_value(bytes).unwrap();
+    assert_eq!(ubjson(b"L\x00\x20\x00\x00\x00\x00\x00\x00"), Value::Int(1 << 53));
+    assert_eq!(ubjson(b"HU\x1418446744073709551615"), Value::UInt(u64::MAX));
+    assert_eq!(ubjson(b"HU\x031.5"), Value::Float(1.5));
+    assert_eq!(ubjson(b"d\x3f\xc0\x00\x00"), Value::Float(1.5));
+    let bjdata = |bytes: &[u8]| Serializer::BjData.decode_value(bytes).unwrap();
+    assert_eq!(bjdata(b"M\xff\xff\xff\xff\xff\xff\xff\xff"), Value::UInt(u64::MAX));
+    assert_eq!(bjdata(b"I\x2c\x01"), Value::Int(300));
+    assert_eq!(bjdata(b"h\x00\x3c"), Value::Float(1.0));
+    assert_eq!(bjdata(b"B\x07"), Value::Int(7));
+}
+
+#[test]
+fn a_message_of_containers_with_one_type_is_read() {
+    let message = b"[U\x10U\x01{$T#U\x01U\x0backnowledgeSU\x01a[$I#U\x02\x01\x2c\x00\x02]";
+    let Ok(Message::Publish(publish)) = decode(Serializer::Ubjson, message) else { panic!("a message") };
+    assert!(publish.options.acknowledge);
+    assert_eq!(publish.payload.args(), [Value::Int(300), Value::Int(2)]);
+}
+
+#[test]
+fn flatbuffers_offsets_that_lie_are_refused_or_read_something_that_is_there() {
+    let good = publish_table(b"\x81\x01");
+    assert!(decode(Serializer::FlatBuffers, &good).is_ok());
+    // Every 16 and 32 bit number of the message in turn leads nowhere, back, to itself, or just out of it.
+    for at in 0..good.len() {
+        let len = good.len() as u32;
+        for lie in
+            [0, 1, 2, 4, 8, len - 1, len, len + 1, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_fff0, u32::MAX]
+        {
+            for width in [2, 4] {
+                let mut bytes = good.clone();
+                let end = (at + width).min(bytes.len());
+                bytes[at..end].copy_from_slice(&lie.to_le_bytes()[..end - at]);
+                if let Ok(message) = decode(Serializer::FlatBuffers, &bytes) {
+                    message.to_bytes(Serializer::Json);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn flatbuffers_texts_that_share_their_bytes_do_not_multiply() {
+    // PUBLISH with `eligible_authid`: 4,000 offsets to one text of 100,000 bytes.
+    const TEXTS: usize = 4_000;
+    let mut bytes = vec![12, 0, 0, 0, 8, 0, 12, 0, 8, 0, 4, 0, 8, 0, 0, 0, 48, 0, 0, 0, 16, 0, 0, 0];
+    let table = bytes.len() + 38;
+    let mut slots = vec![0u8; 34];
+    slots[32] = 4;
+    bytes.extend([38, 0, 8, 0].into_iter().chain(slots));
+    assert_eq!(bytes.len(), table);
+    let to_table = (table - 16) as u32;
+    bytes[16..20].copy_from_slice(&to_table.to_le_bytes());
+    bytes.extend(38u32.to_le_bytes());
+    bytes.extend(4u32.to_le_bytes());
+    bytes.extend((TEXTS as u32).to_le_bytes());
+    for index in 0..TEXTS {
+        bytes.extend((4 * (TEXTS - index) as u32).to_le_bytes());
+    }
+    bytes.extend(100_000u32.to_le_bytes());
+    bytes.extend([b'a'; 100_000]);
+    let error = decode(Serializer::FlatBuffers, &bytes).unwrap_err();
+    assert!(error.contains("overlap"), "{error}");
+}
+
+#[test]
+fn flatbuffers_args_are_one_list_and_kwargs_one_dict() {
+    for args in [&b"\x80\xa0"[..], b"\x82\x01", b"\xa0", b"\x01", b"\x80\x00"] {
+        assert!(decode(Serializer::FlatBuffers, &publish_table(args)).is_err(), "{args:02x?}");
+    }
+    let bytes = publish_table(b"");
+    let Ok(Message::Publish(publish)) = decode(Serializer::FlatBuffers, &bytes) else { panic!("no args") };
+    assert!(publish.payload.is_empty());
+}
+
+#[test]
+fn what_the_schema_of_flatbuffers_lacks_comes_back_too() {
+    let roles = Dict::new().with("caller", Dict::new().with("features", Dict::new().with("x_own", true)));
+    let extra = Dict::new().with("pubkey", "00").with("number", u64::MAX).with("bytes", vec![0u8, 255]);
+    let details = Dict::new()
+        .with("roles", roles)
+        .with("authmethods", vec![Value::from("cryptosign"), Value::from("x_own")])
+        .with("authid", "joe")
+        .with("authextra", extra.clone());
+    let realm = Some("realm1".to_owned());
+    for message in [
+        Message::from(Hello { realm, details }),
+        Hello { realm: None, details: Dict::new().with("roles", Dict::new().with("callee", Dict::new())) }
+            .into(),
+        Challenge { method: "cryptosign".into(), extra: extra.clone() }.into(),
+        Challenge { method: "x_own".into(), extra: Dict::new() }.into(),
+        Abort { details: extra.with("message", "text"), reason: "a.b".into() }.into(),
+    ] {
+        let bytes = message.to_bytes(Serializer::FlatBuffers);
+        let again = decode(Serializer::FlatBuffers, &bytes).unwrap();
+        assert_eq!(in_json(&again), in_json(&message));
+    }
+}
+
+/// With dicts in the order of their keys.
+fn in_json(message: &Message<'_>) -> serde_json::Value {
+    serde_json::from_slice(&message.to_bytes(Serializer::Json)).unwrap()
 }

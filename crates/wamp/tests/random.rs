@@ -175,7 +175,7 @@ fn messages_with_random_payloads_come_back_in_every_serializer() {
 fn mutated(random: &mut Random, bytes: &[u8]) -> Vec<u8> {
     let interesting = [
         0x00, 0x7f, 0x80, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc7, 0xd4, 0xd9, 0xdf, 0xf8, 0xff, b'"', b'\\',
-        b'[', b'}', b',', b'e',
+        b'[', b'}', b',', b'e', b'#', b'$', b'N', b'U', b'H', b'C', b'Z', b'I',
     ];
     let mut bytes = bytes.to_vec();
     for _ in 0..=random.below(3) {
@@ -210,8 +210,18 @@ fn is_known_difference(
         (Serializer::MsgPack, Ok(_)) => oracle::decode(serializer, bytes).is_none() && rmpv_takes(bytes),
         // rmpv reads the byte that MessagePack never uses as nil.
         (Serializer::MsgPack, Err(bad)) => bad.why.contains("0xc1"),
-        (Serializer::Cbor, Ok(_)) => ciborium_takes(bytes) || has_wide_simple_value(bytes),
-        (Serializer::Cbor, Err(_)) => false,
+        (Serializer::Cbor | Serializer::FlatBuffers, Ok(_)) => {
+            ciborium_takes(bytes) || has_wide_simple_value(bytes)
+        }
+        (Serializer::Cbor | Serializer::FlatBuffers, Err(_)) => false,
+        // The second reading leaves out arrays of rows and columns.
+        (Serializer::BjData, Ok(_)) if bytes.windows(2).any(|pair| pair == b"#[") => true,
+        // Its decimal numbers are read by serde_json.
+        (Serializer::Ubjson | Serializer::BjData, Ok(value)) => {
+            bytes.contains(&b'H')
+                && has(value, &|it| matches!(it, Value::Float(number) if number.is_infinite()))
+        }
+        (Serializer::Ubjson | Serializer::BjData, Err(_)) => false,
     }
 }
 

@@ -72,24 +72,38 @@ fn check_file(path: &Path) {
 
 /// Every representation says what is expected, and what we write says the same as one of them.
 fn check_serialization(name: &str, serializer: Serializer, sample: &Json) {
-    let representations: Vec<Vec<u8>> = sample["serializers"][serializer.name()]
-        .as_array()
+    let found = sample["serializers"][serializer.name()].as_array();
+    if found.is_none() && serializer == Serializer::FlatBuffers {
+        // Autobahn's is the only other implementation, and writes a part of each message. What we write is read below, by way
+        // of the other serializers.
+        return;
+    }
+    let representations: Vec<Vec<u8>> = found
         .unwrap_or_else(|| panic!("{name}: none"))
         .iter()
+        .filter(|it| is_of(serializer, it))
         .map(bytes)
         .collect();
     assert!(!representations.is_empty(), "{name}: no representation");
     for bytes in &representations {
         let message = Message::decode(serializer, bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
-        check_attributes(name, &message, &sample["expected_attributes"]);
+        let mut expected = sample["expected_attributes"].clone();
+        if serializer == Serializer::FlatBuffers && message.kind() == crossweave_wamp::message::Kind::Hello {
+            // Autobahn leaves them out: a peer without roles is taken for one with all of them.
+            expected["roles"] =
+                serde_json::json!({"publisher": {}, "subscriber": {}, "caller": {}, "callee": {}});
+        }
+        check_attributes(name, &message, &expected);
         let written = message.to_bytes(serializer);
-        let ours =
-            oracle::decode(serializer, &written).unwrap_or_else(|| panic!("{name}: wrote {written:02x?}"));
-        assert_eq!(ours.1, written.len(), "{name}: more than one value written");
-        let is_said = |bytes: &Vec<u8>| {
-            oracle::decode(serializer, bytes).is_some_and(|theirs| same(&theirs.0, &ours.0))
-        };
-        assert!(representations.iter().any(is_said), "{name}: wrote {ours:?}");
+        if serializer != Serializer::FlatBuffers {
+            let ours = oracle::decode(serializer, &written)
+                .unwrap_or_else(|| panic!("{name}: wrote {written:02x?}"));
+            assert_eq!(ours.1, written.len(), "{name}: more than one value written");
+            let is_said = |bytes: &Vec<u8>| {
+                oracle::decode(serializer, bytes).is_some_and(|theirs| same(&theirs.0, &ours.0))
+            };
+            assert!(representations.iter().any(is_said), "{name}: wrote {ours:?}");
+        }
         if !representations.contains(&written) {
             // Dict order and defaults are free; `cargo test -- --nocapture` shows where we differ.
             println!("{name}: equal in meaning, not in bytes");
@@ -98,8 +112,18 @@ fn check_serialization(name: &str, serializer: Serializer, sample: &Json) {
             let again = message.to_bytes(other);
             let again =
                 Message::decode(other, &again).unwrap_or_else(|error| panic!("{name} as {other}: {error}"));
-            check_attributes(&format!("{name} as {other}"), &again, &sample["expected_attributes"]);
+            check_attributes(&format!("{name} as {other}"), &again, &expected);
         }
+    }
+}
+
+/// Whether a representation is of this serializer: two have one name, and the note tells them apart.
+fn is_of(serializer: Serializer, representation: &Json) -> bool {
+    let is_bjdata = representation["note"].as_str().is_some_and(|note| note.contains("BJData"));
+    match serializer {
+        Serializer::Ubjson => !is_bjdata,
+        Serializer::BjData => is_bjdata,
+        _ => true,
     }
 }
 
@@ -129,6 +153,10 @@ fn unhex(hex: &str) -> Vec<u8> {
 
 /// A message as a list that is valid, or refused with a text that contains a word.
 fn check_validation(name: &str, serializer: Serializer, message: &Json, expected: Option<&Json>) {
+    if serializer == Serializer::FlatBuffers {
+        // A table cannot be of a wrong shape: there is nothing to write such a list in.
+        return;
+    }
     let bytes = oracle::encode(serializer, message);
     match (Message::decode(serializer, &bytes), expected) {
         (Ok(_), None) => {}

@@ -32,11 +32,18 @@ SERIALIZERS = {
     "json": serializers.JsonSerializer,
     "msgpack": serializers.MsgPackSerializer,
     "cbor": serializers.CBORSerializer,
+    "ubjson": serializers.UBJSONSerializer,
+    "flatbuffers": serializers.FlatBuffersSerializer,
 }
+# Over WebSocket they can also put several messages into one of its own; of FlatBuffers Autobahn cannot.
+BATCHED = ["json", "msgpack", "cbor", "ubjson"]
 
 # What a session of this client can be asked for; the driver skips the checks that need more.
 FEATURES = {
-    "transports": ["ws-json", "ws-msgpack", "ws-cbor", "rs-json", "rs-msgpack", "rs-cbor"],
+    "transports": [
+        *(f"{transport}-{serializer}" for transport in ("ws", "rs") for serializer in SERIALIZERS),
+        *(f"ws-{serializer}.batched" for serializer in BATCHED),
+    ],
     "binary": True,
     "progress": True,
     "call_timeout": True,
@@ -47,6 +54,10 @@ FEATURES = {
     "complex_result": True,
     "publish_lists": True,
     "topic_of_event": True,
+    # In FlatBuffers Autobahn announces no feature, and takes the URI of an ERROR for its arguments.
+    "without": {
+        f"{transport}-flatbuffers": ["progress", "interruptible", "errors"] for transport in ("ws", "rs")
+    },
 }
 
 sessions = {}
@@ -117,7 +128,8 @@ async def join(c):
     joined = loop.create_future()
     peer = Peer(ComponentConfig(realm=c["realm"]), c["s"], joined)
     url = urlparse(c["url"])
-    serializer = SERIALIZERS[c["serializer"]]()
+    name, _, batched = c["serializer"].partition(".")
+    serializer = SERIALIZERS[name](batched=batched == "batched")
     if url.scheme == "rs":
         factory = WampRawSocketClientFactory(lambda: peer, serializer=serializer)
     else:

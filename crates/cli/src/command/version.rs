@@ -18,7 +18,9 @@ pub(super) struct Version {
 impl Version {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
         let (version, platform) = (env!("CARGO_PKG_VERSION"), platform());
-        let serializers: Vec<&str> = Serializer::ALL.iter().map(|it| it.name()).collect();
+        let mut serializers: Vec<&str> = Serializer::ALL.iter().map(|it| it.name()).collect();
+        // One of them has two encodings.
+        serializers.dedup();
         if self.json {
             let object = json!({
                 "name": "crossweave", "version": version, "platform": platform, "serializers": serializers,

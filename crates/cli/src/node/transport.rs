@@ -93,7 +93,11 @@ impl<'a> Parts<'a> {
         let place =
             if path == ANY_PATH { self.place.to_owned() } else { format!("{}, path {path:?}", self.place) };
         websocket::check(&part.options, handshake_timeout_ms, &place, self.findings);
-        let part = websocket::options(&part.options, serializers(&part.serializers));
+        let part = websocket::options(
+            &part.options,
+            serializers(&part.serializers),
+            serializers(&part.batched_serializers),
+        );
         options.websocket.insert(path.to_owned(), part);
     }
 
@@ -182,6 +186,9 @@ fn serializers(serializers: &[config::Serializer]) -> Vec<Serializer> {
         config::Serializer::Json => Serializer::Json,
         config::Serializer::MsgPack => Serializer::MsgPack,
         config::Serializer::Cbor => Serializer::Cbor,
+        // The encoding of current peers; others are recognized by their HELLO.
+        config::Serializer::Ubjson => Serializer::BjData,
+        config::Serializer::FlatBuffers => Serializer::FlatBuffers,
     };
     serializers.iter().map(serializer).collect()
 }

@@ -9,7 +9,11 @@ use crossweave_wamp::Serializer;
 use super::Findings;
 use super::transport::UNLIMITED_MS;
 
-pub(super) fn options(options: &config::WebSocketOptions, serializers: Vec<Serializer>) -> WebSocketOptions {
+pub(super) fn options(
+    options: &config::WebSocketOptions,
+    serializers: Vec<Serializer>,
+    batched_serializers: Vec<Serializer>,
+) -> WebSocketOptions {
     let max_message_size = options.max_message_size as usize;
     WebSocketOptions {
         max_message_size,
@@ -20,6 +24,7 @@ pub(super) fn options(options: &config::WebSocketOptions, serializers: Vec<Seria
         },
         auto_fragment_size: options.auto_fragment_size as usize,
         serializers,
+        batched_serializers,
         origins: origins(options),
         deflate: options.deflate.as_ref().map(deflate),
         auto_ping_interval_ms: options.auto_ping_interval.into(),

@@ -41,9 +41,11 @@ async fn deep_nesting_aborts_the_session() {
     for serializer in Serializer::ALL {
         let (client, mut peer) = joined_with(serializer, Default::default()).await;
         let open = match serializer {
-            Serializer::Json => b'[',
+            Serializer::Json | Serializer::Ubjson | Serializer::BjData => b'[',
             Serializer::MsgPack => 0x91,
             Serializer::Cbor => 0x81,
+            // Its tables nest no deeper than the schema.
+            Serializer::FlatBuffers => continue,
         };
         peer.send_bytes(&vec![open; 100_000]).await;
         is_aborted(client, peer, serializer.name()).await;

@@ -166,13 +166,15 @@ async fn a_goodbye_from_the_router_is_answered() {
 async fn urls_choose_the_transport_and_the_router_the_serializer() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let options = Options { reconnect: Reconnect::Off, ..Options::default() };
+    let serializers = Serializer::ALL.to_vec();
+    let options = Options { reconnect: Reconnect::Off, serializers, ..Options::default() };
     for serializer in Serializer::ALL {
         let url = format!("ws://{address}/ws");
         let connect = Client::connect_with(&url, "realm1", options.clone());
         let router = async {
             let mut peer = Peer::accept_websocket(&listener, serializer).await;
-            peer.welcome(1).await;
+            // As a router's ids are: the number tells which encoding of UBJSON it is.
+            peer.welcome(1 << 40).await;
             peer
         };
         let (client, mut peer) = soon(async { tokio::join!(connect, router) }).await;

@@ -3,7 +3,7 @@
 use super::{ConnectionOptions, Surroundings, connection};
 use crate::auth::{self, Auth};
 use crate::reading::{Fields, Reading};
-use crate::serializer::{self, Serializer};
+use crate::serializer::{self, Batches, Serializer};
 
 /// A RawSocket transport, or the RawSocket part of a universal one.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +44,7 @@ impl RawSocket {
         around: &Surroundings<'_>,
         connection: Option<&mut ConnectionOptions>,
     ) -> Self {
-        let serializers = serializer::read(reading, fields);
+        let serializers = serializer::read(reading, fields, Batches::Unknown).single;
         let auth = auth::read(reading, fields, around.realms);
         let options = fields
             .object(reading, "options", "the RawSocket options")

@@ -3,15 +3,17 @@
 use super::{ConnectionOptions, Surroundings, WebSocketOptions};
 use crate::auth::{self, Auth};
 use crate::reading::{Fields, Finding, Reading, quoted};
-use crate::serializer::{self, Serializer};
+use crate::serializer::{self, Batches, Serializer, Serializers};
 
 /// A WebSocket transport, or a service by path of a universal or web transport.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WebSocket {
     /// `url`: the URL clients know it by, `ws://...` or `wss://...`; only shown. Default: none.
     pub url: Option<String>,
-    /// `serializers`. Default: all.
+    /// `serializers`: those spoken with one message in each of WebSocket's. Default: all.
     pub serializers: Vec<Serializer>,
+    /// Those spoken in batches: the same, and what `serializers` has as `json.batched` and so on. Default: all.
+    pub batched_serializers: Vec<Serializer>,
     /// `options`.
     pub options: WebSocketOptions,
     /// `auth`. Default: anonymous, in role `anonymous`.
@@ -23,6 +25,7 @@ impl Default for WebSocket {
         Self {
             url: None,
             serializers: Serializer::ALL.to_vec(),
+            batched_serializers: Serializer::ALL.to_vec(),
             options: WebSocketOptions::default(),
             auth: Auth::default(),
         }
@@ -38,7 +41,7 @@ impl WebSocket {
         connection: Option<&mut ConnectionOptions>,
     ) -> Self {
         let url = url(reading, fields);
-        let serializers = serializer::read(reading, fields);
+        let Serializers { single, batched } = serializer::read(reading, fields, Batches::Spoken);
         let auth = auth::read(reading, fields, around.realms);
         let options = match fields.object(reading, "options", "the WebSocket options") {
             Some(fields) => WebSocketOptions::read(reading, fields, around.is_loopback, connection),
@@ -47,7 +50,7 @@ impl WebSocket {
         fields.no_effect(reading, "cookie", "cookies are not built yet");
         fields.no_effect(reading, "debug", "messages are logged with `--loglevel trace`");
         fields.no_effect(reading, "debug_traffic", "messages are logged with `--loglevel trace`");
-        Self { url, serializers, options, auth }
+        Self { url, serializers: single, batched_serializers: batched, options, auth }
     }
 }
 

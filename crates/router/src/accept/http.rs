@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossweave_transport::http::{HttpError, Request, Response, read_body, read_request};
 use crossweave_transport::websocket::Limits;
 use crossweave_transport::websocket::handshake::{ServerOptions, Upgrade, is_upgrade, upgrade};
-use crossweave_wamp::Serializer;
+use crossweave_wamp::{Batching, Serializer};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, timeout_at};
 
@@ -99,7 +99,12 @@ impl Acceptor {
         };
         let server = server_options(options);
         match upgrade(request, &server, handshake.is_tls) {
-            Ok(upgrade) => established(handshake, options, &server, &upgrade).await.map(Some),
+            Ok(upgrade) => {
+                let (serializer, batching) = spoken(options, upgrade.protocol.as_deref());
+                let serializer = encoding_of_agent(serializer, request.headers.get("User-Agent"));
+                let spoken = (serializer, batching);
+                established(handshake, options, &server, &upgrade, spoken).await.map(Some)
+            }
             Err(refused) => {
                 answer(&mut handshake, refused.response()).await?;
                 Err(NotEstablished::Refused(refused.to_string()))
@@ -115,8 +120,10 @@ async fn late(mut handshake: Handshake) -> Result<Option<Established>, NotEstabl
 }
 
 fn server_options(options: &WebSocketOptions) -> ServerOptions {
+    let single = options.serializers.iter().map(|it| it.subprotocol());
+    let batched = options.batched_serializers.iter().map(|it| it.batched_subprotocol());
     ServerOptions {
-        protocols: options.serializers.iter().map(|it| it.subprotocol().to_owned()).collect(),
+        protocols: single.chain(batched).map(str::to_owned).collect(),
         allows_no_protocol: options.allows_no_subprotocol,
         origins: options.origins.clone(),
         deflate: options.deflate.clone(),
@@ -125,22 +132,48 @@ fn server_options(options: &WebSocketOptions) -> ServerOptions {
     }
 }
 
+/// What a subprotocol that was agreed on stands for; without one it is JSON.
+fn spoken(options: &WebSocketOptions, protocol: Option<&str>) -> (Serializer, Batching) {
+    let named = |name: &str| Some(name) == protocol;
+    let single = options.serializers.iter().find(|it| named(it.subprotocol()));
+    let batched = options.batched_serializers.iter().find(|it| named(it.batched_subprotocol()));
+    match (single, batched) {
+        (Some(serializer), _) => (*serializer, Batching::Single),
+        (None, Some(serializer)) => (*serializer, Batching::of(*serializer)),
+        (None, None) => (Serializer::Json, Batching::Single),
+    }
+}
+
+/// The encoding to answer a peer in whose HELLO does not tell which of UBJSON's two it speaks.
+///
+/// Autobahn|Python spoke draft 12 until its release 26.6, which brought BJData. It says which one it is.
+fn encoding_of_agent(serializer: Serializer, user_agent: Option<&str>) -> Serializer {
+    const BJDATA_SINCE: (u32, u32) = (26, 6);
+    let version = || {
+        let mut numbers = user_agent?.strip_prefix("AutobahnPython/")?.split('.');
+        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    };
+    match serializer {
+        Serializer::BjData if version().is_some_and(|version| version < BJDATA_SINCE) => Serializer::Ubjson,
+        other => other,
+    }
+}
+
 async fn established(
     mut handshake: Handshake,
     options: &WebSocketOptions,
     server: &ServerOptions,
     upgrade: &Upgrade,
+    (serializer, batching): (Serializer, Batching),
 ) -> Result<Established, NotEstablished> {
     write(&mut handshake, &upgrade.response(&[("Server", "Crossweave")])).await?;
-    let serializer =
-        upgrade.protocol.as_deref().and_then(Serializer::from_subprotocol).unwrap_or(Serializer::Json);
     let codec = upgrade.codec(server);
     let ping = (options.auto_ping_interval_ms > 0).then(|| PingOptions {
         interval: Duration::from_millis(options.auto_ping_interval_ms),
         timeout: Duration::from_millis(options.auto_ping_timeout_ms.max(1)),
     });
     Ok(Established {
-        wire: Wire { serializer, framing: codec.encoder.framing() },
+        wire: Wire { serializer, framing: codec.encoder.framing(), batching },
         message_len_max: codec.encoder.len_max(),
         codec,
         stream: handshake.stream,
@@ -162,5 +195,32 @@ async fn write(handshake: &mut Handshake, octets: &[u8]) -> Result<(), NotEstabl
     match timeout_at(deadline, handshake.stream.write_all(octets)).await {
         Ok(written) => Ok(written?),
         Err(_) => Err(NotEstablished::Deadline),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subprotocol_is_of_one_serializer_with_or_without_batches() {
+        let options = WebSocketOptions::default();
+        assert_eq!(spoken(&options, Some("wamp.2.cbor")), (Serializer::Cbor, Batching::Single));
+        assert_eq!(spoken(&options, Some("wamp.2.cbor.batched")), (Serializer::Cbor, Batching::Length));
+        assert_eq!(
+            spoken(&options, Some("wamp.2.json.batched")),
+            (Serializer::Json, Batching::RecordSeparator)
+        );
+        assert_eq!(spoken(&options, None), (Serializer::Json, Batching::Single));
+    }
+
+    #[test]
+    fn older_autobahn_is_answered_in_draft_12() {
+        let encoding = |agent| encoding_of_agent(Serializer::BjData, agent);
+        assert_eq!(encoding(Some("AutobahnPython/25.12.2")), Serializer::Ubjson);
+        assert_eq!(encoding(Some("AutobahnPython/26.6.1")), Serializer::BjData);
+        assert_eq!(encoding(Some("AutobahnPython")), Serializer::BjData);
+        assert_eq!(encoding(None), Serializer::BjData);
+        assert_eq!(encoding_of_agent(Serializer::Cbor, Some("AutobahnPython/25.12.2")), Serializer::Cbor);
     }
 }

@@ -5,7 +5,7 @@ use crossweave_transport::codec::Framing;
 use crossweave_transport::rawsocket::handshake::{
     ClientHello, HANDSHAKE_LEN, HandshakeError, MaxLen, Refusal,
 };
-use crossweave_wamp::Serializer;
+use crossweave_wamp::{Batching, Serializer};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Acceptor, Handshake, NotEstablished};
@@ -32,9 +32,8 @@ impl Acceptor {
         if hello.max_len.octets() < PEER_LEN_MIN {
             return refuse(handshake, Refusal::LengthUnacceptable).await;
         }
-        let serializer =
-            Serializer::from_rawsocket_id(hello.serializer).filter(|it| options.serializers.contains(it));
-        let Some(serializer) = serializer else {
+        let is_asked_for = |it: &Serializer| it.rawsocket_id() == hello.serializer;
+        let Some(serializer) = options.serializers.iter().copied().find(is_asked_for) else {
             return refuse(handshake, Refusal::SerializerUnsupported).await;
         };
         let own_max = MaxLen::at_least(options.max_message_size);
@@ -44,7 +43,7 @@ impl Acceptor {
             stream: handshake.stream,
             message_len_max: codec.encoder.len_max(),
             codec,
-            wire: Wire { serializer, framing: Framing::RawSocket },
+            wire: Wire { serializer, framing: Framing::RawSocket, batching: Batching::Single },
             leftover: handshake.buffer,
             address: handshake.address,
             is_tls: handshake.is_tls,

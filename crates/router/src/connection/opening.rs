@@ -2,17 +2,20 @@
 
 use std::future::Future as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Context;
 
 use crossweave_wamp::message::{Abort, Hello};
+use crossweave_wamp::serializer::ubjson::dialect;
 use crossweave_wamp::session::acceptor::{Acceptor, Step};
-use crossweave_wamp::{Dict, Message, uris};
+use crossweave_wamp::{Dict, Message, Serializer, uris};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{debug, info};
 
 use super::{Connection, Stage};
 use crate::admission::Pending;
 use crate::authenticate::{self, Admittance, Caller};
+use crate::peer::Wire;
 use crate::queue::{Appended, Lane};
 use crate::quota::Kind;
 use crate::trace;
@@ -31,14 +34,15 @@ impl Opening {
 }
 
 impl Connection {
-    /// A frame before the session is open.
-    pub(super) fn receive_opening(&mut self, frame: &[u8]) {
+    /// A message before the session is open.
+    pub(super) fn receive_opening(&mut self, bytes: &[u8]) {
+        self.heed_encoding(bytes);
         let Stage::Opening(opening) = &mut self.stage else { return };
-        let message = Message::decode(self.peer.wire.serializer, frame);
+        let message = Message::decode(self.peer.wire.serializer, bytes);
         if let Ok(message) = &message
             && trace::is_on()
         {
-            trace::received_from(&self.address, message, frame.len());
+            trace::received_from(&self.address, message, bytes.len());
         }
         match message.and_then(|message| opening.acceptor.receive(message)) {
             Ok(Step::Decide(hello)) => self.decide(&hello),
@@ -48,6 +52,30 @@ impl Connection {
             }
             Ok(Step::Aborted) => self.close(""),
             Err(violation) => self.refuse(&Abort::new(violation.uri(), violation.message())),
+        }
+    }
+
+    /// Answers UBJSON in the encoding in which the peer's HELLO is, if that can be seen.
+    fn heed_encoding(&mut self, message: &[u8]) {
+        if let Serializer::Ubjson | Serializer::BjData = self.peer.wire.serializer
+            && let Some(serializer) = dialect::of(message)
+        {
+            self.change_wire(|wire| wire.serializer = serializer);
+        }
+    }
+
+    /// Answers JSON in batches with the separator behind the peer's HELLO.
+    pub(super) fn heed_separator(&mut self, frame: &[u8]) {
+        self.change_wire(|wire| wire.batching = wire.batching.as_peer_does(frame));
+    }
+
+    /// Changes how the connection is written to. The wire is a plain field, which costs those who write nothing: before the
+    /// first session nobody else has the peer. (A later session on the same connection finds the wire as it should be.)
+    fn change_wire(&mut self, change: impl FnOnce(&mut Wire)) {
+        // The pongs owed to it, which are in no serializer.
+        self.effects.dirty.drain(..).for_each(|peer| peer.flush());
+        if let Some(peer) = Arc::get_mut(&mut self.peer) {
+            change(&mut peer.wire);
         }
     }
 

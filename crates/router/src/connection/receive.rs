@@ -5,8 +5,9 @@ use std::task::{Context, Poll};
 
 use crossweave_router_core::boundary::Flow;
 use crossweave_transport::{CodecError, Item};
+use crossweave_wamp::message::Abort;
 use crossweave_wamp::payload::Prepared;
-use crossweave_wamp::{Message, ProtocolViolation, Serializer};
+use crossweave_wamp::{Batching, Message, ProtocolViolation, Serializer};
 use tracing::debug;
 
 use super::{Connection, READS_PER_TURN, Stage};
@@ -128,7 +129,7 @@ impl Connection {
             let mut spans = [Span::default(); BATCH_MESSAGES_MAX];
             let (len, consumed, stop) = self.take_batch(&mut buffer[at..], &mut spans);
             let batch = &buffer[at..];
-            self.route(len, |index| {
+            self.route_frames(len, |index| {
                 let Span { start, end, is_text } = spans[index];
                 (&batch[start as usize..end as usize], is_text)
             });
@@ -139,7 +140,7 @@ impl Connection {
             match stop {
                 Stop::Full | Stop::Pong => {}
                 Stop::Incomplete => break,
-                Stop::Assembled { data, is_text } => self.route(1, |_| (&data, is_text)),
+                Stop::Assembled { data, is_text } => self.route_frames(1, |_| (&data, is_text)),
                 Stop::Ping(payload) => self.append_control(|encoder, out| {
                     // A ping longer than what the peer receives itself cannot be answered.
                     let _ = encoder.append_pong(out, &payload);
@@ -208,7 +209,60 @@ impl Connection {
         (len, at, Stop::Full)
     }
 
-    /// Hands `len` frames to whoever they are for, in order.
+    /// Hands what is in `len` frames to whoever it is for, in order.
+    #[inline]
+    fn route_frames<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) {
+        match self.peer.wire.batching {
+            Batching::Single => self.route(len, frame),
+            _ => (0..len).map(frame).for_each(|(frame, is_text)| self.route_messages(frame, is_text)),
+        }
+    }
+
+    /// Hands the messages of a frame over as they would be if each had a frame.
+    #[cold]
+    fn route_messages(&mut self, frame: &[u8], is_text: bool) {
+        if matches!(self.stage, Stage::Opening(_)) {
+            self.heed_separator(frame);
+        }
+        let mut batch = self.peer.wire.batching.split(frame);
+        let mut violation = None;
+        while violation.is_none() {
+            let mut messages = [&[][..]; BATCH_MESSAGES_MAX];
+            let mut len = 0;
+            while len < BATCH_MESSAGES_MAX {
+                match batch.next() {
+                    Some(Ok(message)) => messages[len] = message,
+                    Some(Err(bad)) => {
+                        violation = Some(bad);
+                        break;
+                    }
+                    None => break,
+                }
+                len += 1;
+            }
+            self.route(len, |index| (messages[index], is_text));
+            if len == 0 {
+                break;
+            }
+        }
+        if let Some(violation) = violation {
+            self.violated(violation);
+        }
+    }
+
+    /// What came is no message.
+    fn violated(&mut self, violation: ProtocolViolation) {
+        match &mut self.stage {
+            Stage::Opening(_) => self.refuse(&Abort::new(violation.uri(), violation.message())),
+            Stage::Joined { realm, slot, .. } => {
+                let _ = realm.messages(*slot, std::iter::empty(), Some(violation), &mut self.effects);
+                self.heed_notes();
+            }
+            Stage::Detached | Stage::Closing(_) | Stage::Ended => {}
+        }
+    }
+
+    /// Hands `len` messages to whoever they are for, in order.
     #[inline]
     fn route<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) {
         let mut next = 0;

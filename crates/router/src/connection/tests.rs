@@ -23,7 +23,11 @@ async fn opening(message_len_max: usize) -> (Connection, TcpStream) {
     let codec = Codec::rawsocket(MaxLen::MAX, MaxLen::MAX);
     let established = Established {
         stream: Stream::Tcp(near),
-        wire: Wire { serializer: Serializer::Json, framing: codec.encoder.framing() },
+        wire: Wire {
+            serializer: Serializer::Json,
+            framing: codec.encoder.framing(),
+            batching: crossweave_wamp::Batching::Single,
+        },
         codec,
         message_len_max,
         leftover: Vec::new(),

@@ -9,7 +9,7 @@ use crossweave_wamp::message::{
     Call, CallOptions, Publish, PublishOptions, Register, RegisterOptions, Subscribe, SubscribeOptions,
     Yield, YieldOptions,
 };
-use crossweave_wamp::{Dict, Payload, RequestId, Serializer};
+use crossweave_wamp::{Batching, Dict, Payload, RequestId, Serializer};
 use tokio::task::yield_now;
 
 use super::*;
@@ -92,7 +92,7 @@ fn join_taking(cell: &Arc<RealmCell>, authrole: &str, message_len_max: usize) ->
         authextra: Dict::new(),
         transport: Dict::new(),
     };
-    let wire = Wire { serializer: Serializer::Json, framing: Framing::RawSocket };
+    let wire = Wire { serializer: Serializer::Json, framing: Framing::RawSocket, batching: Batching::Single };
     let options = QueueOptions { bytes_max: BYTES_MAX, ..QueueOptions::default() };
     let peer = Peer::new(wire, message_len_max, None, Arc::new(options), Arc::default());
     let welcome = Box::new(Welcome { session: id, details: Dict::new() });

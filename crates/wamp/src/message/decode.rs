@@ -13,13 +13,32 @@ use option::Opt;
 
 use super::*;
 use crate::id::{PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
-use crate::serializer::{Format, with_format};
+use crate::serializer::{Format, flatbuffers, with_format};
 
 type Decoded<T> = std::result::Result<T, ProtocolViolation>;
 
 #[inline]
 pub(super) fn message(serializer: Serializer, bytes: &[u8]) -> Decoded<Message<'_>> {
-    with_format!(serializer, F => of_format::<F>(bytes))
+    use crate::serializer::{cbor::Cbor, json::Json, msgpack::MsgPack};
+    match serializer {
+        Serializer::Json => of_format::<Json>(bytes),
+        Serializer::MsgPack => of_format::<MsgPack>(bytes),
+        Serializer::Cbor => of_format::<Cbor>(bytes),
+        Serializer::Ubjson | Serializer::BjData => in_any_form(serializer, bytes),
+        Serializer::FlatBuffers => flatbuffers::decode(bytes),
+    }
+}
+
+/// The message in a format that has several forms, of which not all can be read in place.
+#[inline(never)]
+fn in_any_form(serializer: Serializer, bytes: &[u8]) -> Decoded<Message<'_>> {
+    with_format!(serializer, F => match of_format::<F>(bytes) {
+        Ok(message) => Ok(message),
+        Err(violation) => match F::spelled_out(bytes) {
+            Some(plain) => of_format::<F>(&plain).map(Message::into_owned),
+            None => Err(violation),
+        },
+    })
 }
 
 fn of_format<F: Format>(bytes: &[u8]) -> Decoded<Message<'_>> {

@@ -3,11 +3,14 @@
 use super::*;
 use crate::payload::Payload;
 use crate::serializer::write::{Details, Writer};
-use crate::serializer::{Format, Serializer, with_format};
+use crate::serializer::{Format, Serializer, flatbuffers, with_format};
 
 #[inline]
 pub(super) fn message(message: &Message<'_>, serializer: Serializer, out: &mut Vec<u8>) {
-    with_format!(serializer, F => write(message, Writer::<F>::new(out)));
+    match serializer {
+        Serializer::FlatBuffers => flatbuffers::encode(message, out),
+        _ => with_format!(serializer, F => write(message, Writer::<F>::new(out))),
+    }
 }
 
 fn write<F: Format>(message: &Message<'_>, mut w: Writer<'_, F>) {

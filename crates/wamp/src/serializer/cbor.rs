@@ -513,7 +513,7 @@ fn simple_token(bytes: &[u8], at: usize, first: Head) -> Token<'_> {
 }
 
 /// The value of a half-precision number (RFC 8949, appendix D).
-fn half(bits: u16) -> f64 {
+pub(super) fn half(bits: u16) -> f64 {
     let exponent = i32::from(bits >> 10 & 0x1f);
     let mantissa = f64::from(bits & 0x3ff);
     let magnitude = match exponent {

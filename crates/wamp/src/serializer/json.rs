@@ -282,7 +282,8 @@ fn digits_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-fn number_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
+/// The end of the number at `at`.
+pub(super) fn number_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
     let bad = Malformed::new(at, "bad number");
     let start = at + usize::from(bytes.get(at) == Some(&b'-'));
     let mut end = digits_end(bytes, start);

@@ -155,7 +155,9 @@ impl<'a, F: Format> Entries<'a, F> {
             return Ok(None);
         }
         let at = self.cursor.at;
-        let Some(found) = F::text(self.bytes, at) else { return Err(Malformed::new(at, "key is not text")) };
+        let Some(found) = F::key_text(self.bytes, at) else {
+            return Err(Malformed::new(at, "key is not text"));
+        };
         let (key, end) = found?;
         self.cursor.at = end;
         F::to_value(self.bytes, &mut self.cursor)?;
@@ -241,7 +243,7 @@ fn dict<F: Format>(bytes: &[u8], mut cursor: Cursor) -> Result<(Value, usize), M
 /// The key at `at` as text, and its end. A key that is not text, which WAMP does not have but MessagePack and CBOR do,
 /// becomes the text of its value.
 pub(super) fn key_text<F: Format>(bytes: &[u8], at: usize) -> Result<(Cow<'_, str>, usize), Malformed> {
-    if let Some(found) = F::text(bytes, at) {
+    if let Some(found) = F::key_text(bytes, at) {
         return found;
     }
     let text = match F::token(bytes, at) {
@@ -275,6 +277,12 @@ pub(crate) fn whole_value_start(serializer: Serializer, bytes: &[u8]) -> Result<
 pub(super) fn whole_value(serializer: Serializer, bytes: &[u8]) -> Result<Value, Malformed> {
     let start = whole_value_start(serializer, bytes)?;
     with_format!(serializer, F => value::<F>(bytes, start).map(|(value, _)| value))
+}
+
+/// `bytes` in a form that can be read in place, where they are not and can be brought into it.
+#[cold]
+pub(super) fn spelled_out(serializer: Serializer, bytes: &[u8]) -> Option<Vec<u8>> {
+    with_format!(serializer, F => F::spelled_out(bytes))
 }
 
 /// The elements in bytes that hold `count` of them one after the other, as a payload does.

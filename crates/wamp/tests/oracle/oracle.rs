@@ -1,4 +1,9 @@
 //! The same formats by other people's hands: serde_json, rmpv, ciborium. What they and we accept must be equal.
+//!
+//! Nobody has written UBJSON for Rust: [`ubjson`] is a second reading of its specification, as plain as can be.
+
+#[path = "ubjson.rs"]
+mod ubjson;
 
 use crossweave_wamp::{Dict, Serializer, Value};
 
@@ -16,12 +21,15 @@ pub(crate) fn decode(serializer: Serializer, bytes: &[u8]) -> Option<(Value, usi
             let value = rmpv::decode::read_value_with_max_depth(&mut rest, 1000).ok()?;
             Some((from_msgpack(&value)?, bytes.len() - rest.len()))
         }
-        Serializer::Cbor => {
+        // Values of FlatBuffers are CBOR.
+        Serializer::Cbor | Serializer::FlatBuffers => {
             let mut rest = bytes;
             let value: ciborium::Value =
                 ciborium::de::from_reader_with_recursion_limit(&mut rest, 1000).ok()?;
             Some((from_cbor(&value)?, bytes.len() - rest.len()))
         }
+        Serializer::Ubjson => ubjson::decode(bytes, false),
+        Serializer::BjData => ubjson::decode(bytes, true),
     }
 }
 
@@ -32,7 +40,9 @@ pub(crate) fn encode(serializer: Serializer, value: &serde_json::Value) -> Vec<u
     match serializer {
         Serializer::Json => out = serde_json::to_vec(value).unwrap(),
         Serializer::MsgPack => rmpv::encode::write_value(&mut out, &to_msgpack(value)).unwrap(),
-        Serializer::Cbor => ciborium::into_writer(value, &mut out).unwrap(),
+        Serializer::Cbor | Serializer::FlatBuffers => ciborium::into_writer(value, &mut out).unwrap(),
+        Serializer::Ubjson => ubjson::encode(value, false, &mut out),
+        Serializer::BjData => ubjson::encode(value, true, &mut out),
     }
     out
 }

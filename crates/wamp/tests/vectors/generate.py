@@ -1,14 +1,16 @@
-"""Writes the vectors of this folder: `pip install msgpack cbor2`, then `python generate.py`.
+"""Writes the vectors of this folder: `pip install msgpack cbor2 py-ubjson bjdata 'numpy<2'`, then `python generate.py`.
 
-The bytes come from json, msgpack and cbor2, so that they are not ours. The shape is that of the WAMP project's vectors.
+The bytes come from json, msgpack, cbor2, py-ubjson and bjdata, so that they are not ours. The shape is that of the WAMP project's vectors.
 """
 
 import base64
 import json
 import pathlib
 
+import bjdata
 import cbor2
 import msgpack
+import ubjson
 
 HERE = pathlib.Path(__file__).parent
 
@@ -71,6 +73,10 @@ def sample(description, message, says=None):
             "json": [{"bytes_hex": text.hex()} for text in strings],
             "msgpack": [{"bytes_hex": msgpack.packb(message).hex()}],
             "cbor": [{"bytes_hex": cbor2.dumps(message).hex()}],
+            "ubjson": [
+                {"bytes_hex": ubjson.dumpb(message).hex(), "note": "UBJSON"},
+                {"bytes_hex": bjdata.dumpb(message).hex(), "note": "BJData"},
+            ],
         },
         "expected_attributes": attributes,
     }
