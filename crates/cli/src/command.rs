@@ -87,7 +87,10 @@ fn explain(error: &clap::Error) -> ExitCode {
     match error.print() {
         _ if error.use_stderr() => Code::Setup.into(),
         // As for other output: whoever has read enough is no failure.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Code::Setup.into(),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Terminal::new(ColourChoice::Auto).complain(&format!("cannot write to stdout: {error}"));
+            Code::Setup.into()
+        }
         _ => Code::Success.into(),
     }
 }

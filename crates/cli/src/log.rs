@@ -26,7 +26,7 @@ pub(crate) enum LogLevel {
     Info,
     /// And what happens to connections.
     Debug,
-    /// And everything else.
+    /// And each message that comes or goes: its kind, ids and URIs, never what it carries.
     Trace,
 }
 
@@ -64,13 +64,19 @@ pub(crate) fn init(level: LogLevel, format: LogFormat, terminal: Terminal) {
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-/// Tells on stdout what other programs wait for, whatever the log level. Plain text, except in a log of JSON.
-pub(crate) fn announce(format: LogFormat, text: &str) {
-    let line = match format {
-        LogFormat::Json => Record::new(Level::INFO, "crossweave", text).json(&now()),
+/// Tells on stdout what other programs wait for, whatever the log level. Plain text, except in a log of JSON. If it cannot
+/// be told, stderr says so.
+pub(crate) fn announce(format: LogFormat, lines: &[String]) {
+    let line = |level: Level, text: &str| match format {
+        LogFormat::Json => Record::new(level, "crossweave", text).json(&now()),
         _ => text.to_owned(),
     };
-    write(Level::INFO, &line);
+    let told = lines.iter().try_for_each(|text| write(Level::INFO, &line(Level::INFO, text)));
+    if let Err(error) = told {
+        let text = format!("the node runs, but cannot write to stdout which addresses are open: {error}");
+        // There is nowhere left to tell it.
+        let _ = write(Level::WARN, &line(Level::WARN, &text));
+    }
 }
 
 /// Writes events as lines.
@@ -93,7 +99,8 @@ impl<S: Subscriber> Layer<S> for Log {
             LogFormat::None => record.text(),
             LogFormat::Json => record.json(&now()),
         };
-        write(record.level, &line);
+        // A log that nobody reads any more is no reason to stop.
+        let _ = write(record.level, &line);
     }
 }
 
@@ -101,14 +108,13 @@ fn is_trouble(level: Level) -> bool {
     level <= Level::WARN
 }
 
-/// A log that nobody reads any more is no reason to stop.
-fn write(level: Level, line: &str) {
-    let _ = if is_trouble(level) {
+fn write(level: Level, line: &str) -> io::Result<()> {
+    if is_trouble(level) {
         writeln!(io::stderr().lock(), "{line}")
     } else {
         let mut out = io::stdout().lock();
         writeln!(out, "{line}").and_then(|()| out.flush())
-    };
+    }
 }
 
 /// The time as Crossbar.io writes it: local, with the offset from UTC.

@@ -18,7 +18,6 @@ mod transport;
 mod websocket;
 
 pub(crate) use builtin::builtin;
-pub(crate) use certificates::load_certificates;
 pub(crate) use directory::{NodeDirectory, NotLoaded};
 pub(crate) use plan::{Obstacle, Plan, plan};
 pub(crate) use running::RunningNode;

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::document::{FILE_LEN_MAX, Format};
+use crate::endpoint::TlsCheck;
 use crate::environment::Environment;
 use crate::node::Node;
 use crate::problem::{Problem, Problems, Severity};
@@ -69,6 +70,24 @@ pub fn load(cbdir: &Path, config: Option<&Path>) -> Result<Loaded, Problems> {
 
 /// [`load`] with an environment of the caller's.
 pub fn load_with(cbdir: &Path, config: Option<&Path>, env: Environment<'_>) -> Result<Loaded, Problems> {
+    read(cbdir, config, env, None)
+}
+
+/// [`load`] with a look into the files of TLS, which `tls_check` takes: what is wrong with one is an error at its name.
+pub fn load_checking(
+    cbdir: &Path,
+    config: Option<&Path>,
+    tls_check: TlsCheck<'_>,
+) -> Result<Loaded, Problems> {
+    read(cbdir, config, Environment::process(), Some(tls_check))
+}
+
+fn read(
+    cbdir: &Path,
+    config: Option<&Path>,
+    env: Environment<'_>,
+    tls_check: Option<TlsCheck<'_>>,
+) -> Result<Loaded, Problems> {
     let file = match config {
         Some(config) => Some(tidy(&cbdir.join(config))),
         None => existing(cbdir)?,
@@ -91,7 +110,7 @@ pub fn load_with(cbdir: &Path, config: Option<&Path>, env: Environment<'_>) -> R
     }
     let format = format_of(&file)?;
     let text = text_of(&file)?;
-    let checked = crate::check(&text, format, &name, env, Some(cbdir))?;
+    let checked = crate::check(&text, format, &name, env, Some(cbdir), tls_check)?;
     Ok(Loaded {
         cbdir: cbdir.to_path_buf(),
         config_file: Some(file),

@@ -7,7 +7,7 @@ mod unix;
 use std::path::PathBuf;
 
 pub use tcp::{IpVersion, Ports, TcpEndpoint};
-pub use tls::Tls;
+pub use tls::{Tls, TlsCheck, UnusableFile};
 pub use unix::UnixEndpoint;
 
 use crate::reading::{At, Fields, Finding, Reading};

@@ -36,10 +36,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use auth::{Anonymous, Auth};
-pub use cbdir::{CBDIR_VARIABLES, CONFIG_FILES, Loaded, find_cbdir, load, load_with, tidy};
+pub use cbdir::{CBDIR_VARIABLES, CONFIG_FILES, Loaded, find_cbdir, load, load_checking, load_with, tidy};
 pub use controller::{Controller, ControllerOptions, Limits, ShutdownTrigger};
 pub use document::{FILE_LEN_MAX, Format, NESTING_MAX, VALUES_MAX};
-pub use endpoint::{Endpoint, IpVersion, Ports, TcpEndpoint, Tls, UnixEndpoint};
+pub use endpoint::{Endpoint, IpVersion, Ports, TcpEndpoint, Tls, TlsCheck, UnixEndpoint, UnusableFile};
 pub use environment::Environment;
 pub use node::Node;
 pub use permission::{Allow, Disclose, Matching, Permission};
@@ -73,7 +73,7 @@ pub struct Checked {
 /// # Errors
 /// All errors and warnings of the text, at most [`PROBLEMS_MAX`], each with a place inside it.
 pub fn parse(text: &str, format: Format, file_name: &str, env: Environment<'_>) -> Result<Checked, Problems> {
-    check(text, format, file_name, env, None)
+    check(text, format, file_name, env, None, None)
 }
 
 fn check(
@@ -82,9 +82,11 @@ fn check(
     file_name: &str,
     env: Environment<'_>,
     cbdir: Option<&Path>,
+    tls_check: Option<TlsCheck<'_>>,
 ) -> Result<Checked, Problems> {
     let source = Arc::new(Source::new(file_name, text));
     let mut reading = Reading::new(&source, env, cbdir);
+    reading.tls_check = tls_check;
     let mut node = Node::default();
     match Document::parse(&source, format) {
         Ok(document) => {

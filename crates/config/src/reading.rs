@@ -14,6 +14,7 @@ use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 use crate::document::{Document, Item, Value};
+use crate::endpoint::TlsCheck;
 use crate::environment::Environment;
 use crate::problem::{Problem, Severity};
 use crate::secrets;
@@ -39,6 +40,8 @@ pub(crate) struct Reading<'e> {
     env: Environment<'e>,
     /// The node directory; None while a text is checked for itself, then paths stay relative and no file is looked at.
     cbdir: Option<&'e Path>,
+    /// What looks into the files of TLS; without it, only their being there is checked.
+    pub(crate) tls_check: Option<TlsCheck<'e>>,
     problems: Vec<Problem>,
     pub(crate) ids: AutoIds,
 }
@@ -48,7 +51,7 @@ pub(crate) type Words<T> = [(&'static str, T)];
 
 impl<'e> Reading<'e> {
     pub(crate) fn new(source: &'e Source, env: Environment<'e>, cbdir: Option<&'e Path>) -> Self {
-        Self { source, env, cbdir, problems: Vec::new(), ids: AutoIds::default() }
+        Self { source, env, cbdir, tls_check: None, problems: Vec::new(), ids: AutoIds::default() }
     }
 
     pub(crate) fn into_problems(self) -> Vec<Problem> {
@@ -196,14 +199,14 @@ impl<'e> Reading<'e> {
         self.cbdir.map_or_else(|| PathBuf::from(path), |cbdir| cbdir.join(path))
     }
 
-    /// A file that has to be there when the node starts; a missing one is a warning, since checking may happen
-    /// on another machine.
+    /// A file that has to be there when the node starts.
     pub(crate) fn existing_file(&mut self, at: &At<'_>) -> Option<PathBuf> {
         let name = self.text(at)?;
         let path = self.path(&name);
         if self.cbdir.is_some() && !path.is_file() {
             let message = format!("there is no file {}", quoted(&path.to_string_lossy()));
-            self.report(at, Finding::warning(message));
+            self.report(at, Finding::error(message));
+            return None;
         }
         Some(path)
     }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crossweave_config::{
-    Endpoint, Environment, Loaded, Problems, Protocol, Worker, default_node, find_cbdir, load_with, tidy,
+    Endpoint, Environment, Loaded, Problems, Protocol, Severity, Worker, default_node, find_cbdir, load_with,
+    tidy,
 };
 
 /// A directory of one test, removed at its end.
@@ -81,12 +82,19 @@ fn files_that_cannot_be_a_configuration_are_refused_with_a_sentence() {
 }
 
 #[test]
-fn paths_start_at_the_node_directory_and_missing_files_are_noted() {
+fn paths_start_at_the_node_directory_and_missing_files_are_errors() {
     let config = br#"{"version": 2, "workers": [{"type": "router", "transports": [
         {"type": "rawsocket", "endpoint": {"type": "unix", "path": "run/sock"}},
         {"type": "rawsocket", "endpoint": {"type": "tcp", "port": 8080,
             "tls": {"key": "there.key", "certificate": "missing.crt"}}}]}]}"#;
     let dir = Dir::new(&[("config.json", config), ("there.key", b"")]);
+    let problems = dir.load(None).expect_err("a file is missing");
+    let problems: Vec<_> = problems.iter().map(|problem| problem.to_owned()).collect();
+    let [missing] = problems.as_slice() else { panic!("told once: {problems:?}") };
+    assert_eq!(missing.severity, Severity::Error);
+    assert!(missing.path.ends_with("endpoint.tls.certificate"), "{}", missing.path);
+    assert!(missing.message.contains("there is no file") && missing.message.contains("missing.crt"));
+    fs::write(dir.0.join("missing.crt"), b"").expect("a file for the test");
     let loaded = dir.load(None).expect("a configuration");
     let Worker::Router(router) = &loaded.node.workers[0];
     let [Endpoint::Unix(unix), Endpoint::Tcp(tcp)] =
@@ -97,10 +105,6 @@ fn paths_start_at_the_node_directory_and_missing_files_are_noted() {
     assert!(matches!(router.transports[0].protocol, Protocol::RawSocket(_)));
     assert_eq!(unix.path, dir.0.join("run/sock"));
     assert_eq!(tcp.tls.as_ref().map(|tls| tls.key.clone()), Some(dir.0.join("there.key")));
-    let warnings: Vec<_> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
-    assert!(
-        matches!(warnings.as_slice(), [one] if one.contains("there is no file") && one.contains("missing.crt"))
-    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crossweave_config::{CONFIG_FILES, Loaded, Problems};
 use serde_json::{Value, json};
 
 use crate::exit::Failure;
-use crate::node::{NodeDirectory, NotLoaded, Obstacle, Plan, load_certificates, plan};
+use crate::node::{NodeDirectory, NotLoaded, Obstacle, Plan, plan};
 use crate::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -40,7 +40,7 @@ impl Check {
                 "there is no {names} in {dir}: `crossweave init` writes one"
             )));
         };
-        let planned = plan(&loaded.node).and_then(|plan| load_certificates(&plan).map(|()| plan));
+        let planned = plan(&loaded.node);
         match self.json {
             true => terminal
                 .print(&verdict(&file.display().to_string(), &loaded.warnings, &planned).to_string())?,

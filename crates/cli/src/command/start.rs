@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::check::show_problems;
 use crate::exit::Failure;
 use crate::log::{self, LogFormat, LogLevel};
-use crate::node::{NodeDirectory, NotLoaded, Plan, RunningNode, builtin, load_certificates, plan};
+use crate::node::{NodeDirectory, NotLoaded, Plan, RunningNode, builtin, plan};
 use crate::signals::{self, Signals};
 use crate::terminal::Terminal;
 
@@ -81,8 +81,7 @@ impl Start {
 
     fn plan(&self, loaded: &Loaded, terminal: Terminal) -> Result<Plan, Failure> {
         let steps = |node: &Node| {
-            let planned = plan(node).and_then(|plan| load_certificates(&plan).map(|()| plan));
-            planned.map_err(|obstacles| {
+            plan(node).map_err(|obstacles| {
                 obstacles.iter().for_each(|obstacle| terminal.complain(&obstacle.to_string()));
                 Failure::told()
             })
@@ -118,7 +117,7 @@ impl Start {
         let mut signals = Signals::listen()
             .map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
         let mut node = RunningNode::start(plan).await.map_err(Failure::setup)?;
-        node.ready.iter().for_each(|line| log::announce(self.logformat, line));
+        log::announce(self.logformat, &node.ready);
         let signal = signals.next().await;
         info!("{signal}: saying goodbye to every session");
         tokio::select! {

@@ -1,50 +1,40 @@
-//! Whether the certificates and keys of a plan can be used, before anything is started.
+//! Whether the certificates and keys of a configuration can be used, before anything is started.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crossweave_transport::tls::{TlsAcceptor, TlsError, TlsServerOptions};
+use crossweave_config::{Tls, UnusableFile};
+use crossweave_transport::tls::{CertificateFiles, TlsAcceptor, TlsError, TlsServerOptions};
 
-use super::Obstacle;
-use super::plan::{Plan, Step};
-
-/// Loads all of them.
-///
-/// # Errors
-/// Those that cannot be used, each with its files and the cause.
-pub(crate) fn load_certificates(plan: &Plan) -> Result<(), Vec<Obstacle>> {
-    let mut obstacles = Vec::new();
-    let mut worker_id = "";
-    for step in &plan.steps {
-        match step {
-            Step::Router { worker, .. } => worker_id = worker,
-            Step::Listen(listen) => {
-                let place = format!("worker {worker_id:?}, transport {:?}", listen.transport);
-                let failure = listen.options.tls.as_ref().and_then(|options| load(options).err());
-                obstacles.extend(failure.map(|what| Obstacle { place, what }));
-            }
-            Step::Realm { .. } | Step::Demo { .. } => {}
-        }
-    }
-    if obstacles.is_empty() { Ok(()) } else { Err(obstacles) }
+/// What a listener is told.
+pub(super) fn tls_options(tls: &Tls) -> TlsServerOptions {
+    let files = CertificateFiles {
+        certificate: tls.certificate.clone(),
+        chain: tls.chain_certificates.clone(),
+        key: tls.key.clone(),
+    };
+    TlsServerOptions { certificates: vec![files], client_ca: tls.ca_certificates.clone() }
 }
 
-fn load(options: &TlsServerOptions) -> Result<(), String> {
+/// Loads them as a listener would, and says what cannot be used.
+pub(super) fn unusable(tls: &Tls) -> Vec<UnusableFile> {
+    let all = tls_options(tls);
     // Without the clients' authorities first: so it is known which files an error is about.
-    for files in &options.certificates {
-        let own = TlsServerOptions { certificates: vec![files.clone()], client_ca: Vec::new() };
-        let paths = [&files.certificate].into_iter().chain(&files.chain).chain([&files.key]);
-        TlsAcceptor::new(&own).map_err(|error| explain(&error, paths.map(|path| path.as_path())))?;
-    }
-    let authorities = options.client_ca.iter().map(|path| path.as_path());
-    TlsAcceptor::new(options).map(drop).map_err(|error| explain(&error, authorities))
+    let own = TlsServerOptions { client_ca: Vec::new(), ..all.clone() };
+    let own_paths = [&tls.key, &tls.certificate].into_iter().chain(&tls.chain_certificates);
+    let failure = match TlsAcceptor::new(&own) {
+        Err(error) => Some(explain(&error, own_paths)),
+        Ok(_) => TlsAcceptor::new(&all).err().map(|error| explain(&error, tls.ca_certificates.iter())),
+    };
+    failure.into_iter().collect()
 }
 
-fn explain<'p>(error: &TlsError, paths: impl Iterator<Item = &'p Path>) -> String {
-    match error {
-        TlsError::File { .. } => error.to_string(),
-        error => {
-            let paths: Vec<String> = paths.map(|path| path.display().to_string()).collect();
-            format!("{error} ({})", paths.join(", "))
-        }
+/// Names the files of which an error may be, and blames the first.
+fn explain<'p>(error: &TlsError, paths: impl Iterator<Item = &'p PathBuf>) -> UnusableFile {
+    if let TlsError::File { path, .. } = error {
+        return UnusableFile { path: path.clone(), message: error.to_string() };
     }
+    let paths: Vec<&Path> = paths.map(PathBuf::as_path).collect();
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let path = paths.first().map(|path| path.to_path_buf()).unwrap_or_default();
+    UnusableFile { path, message: format!("{error} ({})", names.join(", ")) }
 }

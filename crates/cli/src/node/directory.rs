@@ -5,8 +5,11 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use clap::Args;
-use crossweave_config::{CBDIR_VARIABLES, CONFIG_FILES, Environment, Loaded, Problems, find_cbdir, load};
+use crossweave_config::{
+    CBDIR_VARIABLES, CONFIG_FILES, Environment, Loaded, Problems, find_cbdir, load_checking,
+};
 
+use super::certificates::unusable;
 use crate::exit::Failure;
 
 /// Where the configuration is.
@@ -48,7 +51,7 @@ impl NodeDirectory {
             }
             _ => return Err(failure(format!("there is no node directory {}", cbdir.display()))),
         }
-        let loaded = load(&cbdir, self.config.as_deref()).map_err(NotLoaded::Problems)?;
+        let loaded = load_checking(&cbdir, self.config.as_deref(), &unusable).map_err(NotLoaded::Problems)?;
         match (&loaded.config_file, self.asked_for()) {
             (None, Some(by)) => {
                 let (names, cbdir) = (CONFIG_FILES.join(" or "), cbdir.display());

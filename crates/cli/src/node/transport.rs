@@ -5,9 +5,10 @@ use std::ops::RangeInclusive;
 use crossweave_config as config;
 use crossweave_router::{Authentication, OnSlow, QueueOptions, RawSocketOptions, TransportOptions};
 use crossweave_transport::ListenEndpoint;
-use crossweave_transport::tls::{CertificateFiles, TlsServerOptions};
+use crossweave_transport::tls::TlsServerOptions;
 use crossweave_wamp::Serializer;
 
+use super::certificates::tls_options;
 use super::plan::Listen;
 use super::{Findings, websocket};
 
@@ -159,12 +160,7 @@ fn ports(endpoint: &config::Endpoint) -> RangeInclusive<u16> {
 
 fn tls(endpoint: &config::Endpoint) -> Option<TlsServerOptions> {
     let config::Endpoint::Tcp(config::TcpEndpoint { tls: Some(tls), .. }) = endpoint else { return None };
-    let files = CertificateFiles {
-        certificate: tls.certificate.clone(),
-        chain: tls.chain_certificates.clone(),
-        key: tls.key.clone(),
-    };
-    Some(TlsServerOptions { certificates: vec![files], client_ca: tls.ca_certificates.clone() })
+    Some(tls_options(tls))
 }
 
 fn queue(connection: &config::ConnectionOptions) -> QueueOptions {

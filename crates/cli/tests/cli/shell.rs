@@ -43,8 +43,10 @@ fn a_wrong_command_line_ends_with_1_and_help_with_0() {
 #[test]
 fn help_that_cannot_be_written_is_a_failure() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let status = crossweave().arg("--help").stdout(full).status().unwrap();
-    assert_eq!(status.code(), Some(1));
+    let outcome = crossweave().arg("--help").stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(outcome.status.code(), Some(1));
+    let told = String::from_utf8(outcome.stderr).unwrap();
+    assert!(told.starts_with("error: cannot write to stdout: "), "{told}");
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let status = crossweave().arg("--help").stdout(writer).status().unwrap();

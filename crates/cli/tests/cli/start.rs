@@ -295,6 +295,7 @@ fn tls_is_served_and_checked_by_clients() {
         let outcome = run(&args);
         assert_eq!(outcome.code, Some(1), "a certificate that nobody vouches for is refused");
         assert!(outcome.stderr.contains("tls"), "{url}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("--ca-file FILE"), "{url}: {}", outcome.stderr);
     }
 }
 
@@ -311,6 +312,21 @@ fn what_has_no_effect_is_told_and_the_node_starts() {
         assert_eq!(line["level"], "warn");
         assert!(line.to_string().contains(expected), "{line}");
     }
+}
+
+#[test]
+fn a_node_that_cannot_tell_its_addresses_runs_and_says_so() {
+    let folder = TempDir::new().unwrap();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = crossweave();
+    command.args(["start", "--port", "0"]).current_dir(folder.path());
+    let mut child = command.stdout(full).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+    let line = lines.next().unwrap().unwrap();
+    assert!(line.contains("cannot write to stdout which addresses are open"), "{line}");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(lines.next().is_none(), "it is told once");
 }
 
 #[test]

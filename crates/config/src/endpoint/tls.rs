@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::reading::{Fields, Reading};
+use crate::reading::{At, Fields, Finding, Reading};
 
 /// TLS of a listening endpoint. All files are PEM; relative paths start at the node directory.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,20 +17,75 @@ pub struct Tls {
     pub ca_certificates: Vec<PathBuf>,
 }
 
+/// Looks into the files, all of which are there, and says which cannot be used.
+pub type TlsCheck<'c> = &'c dyn Fn(&Tls) -> Vec<UnusableFile>;
+
+/// A file of [`Tls`] that is there and cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusableFile {
+    /// The file, as it is in [`Tls`].
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub message: String,
+}
+
 impl Tls {
     pub(super) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
-        let required = |fields: &mut Fields<'_>, reading: &mut Reading<'_>, key| {
-            fields.required(reading, key).and_then(|at| reading.existing_file(&at)).unwrap_or_default()
-        };
+        let mut files = Files::default();
         let tls = Self {
-            key: required(&mut fields, reading, "key"),
-            certificate: required(&mut fields, reading, "certificate"),
-            chain_certificates: fields.files(reading, "chain_certificates"),
-            ca_certificates: fields.files(reading, "ca_certificates"),
+            key: files.one(reading, &mut fields, "key"),
+            certificate: files.one(reading, &mut fields, "certificate"),
+            chain_certificates: files.list(reading, &mut fields, "chain_certificates"),
+            ca_certificates: files.list(reading, &mut fields, "ca_certificates"),
         };
+        if let Some(check) = reading.tls_check.filter(|_| !files.is_incomplete) {
+            check(&tls).into_iter().for_each(|unusable| files.report(reading, unusable));
+        }
         fields.no_effect(reading, "dhparam", "keys are agreed on with elliptic curves");
         fields.no_effect(reading, "ciphers", "TLS 1.2 and 1.3 are spoken with safe cipher suites only");
         fields.finish(reading);
         tls
+    }
+}
+
+/// The files of one section and where their names stand.
+#[derive(Default)]
+struct Files<'d> {
+    places: Vec<(PathBuf, At<'d>)>,
+    /// Whether one is missing, which has been reported.
+    is_incomplete: bool,
+}
+
+impl<'d> Files<'d> {
+    fn one(&mut self, reading: &mut Reading<'_>, fields: &mut Fields<'d>, key: &'static str) -> PathBuf {
+        let at = fields.required(reading, key);
+        self.is_incomplete |= at.is_none();
+        at.and_then(|at| self.at(reading, at)).unwrap_or_default()
+    }
+
+    fn list(
+        &mut self,
+        reading: &mut Reading<'_>,
+        fields: &mut Fields<'d>,
+        key: &'static str,
+    ) -> Vec<PathBuf> {
+        let list = fields.list(reading, key, "a list of file names");
+        list.into_iter().filter_map(|at| self.at(reading, at)).collect()
+    }
+
+    fn at(&mut self, reading: &mut Reading<'_>, at: At<'d>) -> Option<PathBuf> {
+        let path = reading.existing_file(&at);
+        match &path {
+            Some(path) => self.places.push((path.clone(), at)),
+            None => self.is_incomplete = true,
+        }
+        path
+    }
+
+    fn report(&self, reading: &mut Reading<'_>, unusable: UnusableFile) {
+        let of_path = self.places.iter().find(|(path, _)| *path == unusable.path);
+        if let Some((_, at)) = of_path.or(self.places.first()) {
+            reading.report(at, Finding::error(unusable.message));
+        }
     }
 }

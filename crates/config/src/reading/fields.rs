@@ -1,7 +1,6 @@
 //! An object of the document, read key by key.
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 
 use super::{At, Finding, Reading, Unique, Words, names, nearest, one_of, quoted};
 use crate::document::{Entry, Item, Value};
@@ -151,11 +150,6 @@ impl<'d> Fields<'d> {
         expected: &str,
     ) -> Vec<At<'d>> {
         self.get(key).map_or_else(Vec::new, |at| reading.elements(&at, expected))
-    }
-
-    pub(crate) fn files(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Vec<PathBuf> {
-        let list = self.list(reading, key, "a list of file names");
-        list.iter().filter_map(|at| reading.existing_file(at)).collect()
     }
 
     /// The id of this section, or the next automatic one.

@@ -128,7 +128,7 @@ impl<'a, F: Format> Fields<'a, F> {
     fn unusual_id(&mut self, name: &str) -> Decoded<u64> {
         let element = self.element()?;
         let id = element.as_u64().filter(|id| *id <= ID_MAX);
-        id.ok_or_else(|| self.wrong(name, "an id (an integer from 0 to 2^53)", &element))
+        id.ok_or_else(|| self.wrong(name, "an id (an integer from 1 to 2^53)", &element))
     }
 
     #[inline(always)]
@@ -136,7 +136,8 @@ impl<'a, F: Format> Fields<'a, F> {
         match self.id("request")? {
             // An answer to 0 is the router's own doing: it revokes.
             0 if self.kind.is_request() => {
-                Err(ProtocolViolation::new(format!("{}.request is 0, ids begin at 1", self.kind.name())))
+                let expected = "expected an id (an integer from 1 to 2^53)";
+                Err(ProtocolViolation::new(format!("{}.request is 0, {expected}", self.kind.name())))
             }
             id => Ok(RequestId(id)),
         }
