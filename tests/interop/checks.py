@@ -356,7 +356,7 @@ async def exclude_keeps_the_named_session_out(subscriber, publisher, uri):
     expect("args", (await events.get())["args"], [2])
 
 
-@check(PUBSUB, b=["publish_lists"])
+@check(PUBSUB, b=["publish_lists", "publish_authroles"])
 async def authrole_lists_filter_receivers(subscriber, publisher, uri):
     events = await subscriber.subscribe(uri, uri)
     role = subscriber.authrole or "anonymous"

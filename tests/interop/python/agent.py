@@ -54,9 +54,10 @@ FEATURES = {
     "complex_result": True,
     "publish_lists": True,
     "topic_of_event": True,
-    # In FlatBuffers Autobahn announces no feature, and takes the URI of an ERROR for its arguments.
+    # In FlatBuffers Autobahn announces no feature, takes the URI of an ERROR for its arguments, and cannot write lists of
+    # authroles.
     "without": {
-        f"{transport}-flatbuffers": ["progress", "interruptible", "errors"] for transport in ("ws", "rs")
+        f"{transport}-flatbuffers": ["progress", "interruptible", "errors", "publish_authroles"] for transport in ("ws", "rs")
     },
 }
 

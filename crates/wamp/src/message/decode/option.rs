@@ -31,7 +31,7 @@ impl<'a> Opt<'a, '_> {
         ))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn bool(&self) -> Decoded<bool> {
         self.it.as_bool().ok_or_else(|| self.wrong("a boolean"))
     }
