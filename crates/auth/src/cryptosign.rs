@@ -17,7 +17,7 @@ pub struct PublicKey([u8; 32]);
 
 /// A private key. Wiped when it is dropped.
 #[derive(Clone)]
-pub struct PrivateKey(SigningKey);
+pub struct PrivateKey(Box<SigningKey>);
 
 /// What is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +61,7 @@ impl std::fmt::Debug for PublicKey {
 impl PrivateKey {
     /// From 32 octets, which must be random.
     pub fn from_bytes(bytes: &[u8; 32]) -> PrivateKey {
-        PrivateKey(SigningKey::from_bytes(bytes))
+        PrivateKey(Box::new(SigningKey::from_bytes(bytes)))
     }
 
     /// From 64 hexadecimal digits.
