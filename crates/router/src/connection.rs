@@ -25,13 +25,15 @@ use std::time::Duration;
 
 use crossweave_router_core::boundary::Slot;
 use crossweave_transport::codec::{Decoder, Encoder};
+use crossweave_transport::tls::TlsFacts;
 use crossweave_transport::{Codec, PeerAddress, Stream};
 use tokio::time::Instant;
 use tracing::debug;
 
 use crate::admission::{Admitted, Pending};
 use crate::dispatch::Effects;
-use crate::options::{Authentication, TransportOptions};
+use crate::methods::Authentication;
+use crate::options::TransportOptions;
 use crate::peer::{Peer, Wire};
 use crate::queue::Detached;
 use crate::realm::RealmCell;
@@ -61,7 +63,10 @@ pub(crate) struct Established {
     /// Bytes read behind the handshake.
     pub(crate) leftover: Vec<u8>,
     pub(crate) address: PeerAddress,
-    pub(crate) is_tls: bool,
+    /// What TLS knows of the peer, if this is TLS.
+    pub(crate) tls: Option<Arc<TlsFacts>>,
+    /// Who may join.
+    pub(crate) authentication: Authentication,
     pub(crate) is_websocket: bool,
     pub(crate) ping: Option<PingOptions>,
     /// By when its session must be open.
@@ -74,7 +79,8 @@ pub(crate) struct Connection {
     options: Arc<TransportOptions>,
     peer: Arc<Peer>,
     address: PeerAddress,
-    is_tls: bool,
+    tls: Option<Arc<TlsFacts>>,
+    authentication: Authentication,
     is_websocket: bool,
     decoder: Decoder,
     encoder: Encoder,
@@ -123,7 +129,8 @@ impl Connection {
             options,
             peer,
             address: established.address,
-            is_tls: established.is_tls,
+            tls: established.tls,
+            authentication: established.authentication,
             is_websocket: established.is_websocket,
             decoder,
             encoder,
@@ -135,10 +142,6 @@ impl Connection {
             ping: established.ping.map(|options| Box::new(Ping::new(options))),
             _admitted: admitted,
         }
-    }
-
-    fn authentication(&self) -> &Authentication {
-        &self.options.authentication
     }
 
     /// Flushes the receivers of what was routed. True if some are left for the next turn.
@@ -203,6 +206,7 @@ impl Future for Connection {
         let mut has_more = this.flush();
         this.heed_notes();
         this.poll_timers(cx);
+        this.poll_deciding(cx);
         has_more |= this.poll_receive(cx);
         this.heed_notes();
         let had_to_wait = !this.may_read();

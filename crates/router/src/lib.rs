@@ -25,6 +25,7 @@
 //! | who may connect before anyone has authenticated | `admission` |
 //! | TLS, telling protocols apart, handshakes | `accept` |
 //! | one connection's task: opening, reading, writing, closing | `connection` |
+//! | by which methods clients prove who they are | `methods`, `authenticator` |
 //! | who a HELLO comes from | `authenticate` |
 //! | the realm behind its lock, its clock, panics in it | `realm` |
 //! | encoding and queueing what the realm asks for | `dispatch` |
@@ -34,9 +35,11 @@
 mod accept;
 mod admission;
 mod authenticate;
+mod authenticator;
 mod authorizer;
 mod connection;
 mod dispatch;
+mod methods;
 mod options;
 mod peer;
 mod queue;
@@ -44,12 +47,12 @@ mod realm;
 mod router;
 mod runtime;
 
+pub use authenticator::{Answer, AuthenticateRequest, Authenticator, Credential, Granted, NotGranted};
 pub use authorizer::Authorizer;
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision};
 pub use crossweave_router_core::{RealmOptions, Role};
-pub use options::{
-    AdmissionOptions, Authentication, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions,
-};
+pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
+pub use options::{AdmissionOptions, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
 pub use router::{RealmDefinition, Router, SessionQueue, StartError};
 pub use runtime::runtime;

@@ -12,6 +12,7 @@ use crossweave_transport::websocket::deflate::DeflateOptions;
 use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_wamp::Serializer;
 
+use crate::methods::Authentication;
 use crate::queue::QueueOptions;
 
 /// Bounds of a whole router, before anyone has authenticated.
@@ -44,7 +45,7 @@ pub struct TransportOptions {
     pub websocket: BTreeMap<String, WebSocketOptions>,
     /// Answers HTTP requests that are no WebSocket; absent, they get 404 or 426.
     pub http: Option<Arc<dyn HttpService>>,
-    /// Who may join here, and as whom.
+    /// Who may join here, and as whom, where a part does not say so itself.
     pub authentication: Authentication,
     /// Bound on what waits for a session.
     pub queue: QueueOptions,
@@ -75,11 +76,17 @@ pub struct RawSocketOptions {
     pub max_message_size: usize,
     /// The serializers spoken. Default all.
     pub serializers: Vec<Serializer>,
+    /// Who may join here. Default: as the transport says.
+    pub authentication: Option<Authentication>,
 }
 
 impl Default for RawSocketOptions {
     fn default() -> Self {
-        RawSocketOptions { max_message_size: 1 << 24, serializers: Serializer::ALL.to_vec() }
+        RawSocketOptions {
+            max_message_size: 1 << 24,
+            serializers: Serializer::ALL.to_vec(),
+            authentication: None,
+        }
     }
 }
 
@@ -94,6 +101,8 @@ pub struct WebSocketOptions {
     pub auto_fragment_size: usize,
     /// The serializers spoken. Default all.
     pub serializers: Vec<Serializer>,
+    /// Who may join here. Default: as the transport says.
+    pub authentication: Option<Authentication>,
     /// Which web pages may connect. Default: those of the same origin.
     pub origins: OriginPolicy,
     /// Compression, if any. Default none.
@@ -113,6 +122,7 @@ impl Default for WebSocketOptions {
             max_frame_size: 1 << 24,
             auto_fragment_size: 0,
             serializers: Serializer::ALL.to_vec(),
+            authentication: None,
             origins: OriginPolicy::SameOrigin,
             deflate: None,
             auto_ping_interval_ms: 10_000,
@@ -135,31 +145,5 @@ pub trait HttpService: Send + Sync {
     /// The longest body read, in octets; a longer one is answered 413.
     fn body_max(&self) -> usize {
         1 << 20
-    }
-}
-
-/// Who may join over a transport.
-#[derive(Clone, Debug)]
-pub enum Authentication {
-    /// Anyone, in this role.
-    Anonymous {
-        /// The role.
-        authrole: Arc<str>,
-        /// The authid of all; if absent, each session gets a random one.
-        authid: Option<Arc<str>>,
-    },
-    /// A part of this program that has been let in already.
-    Trusted {
-        /// The role.
-        authrole: Arc<str>,
-        /// The authid.
-        authid: Arc<str>,
-    },
-}
-
-impl Authentication {
-    /// Anyone, in this role, with a random authid.
-    pub fn anonymous(authrole: &str) -> Self {
-        Authentication::Anonymous { authrole: authrole.into(), authid: None }
     }
 }

@@ -23,6 +23,9 @@ use crate::dispatch::{Dispatch, Effects, Followup, Routes};
 use crate::peer::Peer;
 use crate::queue::{Detached, Lane};
 
+/// The role of the router's own sessions, which may do everything. Nobody from outside gets it.
+pub(crate) const TRUSTED: &str = "trusted";
+
 /// Questions that may be with the authorizer of one realm at a time; further ones wait their turn.
 const QUESTIONS_MAX: usize = 256;
 /// Questions that may wait; further ones fail at once.
@@ -68,6 +71,7 @@ impl RealmCell {
     ) -> Arc<RealmCell> {
         let name: Arc<str> = name.into();
         let mut realm = Realm::new(name.clone(), options, seed());
+        realm.set_role(Role::allow_all(TRUSTED));
         roles.into_iter().for_each(|role| realm.set_role(role));
         let state = State {
             realm: Some(realm),
@@ -386,7 +390,7 @@ impl Run<'_> {
 }
 
 /// A task that ends with whoever waits for it. Its result, if it did not panic.
-struct AbortOnDrop<T>(JoinHandle<T>);
+pub(crate) struct AbortOnDrop<T>(pub(crate) JoinHandle<T>);
 
 impl<T> Future for AbortOnDrop<T> {
     type Output = Option<T>;

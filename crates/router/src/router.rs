@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossweave_auth::decoy::Decoy;
 use crossweave_router_core::{RealmOptions, Role};
 use crossweave_transport::codec::Framing;
 use crossweave_transport::endpoint::BoundAddress;
@@ -14,15 +15,17 @@ use crossweave_transport::{
 };
 use crossweave_wamp::{Serializer, SessionId, uris};
 use parking_lot::RwLock;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use crate::accept::Acceptor;
 use crate::admission::Admission;
+use crate::authenticate;
 use crate::authorizer::Authorizer;
 use crate::connection::{Connection, Established};
-use crate::options::{AdmissionOptions, Authentication, TransportOptions};
+use crate::methods::Authentication;
+use crate::options::{AdmissionOptions, TransportOptions};
 use crate::peer::Wire;
 use crate::realm::RealmCell;
 
@@ -71,6 +74,10 @@ pub struct SessionQueue {
 /// What all parts of a router share.
 pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
+    /// Makes up what clients are shown that do not exist.
+    pub(crate) decoy: Decoy,
+    /// The turns of questions to authenticators.
+    pub(crate) questions: Arc<Semaphore>,
     realms: RwLock<HashMap<String, RunningRealm>>,
     stop: watch::Sender<bool>,
 }
@@ -115,7 +122,10 @@ impl Router {
     pub fn new(admission: AdmissionOptions) -> Router {
         let (stop, _) = watch::channel(false);
         let admission = Admission::new(admission);
-        Router { shared: Arc::new(Shared { admission, realms: RwLock::default(), stop }) }
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).expect("the operating system gives random bytes");
+        let (decoy, questions) = (Decoy::new(key), Arc::new(Semaphore::new(authenticate::QUESTIONS_MAX)));
+        Router { shared: Arc::new(Shared { admission, decoy, questions, realms: RwLock::default(), stop }) }
     }
 
     /// Starts a realm. Must be called within a tokio runtime.
@@ -146,8 +156,7 @@ impl Router {
     /// HELLO is let in under this authrole and authid whatever methods it offers.
     pub fn connect_local(&self, serializer: Serializer, authrole: &str, authid: &str) -> Stream {
         let (near, far) = memory::pair();
-        let mut options = TransportOptions::new(ListenEndpoint::tcp("memory", 0));
-        options.authentication = Authentication::Trusted { authrole: authrole.into(), authid: authid.into() };
+        let options = TransportOptions::new(ListenEndpoint::tcp("memory", 0));
         let established = Established {
             stream: far,
             codec: Codec::rawsocket(MaxLen::MAX, MaxLen::MAX),
@@ -155,7 +164,8 @@ impl Router {
             message_len_max: usize::MAX,
             leftover: Vec::new(),
             address: PeerAddress::Memory,
-            is_tls: false,
+            tls: None,
+            authentication: Authentication::Trusted { authrole: authrole.into(), authid: authid.into() },
             is_websocket: false,
             ping: None,
             deadline: Instant::now() + Duration::from_millis(options.handshake_timeout_ms),

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Acceptor, Handshake, NotEstablished};
 use crate::connection::{Established, PingOptions};
+use crate::methods::Authentication;
 use crate::options::WebSocketOptions;
 use crate::peer::Wire;
 
@@ -46,7 +47,8 @@ impl Acceptor {
                 Err(_) => return Err(NotEstablished::Deadline),
             };
             let keeps_alive = request.keeps_alive() && Instant::now() < end;
-            let response = self.respond(&request, body, handshake.is_tls).await.keep_alive(keeps_alive);
+            let response =
+                self.respond(&request, body, handshake.tls.is_some()).await.keep_alive(keeps_alive);
             match request.method.as_str() {
                 "HEAD" => write(&mut handshake, &response.encode_head()).await?,
                 _ => answer(&mut handshake, response).await?,
@@ -100,8 +102,9 @@ impl Acceptor {
             return Err(NotEstablished::Refused(format!("no websocket endpoint at path {shown:?}")));
         };
         let server = server_options(options);
-        match upgrade(request, &server, handshake.is_tls) {
-            Ok(upgrade) => established(handshake, options, &server, &upgrade).await.map(Some),
+        let authentication = options.authentication.as_ref().unwrap_or(&self.options.authentication).clone();
+        match upgrade(request, &server, handshake.tls.is_some()) {
+            Ok(upgrade) => established(handshake, options, authentication, &server, &upgrade).await.map(Some),
             Err(refused) => {
                 answer(&mut handshake, refused.response()).await?;
                 Err(NotEstablished::Refused(refused.to_string()))
@@ -124,6 +127,7 @@ fn server_options(options: &WebSocketOptions) -> ServerOptions {
 async fn established(
     mut handshake: Handshake,
     options: &WebSocketOptions,
+    authentication: Authentication,
     server: &ServerOptions,
     upgrade: &Upgrade,
 ) -> Result<Established, NotEstablished> {
@@ -142,7 +146,8 @@ async fn established(
         stream: handshake.stream,
         leftover: handshake.buffer,
         address: handshake.address,
-        is_tls: handshake.is_tls,
+        tls: handshake.tls,
+        authentication,
         is_websocket: true,
         ping,
         deadline: handshake.deadline,

@@ -96,7 +96,7 @@ impl Connection {
     pub(super) fn may_read(&self) -> bool {
         match &self.stage {
             Stage::Detached | Stage::Ended => false,
-            Stage::Opening(_) => true,
+            Stage::Opening(opening) => !opening.is_deciding(),
             Stage::Closing(_) => !self.has_peer_finished(),
             Stage::Joined { is_paused, .. } => {
                 !is_paused && self.effects.dirty.is_empty() && self.reads_its_replies()

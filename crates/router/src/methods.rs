@@ -1,0 +1,127 @@
+//! By which methods clients of a transport may prove who they are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossweave_auth::cryptosign::{PrivateKey, PublicKey};
+use crossweave_auth::decoy::Decoy;
+use crossweave_auth::{Secret, scram, wampcra};
+
+use crate::authenticator::Authenticator;
+
+/// Who may join over a transport, or a part of one.
+#[derive(Clone, Debug)]
+pub enum Authentication {
+    /// Whoever proves it by one of these methods.
+    Methods(Arc<Methods>),
+    /// A part of this program that has been let in already.
+    Trusted {
+        /// The role.
+        authrole: Arc<str>,
+        /// The authid.
+        authid: Arc<str>,
+    },
+}
+
+impl Authentication {
+    /// Anyone, in this role, with a random authid.
+    pub fn anonymous(authrole: &str) -> Self {
+        let principal = Anonymous { authrole: authrole.into(), authid: None, realm: None };
+        Methods { anonymous: Some(Source::Static(principal)), ..Methods::default() }.into()
+    }
+}
+
+impl From<Methods> for Authentication {
+    fn from(methods: Methods) -> Self {
+        Authentication::Methods(Arc::new(methods))
+    }
+}
+
+/// The methods of a transport. The client's first one that is here is used; the others it offers are no way round it.
+#[derive(Clone, Debug, Default)]
+pub struct Methods {
+    /// `anonymous`: anyone.
+    pub anonymous: Option<Source<Anonymous>>,
+    /// `ticket`: a shared text.
+    pub ticket: Option<Source<Directory<Secret>>>,
+    /// `wampcra`: a shared secret that is not sent.
+    pub wampcra: Option<Source<Directory<wampcra::Credential>>>,
+    /// `wamp-scram` and `scram`: a password that is neither sent nor stored.
+    pub scram: Option<Source<Directory<scram::Credential>>>,
+    /// `cryptosign`: a private key.
+    pub cryptosign: Option<Source<Directory<Vec<PublicKey>>>>,
+    /// With which the router proves itself to cryptosign clients that challenge it. Absent, they are refused.
+    pub router_key: Option<PrivateKey>,
+    /// `tls`: the certificate that the client has shown.
+    pub tls: Option<Source<Directory<Fingerprint>>>,
+}
+
+/// Where a method looks its clients up.
+#[derive(Clone, Debug)]
+pub enum Source<T> {
+    /// `static`: what was configured.
+    Static(T),
+    /// `dynamic` and `function`: whoever is asked at run time.
+    Asked(Arc<dyn Authenticator>),
+}
+
+/// Whom `anonymous` lets in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anonymous {
+    /// Their role.
+    pub authrole: Arc<str>,
+    /// The authid of all; if absent, each session gets a random one.
+    pub authid: Option<Arc<str>>,
+    /// The realm they join, whichever they ask for; if absent, the one they ask for.
+    pub realm: Option<Arc<str>>,
+}
+
+/// A client that is known.
+#[derive(Clone, Debug)]
+pub struct Principal<C> {
+    /// Its role.
+    pub authrole: Arc<str>,
+    /// The realm it joins, whichever it asks for; if absent, the one it asks for.
+    pub realm: Option<Arc<str>>,
+    /// What it is known by.
+    pub credential: C,
+}
+
+/// The hash of a certificate in DER.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Fingerprint {
+    /// SHA-1, as Crossbar.io has it.
+    Sha1([u8; 20]),
+    /// SHA-256.
+    Sha256([u8; 32]),
+}
+
+/// The clients of a method by authid.
+#[derive(Clone, Debug)]
+pub struct Directory<C> {
+    principals: BTreeMap<String, Principal<C>>,
+}
+
+impl<C> FromIterator<(String, Principal<C>)> for Directory<C> {
+    fn from_iter<I: IntoIterator<Item = (String, Principal<C>)>>(principals: I) -> Self {
+        Directory { principals: principals.into_iter().collect() }
+    }
+}
+
+impl<C> Directory<C> {
+    /// The client of this authid.
+    pub(crate) fn get(&self, authid: &str) -> Option<&Principal<C>> {
+        self.principals.get(authid)
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Principal<C>)> {
+        self.principals.iter().map(|(authid, principal)| (authid.as_str(), principal))
+    }
+
+    /// Whom a client looks like that does not exist.
+    pub(crate) fn model(&self, decoy: &Decoy, authid: &str) -> Option<&Principal<C>> {
+        let choice = decoy.choice(authid, self.principals.len());
+        self.principals.values().nth(choice)
+    }
+}

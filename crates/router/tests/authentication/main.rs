@@ -1,0 +1,6 @@
+//! Who may join: every method, right and wrong, with our own client and by hand.
+
+mod asked;
+mod exchange;
+mod methods;
+mod node;
