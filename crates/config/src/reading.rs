@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::document::{Document, Item, Value};
 use crate::environment::Environment;
 use crate::problem::{Problem, Severity};
-use crate::secrets;
+use crate::secrets::{self, Secret};
 use crate::source::Source;
 
 /// A value of the document with its JSON path.
@@ -179,6 +179,19 @@ impl<'e> Reading<'e> {
             self.report(at, Finding::error(message));
         }
         value
+    }
+
+    /// A secret: what stands there, or the environment variable that `${NAME}` names.
+    pub(crate) fn secret(&mut self, at: &At<'_>) -> Option<Secret> {
+        let text = self.text(at)?;
+        let secret = match text.strip_prefix("${").and_then(|name| name.strip_suffix('}')) {
+            Some(name) => self.variable(at, name)?,
+            None => text,
+        };
+        if secret.is_empty() {
+            self.report(at, Finding::error(format!("{} is empty", at.name())));
+        }
+        Some(Secret::new(secret))
     }
 
     /// The value of an environment variable that may be missing.

@@ -45,7 +45,7 @@ impl RawSocket {
         connection: Option<&mut ConnectionOptions>,
     ) -> Self {
         let serializers = serializer::read(reading, fields);
-        let auth = auth::read(reading, fields, around.realms);
+        let auth = auth::read(reading, fields, &around.reach);
         let options = fields
             .object(reading, "options", "the RawSocket options")
             .map(|fields| RawSocketOptions::read(reading, fields, connection))

@@ -39,7 +39,7 @@ impl WebSocket {
     ) -> Self {
         let url = url(reading, fields);
         let serializers = serializer::read(reading, fields);
-        let auth = auth::read(reading, fields, around.realms);
+        let auth = auth::read(reading, fields, &around.reach);
         let options = match fields.object(reading, "options", "the WebSocket options") {
             Some(fields) => WebSocketOptions::read(reading, fields, around.is_loopback, connection),
             None => WebSocketOptions::for_reach(around.is_loopback),
