@@ -21,7 +21,7 @@ pub struct PrivateKey(Box<SigningKey>);
 
 /// What is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an ed25519 key: 64 hexadecimal digits are expected")]
+#[error("not an ed25519 key of 64 hexadecimal digits")]
 pub struct NoKey;
 
 impl PublicKey {
@@ -30,9 +30,16 @@ impl PublicKey {
     /// # Errors
     /// Other digits, or not a point of the curve.
     pub fn from_hex(text: &str) -> Result<PublicKey, NoKey> {
-        let bytes = hexadecimal::decode(text).ok_or(NoKey)?;
-        VerifyingKey::from_bytes(&bytes).map_err(|_| NoKey)?;
-        Ok(PublicKey(bytes))
+        PublicKey::from_bytes(&hexadecimal::decode(text).ok_or(NoKey)?)
+    }
+
+    /// From 32 octets.
+    ///
+    /// # Errors
+    /// They are not a point of the curve.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<PublicKey, NoKey> {
+        VerifyingKey::from_bytes(bytes).map_err(|_| NoKey)?;
+        Ok(PublicKey(*bytes))
     }
 
     /// 64 hexadecimal digits.

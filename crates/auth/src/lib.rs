@@ -33,6 +33,11 @@ pub use secret::Secret;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+/// The bytes of hexadecimal digits, in either case.
+pub fn bytes_from_hex(text: &str) -> Option<Vec<u8>> {
+    hexadecimal::decode_any(text)
+}
+
 /// HMAC-SHA256.
 fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("hmac takes keys of any length");

@@ -22,7 +22,14 @@ const ASKING: &[&str] = &[
             "endpoint": {"type": "tcp", "port": 1, "zzz": 1, "tls": {"key": "k", "certificate": "c", "zzz": 1}}},
         {"type": "websocket", "endpoint": {"type": "tcp", "port": 2}, "zzz": 1,
             "options": {"zzz": 1, "compression": {"zzz": 1, "deflate": {"zzz": 1}}},
-            "auth": {"zzz": 1, "anonymous": {"type": "static", "zzz": 1}}},
+            "auth": {"zzz": 1, "anonymous": {"type": "static", "zzz": 1},
+                "ticket": {"type": "static", "zzz": 1, "principals": {"a": {"ticket": "t", "role": "anonymous", "zzz": 1}}},
+                "wampcra": {"type": "static", "zzz": 1, "users": {"a": {"secret": "t", "role": "anonymous", "zzz": 1}}},
+                "scram": {"type": "static", "zzz": 1, "principals": {"a": {"kdf": "zzz", "zzz": 1}}},
+                "cryptosign": {"type": "static", "zzz": 1, "principals": {"a": {"zzz": 1}}},
+                "tls": {"type": "static", "zzz": 1, "principals": {"a": {"zzz": 1}}}}},
+        {"type": "websocket", "endpoint": {"type": "tcp", "port": 6}, "auth": {
+            "ticket": {"type": "dynamic", "zzz": 1}, "wampcra": {"type": "function", "zzz": 1}}},
         {"type": "websocket", "endpoint": {"type": "tcp", "port": 5}, "auth": {"anonymous": {"type": "zzz"}}},
         {"type": "universal", "endpoint": {"type": "tcp", "port": 3}, "zzz": 1, "options": {"zzz": 1}},
         {"type": "web", "endpoint": {"type": "tcp", "port": 4}, "zzz": 1, "options": {"zzz": 1}, "paths": {

@@ -1,12 +1,19 @@
 //! Authenticators: who is asked at run time whether a client may join.
 
+mod procedure;
+
+pub use procedure::Procedure;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crossweave_auth::cryptosign::PublicKey;
 use crossweave_auth::{Secret, scram, wampcra};
 use crossweave_wamp::Dict;
+
+use crate::router::Shared;
 
 /// What an authenticator is asked.
 #[derive(Clone, Debug)]
@@ -84,9 +91,41 @@ pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Granted, NotGranted>> +
 pub trait Authenticator: Send + Sync + fmt::Debug {
     /// Decides on one client.
     fn authenticate(&self, request: AuthenticateRequest) -> Answer<'_>;
+}
 
-    /// `authprovider` of the sessions it lets in. Default `function`.
-    fn provider(&self) -> &'static str {
-        "function"
+/// Who is asked.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// `function`: a part of this program.
+    Function(Arc<dyn Authenticator>),
+    /// `function`: the part of this program that was registered under this name with
+    /// [`Router::add_authenticator`](crate::Router::add_authenticator).
+    Named(Arc<str>),
+    /// `dynamic`: a procedure.
+    Procedure(Arc<Procedure>),
+}
+
+impl Asked {
+    /// `authprovider` of the sessions it lets in.
+    pub(crate) fn provider(&self) -> &'static str {
+        match self {
+            Asked::Function(_) | Asked::Named(_) => "function",
+            Asked::Procedure(_) => "dynamic",
+        }
+    }
+
+    pub(crate) async fn authenticate(
+        self,
+        shared: Arc<Shared>,
+        request: AuthenticateRequest,
+    ) -> Result<Granted, NotGranted> {
+        match self {
+            Asked::Function(function) => function.authenticate(request).await,
+            Asked::Named(name) => match shared.authenticator(&name) {
+                Some(function) => function.authenticate(request).await,
+                None => Err(NotGranted::Failed(format!("there is no authenticator {name:?}"))),
+            },
+            Asked::Procedure(procedure) => procedure.authenticate(&shared, request).await,
+        }
     }
 }

@@ -27,6 +27,7 @@
 //! | one connection's task: opening, reading, writing, closing | `connection` |
 //! | by which methods clients prove who they are | `methods`, `authenticator` |
 //! | who a HELLO comes from | `authenticate` |
+//! | the router's own sessions, by which it calls procedures | `service` |
 //! | the realm behind its lock, its clock, panics in it | `realm` |
 //! | encoding and queueing what the realm asks for | `dispatch` |
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
@@ -46,8 +47,11 @@ mod queue;
 mod realm;
 mod router;
 mod runtime;
+mod service;
 
-pub use authenticator::{Answer, AuthenticateRequest, Authenticator, Credential, Granted, NotGranted};
+pub use authenticator::{
+    Answer, Asked, AuthenticateRequest, Authenticator, Credential, Granted, NotGranted, Procedure,
+};
 pub use authorizer::Authorizer;
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision};
 pub use crossweave_router_core::{RealmOptions, Role};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crossweave_auth::cryptosign::{PrivateKey, PublicKey};
+use crossweave_auth::cryptosign::PublicKey;
 use crossweave_auth::decoy::Decoy;
 use crossweave_auth::{Secret, scram, wampcra};
 
-use crate::authenticator::Authenticator;
+use crate::authenticator::Asked;
 
 /// Who may join over a transport, or a part of one.
 #[derive(Clone, Debug)]
@@ -50,8 +50,6 @@ pub struct Methods {
     pub scram: Option<Source<Directory<scram::Credential>>>,
     /// `cryptosign`: a private key.
     pub cryptosign: Option<Source<Directory<Vec<PublicKey>>>>,
-    /// With which the router proves itself to cryptosign clients that challenge it. Absent, they are refused.
-    pub router_key: Option<PrivateKey>,
     /// `tls`: the certificate that the client has shown.
     pub tls: Option<Source<Directory<Fingerprint>>>,
 }
@@ -62,7 +60,7 @@ pub enum Source<T> {
     /// `static`: what was configured.
     Static(T),
     /// `dynamic` and `function`: whoever is asked at run time.
-    Asked(Arc<dyn Authenticator>),
+    Asked(Asked),
 }
 
 /// Whom `anonymous` lets in.
@@ -100,6 +98,34 @@ pub enum Fingerprint {
 #[derive(Clone, Debug)]
 pub struct Directory<C> {
     principals: BTreeMap<String, Principal<C>>,
+}
+
+impl Methods {
+    /// The names of functions that must be registered.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+        let Methods { anonymous, ticket, wampcra, scram, cryptosign, tls } = self;
+        let asked = [
+            anonymous.as_ref().and_then(Source::asked),
+            ticket.as_ref().and_then(Source::asked),
+            wampcra.as_ref().and_then(Source::asked),
+            scram.as_ref().and_then(Source::asked),
+            cryptosign.as_ref().and_then(Source::asked),
+            tls.as_ref().and_then(Source::asked),
+        ];
+        asked.into_iter().flatten().filter_map(|asked| match asked {
+            Asked::Named(name) => Some(&**name),
+            Asked::Function(_) | Asked::Procedure(_) => None,
+        })
+    }
+}
+
+impl<T> Source<T> {
+    fn asked(&self) -> Option<&Asked> {
+        match self {
+            Source::Static(_) => None,
+            Source::Asked(asked) => Some(asked),
+        }
+    }
 }
 
 impl<C> FromIterator<(String, Principal<C>)> for Directory<C> {

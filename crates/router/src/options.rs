@@ -69,6 +69,20 @@ impl TransportOptions {
     }
 }
 
+impl TransportOptions {
+    /// The names of authenticators that must be registered.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+        let parts = self.rawsocket.iter().map(|part| &part.authentication);
+        let parts = parts.chain(self.websocket.values().map(|part| &part.authentication));
+        let all = std::iter::once(&self.authentication).chain(parts.flatten());
+        all.filter_map(|authentication| match authentication {
+            Authentication::Methods(methods) => Some(methods.functions()),
+            Authentication::Trusted { .. } => None,
+        })
+        .flatten()
+    }
+}
+
 /// RawSocket on a transport.
 #[derive(Clone, Debug)]
 pub struct RawSocketOptions {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_auth::decoy::Decoy;
 use crossweave_router_core::{RealmOptions, Role};
 use crossweave_transport::codec::Framing;
@@ -22,12 +23,14 @@ use tracing::{info, warn};
 use crate::accept::Acceptor;
 use crate::admission::Admission;
 use crate::authenticate;
+use crate::authenticator::Authenticator;
 use crate::authorizer::Authorizer;
 use crate::connection::{Connection, Established};
 use crate::methods::Authentication;
 use crate::options::{AdmissionOptions, TransportOptions};
 use crate::peer::Wire;
 use crate::realm::RealmCell;
+use crate::service::Services;
 
 /// How long sessions get to take their GOODBYE.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
@@ -52,6 +55,9 @@ pub enum StartError {
     /// The router was shut down.
     #[error("the router was shut down")]
     Stopped,
+    /// Nothing was registered under this name.
+    #[error("no authenticator {0:?} is part of this program")]
+    NoSuchAuthenticator(String),
     /// The endpoint cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -76,6 +82,11 @@ pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
     /// Makes up what clients are shown that do not exist.
     pub(crate) decoy: Decoy,
+    /// By which the router proves itself.
+    key: RwLock<Option<PrivateKey>>,
+    /// Those that are parts of this program, by name.
+    authenticators: RwLock<HashMap<String, Arc<dyn Authenticator>>>,
+    pub(crate) services: Services,
     /// The turns of questions to authenticators.
     pub(crate) questions: Arc<Semaphore>,
     realms: RwLock<HashMap<String, RunningRealm>>,
@@ -95,6 +106,16 @@ impl RunningRealm {
 }
 
 impl Shared {
+    /// The key by which the router proves itself.
+    pub(crate) fn key(&self) -> Option<PrivateKey> {
+        self.key.read().clone()
+    }
+
+    /// The part of this program that was registered under this name.
+    pub(crate) fn authenticator(&self, name: &str) -> Option<Arc<dyn Authenticator>> {
+        self.authenticators.read().get(name).cloned()
+    }
+
     /// The running realm of this name. One that went down by a defect is started afresh.
     pub(crate) fn realm(&self, name: &str) -> Option<Arc<RealmCell>> {
         let cell = self.realms.read().get(name)?.cell.clone();
@@ -125,7 +146,32 @@ impl Router {
         let mut key = [0; 32];
         getrandom::fill(&mut key).expect("the operating system gives random bytes");
         let (decoy, questions) = (Decoy::new(key), Arc::new(Semaphore::new(authenticate::QUESTIONS_MAX)));
-        Router { shared: Arc::new(Shared { admission, decoy, questions, realms: RwLock::default(), stop }) }
+        let shared = Shared {
+            admission,
+            decoy,
+            key: RwLock::default(),
+            authenticators: RwLock::default(),
+            services: Services::default(),
+            questions,
+            realms: RwLock::default(),
+            stop,
+        };
+        Router { shared: Arc::new(shared) }
+    }
+
+    pub(crate) fn of(shared: Arc<Shared>) -> Router {
+        Router { shared }
+    }
+
+    /// The key by which the router proves itself to cryptosign clients that challenge it. Without one, they are refused.
+    pub fn set_key(&self, key: PrivateKey) {
+        *self.shared.key.write() = Some(key);
+    }
+
+    /// Registers a part of this program that transports may name as their authenticator, [`Asked::Named`](crate::Asked::Named).
+    /// One of the same name is replaced.
+    pub fn add_authenticator(&self, name: &str, authenticator: Arc<dyn Authenticator>) {
+        self.shared.authenticators.write().insert(name.to_owned(), authenticator);
     }
 
     /// Starts a realm. Must be called within a tokio runtime.
@@ -143,6 +189,9 @@ impl Router {
     pub async fn listen(&self, options: TransportOptions) -> Result<BoundAddress, StartError> {
         if *self.shared.stop.borrow() {
             return Err(StartError::Stopped);
+        }
+        if let Some(name) = options.functions().find(|name| self.shared.authenticator(name).is_none()) {
+            return Err(StartError::NoSuchAuthenticator(name.to_owned()));
         }
         let tls = options.tls.as_ref().map(TlsAcceptor::new).transpose()?;
         let listener = Listener::bind(&options.endpoint).await?;
@@ -190,6 +239,7 @@ impl Router {
     /// have not joined are not waited for.
     pub async fn shutdown(&self) {
         self.shared.stop.send_replace(true);
+        self.shared.end_services();
         let realms: Vec<Arc<RealmCell>> =
             self.shared.realms.read().values().map(|it| it.cell.clone()).collect();
         realms.iter().for_each(|realm| realm.close_all(uris::SYSTEM_SHUTDOWN));

@@ -1,16 +1,15 @@
 //! Asking an authenticator.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crossweave_auth::{Secret, wampcra};
-use crossweave_wamp::Dict;
 use crossweave_wamp::message::Abort;
+use crossweave_wamp::{Dict, SessionId};
 use tokio::time::timeout;
 
 use super::start::Attempt;
 use super::{Grant, Refusal, Verdict};
-use crate::authenticator::{AuthenticateRequest, Authenticator, Credential, Granted, NotGranted};
+use crate::authenticator::{Asked, AuthenticateRequest, Credential, Granted, NotGranted};
 use crate::realm::AbortOnDrop;
 
 /// Questions that may be with authenticators at a time; further clients wait their turn.
@@ -21,12 +20,15 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 /// What an authenticator is to be asked.
 pub(super) struct Question {
     attempt: Attempt,
-    authenticator: Arc<dyn Authenticator>,
+    asked: Asked,
+    /// The id its session will have.
+    session: SessionId,
 }
 
 impl Question {
-    pub(super) fn new(attempt: Attempt, authenticator: Arc<dyn Authenticator>) -> Question {
-        Question { attempt, authenticator }
+    pub(super) fn new(attempt: Attempt, asked: Asked) -> Question {
+        let session = attempt.new_session_id(attempt.realm.as_deref());
+        Question { attempt, asked, session }
     }
 
     /// Asks about a client that has said no more than HELLO.
@@ -60,10 +62,11 @@ impl Question {
         let questions = self.attempt.shared.questions.clone();
         let turn = questions.acquire_owned().await;
         let turn = turn.map_err(|_| NotGranted::Failed("the router stops".to_owned()))?;
-        let (authenticator, request) = (self.authenticator.clone(), self.request(ticket));
+        let (asked, shared) = (self.asked.clone(), self.attempt.shared.clone());
+        let request = self.request(ticket);
         let asked = tokio::spawn(async move {
             let _turn = turn;
-            authenticator.authenticate(request).await
+            asked.authenticate(shared, request).await
         });
         AbortOnDrop(asked).await.unwrap_or_else(|| Err(NotGranted::Failed("it panicked".to_owned())))
     }
@@ -71,6 +74,7 @@ impl Question {
     fn request(&self, ticket: Option<Secret>) -> AuthenticateRequest {
         let Attempt { realm, authid, authextra, caller, method, .. } = &self.attempt;
         let mut details = Dict::new()
+            .with("session", self.session.0)
             .with("authmethod", *method)
             .with("authextra", authextra.clone().unwrap_or_default())
             .with("transport", caller.transport());
@@ -119,8 +123,8 @@ impl Question {
             None => super::admit::random_authid(),
         };
         let realm = granted.realm.as_deref().map(Into::into);
-        let grant = attempt.grant(&authid, &granted.authrole, realm.as_ref(), self.authenticator.provider());
-        Grant { authextra: granted.extra.clone(), ..grant }
+        let grant = attempt.grant(&authid, &granted.authrole, realm.as_ref(), self.asked.provider());
+        Grant { authextra: granted.extra.clone(), session: Some(self.session), ..grant }
     }
 }
 

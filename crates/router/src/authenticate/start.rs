@@ -27,8 +27,6 @@ pub(super) struct Attempt {
     pub(super) caller: Caller,
     /// As the client calls it.
     pub(super) method: &'static str,
-    /// With which the router proves itself.
-    pub(super) router_key: Option<PrivateKey>,
 }
 
 /// Decides on a HELLO by the first of its methods that is configured.
@@ -42,7 +40,6 @@ pub(crate) fn start(shared: &Arc<Shared>, methods: &Methods, hello: &Hello, call
         authextra: hello.details.dict("authextra").cloned(),
         caller: caller.clone(),
         method,
-        router_key: methods.router_key.clone(),
     };
     for name in &offered {
         let verdict = match *name {
@@ -77,7 +74,7 @@ fn none_configured(offered: &[&str], methods: &Methods) -> Refusal {
 impl Methods {
     /// As a client offers them.
     fn names(&self) -> Vec<&'static str> {
-        let Methods { anonymous, ticket, wampcra, scram, cryptosign, router_key: _, tls } = self;
+        let Methods { anonymous, ticket, wampcra, scram, cryptosign, tls } = self;
         [
             anonymous.as_ref().map(|_| "anonymous"),
             ticket.as_ref().map(|_| "ticket"),
@@ -102,7 +99,7 @@ impl Caller {
 impl Attempt {
     fn anonymous(self, source: &Source<Anonymous>) -> Verdict {
         match source {
-            Source::Asked(authenticator) => Question::new(self, authenticator.clone()).ask(),
+            Source::Asked(asked) => Question::new(self, asked.clone()).ask(),
             Source::Static(Anonymous { authrole, authid, realm }) => {
                 let authid = authid.clone().unwrap_or_else(random_authid);
                 Verdict::Admit(Box::new(self.grant(&authid, authrole, realm.as_ref(), "static")))
@@ -114,9 +111,9 @@ impl Attempt {
         let Some(authid) = self.authid.clone() else { return self.needs_authid() };
         let directory = match source {
             Source::Static(directory) => directory,
-            Source::Asked(authenticator) => {
-                let grant = self.grant(&authid, "", None, authenticator.provider());
-                let question = Box::new(Question::new(self, authenticator.clone()));
+            Source::Asked(asked) => {
+                let grant = self.grant(&authid, "", None, asked.provider());
+                let question = Box::new(Question::new(self, asked.clone()));
                 return challenge(Dict::new(), grant, true, Proof::TicketAsked(question));
             }
         };
@@ -132,7 +129,7 @@ impl Attempt {
         let Some(authid) = self.authid.clone() else { return self.needs_authid() };
         let directory = match source {
             Source::Static(directory) => directory,
-            Source::Asked(authenticator) => return Question::new(self, authenticator.clone()).ask(),
+            Source::Asked(asked) => return Question::new(self, asked.clone()).ask(),
         };
         let decoy = &self.shared.decoy;
         let (grant, known) = self.look_up(directory, &authid);
@@ -151,7 +148,7 @@ impl Attempt {
         credential: wampcra::Credential,
         is_known: bool,
     ) -> Verdict {
-        let session = self.new_session_id(grant.realm.as_deref());
+        let session = grant.session.unwrap_or_else(|| self.new_session_id(grant.realm.as_deref()));
         grant.session = Some(session);
         let timestamp = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
         let facts = wampcra::Facts {
@@ -170,7 +167,7 @@ impl Attempt {
         let Some(authid) = self.authid.clone() else { return self.needs_authid() };
         let directory = match source {
             Source::Static(directory) => directory,
-            Source::Asked(authenticator) => return Question::new(self, authenticator.clone()).ask(),
+            Source::Asked(asked) => return Question::new(self, asked.clone()).ask(),
         };
         let decoy = &self.shared.decoy;
         let (grant, known) = self.look_up(directory, &authid);
@@ -200,7 +197,7 @@ impl Attempt {
     fn cryptosign(self, source: &Source<Directory<Vec<PublicKey>>>) -> Verdict {
         let directory = match source {
             Source::Static(directory) => directory,
-            Source::Asked(authenticator) => return Question::new(self, authenticator.clone()).ask(),
+            Source::Asked(asked) => return Question::new(self, asked.clone()).ask(),
         };
         let key = match self.offered_key() {
             Ok(key) => key,
@@ -242,7 +239,7 @@ impl Attempt {
             let Some(asked) = cryptosign::challenge_from_hex(asked) else {
                 return self.malformed("authextra.challenge is not 64 hexadecimal digits");
             };
-            let Some(key) = &self.router_key else {
+            let Some(key) = self.shared.key() else {
                 return self.malformed("this router has no key to answer authextra.challenge with");
             };
             extra.insert("pubkey", key.public().to_hex());
@@ -255,7 +252,7 @@ impl Attempt {
     fn tls(self, source: &Source<Directory<Fingerprint>>) -> Verdict {
         let directory = match source {
             Source::Static(directory) => directory,
-            Source::Asked(authenticator) => return Question::new(self, authenticator.clone()).ask(),
+            Source::Asked(asked) => return Question::new(self, asked.clone()).ask(),
         };
         let certificate = self.caller.certificate().unwrap_or_default();
         let sha1 = Fingerprint::Sha1(sha1::Sha1::digest(certificate).into());
@@ -305,7 +302,7 @@ impl Attempt {
     }
 
     /// An id for the session that a challenge can name before it is known whether the realm exists.
-    fn new_session_id(&self, realm: Option<&str>) -> SessionId {
+    pub(super) fn new_session_id(&self, realm: Option<&str>) -> SessionId {
         let realm = realm.and_then(|realm| self.shared.realm(realm));
         match realm.and_then(|realm| realm.new_session_id().ok()) {
             Some(id) => id,

@@ -6,9 +6,10 @@ use std::time::Duration;
 use crossweave_auth::scram;
 use crossweave_auth::scram::Kdf;
 use crossweave_auth::scram::credential::Hashing;
-use crossweave_client::{Auth, PrivateKey};
+use crossweave_client::{Auth, PrivateKey, WampError};
 use crossweave_router::{
-    Answer, AuthenticateRequest, Authenticator, Credential, Granted, Methods, NotGranted, Source,
+    Answer, Asked, AuthenticateRequest, Authenticator, Credential, Granted, Methods, NotGranted, Procedure,
+    Source, StartError, TransportOptions,
 };
 
 use super::node::{Peer, node, node_with};
@@ -53,7 +54,7 @@ impl Authenticator for Database {
 }
 
 fn methods() -> Methods {
-    let database: Arc<dyn Authenticator> = Arc::new(Database);
+    let database = Asked::Function(Arc::new(Database));
     Methods {
         anonymous: Some(Source::Asked(database.clone())),
         ticket: Some(Source::Asked(database.clone())),
@@ -129,4 +130,60 @@ async fn nothing_is_taken_while_an_authenticator_is_asked() {
     let early = tokio::time::timeout(Duration::from_millis(300), peer.receive()).await;
     assert!(early.is_err(), "{early:?}");
     drop(node.router);
+}
+
+fn procedure(uri: &str) -> Asked {
+    let (uri, realm) = (uri.to_owned(), Some("realm2".to_owned()));
+    Asked::Procedure(Arc::new(Procedure { uri, realm, authrole: None, default_role: None }))
+}
+
+#[tokio::test]
+async fn a_procedure_decides_who_joins() {
+    let anyone = Asked::Function(Arc::new(Database));
+    let methods = Methods {
+        anonymous: Some(Source::Asked(anyone)),
+        ticket: Some(Source::Asked(procedure("com.example.auth.ticket"))),
+        wampcra: Some(Source::Asked(procedure("com.example.auth.wampcra"))),
+        ..Methods::default()
+    };
+    let node = node(methods).await;
+    // Not registered yet: nobody is let in, and nobody is told why.
+    assert!(node.refuses(Auth::ticket("joe", "t1cket")).await.ends_with("authentication failed"));
+    let backend = node.join(Auth::Anonymous).await.unwrap();
+    type Details = (Option<String>, Option<String>, serde_json::Value);
+    let ticket = backend.register("com.example.auth.ticket", |(realm, authid, details): Details| async move {
+        match (authid.as_deref(), details["ticket"].as_str()) {
+            (Some("joe"), Some("t1cket")) => Ok(
+                serde_json::json!({"role": "admin", "extra": {"asked": realm, "by": details["authmethod"]}}),
+            ),
+            (Some("shapeless"), _) => Ok(serde_json::json!(["admin"])),
+            _ => Err(WampError::new("com.example.unknown").arg("we do not know you")),
+        }
+    });
+    let _ticket = ticket.await.unwrap();
+    let wampcra = backend.register("com.example.auth.wampcra", |_: Details| async move {
+        Ok(serde_json::json!({"role": "user", "secret": "pa55", "salt": "x", "iterations": 10, "keylen": 32}))
+    });
+    let _wampcra = wampcra.await.unwrap();
+    let joe = node.join(Auth::ticket("joe", "t1cket")).await.unwrap().session();
+    assert_eq!(joe.authprovider.as_deref(), Some("dynamic"));
+    assert_eq!((joe.realm.as_str(), joe.authrole.as_deref()), ("realm1", Some("admin")));
+    let extra = joe.details.dict("authextra").unwrap();
+    assert_eq!((extra.str("asked"), extra.str("by")), (Some("realm1"), Some("ticket")));
+    assert_eq!(node.joins_as(Auth::wamp_cra("joe", "pa55")).await[1], "joe");
+    assert!(node.refuses(Auth::wamp_cra("joe", "pa56")).await.ends_with("authentication failed"));
+    assert!(node.refuses(Auth::ticket("jim", "t1cket")).await.contains("we do not know you"));
+    assert!(node.refuses(Auth::ticket("shapeless", "x")).await.ends_with("authentication failed"));
+}
+
+#[tokio::test]
+async fn a_part_of_this_program_is_found_by_its_name() {
+    let named = || Methods { ticket: Some(Source::Asked(Asked::Named("db".into()))), ..Methods::default() };
+    let router = crossweave_router::Router::new(Default::default());
+    let mut transport = TransportOptions::new(crossweave_transport::ListenEndpoint::tcp("127.0.0.1", 0));
+    transport.authentication = named().into();
+    let refused = router.listen(transport.clone()).await;
+    assert!(matches!(refused, Err(StartError::NoSuchAuthenticator(name)) if name == "db"));
+    router.add_authenticator("db", Arc::new(Database));
+    assert!(router.listen(transport).await.is_ok());
 }

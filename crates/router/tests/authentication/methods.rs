@@ -50,7 +50,7 @@ fn cryptosign() -> Methods {
         known("twin2", "user", vec![key(4).public()]),
     ];
     let cryptosign = Some(Source::Static(principals.into_iter().collect()));
-    Methods { cryptosign, router_key: Some(key(100)), ..Methods::default() }
+    Methods { cryptosign, ..Methods::default() }
 }
 
 #[tokio::test]
@@ -81,6 +81,7 @@ async fn a_scram_password_opens_with_every_hash() {
 #[tokio::test]
 async fn a_private_key_opens_with_and_without_an_authid() {
     let node = node(cryptosign()).await;
+    node.router.set_key(key(100));
     let joe = node.joins_as(Auth::cryptosign(key(2))).await;
     assert_eq!(joe, ["realm1", "joe", "user", "cryptosign", "static"]);
     let named = |authid: &str, number| Auth::Cryptosign {
@@ -194,6 +195,7 @@ async fn a_login_holds_for_its_tls_connection() {
             Some(crossweave_transport::tls::TlsServerOptions { certificates, client_ca: Vec::new() });
     })
     .await;
+    node.router.set_key(key(100));
     let join = async |auth, binds_channel| {
         let ca_file = Some(certificate.clone());
         let options = crossweave_client::Options { auth, ca_file, binds_channel, ..Default::default() };
