@@ -8,6 +8,8 @@ import signal
 import sys
 import tempfile
 
+import authentication
+
 READY_WITHIN_S = 30
 STOPS_WITHIN_S = 10
 
@@ -46,7 +48,14 @@ def crossweave_transports(port):
             "type": "universal",
             "endpoint": {"type": "tcp", "port": port, "interface": "127.0.0.1"},
             "rawsocket": {"serializers": ["json", "msgpack", "cbor"]},
-            "websocket": {"ws": {"type": "websocket", "serializers": ["json", "msgpack", "cbor"]}},
+            "websocket": {
+                "ws": {"type": "websocket", "serializers": ["json", "msgpack", "cbor"]},
+                authentication.PATH: {
+                    "type": "websocket",
+                    "serializers": ["json", "msgpack", "cbor"],
+                    "auth": authentication.auth_section("anonymous"),
+                },
+            },
         }
     ]
 
@@ -60,6 +69,10 @@ class Router:
 
     def url(self, transport):
         return self.rs if transport.startswith("rs") else self.ws
+
+    def ws_at(self, path):
+        """The WebSocket URL of another path."""
+        return f"{self.ws.rsplit('/', 1)[0]}/{path}"
 
     async def stop(self):
         """Ends a router started here. Returns what was wrong with its end, or None."""

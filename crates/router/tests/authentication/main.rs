@@ -4,3 +4,4 @@ mod asked;
 mod exchange;
 mod methods;
 mod node;
+mod tls;

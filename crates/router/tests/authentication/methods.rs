@@ -38,11 +38,11 @@ pub(crate) fn scram() -> Methods {
     Methods { scram: Some(Source::Static(principals.into_iter().collect())), ..Methods::default() }
 }
 
-fn key(number: u8) -> PrivateKey {
+pub(crate) fn key(number: u8) -> PrivateKey {
     PrivateKey::from_bytes(&[number; 32])
 }
 
-fn cryptosign() -> Methods {
+pub(crate) fn cryptosign() -> Methods {
     let principals = [
         known("joe", "user", vec![key(1).public(), key(2).public()]),
         known("ann", "admin", vec![key(3).public()]),
@@ -174,40 +174,4 @@ async fn each_part_of_a_transport_may_have_methods_of_its_own() {
     };
     assert!(join(Auth::scram("joe", "pencil")).await.is_ok());
     assert!(join(Auth::ticket("joe", "t1cket")).await.is_err());
-}
-
-#[tokio::test]
-async fn a_login_holds_for_its_tls_connection() {
-    let folder = tempfile::tempdir().unwrap();
-    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let (certificate, private) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
-    std::fs::write(&certificate, signed.cert.pem()).unwrap();
-    std::fs::write(&private, signed.signing_key.serialize_pem()).unwrap();
-    let methods = Methods { scram: scram().scram, ..cryptosign() };
-    let node = node_with(methods, |transport| {
-        let files = crossweave_transport::tls::CertificateFiles {
-            certificate: certificate.clone(),
-            chain: Vec::new(),
-            key: private.clone(),
-        };
-        let certificates = vec![files];
-        transport.tls =
-            Some(crossweave_transport::tls::TlsServerOptions { certificates, client_ca: Vec::new() });
-    })
-    .await;
-    node.router.set_key(key(100));
-    let join = async |auth, binds_channel| {
-        let ca_file = Some(certificate.clone());
-        let options = crossweave_client::Options { auth, ca_file, binds_channel, ..Default::default() };
-        let url = format!("rss://localhost:{}", node.port);
-        crossweave_client::Client::connect_with(&url, "realm1", options).await
-    };
-    for binds_channel in [true, false] {
-        let client = join(Auth::scram("joe", "pencil"), binds_channel).await.unwrap();
-        assert_eq!(client.session().authid.as_deref(), Some("joe"));
-        let router = Some(key(100).public());
-        let signed = Auth::Cryptosign { authid: None, key: key(1), router };
-        assert!(join(signed, binds_channel).await.is_ok());
-        assert!(join(Auth::scram("joe", "pencils"), binds_channel).await.is_err());
-    }
 }
