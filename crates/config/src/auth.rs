@@ -36,6 +36,8 @@ pub struct Auth {
     pub cryptosign: Option<Method<Vec<CryptosignPrincipal>>>,
     /// `tls`: `principals`.
     pub tls: Option<Method<Vec<TlsPrincipal>>>,
+    /// `cookie`: whether a cookie that stands for somebody is enough. Default: false.
+    pub cookie: bool,
 }
 
 /// Where a method looks its clients up.
@@ -66,7 +68,7 @@ pub(crate) struct Reach<'a> {
 }
 
 /// The methods Crossbar.io has besides. Asking for one is refused: to run without it would let others in.
-const NOT_BUILT: &[&str] = &["cookie", "anonymous-proxy", "cryptosign-proxy"];
+const NOT_BUILT: &[&str] = &["anonymous-proxy", "cryptosign-proxy"];
 
 /// Reads `auth` of a transport. Not having it means anonymous.
 pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &Reach<'_>) -> Auth {
@@ -87,6 +89,10 @@ pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &R
         scram: method(reading, &mut fields, "scram", reach, scram::read),
         cryptosign: method(reading, &mut fields, "cryptosign", reach, cryptosign::read),
         tls: method(reading, &mut fields, "tls", reach, tls::read),
+        cookie: fields
+            .part(reading, "cookie", "authentication by cookie")
+            .map(|fields| fields.finish(reading))
+            .is_some(),
     };
     warn_of_the_transport(reading, &mut fields, &auth, reach);
     for method in NOT_BUILT {
@@ -98,9 +104,40 @@ pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &R
     auth
 }
 
+impl<T> Method<T> {
+    fn function(&self) -> Option<&Function> {
+        match self {
+            Self::Function(function) => Some(function),
+            Self::Static(_) | Self::Dynamic(_) => None,
+        }
+    }
+}
+
 impl Auth {
+    /// The functions that the methods need.
+    pub fn functions(&self) -> impl Iterator<Item = &Function> {
+        let Self { anonymous, ticket, wampcra, scram, cryptosign, tls, cookie: _ } = self;
+        let functions = [
+            anonymous.as_ref().and_then(Method::function),
+            ticket.as_ref().and_then(Method::function),
+            wampcra.as_ref().and_then(Method::function),
+            scram.as_ref().and_then(Method::function),
+            cryptosign.as_ref().and_then(Method::function),
+            tls.as_ref().and_then(Method::function),
+        ];
+        functions.into_iter().flatten()
+    }
+
     fn none() -> Self {
-        Self { anonymous: None, ticket: None, wampcra: None, scram: None, cryptosign: None, tls: None }
+        Self {
+            anonymous: None,
+            ticket: None,
+            wampcra: None,
+            scram: None,
+            cryptosign: None,
+            tls: None,
+            cookie: false,
+        }
     }
 }
 

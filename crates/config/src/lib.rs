@@ -54,8 +54,9 @@ pub use serializer::Serializer;
 pub use source::Place;
 pub use starter::{default_node, init_template};
 pub use transport::{
-    AllowedOrigins, ConnectionOptions, Deflate, OnSlow, Protocol, RawSocket, RawSocketOptions, Transport,
-    Universal, Web, WebPath, WebService, WebSocket, WebSocketOptions, WebSocketPath,
+    AllowedOrigins, ConnectionOptions, Cookie, CookieStore, Deflate, OnSlow, Protocol, RawSocket,
+    RawSocketOptions, Transport, Universal, Web, WebPath, WebService, WebSocket, WebSocketOptions,
+    WebSocketPath,
 };
 pub use worker::{RouterWorker, Worker, WorkerOptions};
 

@@ -1,6 +1,7 @@
 //! `transports[]`: how clients reach the realms of a router.
 
 mod connection;
+mod cookie;
 mod rawsocket;
 mod universal;
 mod web;
@@ -8,6 +9,7 @@ mod websocket;
 mod websocket_options;
 
 pub use connection::{ConnectionOptions, OnSlow};
+pub use cookie::{Cookie, CookieStore};
 pub use rawsocket::{RawSocket, RawSocketOptions};
 pub use universal::{Universal, WebSocketPath};
 pub use web::{Web, WebPath, WebService};

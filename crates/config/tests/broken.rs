@@ -395,11 +395,6 @@ fn transports() {
         "$.workers[0].transports[0].serializers[1]",
         "`json.batched` is not built",
     );
-    websocket(
-        r#""cookie": §{"store": {"type": "memory"}}"#,
-        "$.workers[0].transports[0].cookie",
-        "warning: `cookie` has no effect",
-    );
     universal(r#"§"mqqt": {}, "rawsocket": {}"#, "$.workers[0].transports[0].mqqt", "nearest mqtt");
     universal(
         r#""mqtt": §{"options": {"realm": "realm1"}}"#,
@@ -635,9 +630,9 @@ fn authentication() {
         "nearest anonymous",
     );
     websocket(
-        r#""auth": {§"cookie": {}}"#,
-        "$.workers[0].transports[0].auth.cookie",
-        "error: authentication by `cookie` is not built yet",
+        r#""auth": {§"anonymous-proxy": {}}"#,
+        "$.workers[0].transports[0].auth[\"anonymous-proxy\"]",
+        "error: authentication by `anonymous-proxy` is not built yet",
     );
     websocket(r#""auth": {"anonymous": §{}}"#, "$.workers[0].transports[0].auth.anonymous", "has no `type`");
     websocket(
@@ -765,6 +760,49 @@ fn clients_of_a_method() {
         r#""auth": {"cryptosign": {"type": "static", §"trustroots": {}}}"#,
         "$.workers[0].transports[0].auth.cryptosign.trustroots",
         "is not built yet",
+    );
+}
+
+#[test]
+fn cookies() {
+    const COOKIE: &str = "$.workers[0].transports[0].cookie";
+    const STORE: &str = "$.workers[0].transports[0].cookie.store";
+    transport(
+        &format!(r#"§{{"type": "websocket", {TCP}, "auth": {{"cookie": {{}}}}}}"#),
+        "$.workers[0].transports[0]",
+        "error: `auth.cookie` has no effect without cookies",
+    );
+    transport(
+        &format!(r#"§{{"type": "rawsocket", {TCP}, "auth": {{"cookie": {{}}}}}}"#),
+        "$.workers[0].transports[0]",
+        "error: RawSocket has no cookies",
+    );
+    transport(
+        &format!(
+            r#"§{{"type": "websocket", {TCP}, "auth": {{"cookie": {{}}}}, "cookie": {{}},
+                "options": {{"allowed_origins": ["*"]}}}}"#
+        ),
+        "$.workers[0].transports[0]",
+        "warning: with `auth.cookie`, any page",
+    );
+    websocket(r#""cookie": §null"#, COOKIE, "`cookie` is null");
+    websocket(
+        r#""cookie": {"name": §"A b"}"#,
+        concat!("$.workers[0].transports[0].cookie", ".name"),
+        "cannot be the name",
+    );
+    websocket(r#""cookie": {"length": §8}"#, "$.workers[0].transports[0].cookie.length", "can be guessed");
+    websocket(
+        r#""cookie": {"same_site": §"strict"}"#,
+        "$.workers[0].transports[0].cookie.same_site",
+        "nearest Strict",
+    );
+    websocket(r#""cookie": {"store": §{}}"#, STORE, "has no `type`");
+    websocket(r#""cookie": {"store": §{"type": "file"}}"#, STORE, "has no `filename`");
+    websocket(
+        r#""cookie": {"store": {"type": §"sqlite"}}"#,
+        "$.workers[0].transports[0].cookie.store.type",
+        "one of `memory`",
     );
 }
 

@@ -28,8 +28,13 @@ const ASKING: &[&str] = &[
                 "scram": {"type": "static", "zzz": 1, "principals": {"a": {"kdf": "zzz", "zzz": 1}}},
                 "cryptosign": {"type": "static", "zzz": 1, "principals": {"a": {"zzz": 1}}},
                 "tls": {"type": "static", "zzz": 1, "principals": {"a": {"zzz": 1}}}}},
+        {"type": "websocket", "endpoint": {"type": "tcp", "port": 7},
+            "cookie": {"zzz": 1, "same_site": "zzz", "store": {"type": "file", "filename": "f", "zzz": 1}}},
+        {"type": "websocket", "endpoint": {"type": "tcp", "port": 8},
+            "cookie": {"store": {"type": "database", "path": "f", "zzz": 1}}},
+        {"type": "websocket", "endpoint": {"type": "tcp", "port": 9}, "cookie": {"store": {"type": "zzz"}}},
         {"type": "websocket", "endpoint": {"type": "tcp", "port": 6}, "auth": {
-            "ticket": {"type": "dynamic", "zzz": 1}, "wampcra": {"type": "function", "zzz": 1}}},
+            "cookie": {"zzz": 1}, "ticket": {"type": "dynamic", "zzz": 1}, "wampcra": {"type": "function", "zzz": 1}}},
         {"type": "websocket", "endpoint": {"type": "tcp", "port": 5}, "auth": {"anonymous": {"type": "zzz"}}},
         {"type": "universal", "endpoint": {"type": "tcp", "port": 3}, "zzz": 1, "options": {"zzz": 1}},
         {"type": "web", "endpoint": {"type": "tcp", "port": 4}, "zzz": 1, "options": {"zzz": 1}, "paths": {

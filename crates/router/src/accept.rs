@@ -3,6 +3,7 @@
 mod http;
 mod rawsocket;
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::connection::{Connection, Established};
+use crate::cookies::Cookies;
 use crate::options::TransportOptions;
 use crate::router::Shared;
 
@@ -23,6 +25,8 @@ pub(crate) struct Acceptor {
     pub(crate) shared: Arc<Shared>,
     pub(crate) options: Arc<TransportOptions>,
     pub(crate) tls: Option<TlsAcceptor>,
+    /// The cookies of each WebSocket path.
+    pub(crate) jars: HashMap<String, Cookies>,
 }
 
 /// Why a connection is not established.

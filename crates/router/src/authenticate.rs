@@ -33,6 +33,7 @@ use crossweave_transport::tls::TlsFacts;
 use crossweave_wamp::message::{Abort, Challenge};
 use crossweave_wamp::{Dict, SessionId, uris};
 
+use crate::cookies::Visit;
 use crate::peer::Wire;
 
 /// What is known of a connection when its HELLO comes.
@@ -42,6 +43,8 @@ pub(crate) struct Caller {
     pub(crate) wire: Wire,
     pub(crate) is_websocket: bool,
     pub(crate) tls: Option<Arc<TlsFacts>>,
+    /// Its cookie.
+    pub(crate) visit: Option<Visit>,
 }
 
 impl Caller {

@@ -27,10 +27,12 @@ use crossweave_router_core::boundary::Slot;
 use crossweave_transport::codec::{Decoder, Encoder};
 use crossweave_transport::tls::TlsFacts;
 use crossweave_transport::{Codec, PeerAddress, Stream};
+use crossweave_wamp::uris;
 use tokio::time::Instant;
 use tracing::debug;
 
 use crate::admission::{Admitted, Pending};
+use crate::cookies::Visit;
 use crate::dispatch::Effects;
 use crate::methods::Authentication;
 use crate::options::TransportOptions;
@@ -67,6 +69,8 @@ pub(crate) struct Established {
     pub(crate) tls: Option<Arc<TlsFacts>>,
     /// Who may join.
     pub(crate) authentication: Authentication,
+    /// Its cookie.
+    pub(crate) visit: Option<Visit>,
     pub(crate) is_websocket: bool,
     pub(crate) ping: Option<PingOptions>,
     /// By when its session must be open.
@@ -81,6 +85,7 @@ pub(crate) struct Connection {
     address: PeerAddress,
     tls: Option<Arc<TlsFacts>>,
     authentication: Authentication,
+    visit: Option<Box<Visit>>,
     is_websocket: bool,
     decoder: Decoder,
     encoder: Encoder,
@@ -131,6 +136,7 @@ impl Connection {
             address: established.address,
             tls: established.tls,
             authentication: established.authentication,
+            visit: established.visit.map(Box::new),
             is_websocket: established.is_websocket,
             decoder,
             encoder,
@@ -153,6 +159,10 @@ impl Connection {
 
     /// Reacts to what others have noted in the queue: the session was detached, or is read again.
     fn heed_notes(&mut self) {
+        let is_logged_out = std::mem::take(&mut self.peer.queue.lock().is_logged_out);
+        if is_logged_out && let Stage::Joined { realm, slot, .. } = &self.stage {
+            realm.close(*slot, uris::CLOSE_LOGOUT, &mut self.effects);
+        }
         let (detached, is_resumed) = {
             let mut queue = self.peer.queue.lock();
             (queue.detached.take(), std::mem::take(&mut queue.is_resumed))
@@ -229,6 +239,9 @@ impl Drop for Connection {
     /// Also when the task is aborted or panics: the session leaves, and whoever relies on its flushes is served.
     fn drop(&mut self) {
         self.end();
+        if let Some(visit) = &self.visit {
+            visit.detach(&self.peer);
+        }
         for peer in self.effects.dirty.drain(..) {
             peer.flush();
         }

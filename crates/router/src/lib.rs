@@ -27,6 +27,7 @@
 //! | one connection's task: opening, reading, writing, closing | `connection` |
 //! | by which methods clients prove who they are | `methods`, `authenticator` |
 //! | who a HELLO comes from | `authenticate` |
+//! | cookies that remember who a browser is | `cookies` |
 //! | the router's own sessions, by which it calls procedures | `service` |
 //! | the realm behind its lock, its clock, panics in it | `realm` |
 //! | encoding and queueing what the realm asks for | `dispatch` |
@@ -39,6 +40,7 @@ mod authenticate;
 mod authenticator;
 mod authorizer;
 mod connection;
+mod cookies;
 mod dispatch;
 mod methods;
 mod options;
@@ -53,6 +55,7 @@ pub use authenticator::{
     Answer, Asked, AuthenticateRequest, Authenticator, Credential, Granted, NotGranted, Procedure,
 };
 pub use authorizer::Authorizer;
+pub use cookies::{CookieOptions, CookieStore, CookieStoreError};
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision};
 pub use crossweave_router_core::{RealmOptions, Role};
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};

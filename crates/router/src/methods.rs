@@ -50,6 +50,8 @@ pub struct Methods {
     pub scram: Option<Source<Directory<scram::Credential>>>,
     /// `cryptosign`: a private key.
     pub cryptosign: Option<Source<Directory<Vec<PublicKey>>>>,
+    /// `cookie`: a cookie of the handshake that stands for somebody.
+    pub cookie: bool,
     /// `tls`: the certificate that the client has shown.
     pub tls: Option<Source<Directory<Fingerprint>>>,
 }
@@ -103,7 +105,7 @@ pub struct Directory<C> {
 impl Methods {
     /// The names of functions that must be registered.
     pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
-        let Methods { anonymous, ticket, wampcra, scram, cryptosign, tls } = self;
+        let Methods { anonymous, ticket, wampcra, scram, cryptosign, cookie: _, tls } = self;
         let asked = [
             anonymous.as_ref().and_then(Source::asked),
             ticket.as_ref().and_then(Source::asked),

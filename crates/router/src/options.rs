@@ -12,6 +12,7 @@ use crossweave_transport::websocket::deflate::DeflateOptions;
 use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_wamp::Serializer;
 
+use crate::cookies::CookieOptions;
 use crate::methods::Authentication;
 use crate::queue::QueueOptions;
 
@@ -117,6 +118,8 @@ pub struct WebSocketOptions {
     pub serializers: Vec<Serializer>,
     /// Who may join here. Default: as the transport says.
     pub authentication: Option<Authentication>,
+    /// The cookies that handshakes get and bring, if any. Default none. Those that are kept in the same file are one jar.
+    pub cookies: Option<CookieOptions>,
     /// Which web pages may connect. Default: those of the same origin.
     pub origins: OriginPolicy,
     /// Compression, if any. Default none.
@@ -137,6 +140,7 @@ impl Default for WebSocketOptions {
             auto_fragment_size: 0,
             serializers: Serializer::ALL.to_vec(),
             authentication: None,
+            cookies: None,
             origins: OriginPolicy::SameOrigin,
             deflate: None,
             auto_ping_interval_ms: 10_000,

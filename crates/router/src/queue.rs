@@ -91,6 +91,8 @@ pub(crate) struct Queue {
     pub(crate) detached: Option<Detached>,
     /// The realm reads the session again.
     pub(crate) is_resumed: bool,
+    /// Another session of the same cookie has logged out.
+    pub(crate) is_logged_out: bool,
     /// Events dropped since the session joined.
     pub(crate) dropped: u64,
     /// Events dropped since the queue was last empty.

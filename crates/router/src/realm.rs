@@ -175,6 +175,12 @@ impl RealmCell {
         }
     }
 
+    /// Closes a session of the caller's with this reason.
+    pub(crate) fn close(self: &Arc<Self>, slot: Slot, reason: &'static str, effects: &mut Effects) {
+        // If the realm is down, so is the session.
+        let _ = self.handle(effects, |run| run.input(Input::Close(slot, reason)));
+    }
+
     /// A session that the realm has detached will send nothing more.
     pub(crate) fn release(&self, slot: Slot) {
         self.state.lock().routes.release(slot);

@@ -26,6 +26,7 @@ use crate::authenticate;
 use crate::authenticator::Authenticator;
 use crate::authorizer::Authorizer;
 use crate::connection::{Connection, Established};
+use crate::cookies::{CookieStoreError, Jars};
 use crate::methods::Authentication;
 use crate::options::{AdmissionOptions, TransportOptions};
 use crate::peer::Wire;
@@ -61,6 +62,9 @@ pub enum StartError {
     /// The endpoint cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Cookies cannot be kept where they are to be.
+    #[error(transparent)]
+    Cookies(#[from] CookieStoreError),
     /// The certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -87,6 +91,7 @@ pub(crate) struct Shared {
     /// Those that are parts of this program, by name.
     authenticators: RwLock<HashMap<String, Arc<dyn Authenticator>>>,
     pub(crate) services: Services,
+    jars: Jars,
     /// The turns of questions to authenticators.
     pub(crate) questions: Arc<Semaphore>,
     realms: RwLock<HashMap<String, RunningRealm>>,
@@ -152,6 +157,7 @@ impl Router {
             key: RwLock::default(),
             authenticators: RwLock::default(),
             services: Services::default(),
+            jars: Jars::default(),
             questions,
             realms: RwLock::default(),
             stop,
@@ -196,7 +202,13 @@ impl Router {
         let tls = options.tls.as_ref().map(TlsAcceptor::new).transpose()?;
         let listener = Listener::bind(&options.endpoint).await?;
         let address = listener.address().clone();
-        let acceptor = Acceptor { shared: self.shared.clone(), options: Arc::new(options), tls };
+        let mut jars = HashMap::new();
+        for (path, part) in &options.websocket {
+            if let Some(cookies) = &part.cookies {
+                jars.insert(path.clone(), self.shared.jars.open(cookies)?);
+            }
+        }
+        let acceptor = Acceptor { shared: self.shared.clone(), options: Arc::new(options), tls, jars };
         tokio::spawn(Arc::new(acceptor).run(listener, self.shared.stop.subscribe()));
         Ok(address)
     }
@@ -215,6 +227,7 @@ impl Router {
             address: PeerAddress::Memory,
             tls: None,
             authentication: Authentication::Trusted { authrole: authrole.into(), authid: authid.into() },
+            visit: None,
             is_websocket: false,
             ping: None,
             deadline: Instant::now() + Duration::from_millis(options.handshake_timeout_ms),

@@ -5,12 +5,19 @@ use crossweave_auth::scram::Kdf;
 use crossweave_auth::scram::credential::{Credential as Scram, Hashing};
 use crossweave_auth::{Secret, scram, wampcra};
 use crossweave_config as config;
-use crossweave_router::{Anonymous, Asked, Fingerprint, Methods, Principal, Procedure, Source};
+use crossweave_router::{
+    Anonymous, Asked, CookieOptions, CookieStore, Fingerprint, Methods, Principal, Procedure, Source,
+};
 
 use super::Findings;
 
 pub(super) fn methods(auth: &config::Auth, place: &str, findings: &mut Findings) -> Methods {
-    let config::Auth { anonymous, ticket, wampcra, scram, cryptosign, tls } = auth;
+    for function in auth.functions() {
+        // An embedding program may register some; this one has none.
+        let what = format!("no authentication function {:?} is part of this program", function.create);
+        findings.obstacle(place, what);
+    }
+    let config::Auth { anonymous, ticket, wampcra, scram, cryptosign, tls, cookie } = auth;
     Methods {
         anonymous: anonymous.as_ref().map(|method| source(method, anonymous_principal)),
         ticket: ticket
@@ -25,7 +32,31 @@ pub(super) fn methods(auth: &config::Auth, place: &str, findings: &mut Findings)
         cryptosign: cryptosign.as_ref().map(|method| {
             source(method, |list| list.iter().map(|it| cryptosign_principal(it, place, findings)).collect())
         }),
+        cookie: *cookie,
         tls: tls.as_ref().map(|method| source(method, |list| list.iter().map(tls_principal).collect())),
+    }
+}
+
+/// The cookies of a WebSocket service.
+pub(super) fn cookies(cookie: &config::Cookie) -> CookieOptions {
+    let config::Cookie { name, length, max_age, secure, http_strict, same_site, store } = cookie.clone();
+    let store = match store {
+        config::CookieStore::Memory => CookieStore::Memory,
+        config::CookieStore::File { filename: path, purge_on_startup } => {
+            CookieStore::File { path, purge_on_startup }
+        }
+        config::CookieStore::Database { path, purge_on_startup } => {
+            CookieStore::Database { path, purge_on_startup }
+        }
+    };
+    CookieOptions {
+        name,
+        length: length.into(),
+        max_age_s: max_age.into(),
+        secure,
+        is_http_only: http_strict,
+        same_site,
+        store,
     }
 }
 

@@ -86,15 +86,17 @@ impl<'a> Parts<'a> {
         });
     }
 
-    fn websocket(&mut self, path: &str, part: &'a config::WebSocket, options: &mut TransportOptions) {
-        let authentication = self.authentication(&part.auth, (path != ANY_PATH).then_some(path));
-        self.url = self.url.take().or_else(|| part.url.clone());
+    fn websocket(&mut self, path: &str, service: &'a config::WebSocket, options: &mut TransportOptions) {
+        let authentication = self.authentication(&service.auth, (path != ANY_PATH).then_some(path));
+        self.url = self.url.take().or_else(|| service.url.clone());
         let handshake_timeout_ms = options.handshake_timeout_ms;
         let place =
             if path == ANY_PATH { self.place.to_owned() } else { format!("{}, path {path:?}", self.place) };
-        websocket::check(&part.options, handshake_timeout_ms, &place, self.findings);
-        let mut part = websocket::options(&part.options, serializers(&part.serializers));
+        let cookies = service.cookie.as_ref().map(authentication::cookies);
+        websocket::check(&service.options, handshake_timeout_ms, &place, self.findings);
+        let mut part = websocket::options(&service.options, serializers(&service.serializers));
         part.authentication = authentication;
+        part.cookies = cookies;
         options.websocket.insert(path.to_owned(), part);
     }
 

@@ -21,6 +21,7 @@ pub(super) fn options(options: &config::WebSocketOptions, serializers: Vec<Seria
         auto_fragment_size: options.auto_fragment_size as usize,
         serializers,
         authentication: None,
+        cookies: None,
         origins: origins(options),
         deflate: options.deflate.as_ref().map(deflate),
         auto_ping_interval_ms: options.auto_ping_interval.into(),

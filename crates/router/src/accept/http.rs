@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Acceptor, Handshake, NotEstablished};
 use crate::connection::{Established, PingOptions};
+use crate::cookies::Visit;
 use crate::methods::Authentication;
 use crate::options::WebSocketOptions;
 use crate::peer::Wire;
@@ -96,15 +97,19 @@ impl Acceptor {
         request: &Request,
     ) -> Result<Option<Established>, NotEstablished> {
         let paths = &self.options.websocket;
-        let Some(options) = paths.get(&request.path).or_else(|| paths.get("*")) else {
+        let Some((path, options)) = paths.get_key_value(&request.path).or_else(|| paths.get_key_value("*"))
+        else {
             let shown: String = request.path.chars().take(64).collect();
             answer(&mut handshake, Response::text(404, "no websocket endpoint at this path")).await?;
             return Err(NotEstablished::Refused(format!("no websocket endpoint at path {shown:?}")));
         };
         let server = server_options(options);
         let authentication = options.authentication.as_ref().unwrap_or(&self.options.authentication).clone();
+        let greeting = self.jars.get(path).map(|jar| jar.greet(request.headers.get("Cookie")));
         match upgrade(request, &server, handshake.tls.is_some()) {
-            Ok(upgrade) => established(handshake, options, authentication, &server, &upgrade).await.map(Some),
+            Ok(upgrade) => {
+                established(handshake, options, authentication, greeting, &server, &upgrade).await.map(Some)
+            }
             Err(refused) => {
                 answer(&mut handshake, refused.response()).await?;
                 Err(NotEstablished::Refused(refused.to_string()))
@@ -128,10 +133,15 @@ async fn established(
     mut handshake: Handshake,
     options: &WebSocketOptions,
     authentication: Authentication,
+    greeting: Option<(Visit, Option<String>)>,
     server: &ServerOptions,
     upgrade: &Upgrade,
 ) -> Result<Established, NotEstablished> {
-    write(&mut handshake, &upgrade.response(&[("Server", "Crossweave")])).await?;
+    let (visit, set_cookie) = greeting.unzip();
+    let set_cookie = set_cookie.flatten();
+    let mut headers = vec![("Server", "Crossweave")];
+    headers.extend(set_cookie.as_deref().map(|cookie| ("Set-Cookie", cookie)));
+    write(&mut handshake, &upgrade.response(&headers)).await?;
     let serializer =
         upgrade.protocol.as_deref().and_then(Serializer::from_subprotocol).unwrap_or(Serializer::Json);
     let codec = upgrade.codec(server);
@@ -148,6 +158,7 @@ async fn established(
         address: handshake.address,
         tls: handshake.tls,
         authentication,
+        visit,
         is_websocket: true,
         ping,
         deadline: handshake.deadline,

@@ -49,6 +49,7 @@ impl Acceptor {
             address: handshake.address,
             tls: handshake.tls,
             authentication: options.authentication.as_ref().unwrap_or(&self.options.authentication).clone(),
+            visit: None,
             is_websocket: false,
             ping: None,
             deadline: handshake.deadline,

@@ -37,7 +37,7 @@ impl Question {
     }
 
     /// Asks about a client that has sent a ticket.
-    pub(super) fn with_ticket(self: Box<Self>, ticket: &str) -> Verdict {
+    pub(super) fn with_ticket(self, ticket: &str) -> Verdict {
         Verdict::Wait(Box::pin(self.run(Some(Secret::from(ticket)))))
     }
 

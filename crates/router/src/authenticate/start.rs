@@ -14,6 +14,7 @@ use super::admit::random_authid;
 use super::asked::Question;
 use super::pending::{Pending, Proof};
 use super::{Caller, Grant, Refusal, Verdict, excerpt, random};
+use crate::cookies::Visit;
 use crate::methods::{Anonymous, Directory, Fingerprint, Methods, Source};
 use crate::router::Shared;
 
@@ -49,6 +50,8 @@ pub(crate) fn start(shared: &Arc<Shared>, methods: &Methods, hello: &Hello, call
             "cryptosign" => methods.cryptosign.as_ref().map(|it| attempt("cryptosign").cryptosign(it)),
             // A client that has shown no certificate has another method for that case.
             "tls" if caller.certificate().is_none() => None,
+            // So has one whose cookie stands for nobody.
+            "cookie" if methods.cookie => attempt("cookie").cookie(),
             "tls" => methods.tls.as_ref().map(|it| attempt("tls").tls(it)),
             name => match SCRAM.into_iter().find(|scram| *scram == name) {
                 Some(method) => methods.scram.as_ref().map(|it| attempt(method).scram(it)),
@@ -74,7 +77,7 @@ fn none_configured(offered: &[&str], methods: &Methods) -> Refusal {
 impl Methods {
     /// As a client offers them.
     fn names(&self) -> Vec<&'static str> {
-        let Methods { anonymous, ticket, wampcra, scram, cryptosign, tls } = self;
+        let Methods { anonymous, ticket, wampcra, scram, cryptosign, cookie, tls } = self;
         [
             anonymous.as_ref().map(|_| "anonymous"),
             ticket.as_ref().map(|_| "ticket"),
@@ -82,6 +85,7 @@ impl Methods {
             scram.as_ref().map(|_| "wamp-scram"),
             cryptosign.as_ref().map(|_| "cryptosign"),
             tls.as_ref().map(|_| "tls"),
+            cookie.then_some("cookie"),
         ]
         .into_iter()
         .flatten()
@@ -247,6 +251,19 @@ impl Attempt {
         }
         let message = cryptosign::message(&number, channel.as_ref());
         challenge(extra, grant, is_known, Proof::Cryptosign { keys, message })
+    }
+
+    fn cookie(self) -> Option<Verdict> {
+        let known = self.caller.visit.as_ref().and_then(Visit::known)?;
+        // Somebody else, or elsewhere, is for another method to decide.
+        if self.authid.as_ref().is_some_and(|authid| *authid != known.authid)
+            || self.realm.as_ref().is_some_and(|realm| *realm != known.realm)
+        {
+            return None;
+        }
+        let realm = known.realm.as_str().into();
+        let grant = self.grant(&known.authid, &known.authrole, Some(&realm), "cookie");
+        Some(Verdict::Admit(Box::new(Grant { authextra: known.authextra, ..grant })))
     }
 
     fn tls(self, source: &Source<Directory<Fingerprint>>) -> Verdict {

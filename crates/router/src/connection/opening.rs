@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crossweave_router_core::boundary::Session;
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{Abort, Hello};
 use crossweave_wamp::session::acceptor::{Acceptor, State, Step};
@@ -14,6 +15,7 @@ use tracing::{debug, info};
 use super::{Connection, Stage};
 use crate::admission::Pending;
 use crate::authenticate::{self, Admittance, Caller, Verdict};
+use crate::cookies::{Remembered, now_s};
 use crate::methods::Authentication;
 use crate::queue::{Appended, Lane};
 
@@ -81,12 +83,38 @@ impl Connection {
         self.heed(verdict);
     }
 
+    /// The cookie of the connection stands for the session from now on, unless that has proven nothing.
+    fn note_in_cookie(&self, admittance: &Admittance) {
+        let Some(visit) = &self.visit else { return };
+        visit.attach(&self.peer);
+        let Session { authid, authrole, authmethod, authextra, .. } = &*admittance.session;
+        match &**authmethod {
+            "cookie" => {}
+            "anonymous" => visit.forget(),
+            _ => {
+                let mut authextra = authextra.clone();
+                // The router's proof was for this login.
+                for proof in ["verifier", "scram_server_signature"] {
+                    authextra.remove(proof);
+                }
+                visit.remember(Remembered {
+                    created_s: now_s(),
+                    authid: authid.to_string(),
+                    authrole: authrole.to_string(),
+                    realm: admittance.realm.name().to_string(),
+                    authextra,
+                });
+            }
+        }
+    }
+
     fn caller(&self) -> Caller {
         Caller {
             address: self.address.clone(),
             wire: self.peer.wire,
             is_websocket: self.is_websocket,
             tls: self.tls.clone(),
+            visit: self.visit.as_deref().cloned(),
         }
     }
 
@@ -97,7 +125,10 @@ impl Connection {
             Verdict::Admit(grant) => {
                 let (roles, caller) = (opening.roles, self.caller());
                 match authenticate::admit(&self.shared, roles, &caller, *grant) {
-                    Ok(admittance) => self.join(admittance),
+                    Ok(admittance) => {
+                        self.note_in_cookie(&admittance);
+                        self.join(admittance);
+                    }
                     Err(abort) => self.refuse(&abort),
                 }
             }

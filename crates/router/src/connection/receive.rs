@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use crossweave_router_core::boundary::Flow;
 use crossweave_transport::{CodecError, Item};
-use crossweave_wamp::{Message, ProtocolViolation, Serializer};
+use crossweave_wamp::{Message, ProtocolViolation, Serializer, uris};
 use tracing::debug;
 
 use super::{Connection, READS_PER_TURN, Stage};
@@ -218,6 +218,12 @@ impl Connection {
     fn route_joined<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) -> usize {
         let Stage::Joined { realm, slot, is_paused } = &mut self.stage else { return len };
         let (messages, violation) = decode(self.peer.wire.serializer, len, frame);
+        if let Some(visit) = &self.visit {
+            let is_logout = |message: &Message<'_>| matches!(message, Message::Goodbye(bye) if bye.reason == uris::CLOSE_LOGOUT);
+            if messages.iter().any(is_logout) {
+                visit.log_out(&self.peer);
+            }
+        }
         let decoded = messages.len();
         let mut messages = messages.into_iter();
         let flow = realm.messages(*slot, messages.by_ref(), violation, &mut self.effects);

@@ -1,5 +1,5 @@
 use crossweave_config::{Environment, Format, default_node, parse};
-use crossweave_router::{Asked, Authentication, Methods, OnSlow, Source};
+use crossweave_router::{Asked, Authentication, CookieOptions, CookieStore, Methods, OnSlow, Source};
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_wamp::{Serializer, Strictness};
@@ -183,8 +183,7 @@ fn anonymous_clients_get_the_role_and_authid_of_the_configuration() {
 fn each_part_of_a_transport_keeps_its_own_methods() {
     let ticket =
         json!({"ticket": {"type": "static", "principals": {"joe": {"ticket": "t", "role": "anonymous"}}}});
-    let asked = json!({"wampcra": {"type": "dynamic", "authenticator": "com.example.auth"},
-        "scram": {"type": "function", "create": "database"}});
+    let asked = json!({"wampcra": {"type": "dynamic", "authenticator": "com.example.auth"}});
     let listen = only_listen(json!({"type": "universal", "endpoint": tcp(1), "rawsocket": {"auth": ticket},
         "websocket": {"ws": {"auth": asked}}}));
     let rawsocket = listen.options.rawsocket.unwrap();
@@ -193,7 +192,33 @@ fn each_part_of_a_transport_keeps_its_own_methods() {
     let websocket = methods(&listen.options.websocket["/ws"].authentication);
     let Some(Source::Asked(Asked::Procedure(procedure))) = &websocket.wampcra else { panic!() };
     assert_eq!((procedure.uri.as_str(), &procedure.realm), ("com.example.auth", &None));
-    assert!(matches!(&websocket.scram, Some(Source::Asked(Asked::Named(name))) if &**name == "database"));
+}
+
+#[test]
+fn cookies_reach_the_router() {
+    let cookie = json!({"name": "session", "secure": true, "same_site": "Lax",
+        "store": {"type": "database", "path": "cookies.db"}});
+    let auth = json!({"cookie": {}, "ticket": {"type": "dynamic", "authenticator": "com.example.auth"}});
+    let listen =
+        only_listen(json!({"type": "websocket", "endpoint": tcp(1), "cookie": cookie, "auth": auth}));
+    let websocket = &listen.options.websocket["*"];
+    assert!(methods(&websocket.authentication).cookie);
+    let store = CookieStore::Database { path: "cookies.db".into(), purge_on_startup: false };
+    let expected = CookieOptions {
+        name: "session".into(),
+        secure: true,
+        same_site: Some("Lax"),
+        store,
+        ..CookieOptions::default()
+    };
+    assert_eq!(websocket.cookies, Some(expected));
+}
+
+#[test]
+fn a_function_that_is_not_part_of_the_program_is_an_obstacle() {
+    let auth = json!({"ticket": {"type": "function", "create": "database"}});
+    let found = obstacles(&with_transport(json!({"type": "rawsocket", "endpoint": tcp(1), "auth": auth})));
+    assert!(found.len() == 1 && found[0].contains("no authentication function \"database\""), "{found:?}");
 }
 
 #[test]
