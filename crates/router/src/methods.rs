@@ -1,6 +1,6 @@
 //! By which methods clients of a transport may prove who they are.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crossweave_auth::cryptosign::PublicKey;
@@ -65,6 +65,34 @@ pub enum Source<T> {
     Asked(Asked),
 }
 
+impl Methods {
+    /// The names of functions that must be registered.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+        let Methods { anonymous, ticket, wampcra, scram, cryptosign, cookie: _, tls } = self;
+        let asked = [
+            anonymous.as_ref().and_then(Source::asked),
+            ticket.as_ref().and_then(Source::asked),
+            wampcra.as_ref().and_then(Source::asked),
+            scram.as_ref().and_then(Source::asked),
+            cryptosign.as_ref().and_then(Source::asked),
+            tls.as_ref().and_then(Source::asked),
+        ];
+        asked.into_iter().flatten().filter_map(|asked| match asked {
+            Asked::Named(name) => Some(&**name),
+            Asked::Function(_) | Asked::Procedure(_) => None,
+        })
+    }
+}
+
+impl<T> Source<T> {
+    fn asked(&self) -> Option<&Asked> {
+        match self {
+            Source::Static(_) => None,
+            Source::Asked(asked) => Some(asked),
+        }
+    }
+}
+
 /// Whom `anonymous` lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anonymous {
@@ -96,50 +124,34 @@ pub enum Fingerprint {
     Sha256([u8; 32]),
 }
 
-/// The clients of a method by authid.
+/// The clients of a method by authid. Of two with the same authid the later one counts.
 #[derive(Clone, Debug)]
 pub struct Directory<C> {
-    principals: BTreeMap<String, Principal<C>>,
-}
-
-impl Methods {
-    /// The names of functions that must be registered.
-    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
-        let Methods { anonymous, ticket, wampcra, scram, cryptosign, cookie: _, tls } = self;
-        let asked = [
-            anonymous.as_ref().and_then(Source::asked),
-            ticket.as_ref().and_then(Source::asked),
-            wampcra.as_ref().and_then(Source::asked),
-            scram.as_ref().and_then(Source::asked),
-            cryptosign.as_ref().and_then(Source::asked),
-            tls.as_ref().and_then(Source::asked),
-        ];
-        asked.into_iter().flatten().filter_map(|asked| match asked {
-            Asked::Named(name) => Some(&**name),
-            Asked::Function(_) | Asked::Procedure(_) => None,
-        })
-    }
-}
-
-impl<T> Source<T> {
-    fn asked(&self) -> Option<&Asked> {
-        match self {
-            Source::Static(_) => None,
-            Source::Asked(asked) => Some(asked),
-        }
-    }
+    principals: Vec<(String, Principal<C>)>,
+    /// Where each is in `principals`.
+    places: HashMap<String, usize>,
 }
 
 impl<C> FromIterator<(String, Principal<C>)> for Directory<C> {
     fn from_iter<I: IntoIterator<Item = (String, Principal<C>)>>(principals: I) -> Self {
-        Directory { principals: principals.into_iter().collect() }
+        let mut directory = Directory { principals: Vec::new(), places: HashMap::new() };
+        for (authid, principal) in principals {
+            match directory.places.get(&authid) {
+                Some(place) => directory.principals[*place].1 = principal,
+                None => {
+                    directory.places.insert(authid.clone(), directory.principals.len());
+                    directory.principals.push((authid, principal));
+                }
+            }
+        }
+        directory
     }
 }
 
 impl<C> Directory<C> {
     /// The client of this authid.
     pub(crate) fn get(&self, authid: &str) -> Option<&Principal<C>> {
-        self.principals.get(authid)
+        self.places.get(authid).map(|place| &self.principals[*place].1)
     }
 
     /// All of them.
@@ -147,9 +159,8 @@ impl<C> Directory<C> {
         self.principals.iter().map(|(authid, principal)| (authid.as_str(), principal))
     }
 
-    /// Whom a client looks like that does not exist.
+    /// Whom a client looks like that does not exist. Takes the same time however many there are.
     pub(crate) fn model(&self, decoy: &Decoy, authid: &str) -> Option<&Principal<C>> {
-        let choice = decoy.choice(authid, self.principals.len());
-        self.principals.values().nth(choice)
+        self.principals.get(decoy.choice(authid, self.principals.len())).map(|(_, principal)| principal)
     }
 }

@@ -105,9 +105,10 @@ impl Acceptor {
         };
         let server = server_options(options);
         let authentication = options.authentication.as_ref().unwrap_or(&self.options.authentication).clone();
-        let greeting = self.jars.get(path).map(|jar| jar.greet(request.headers.get("Cookie")));
         match upgrade(request, &server, handshake.tls.is_some()) {
             Ok(upgrade) => {
+                // Only now: a page that may not connect gets no cookie.
+                let greeting = self.jars.get(path).map(|jar| jar.greet(request.headers.get("Cookie")));
                 established(handshake, options, authentication, greeting, &server, &upgrade).await.map(Some)
             }
             Err(refused) => {

@@ -1,6 +1,6 @@
 //! From HELLO to the first verdict.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use crossweave_auth::cryptosign::{self, PrivateKey, PublicKey};
@@ -28,6 +28,16 @@ pub(super) struct Attempt {
     pub(super) caller: Caller,
     /// As the client calls it.
     pub(super) method: &'static str,
+}
+
+/// A client, whether it exists or not.
+struct Found<'d, C> {
+    /// Who it will be.
+    grant: Grant,
+    /// What it is known by, if it exists.
+    known: Option<&'d C>,
+    /// What it looks like if it does not.
+    model: Option<&'d C>,
 }
 
 /// Decides on a HELLO by the first of its methods that is configured.
@@ -121,12 +131,11 @@ impl Attempt {
                 return challenge(Dict::new(), grant, true, Proof::TicketAsked(question));
             }
         };
-        let (grant, principal) = self.look_up(directory, &authid);
-        let is_known = principal.is_some();
+        let Found { grant, known, .. } = self.look_up(directory, &authid);
         // Any text would do in the place of a ticket that does not exist; this one nobody can know.
-        let nobody = || Secret::from(cryptosign::challenge_to_hex(&random()));
-        let expected = principal.cloned().unwrap_or_else(nobody);
-        challenge(Dict::new(), grant, is_known, Proof::Ticket(expected))
+        let nobody = Secret::from(cryptosign::challenge_to_hex(&random()));
+        let expected = known.cloned().unwrap_or(nobody);
+        challenge(Dict::new(), grant, known.is_some(), Proof::Ticket(expected))
     }
 
     fn wampcra(self, source: &Source<Directory<wampcra::Credential>>) -> Verdict {
@@ -135,14 +144,10 @@ impl Attempt {
             Source::Static(directory) => directory,
             Source::Asked(asked) => return Question::new(self, asked.clone()).ask(),
         };
-        let decoy = &self.shared.decoy;
-        let (grant, known) = self.look_up(directory, &authid);
-        let is_known = known.is_some();
-        let credential = known.cloned().unwrap_or_else(|| {
-            let model = directory.model(decoy, &authid).map(|model| &model.credential);
-            wampcra::Credential::decoy(model, decoy, &authid)
-        });
-        self.challenge_wampcra(grant, credential, is_known)
+        let Found { grant, known, model } = self.look_up(directory, &authid);
+        // Made up for every client, as it takes time.
+        let fake = wampcra::Credential::decoy(model, &self.shared.decoy, &authid);
+        self.challenge_wampcra(grant, known.cloned().unwrap_or(fake), known.is_some())
     }
 
     /// Challenges a client with WAMP-CRA.
@@ -173,14 +178,10 @@ impl Attempt {
             Source::Static(directory) => directory,
             Source::Asked(asked) => return Question::new(self, asked.clone()).ask(),
         };
-        let decoy = &self.shared.decoy;
-        let (grant, known) = self.look_up(directory, &authid);
-        let is_known = known.is_some();
-        let credential = known.cloned().unwrap_or_else(|| {
-            let model = directory.model(decoy, &authid).map(|model| &model.credential);
-            scram::Credential::decoy(model, decoy, &authid)
-        });
-        self.challenge_scram(grant, credential, is_known)
+        let Found { grant, known, model } = self.look_up(directory, &authid);
+        // Made up for every client, as it takes time.
+        let fake = scram::Credential::decoy(model, &self.shared.decoy, &authid);
+        self.challenge_scram(grant, known.cloned().unwrap_or(fake), known.is_some())
     }
 
     /// Challenges a client with WAMP-SCRAM.
@@ -210,15 +211,16 @@ impl Attempt {
         let Some(authid) = self.authid.clone().or_else(|| Some(owner(directory, key?))) else {
             return self.malformed("HELLO needs an authid or authextra.pubkey");
         };
-        let (grant, known) = self.look_up(directory, &authid);
+        let Found { grant, known, model } = self.look_up(directory, &authid);
         // A client may have several keys and name none; any of them will do then.
-        let keys = known.map(|keys| match key {
-            Some(key) => keys.iter().copied().filter(|known| *known == key).collect(),
-            None => keys.clone(),
-        });
-        let is_known = keys.as_ref().is_some_and(|keys: &Vec<PublicKey>| !keys.is_empty());
-        // Signatures of clients that do not exist are checked as well, since that takes time.
-        let keys = keys.filter(|_| is_known).unwrap_or_else(|| vec![key.unwrap_or_else(somebody)]);
+        let candidates = known.or(model).map(Vec::as_slice).unwrap_or_default();
+        let is_known = known.is_some() && key.is_none_or(|key| candidates.contains(&key));
+        // Signatures of clients that do not exist are checked as well, and as often, since that takes time.
+        let keys = match key {
+            Some(key) => vec![key],
+            None if is_known => candidates.to_vec(),
+            None => vec![nobody(); candidates.len().max(1)],
+        };
         self.challenge_cryptosign(grant, keys, is_known)
     }
 
@@ -289,15 +291,14 @@ impl Attempt {
         }
     }
 
-    /// Who a client is, or would be if it existed, and what it is known by if it does.
-    fn look_up<'d, C>(&self, directory: &'d Directory<C>, authid: &str) -> (Grant, Option<&'d C>) {
-        let known = directory.get(authid);
-        let like = known.or_else(|| directory.model(&self.shared.decoy, authid));
-        let grant = match like {
+    /// Who a client is, or would be if it existed.
+    fn look_up<'d, C>(&self, directory: &'d Directory<C>, authid: &str) -> Found<'d, C> {
+        let (known, model) = (directory.get(authid), directory.model(&self.shared.decoy, authid));
+        let grant = match known.or(model) {
             Some(like) => self.grant(authid, &like.authrole, like.realm.as_ref(), "static"),
             None => self.grant(authid, "anonymous", None, "static"),
         };
-        (grant, known.map(|known| &known.credential))
+        Found { grant, known: known.map(|it| &it.credential), model: model.map(|it| &it.credential) }
     }
 
     pub(super) fn grant(
@@ -359,7 +360,8 @@ fn owner(directory: &Directory<Vec<PublicKey>>, key: PublicKey) -> String {
     }
 }
 
-/// The key of nobody.
-fn somebody() -> PublicKey {
-    PrivateKey::from_bytes(&random()).public()
+/// The key of nobody: its private one is thrown away.
+fn nobody() -> PublicKey {
+    static KEY: OnceLock<PublicKey> = OnceLock::new();
+    *KEY.get_or_init(|| PrivateKey::from_bytes(&random()).public())
 }
