@@ -15,6 +15,7 @@
 
 mod admit;
 mod asked;
+mod certificate;
 mod pending;
 mod start;
 

@@ -8,7 +8,7 @@ use crossweave_wamp::{Dict, SessionId};
 use tokio::time::timeout;
 
 use super::start::Attempt;
-use super::{Grant, Refusal, Verdict};
+use super::{Grant, Refusal, Verdict, certificate};
 use crate::authenticator::{Asked, AuthenticateRequest, Credential, Granted, NotGranted};
 use crate::realm::AbortOnDrop;
 
@@ -73,11 +73,15 @@ impl Question {
 
     fn request(&self, ticket: Option<Secret>) -> AuthenticateRequest {
         let Attempt { realm, authid, authextra, caller, method, .. } = &self.attempt;
+        let mut transport = caller.transport();
+        if let Some(certificate) = caller.certificate() {
+            transport.insert("peer_cert", certificate::describe(certificate));
+        }
         let mut details = Dict::new()
             .with("session", self.session.0)
             .with("authmethod", *method)
             .with("authextra", authextra.clone().unwrap_or_default())
-            .with("transport", caller.transport());
+            .with("transport", transport);
         if let Some(authid) = authid {
             details.insert("authid", authid.as_str());
         }

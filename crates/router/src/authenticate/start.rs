@@ -105,7 +105,7 @@ impl Methods {
 
 impl Caller {
     /// The certificate that the client has shown, in DER.
-    fn certificate(&self) -> Option<&[u8]> {
+    pub(super) fn certificate(&self) -> Option<&[u8]> {
         self.tls.as_ref()?.peer_certificates.first().map(Vec::as_slice)
     }
 }

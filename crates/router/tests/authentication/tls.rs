@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use crossweave_client::{Auth, Client, ConnectError, Options, Session};
-use crossweave_router::{Fingerprint, Methods, Source};
+use crossweave_router::{
+    Answer, Asked, AuthenticateRequest, Authenticator, Fingerprint, Granted, Methods, NotGranted, Source,
+};
 use crossweave_transport::tls::{CertificateFiles, TlsServerOptions};
 use sha1::Digest as _;
 
@@ -34,7 +36,9 @@ impl Authority {
     /// Issues a certificate: its files and its DER.
     fn issue(&self, name: &str) -> ((PathBuf, PathBuf), Vec<u8>) {
         let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let files = (self.path(&format!("{name}.pem")), self.path(&format!("{name}.key")));
         std::fs::write(&files.0, certificate.pem()).unwrap();
@@ -99,6 +103,34 @@ async fn a_certificate_opens_if_it_is_known() {
         let refused = join(certificate, authid).await.unwrap_err().to_string();
         assert!(refused.contains("wamp.error.authentication_failed"), "{refused}");
     }
+}
+
+/// Lets in whoever has a certificate, by the name in it.
+#[derive(Debug)]
+struct ByName;
+
+impl Authenticator for ByName {
+    fn authenticate(&self, request: AuthenticateRequest) -> Answer<'_> {
+        Box::pin(async move {
+            let transport = request.details.dict("transport");
+            let name = transport.and_then(|it| it.dict("peer_cert")).and_then(|it| it.str("cn"));
+            let authid = Some(name.ok_or_else(|| NotGranted::Failed("no name".into()))?.to_owned());
+            Ok(Granted { authid, authrole: "user".into(), ..Granted::default() })
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_authenticator_is_told_the_name_in_the_certificate() {
+    let authority = Authority::new();
+    let (ann, _) = authority.issue("ann");
+    let methods = Methods {
+        tls: Some(Source::Asked(Asked::Function(std::sync::Arc::new(ByName)))),
+        ..Methods::default()
+    };
+    let node = authority.node(methods, true).await;
+    let options = Options { auth: Auth::Tls { authid: None }, certificate: Some(ann), ..Options::default() };
+    assert_eq!(authority.join(&node, options).await.unwrap().authid.as_deref(), Some("ann"));
 }
 
 #[tokio::test]
