@@ -125,6 +125,8 @@ class Session:
         self.url = url
         self.realm = realm
         self.id = None
+        # Method, authid and credential; absent for anonymous.
+        self.auth = None
 
     def __str__(self):
         return f"{self.agent.name}/{self.transport}"
@@ -135,7 +137,7 @@ class Session:
 
     async def join(self):
         serializer = self.transport.split("-")[1]
-        ok = await self._ask("join", url=self.url, realm=self.realm, serializer=serializer)
+        ok = await self._ask("join", url=self.url, realm=self.realm, serializer=serializer, auth=self.auth)
         self.id, self.authid, self.authrole = ok["session"], ok.get("authid"), ok.get("authrole")
         return self
 

@@ -8,6 +8,8 @@ import signal
 import sys
 import tempfile
 
+import authentication
+
 READY_WITHIN_S = 30
 STOPS_WITHIN_S = 10
 
@@ -46,7 +48,13 @@ def crossweave_transports(port):
             "type": "universal",
             "endpoint": {"type": "tcp", "port": port, "interface": "127.0.0.1"},
             "rawsocket": {},
-            "websocket": {"ws": {"type": "websocket"}},
+            "websocket": {
+                "ws": {"type": "websocket"},
+                authentication.PATH: {
+                    "type": "websocket",
+                    "auth": authentication.auth_section("anonymous"),
+                },
+            },
         }
     ]
 
@@ -60,6 +68,10 @@ class Router:
 
     def url(self, transport):
         return self.rs if transport.startswith("rs") else self.ws
+
+    def ws_at(self, path):
+        """The WebSocket URL of another path."""
+        return f"{self.ws.rsplit('/', 1)[0]}/{path}"
 
     async def stop(self):
         """Ends a router started here. Returns what was wrong with its end, or None."""

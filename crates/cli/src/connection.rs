@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use crossweave_client::{Auth, Client, MatchPolicy, Options, Reconnect, RequestError, State};
+use crossweave_client::{Auth, Client, MatchPolicy, Options, PrivateKey, Reconnect, RequestError, State};
 use crossweave_wamp::Serializer;
 use tokio::runtime::Builder;
 
@@ -41,15 +41,21 @@ pub(crate) struct ConnectionArgs {
     /// The realm to join
     #[arg(long, env = "CROSSWEAVE_REALM", default_value = "realm1", value_name = "REALM")]
     realm: String,
-    /// Who to be; proven by a ticket or a secret [default: anonymous]
+    /// Who to be; proven by a ticket, secret, password or key [default: anonymous]
     #[arg(long, env = "CROSSWEAVE_AUTHID", value_name = "AUTHID")]
     authid: Option<String>,
     /// The file with the ticket [default: $CROSSWEAVE_TICKET, the ticket itself]
-    #[arg(long, value_name = "FILE", requires = "authid", conflicts_with = "secret_file")]
+    #[arg(long, value_name = "FILE", requires = "authid", conflicts_with_all = ["secret_file", "password_file", "key_file"])]
     ticket_file: Option<PathBuf>,
     /// The file with the WAMP-CRA secret [default: $CROSSWEAVE_SECRET, the secret itself]
-    #[arg(long, value_name = "FILE", requires = "authid")]
+    #[arg(long, value_name = "FILE", requires = "authid", conflicts_with_all = ["password_file", "key_file"])]
     secret_file: Option<PathBuf>,
+    /// The file with the WAMP-SCRAM password [default: $CROSSWEAVE_PASSWORD, the password itself]
+    #[arg(long, value_name = "FILE", requires = "authid", conflicts_with = "key_file")]
+    password_file: Option<PathBuf>,
+    /// The file with the cryptosign private key, 64 hexadecimal digits; the router may know the authid by it
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
     /// A PEM file with authorities to trust beside those of the system, for wss:// and rss://
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -151,6 +157,11 @@ impl ConnectionArgs {
 
     fn auth(&self) -> Result<Auth, Failure> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        if let Some(file) = &self.key_file {
+            let key = PrivateKey::from_hex(&read_secret(file)?)
+                .map_err(|error| Failure::setup(format_args!("{}: {error}", file.display())))?;
+            return Ok(Auth::Cryptosign { authid: self.authid.clone(), key, router: None });
+        }
         let Some(authid) = &self.authid else { return Ok(Auth::Anonymous) };
         if let Some(file) = &self.ticket_file {
             return Ok(Auth::ticket(authid, read_secret(file)?));
@@ -158,13 +169,20 @@ impl ConnectionArgs {
         if let Some(file) = &self.secret_file {
             return Ok(Auth::wamp_cra(authid, read_secret(file)?));
         }
+        if let Some(file) = &self.password_file {
+            return Ok(Auth::scram(authid, read_secret(file)?));
+        }
         if let Some(ticket) = variable("CROSSWEAVE_TICKET") {
             return Ok(Auth::ticket(authid, ticket));
         }
-        match variable("CROSSWEAVE_SECRET") {
-            Some(secret) => Ok(Auth::wamp_cra(authid, secret)),
+        if let Some(secret) = variable("CROSSWEAVE_SECRET") {
+            return Ok(Auth::wamp_cra(authid, secret));
+        }
+        match variable("CROSSWEAVE_PASSWORD") {
+            Some(password) => Ok(Auth::scram(authid, password)),
             None => Err(Failure::setup(
-                "an authid needs a proof: --ticket-file, --secret-file, CROSSWEAVE_TICKET or CROSSWEAVE_SECRET",
+                "an authid needs a proof: --ticket-file, --secret-file, --password-file, --key-file, CROSSWEAVE_TICKET, \
+                 CROSSWEAVE_SECRET or CROSSWEAVE_PASSWORD",
             )),
         }
     }
@@ -198,7 +216,7 @@ fn read_secret(file: &Path) -> Result<String, Failure> {
         .map_err(|error| unusable(&error))?;
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() || text.len() as u64 > SECRET_LEN_MAX {
-        return Err(unusable(&"it holds no ticket or secret"));
+        return Err(unusable(&"it holds no secret"));
     }
     Ok(secret.to_owned())
 }

@@ -7,9 +7,11 @@
 //! Each router worker is a [`Router`](crossweave_router::Router) of its own, as its realms are apart from those of others
 //! even if they have the same name.
 
+mod authentication;
 mod builtin;
 mod certificates;
 mod directory;
+mod key;
 mod plan;
 mod ready;
 mod realm;
@@ -19,6 +21,7 @@ mod websocket;
 
 pub(crate) use builtin::builtin;
 pub(crate) use directory::{NodeDirectory, NotLoaded};
+pub(crate) use key::node_key;
 pub(crate) use plan::{Obstacle, Plan, plan};
 pub(crate) use running::RunningNode;
 

@@ -1,15 +1,13 @@
-//! Proving who one is: anonymous, ticket, WAMP-CRA.
+//! Proving who one is: anonymous, ticket, WAMP-CRA, WAMP-SCRAM, WAMP-cryptosign, TLS certificate, cookie.
 
-use std::fmt;
+mod login;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use crossweave_wamp::message::{Authenticate, Challenge};
-use crossweave_wamp::{Dict, Value};
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+pub(crate) use login::Login;
 
-use crate::limits::{PBKDF2_ITERATIONS_MAX, PBKDF2_KEY_LEN_MAX};
+pub use crossweave_auth::Secret;
+use crossweave_auth::cryptosign::{PrivateKey, PublicKey};
+use crossweave_auth::scram::client::ClientError;
+use crossweave_auth::wampcra::SaltingError;
 
 /// Who to be on the realm.
 #[derive(Clone, Debug, Default)]
@@ -31,25 +29,32 @@ pub enum Auth {
         /// The secret.
         secret: Secret,
     },
+    /// A password that is neither sent nor known to the router, which proves in turn that it knows the client.
+    Scram {
+        /// Who.
+        authid: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A private key whose public key the router knows.
+    Cryptosign {
+        /// Who; absent, the router finds out by the key.
+        authid: Option<String>,
+        /// The private key.
+        key: PrivateKey,
+        /// The router's public key. If it is given, a router that cannot prove to have the private one is not joined.
+        router: Option<PublicKey>,
+    },
+    /// The certificate of [`Options::certificate`](crate::Options::certificate).
+    Tls {
+        /// Who; absent, the router finds out by the certificate.
+        authid: Option<String>,
+    },
+    /// The `Cookie` of [`Options::headers`](crate::Options::headers).
+    Cookie,
 }
 
-/// A text that no log shows.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl<T: Into<String>> From<T> for Secret {
-    fn from(text: T) -> Self {
-        Secret(text.into())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-/// Why a CHALLENGE cannot be answered.
+/// Why a CHALLENGE cannot be answered, or a WELCOME is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChallengeError {
     /// The router asks for a method that was not offered.
@@ -68,6 +73,27 @@ pub enum ChallengeError {
         /// Ours.
         max: u64,
     },
+    /// WAMP-SCRAM failed.
+    #[error(transparent)]
+    Scram(#[from] ClientError),
+    /// The connection has nothing that the login could be tied to.
+    #[error("channel binding needs tls 1.3, which this connection does not have")]
+    NoChannel,
+    /// The router does not tie the login to the connection, although it was asked to.
+    #[error("router does not bind to the tls connection as it was asked to")]
+    NotBound,
+    /// The router did not prove that it has the private key of the public key that was expected.
+    #[error("router did not prove to have the key that was expected")]
+    Impostor,
+}
+
+impl From<SaltingError> for ChallengeError {
+    fn from(error: SaltingError) -> Self {
+        match error {
+            SaltingError::Field(name) => ChallengeError::Field(name),
+            SaltingError::Excessive { name, asked, max } => ChallengeError::Excessive { name, asked, max },
+        }
+    }
 }
 
 impl Auth {
@@ -81,118 +107,36 @@ impl Auth {
         Auth::WampCra { authid: authid.into(), secret: secret.into().into() }
     }
 
-    fn method(&self) -> &'static str {
+    /// `authid` with a WAMP-SCRAM password.
+    pub fn scram(authid: impl Into<String>, password: impl Into<String>) -> Auth {
+        Auth::Scram { authid: authid.into(), password: password.into().into() }
+    }
+
+    /// Whoever the router knows by the public key of this private key.
+    pub fn cryptosign(key: PrivateKey) -> Auth {
+        Auth::Cryptosign { authid: None, key, router: None }
+    }
+
+    /// The method's names, those of the specification first.
+    fn methods(&self) -> &'static [&'static str] {
         match self {
-            Auth::Anonymous => "anonymous",
-            Auth::Ticket { .. } => "ticket",
-            Auth::WampCra { .. } => "wampcra",
+            Auth::Anonymous => &["anonymous"],
+            Auth::Ticket { .. } => &["ticket"],
+            Auth::WampCra { .. } => &["wampcra"],
+            Auth::Scram { .. } => &crossweave_auth::scram::METHODS,
+            Auth::Cryptosign { .. } => &["cryptosign"],
+            Auth::Tls { .. } => &["tls"],
+            Auth::Cookie => &["cookie"],
         }
     }
 
-    /// Adds what HELLO says about authentication.
-    pub(crate) fn announce(&self, details: &mut Dict) {
-        details.insert("authmethods", vec![Value::from(self.method())]);
-        if let Auth::Ticket { authid, .. } | Auth::WampCra { authid, .. } = self {
-            details.insert("authid", authid.as_str());
+    fn authid(&self) -> Option<&str> {
+        match self {
+            Auth::Anonymous | Auth::Cookie => None,
+            Auth::Ticket { authid, .. } | Auth::WampCra { authid, .. } | Auth::Scram { authid, .. } => {
+                Some(authid)
+            }
+            Auth::Cryptosign { authid, .. } | Auth::Tls { authid } => authid.as_deref(),
         }
-    }
-
-    /// The answer to a CHALLENGE. May take long (PBKDF2): not for a task that others wait for.
-    pub(crate) fn answer(&self, challenge: &Challenge) -> Result<Authenticate, ChallengeError> {
-        if challenge.method != self.method() {
-            return Err(ChallengeError::Method(challenge.method.chars().take(32).collect()));
-        }
-        let signature = match self {
-            Auth::Anonymous => return Err(ChallengeError::Method("anonymous".to_owned())),
-            Auth::Ticket { ticket, .. } => ticket.0.clone(),
-            Auth::WampCra { secret, .. } => sign(secret, &challenge.extra)?,
-        };
-        Ok(Authenticate { signature, extra: Dict::new() })
-    }
-}
-
-/// HMAC-SHA256 of the challenge, in base64. Specification: "Challenge Response Authentication".
-fn sign(secret: &Secret, extra: &Dict) -> Result<String, ChallengeError> {
-    let challenge = extra.str("challenge").ok_or(ChallengeError::Field("challenge"))?;
-    let key = match extra.get("salt") {
-        None | Some(Value::Null) => secret.0.clone(),
-        Some(Value::Str(salt)) => derive_key(secret, salt, extra)?,
-        Some(_) => return Err(ChallengeError::Field("salt")),
-    };
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("hmac takes keys of any length");
-    mac.update(challenge.as_bytes());
-    Ok(STANDARD.encode(mac.finalize().into_bytes()))
-}
-
-/// PBKDF2 with HMAC-SHA256, in base64.
-fn derive_key(secret: &Secret, salt: &str, extra: &Dict) -> Result<String, ChallengeError> {
-    let iterations = bounded(extra, "iterations", 1000, PBKDF2_ITERATIONS_MAX)?;
-    let key_len = bounded(extra, "keylen", 32, PBKDF2_KEY_LEN_MAX)?;
-    let mut key = [0; PBKDF2_KEY_LEN_MAX as usize];
-    let key = &mut key[..key_len as usize];
-    pbkdf2::pbkdf2_hmac::<Sha256>(secret.0.as_bytes(), salt.as_bytes(), iterations as u32, key);
-    Ok(STANDARD.encode(key))
-}
-
-fn bounded(extra: &Dict, name: &'static str, default: u64, max: u64) -> Result<u64, ChallengeError> {
-    let asked = match extra.get(name) {
-        None | Some(Value::Null) => default,
-        Some(value) => value.as_u64().filter(|number| *number > 0).ok_or(ChallengeError::Field(name))?,
-    };
-    if asked > max {
-        return Err(ChallengeError::Excessive { name, asked, max });
-    }
-    Ok(asked)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(extra: Dict) -> Result<String, ChallengeError> {
-        let challenge = Challenge { method: "wampcra".into(), extra };
-        Auth::wamp_cra("joe", "secret!!!").answer(&challenge).map(|answer| answer.signature)
-    }
-
-    #[test]
-    fn wampcra_signs_the_challenge() {
-        // python3: base64(hmac.new(b"secret!!!", b'{"nonce": "x"}', sha256).digest())
-        let signature = answer(Dict::new().with("challenge", "{\"nonce\": \"x\"}")).unwrap();
-        assert_eq!(signature, "be46uL4cP26FZvIjpieLLWJ+9sGGkrwi4nO4RYepLMA=");
-    }
-
-    #[test]
-    fn a_salted_secret_is_derived_first() {
-        let extra = Dict::new().with("challenge", "{\"nonce\": \"x\"}").with("salt", "salt123");
-        let with_all = extra.clone().with("iterations", 100).with("keylen", 16);
-        assert_eq!(answer(extra).unwrap(), "okUKFmmmtxTYHERyyUaKpc6HunHa9Dpdy04F1wqh7uw=");
-        assert_eq!(answer(with_all).unwrap(), "AmHHdsvDO9WP5e741AdR0Asi6XW0sq+p4GSHTsykUek=");
-    }
-
-    #[test]
-    fn a_challenge_cannot_ask_for_endless_work() {
-        for (name, asked) in [("iterations", 1_000_001), ("keylen", 65)] {
-            let extra = Dict::new().with("challenge", "x").with("salt", "s").with(name, asked);
-            assert!(matches!(answer(extra), Err(ChallengeError::Excessive { .. })), "{name}");
-        }
-        assert_eq!(answer(Dict::new()), Err(ChallengeError::Field("challenge")));
-        assert_eq!(
-            answer(Dict::new().with("challenge", "x").with("salt", 5)),
-            Err(ChallengeError::Field("salt"))
-        );
-    }
-
-    #[test]
-    fn another_method_than_the_offered_one_is_not_answered() {
-        let challenge = Challenge { method: "ticket".into(), extra: Dict::new() };
-        let error = Auth::wamp_cra("joe", "secret!!!").answer(&challenge).unwrap_err();
-        assert_eq!(error, ChallengeError::Method("ticket".into()));
-    }
-
-    #[test]
-    fn secrets_are_not_shown() {
-        let shown =
-            format!("{:?} {:?}", Auth::ticket("joe", "open sesame"), Auth::wamp_cra("joe", "open sesame"));
-        assert!(!shown.contains("sesame"), "{shown}");
     }
 }

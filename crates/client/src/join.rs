@@ -10,7 +10,7 @@ use crossweave_wamp::session::joiner::{Joiner, Step};
 use crossweave_wamp::{Dict, Serializer, uris};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::auth::{Auth, ChallengeError};
+use crate::auth::{ChallengeError, Login};
 use crate::error::{ConnectError, JoinError, WampError};
 use crate::limits::CLOSE_TIMEOUT;
 use crate::options::Options;
@@ -42,30 +42,39 @@ pub(crate) async fn join(
 
 async fn open(wire: &mut Wire, realm: &str, options: &Options) -> Result<Session, JoinError> {
     let mut joiner = Joiner::default();
-    send(wire, &hello(realm, options)).await?;
+    let mut login = Login::new(&options.auth, channel(wire, options)?);
+    send(wire, &hello(realm, options, &login)).await?;
     joiner.hello();
     loop {
         match joiner.receive(receive(wire).await?)? {
-            Step::Welcome(welcome) => return Ok(Session::new(welcome, realm, wire.serializer)),
+            Step::Welcome(welcome) => {
+                login.verify(&welcome)?;
+                return Ok(Session::new(welcome, realm, wire.serializer));
+            }
             Step::Refused(abort) => return Err(JoinError::Refused(refusal(abort))),
             Step::Challenge(challenge) => {
-                let auth: Auth = options.auth.clone();
                 // Deriving a key may take a second of computing.
-                let answer = tokio::task::spawn_blocking(move || auth.answer(&challenge)).await;
-                let answer = answer.map_err(|_| ChallengeError::Field("challenge"))??;
-                send(wire, &answer.into()).await?;
+                let answered = tokio::task::spawn_blocking(move || (login.answer(&challenge), login)).await;
+                let answer;
+                (answer, login) = answered.map_err(|_| ChallengeError::Field("challenge"))?;
+                send(wire, &answer?.into()).await?;
                 joiner.authenticated();
             }
         }
     }
 }
 
-fn hello(realm: &str, options: &Options) -> Message<'static> {
-    let mut details = Dict::new().with("roles", Roles::client().to_dict()).with("agent", AGENT);
-    options.auth.announce(&mut details);
-    if !options.authextra.is_empty() {
-        details.insert("authextra", options.authextra.clone());
+/// What the login is to be tied to.
+fn channel(wire: &Wire, options: &Options) -> Result<Option<[u8; 32]>, ChallengeError> {
+    match options.binds_channel {
+        false => Ok(None),
+        true => wire.tls_exporter.map(Some).ok_or(ChallengeError::NoChannel),
     }
+}
+
+fn hello(realm: &str, options: &Options, login: &Login) -> Message<'static> {
+    let mut details = Dict::new().with("roles", Roles::client().to_dict()).with("agent", AGENT);
+    login.announce(&mut details, &options.authextra);
     Hello { realm: Some(realm.to_owned()), details }.into()
 }
 

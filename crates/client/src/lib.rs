@@ -85,6 +85,7 @@ pub use call::{Call, CallStream};
 pub use cancel::CancelToken;
 pub use client::Client;
 pub use content::Content;
+pub use crossweave_auth::cryptosign::{PrivateKey, PublicKey};
 pub use error::{
     CallError, ConnectError, DecodeError, Disconnected, EncodeError, JoinError, RequestError, WampError,
 };

@@ -42,12 +42,6 @@ pub(crate) const READ_BYTES: usize = 64 << 10;
 /// What a buffer may keep when it is empty, in octets.
 pub(crate) const KEEP_BYTES: usize = 256 << 10;
 
-/// Iterations of PBKDF2 that a router may ask for in a WAMP-CRA challenge.
-pub const PBKDF2_ITERATIONS_MAX: u64 = 1_000_000;
-
-/// Octets of key that a router may ask for in a WAMP-CRA challenge.
-pub const PBKDF2_KEY_LEN_MAX: u64 = 64;
-
 /// How long after a call's timeout the answer of a router that watches timeouts itself is awaited.
 pub const CALL_TIMEOUT_GRACE: Duration = Duration::from_millis(200);
 

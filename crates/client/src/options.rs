@@ -40,6 +40,11 @@ pub struct Options {
     pub outbound_bytes_max: usize,
     /// A PEM file of authorities to trust beside those of the operating system, for `wss` and `rss`.
     pub ca_file: Option<PathBuf>,
+    /// PEM files of a certificate and its key, to show to routers that ask for one.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Whether WAMP-SCRAM and WAMP-cryptosign are tied to the TLS connection (`tls-exporter`), so that nobody between us and
+    /// the router can pass the login on. Needs TLS 1.3 and a router that does it. Default no.
+    pub binds_channel: bool,
     /// Further header fields of the WebSocket request, such as `Cookie`.
     pub headers: Vec<(String, String)>,
     /// `HELLO.Details.authextra`: what the authentication method or the router's authenticator wants to know.
@@ -59,6 +64,8 @@ impl Default for Options {
             message_len_max: MESSAGE_LEN_MAX,
             outbound_bytes_max: OUTBOUND_BYTES_MAX,
             ca_file: None,
+            certificate: None,
+            binds_channel: false,
             headers: Vec::new(),
             authextra: Dict::new(),
         }

@@ -26,6 +26,8 @@ pub(crate) struct Wire {
     pub(crate) input: Input,
     pub(crate) encoder: Encoder,
     pub(crate) serializer: Serializer,
+    /// The `tls-exporter` channel binding, on TLS 1.3.
+    pub(crate) tls_exporter: Option<[u8; 32]>,
     /// How to find out that the router is gone, where that is possible.
     pub(crate) keepalive: Option<Keepalive>,
 }
@@ -39,8 +41,10 @@ impl Wire {
             Negotiated::Subprotocol(_) => true,
             Negotiated::Serializer(_) => options.keepalive.on_rawsocket,
         };
+        let tls_exporter = connection.stream.tls().and_then(|tls| tls.tls_exporter());
         let (decoder, encoder) = connection.codec.split();
         Ok(Wire {
+            tls_exporter,
             stream: Box::new(connection.stream),
             input: Input::new(decoder, connection.leftover),
             encoder,
@@ -58,7 +62,7 @@ impl Wire {
         let own_max = MaxLen::at_least(options.message_len_max);
         let (decoder, encoder) = Codec::rawsocket(own_max, MaxLen::MAX).split();
         let input = Input::new(decoder, Vec::new());
-        Wire { stream: Box::new(stream), input, encoder, serializer, keepalive: None }
+        Wire { stream: Box::new(stream), input, encoder, serializer, tls_exporter: None, keepalive: None }
     }
 }
 
@@ -69,7 +73,7 @@ fn connect_options(options: &Options) -> ConnectOptions {
     protocols.dedup();
     ConnectOptions {
         timeout_ms: options.connect_timeout.as_millis().try_into().unwrap_or(u64::MAX),
-        tls: TlsClientOptions { ca_file: options.ca_file.clone(), certificate: None },
+        tls: TlsClientOptions { ca_file: options.ca_file.clone(), certificate: options.certificate.clone() },
         protocols,
         serializers: options.serializers.iter().map(|serializer| serializer.rawsocket_id()).collect(),
         limits: Limits { max_frame_size: options.message_len_max, max_message_size: options.message_len_max },

@@ -1,5 +1,22 @@
 //! `auth`: how clients of a transport prove who they are.
 
+mod anonymous;
+mod asked;
+mod cryptosign;
+mod principals;
+mod scram;
+mod ticket;
+mod tls;
+mod wampcra;
+
+pub use anonymous::Anonymous;
+pub use asked::{Dynamic, Function};
+pub use cryptosign::CryptosignPrincipal;
+pub use scram::ScramPrincipal;
+pub use ticket::TicketPrincipal;
+pub use tls::TlsPrincipal;
+pub use wampcra::{Salting, WampCraUser};
+
 use crate::reading::{At, Fields, Finding, Reading, nearest, quoted};
 use crate::realm::Realm;
 use crate::role::TRUSTED;
@@ -8,86 +25,157 @@ use crate::role::TRUSTED;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Auth {
     /// `anonymous`.
-    pub anonymous: Option<Anonymous>,
+    pub anonymous: Option<Method<Anonymous>>,
+    /// `ticket`: `principals`.
+    pub ticket: Option<Method<Vec<TicketPrincipal>>>,
+    /// `wampcra`: `users`.
+    pub wampcra: Option<Method<Vec<WampCraUser>>>,
+    /// `scram`: `principals`.
+    pub scram: Option<Method<Vec<ScramPrincipal>>>,
+    /// `cryptosign`: `principals`.
+    pub cryptosign: Option<Method<Vec<CryptosignPrincipal>>>,
+    /// `tls`: `principals`.
+    pub tls: Option<Method<Vec<TlsPrincipal>>>,
+    /// `cookie`: whether a cookie that stands for somebody is enough. Default: false.
+    pub cookie: bool,
 }
 
-/// `auth.anonymous`: clients that do not say who they are.
+/// Where a method looks its clients up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Anonymous {
-    /// `realm`: the realm they join, whichever they ask for. Default: the one they ask for.
-    pub realm: Option<String>,
-    /// `role`: the authrole they get. Default: `anonymous`.
-    pub role: String,
-    /// `authid`: the authid they get. Default: a random one for each session.
-    pub authid: Option<String>,
+pub enum Method<T> {
+    /// `"type": "static"`: in the configuration.
+    Static(T),
+    /// `"type": "dynamic"`: by calling a procedure.
+    Dynamic(Dynamic),
+    /// `"type": "function"`: by a part of this program.
+    Function(Function),
 }
 
 impl Default for Auth {
     fn default() -> Self {
-        Self { anonymous: Some(Anonymous::default()) }
+        Self { anonymous: Some(Method::Static(Anonymous::default())), ..Self::none() }
     }
 }
 
-impl Default for Anonymous {
-    fn default() -> Self {
-        Self { realm: None, role: "anonymous".to_owned(), authid: None }
-    }
+/// What the methods refer to and depend on.
+pub(crate) struct Reach<'a> {
+    /// The realms of the worker.
+    pub(crate) realms: &'a [Realm],
+    /// Whether somebody on the way could read along.
+    pub(crate) is_readable: bool,
+    /// Whether clients show certificates.
+    pub(crate) has_certificates: bool,
 }
 
 /// The methods Crossbar.io has besides. Asking for one is refused: to run without it would let others in.
-const NOT_BUILT: &[&str] =
-    &["ticket", "wampcra", "scram", "cryptosign", "tls", "cookie", "anonymous-proxy", "cryptosign-proxy"];
+const NOT_BUILT: &[&str] = &["anonymous-proxy", "cryptosign-proxy"];
 
 /// Reads `auth` of a transport. Not having it means anonymous.
-pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, realms: &[Realm]) -> Auth {
+pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &Reach<'_>) -> Auth {
     let Some(at) = fields.get("auth") else {
-        warn_without_role(reading, fields, realms);
+        warn_without_role(reading, fields, reach.realms);
         return Auth::default();
     };
-    let Some(mut fields) = reading.object(at, "`auth`") else { return Auth { anonymous: None } };
+    let Some(mut fields) = reading.object(at, "`auth`") else { return Auth::none() };
     if fields.is_empty() {
         let message = "`auth` names no method, so nobody could join";
         let expected = "a method such as `anonymous`, or no `auth` at all, which means `anonymous`";
         reading.report(&fields.at.start(), Finding::error(message).expected(expected));
     }
-    let anonymous = fields
-        .part(reading, "anonymous", "anonymous authentication")
-        .and_then(|fields| Anonymous::read(reading, fields, realms));
+    let auth = Auth {
+        anonymous: method(reading, &mut fields, "anonymous", reach, anonymous::read),
+        ticket: method(reading, &mut fields, "ticket", reach, ticket::read),
+        wampcra: method(reading, &mut fields, "wampcra", reach, wampcra::read),
+        scram: method(reading, &mut fields, "scram", reach, scram::read),
+        cryptosign: method(reading, &mut fields, "cryptosign", reach, cryptosign::read),
+        tls: method(reading, &mut fields, "tls", reach, tls::read),
+        cookie: fields
+            .part(reading, "cookie", "authentication by cookie")
+            .map(|fields| fields.finish(reading))
+            .is_some(),
+    };
+    warn_of_the_transport(reading, &mut fields, &auth, reach);
     for method in NOT_BUILT {
         if let Some(at) = fields.key(method) {
             reading.not_built(&at, &format!("authentication by `{method}`"));
         }
     }
     fields.finish(reading);
-    Auth { anonymous }
+    auth
+}
+
+impl<T> Method<T> {
+    fn function(&self) -> Option<&Function> {
+        match self {
+            Self::Function(function) => Some(function),
+            Self::Static(_) | Self::Dynamic(_) => None,
+        }
+    }
+}
+
+impl Auth {
+    /// The functions that the methods need.
+    pub fn functions(&self) -> impl Iterator<Item = &Function> {
+        let Self { anonymous, ticket, wampcra, scram, cryptosign, tls, cookie: _ } = self;
+        let functions = [
+            anonymous.as_ref().and_then(Method::function),
+            ticket.as_ref().and_then(Method::function),
+            wampcra.as_ref().and_then(Method::function),
+            scram.as_ref().and_then(Method::function),
+            cryptosign.as_ref().and_then(Method::function),
+            tls.as_ref().and_then(Method::function),
+        ];
+        functions.into_iter().flatten()
+    }
+
+    fn none() -> Self {
+        Self {
+            anonymous: None,
+            ticket: None,
+            wampcra: None,
+            scram: None,
+            cryptosign: None,
+            tls: None,
+            cookie: false,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
 enum Kind {
     Static,
     Dynamic,
+    Function,
 }
 
-impl Anonymous {
-    fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>, realms: &[Realm]) -> Option<Self> {
-        let words = &[("static", Kind::Static), ("dynamic", Kind::Dynamic)];
-        let at = fields.required(reading, "type")?;
-        if let Kind::Dynamic = reading.word(&at, words)? {
-            reading.not_built(&at, "dynamic authentication by an authenticator");
-            return None;
-        }
-        let realm = fields.text(reading, "realm");
-        let role = fields.text(reading, "role").unwrap_or_else(|| Self::default().role);
-        let authid = fields.text(reading, "authid");
-        fields.elsewhere("authrole", "the key `role`");
-        if let (Some(at), Some(name)) = (fields.get("realm"), &realm) {
-            check_realm(reading, &at, name, realms);
-        }
-        let is_given = fields.get("role");
-        let at = is_given.clone().unwrap_or_else(|| fields.at.start());
-        check_role(reading, &at, &role, realm.as_deref(), realms);
-        fields.finish(reading);
-        Some(Self { realm, role, authid })
+/// Reads one method; `read` its static form.
+fn method<T>(
+    reading: &mut Reading<'_>,
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    reach: &Reach<'_>,
+    read: fn(&mut Reading<'_>, &mut Fields<'_>, &Reach<'_>) -> T,
+) -> Option<Method<T>> {
+    let words = &[("static", Kind::Static), ("dynamic", Kind::Dynamic), ("function", Kind::Function)];
+    let mut fields = fields.part(reading, name, "an authentication method")?;
+    let at = fields.required(reading, "type")?;
+    let method = match reading.word(&at, words)? {
+        Kind::Static => Method::Static(read(reading, &mut fields, reach)),
+        Kind::Dynamic => Method::Dynamic(Dynamic::read(reading, &mut fields, reach)),
+        Kind::Function => Method::Function(Function::read(reading, &mut fields)),
+    };
+    fields.finish(reading);
+    Some(method)
+}
+
+fn warn_of_the_transport(reading: &mut Reading<'_>, fields: &mut Fields<'_>, auth: &Auth, reach: &Reach<'_>) {
+    if let (Some(_), true, Some(at)) = (&auth.ticket, reach.is_readable, fields.key("ticket")) {
+        let message = "tickets are sent as they are, and this transport has no TLS: others can read them";
+        reading.report(&at, Finding::warning(message).expected("`tls` in its `endpoint`"));
+    }
+    if let (Some(_), false, Some(at)) = (&auth.tls, reach.has_certificates, fields.key("tls")) {
+        let message = "no client can use `tls`: the transport does not ask clients for certificates";
+        reading.report(&at, Finding::warning(message).expected("`ca_certificates` in `endpoint.tls`"));
     }
 }
 
@@ -103,7 +191,7 @@ fn check_realm(reading: &mut Reading<'_>, at: &At<'_>, name: &str, realms: &[Rea
 
 fn check_role(reading: &mut Reading<'_>, at: &At<'_>, name: &str, realm: Option<&str>, realms: &[Realm]) {
     if name == TRUSTED {
-        let message = "anonymous clients would get role `trusted`, which may do everything";
+        let message = "clients would get role `trusted`, which may do everything";
         reading.report(at, Finding::error(message).expected("a role of the realm"));
         return;
     }

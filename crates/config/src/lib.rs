@@ -35,7 +35,10 @@ mod worker;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use auth::{Anonymous, Auth};
+pub use auth::{
+    Anonymous, Auth, CryptosignPrincipal, Dynamic, Function, Method, Salting, ScramPrincipal,
+    TicketPrincipal, TlsPrincipal, WampCraUser,
+};
 pub use cbdir::{CBDIR_VARIABLES, CONFIG_FILES, Loaded, find_cbdir, load, load_checking, load_with, tidy};
 pub use controller::{Controller, ControllerOptions, Limits, ShutdownTrigger};
 pub use document::{FILE_LEN_MAX, Format, NESTING_MAX, VALUES_MAX};
@@ -46,12 +49,14 @@ pub use permission::{Allow, Disclose, Matching, Permission};
 pub use problem::{PROBLEMS_MAX, Problem, Problems, Severity};
 pub use realm::{Realm, RealmOptions, UriCheck};
 pub use role::{Role, TRUSTED};
+pub use secrets::Secret;
 pub use serializer::Serializer;
 pub use source::Place;
 pub use starter::{default_node, init_template};
 pub use transport::{
-    AllowedOrigins, ConnectionOptions, Deflate, OnSlow, Protocol, RawSocket, RawSocketOptions, Transport,
-    Universal, Web, WebPath, WebService, WebSocket, WebSocketOptions, WebSocketPath,
+    AllowedOrigins, ConnectionOptions, Cookie, CookieStore, Deflate, OnSlow, Protocol, RawSocket,
+    RawSocketOptions, Transport, Universal, Web, WebPath, WebService, WebSocket, WebSocketOptions,
+    WebSocketPath,
 };
 pub use worker::{RouterWorker, Worker, WorkerOptions};
 

@@ -17,7 +17,7 @@ use crate::document::{Document, Item, Value};
 use crate::endpoint::TlsCheck;
 use crate::environment::Environment;
 use crate::problem::{Problem, Severity};
-use crate::secrets;
+use crate::secrets::{self, Secret};
 use crate::source::Source;
 
 /// The JSON path of the document as a whole.
@@ -187,6 +187,19 @@ impl<'e> Reading<'e> {
             self.report(at, Finding::error(message));
         }
         value
+    }
+
+    /// A secret: what stands there, or the environment variable that `${NAME}` names.
+    pub(crate) fn secret(&mut self, at: &At<'_>) -> Option<Secret> {
+        let text = self.text(at)?;
+        let secret = match text.strip_prefix("${").and_then(|name| name.strip_suffix('}')) {
+            Some(name) => self.variable(at, name)?,
+            None => text,
+        };
+        if secret.is_empty() {
+            self.report(at, Finding::error(format!("{} is empty", at.name())));
+        }
+        Some(Secret::new(secret))
     }
 
     /// The value of an environment variable that may be missing.

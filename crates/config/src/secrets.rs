@@ -1,7 +1,30 @@
-//! Keeps secrets out of the source lines that an error report shows.
+//! Secrets of a configuration, and how they are kept out of the source lines that an error report shows.
 //!
 //! A report quotes lines of the file, and a file may stand in one line with a ticket on it. The search is lexical, so
 //! that it also works on a file that does not parse.
+
+use std::fmt;
+
+/// A text that no log shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
 
 /// Keys whose values are secrets in a Crossbar.io configuration.
 const SECRET_KEYS: &[&str] =

@@ -1,6 +1,7 @@
 //! `transports[]`: how clients reach the realms of a router.
 
 mod connection;
+mod cookie;
 mod rawsocket;
 mod universal;
 mod web;
@@ -8,12 +9,14 @@ mod websocket;
 mod websocket_options;
 
 pub use connection::{ConnectionOptions, OnSlow};
+pub use cookie::{Cookie, CookieStore};
 pub use rawsocket::{RawSocket, RawSocketOptions};
 pub use universal::{Universal, WebSocketPath};
 pub use web::{Web, WebPath, WebService};
 pub use websocket::WebSocket;
 pub use websocket_options::{AllowedOrigins, Deflate, WebSocketOptions};
 
+use crate::auth::Reach;
 use crate::endpoint::{Endpoint, Listener};
 use crate::reading::{At, Reading, Unique};
 use crate::realm::Realm;
@@ -46,8 +49,8 @@ pub enum Protocol {
 
 /// What is around a service and decides over its defaults and references.
 pub(crate) struct Surroundings<'a> {
-    /// The realms of the worker.
-    realms: &'a [Realm],
+    /// What authentication refers to.
+    reach: Reach<'a>,
     /// Whether only this machine can connect.
     is_loopback: bool,
 }
@@ -90,8 +93,18 @@ impl Transport {
         let id = fields.id(reading, "transport", ids);
         let endpoint =
             fields.required(reading, "endpoint").and_then(|at| Endpoint::read(reading, at, listeners));
-        let around =
-            Surroundings { realms, is_loopback: endpoint.as_ref().is_none_or(Endpoint::is_loopback) };
+        let is_loopback = endpoint.as_ref().is_none_or(Endpoint::is_loopback);
+        let tls = match &endpoint {
+            Some(Endpoint::Tcp(tcp)) => tcp.tls.as_ref(),
+            _ => None,
+        };
+        let is_network = matches!(endpoint, Some(Endpoint::Tcp(_)));
+        let reach = Reach {
+            realms,
+            is_readable: is_network && !is_loopback && tls.is_none(),
+            has_certificates: tls.is_some_and(|tls| !tls.ca_certificates.is_empty()),
+        };
+        let around = Surroundings { reach, is_loopback };
         let mut connection = ConnectionOptions::default();
         let protocol = match kind {
             Kind::WebSocket => {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crossweave_config::{
     Allow, AllowedOrigins, Anonymous, Checked, ConnectionOptions, Controller, Disclose, Endpoint,
-    Environment, Format, IpVersion, Limits, Matching, Node, OnSlow, Permission, Ports, Protocol,
+    Environment, Format, IpVersion, Limits, Matching, Method, Node, OnSlow, Permission, Ports, Protocol,
     RealmOptions, RouterWorker, Serializer, ShutdownTrigger, TcpEndpoint, Transport, UriCheck, WebService,
     WebSocketOptions, Worker, default_node, init_template, parse,
 };
@@ -96,7 +96,7 @@ fn a_websocket_transport() {
     assert_eq!(websocket.options.deflate.as_ref().and_then(|deflate| deflate.max_window_bits), Some(12));
     let anonymous =
         Anonymous { realm: Some("com.example".to_owned()), role: "guest".to_owned(), authid: None };
-    assert_eq!(websocket.auth.anonymous, Some(anonymous));
+    assert_eq!(websocket.auth.anonymous, Some(Method::Static(anonymous)));
 }
 
 #[test]
@@ -380,4 +380,30 @@ workers:
     let Protocol::WebSocket(websocket) = &router.transports[0].protocol else { panic!("not WebSocket") };
     assert_eq!(websocket.options, WebSocketOptions::for_reach(true));
     assert_eq!(node, self::node(&text.replace("controller:\n", ""), Format::Yaml));
+}
+
+#[test]
+fn clients_of_every_method() {
+    let text = include_str!("configs/authentication.json");
+    let lookup = |name: &str| (name == "JOE").then(|| "s3cret-of-joe".to_owned());
+    let checked = parse(text, Format::Json, "config.json", crossweave_config::Environment::new(&lookup));
+    let node = checked.unwrap_or_else(|problems| panic!("{problems}")).node;
+    let crossweave_config::Worker::Router(worker) = &node.workers[0];
+    let crossweave_config::Protocol::WebSocket(websocket) = &worker.transports[0].protocol else { panic!() };
+    let auth = &websocket.auth;
+    let Some(Method::Static(tickets)) = &auth.ticket else { panic!() };
+    assert_eq!((tickets[0].authid.as_str(), tickets[0].ticket.reveal()), ("joe", "s3cret-of-joe"));
+    let Some(Method::Static(users)) = &auth.wampcra else { panic!() };
+    assert_eq!(users[0].salting.as_ref().map(|it| (it.iterations, it.keylen)), Some((1000, 32)));
+    assert_eq!(users[1].salting, None);
+    let Some(Method::Static(scram)) = &auth.scram else { panic!() };
+    assert_eq!((scram[0].kdf, scram[0].memory, scram[0].salt.len()), ("argon2id-13", 512, 16));
+    let Some(Method::Static(keys)) = &auth.cryptosign else { panic!() };
+    assert_eq!((keys[0].authorized_keys.len(), keys[0].realm.as_deref()), (2, Some("realm1")));
+    let Some(Method::Static(tls)) = &auth.tls else { panic!() };
+    assert_eq!((tls[0].fingerprint.len(), tls[1].fingerprint.len()), (20, 32));
+    let Some(Method::Dynamic(asked)) = &auth.anonymous else { panic!() };
+    assert_eq!((asked.authenticator.as_str(), asked.role.as_deref()), ("com.example.auth", Some("trusted")));
+    let shown = format!("{node:?}");
+    assert!(!shown.contains("s3cret") && !shown.contains("2481f3"), "{shown}");
 }

@@ -3,11 +3,12 @@
 mod http;
 mod rawsocket;
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossweave_transport::tls::TlsAcceptor;
+use crossweave_transport::tls::{TlsAcceptor, TlsFacts};
 use crossweave_transport::{Listener, PeerAddress, Protocol, Stream, sniff};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
@@ -15,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::connection::{Connection, Established};
+use crate::cookies::Cookies;
 use crate::options::TransportOptions;
 use crate::quota::Kind;
 use crate::router::Shared;
@@ -24,6 +26,8 @@ pub(crate) struct Acceptor {
     pub(crate) shared: Arc<Shared>,
     pub(crate) options: Arc<TransportOptions>,
     pub(crate) tls: Option<TlsAcceptor>,
+    /// The cookies of each WebSocket path.
+    pub(crate) jars: HashMap<String, Cookies>,
 }
 
 /// Why a connection is not established.
@@ -45,7 +49,7 @@ pub(crate) enum NotEstablished {
 pub(crate) struct Handshake {
     pub(crate) stream: Stream,
     pub(crate) address: PeerAddress,
-    pub(crate) is_tls: bool,
+    pub(crate) tls: Option<Arc<TlsFacts>>,
     /// What was read and not used yet.
     pub(crate) buffer: Vec<u8>,
     /// By when it must be done.
@@ -128,8 +132,8 @@ impl Acceptor {
                 .map_err(|error| NotEstablished::Refused(error.to_string()))?,
             None => stream,
         };
-        let is_tls = self.tls.is_some();
-        let mut handshake = Handshake { stream, address, is_tls, buffer: Vec::new(), deadline };
+        let tls = stream.tls().map(Arc::new);
+        let mut handshake = Handshake { stream, address, tls, buffer: Vec::new(), deadline };
         handshake.read(1).await?;
         match sniff(&handshake.buffer) {
             Some(Protocol::RawSocket) => self.rawsocket(handshake).await.map(Some),

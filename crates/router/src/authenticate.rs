@@ -1,93 +1,131 @@
-//! Decides who a HELLO comes from, and composes its WELCOME.
+//! Decides who a HELLO comes from.
+//!
+//! ```text
+//!           no such method, malformed
+//!  HELLO ──────────────────────────────────────────────────▶ Refuse
+//!    │                                                          ▲
+//!    ├─ anonymous, tls: nothing to prove ───────▶ Admit         │ wrong, or unknown
+//!    │                                              ▲           │
+//!    └─ others ─▶ Challenge ─▶ AUTHENTICATE ────────┴───────────┘
+//! ```
+//!
+//! Any of the steps may be [`Verdict::Wait`]: an authenticator is asked. A client that is not known is challenged like one
+//! that is, with a salt made up from its authid, and fails where a known one with a wrong secret does: the same work, the same
+//! ABORT. What really was the matter is in the log.
 
+mod admit;
+mod asked;
+mod certificate;
+mod pending;
+mod start;
+
+pub(crate) use admit::{Admittance, admit, trusted};
+pub(crate) use asked::QUESTIONS_MAX;
+pub(crate) use pending::Pending;
+pub(crate) use start::start;
+
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use crossweave_router_core::boundary::Session;
+use crossweave_auth::channel::Channel;
 use crossweave_transport::PeerAddress;
-use crossweave_wamp::features::Roles;
-use crossweave_wamp::message::{Abort, Hello, Welcome};
-use crossweave_wamp::{Dict, uris};
+use crossweave_transport::tls::TlsFacts;
+use crossweave_wamp::message::{Abort, Challenge};
+use crossweave_wamp::{Dict, SessionId, uris};
 
-use crate::options::Authentication;
+use crate::cookies::Visit;
 use crate::peer::Wire;
-use crate::realm::RealmCell;
-use crate::router::Shared;
-
-/// The name in WELCOME's `agent`.
-pub(crate) const AGENT: &str = concat!("Crossweave/", env!("CARGO_PKG_VERSION"));
-
-/// A session that may join.
-pub(crate) struct Admittance {
-    pub(crate) realm: Arc<RealmCell>,
-    pub(crate) session: Box<Session>,
-    pub(crate) welcome: Box<Welcome>,
-}
 
 /// What is known of a connection when its HELLO comes.
-pub(crate) struct Caller<'a> {
-    pub(crate) address: &'a PeerAddress,
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) address: PeerAddress,
     pub(crate) wire: Wire,
     pub(crate) is_websocket: bool,
-    pub(crate) is_tls: bool,
+    pub(crate) tls: Option<Arc<TlsFacts>>,
+    /// Its cookie.
+    pub(crate) visit: Option<Visit>,
 }
 
-/// Decides on a HELLO. The texts of a refusal are for clients.
-pub(crate) fn decide(
-    shared: &Shared,
-    authentication: &Authentication,
-    hello: &Hello,
-    caller: &Caller<'_>,
-) -> Result<Admittance, Abort> {
-    let roles = Roles::from_details(&hello.details);
-    if roles == Roles::default() {
-        return Err(Abort::new(uris::PROTOCOL_VIOLATION, "HELLO announces no role in details.roles"));
+impl Caller {
+    /// What an authentication can be tied to. rustls gives no `tls-unique`.
+    fn channel(&self) -> Channel {
+        let tls_exporter = self.tls.as_ref().and_then(|tls| tls.tls_exporter());
+        Channel { tls_unique: None, tls_exporter }
     }
-    let (method, authrole, authid) = match authentication {
-        Authentication::Anonymous { authrole, authid } => {
-            let methods = hello.authmethods();
-            if !methods.is_empty() && !methods.contains(&"anonymous") {
-                let offered = excerpt(&methods.join(", "));
-                let text = format!(
-                    "none of the offered authentication methods ({offered}) is configured: use anonymous"
-                );
-                return Err(Abort::new(uris::NO_MATCHING_AUTH_METHOD, text));
-            }
-            ("anonymous", authrole, authid.clone())
+
+    /// The `transport` dict of the meta API.
+    fn transport(&self) -> Dict {
+        let kind = match self.address {
+            PeerAddress::Memory => "memory",
+            PeerAddress::Unix { .. } => "unix",
+            PeerAddress::Tcp(_) if self.tls.is_some() => "tls",
+            PeerAddress::Tcp(_) => "tcp",
+        };
+        Dict::new()
+            .with("channel_type", kind)
+            .with("channel_framing", if self.is_websocket { "websocket" } else { "rawsocket" })
+            .with("channel_serializer", self.wire.serializer.name())
+            .with("peer", self.address.to_string())
+            .with("is_secure", self.tls.is_some())
+    }
+}
+
+/// What comes next.
+pub(crate) enum Verdict {
+    /// It is who it says.
+    Admit(Box<Grant>),
+    /// It has to prove it.
+    Challenge(Challenge, Box<Pending>),
+    /// It may not join.
+    Refuse(Refusal),
+    /// An authenticator is asked.
+    Wait(Pin<Box<dyn Future<Output = Verdict> + Send>>),
+}
+
+/// A client that may join.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    pub(crate) authid: Arc<str>,
+    pub(crate) authrole: Arc<str>,
+    pub(crate) method: &'static str,
+    pub(crate) provider: &'static str,
+    /// The realm it joins.
+    pub(crate) realm: Option<String>,
+    pub(crate) authextra: Dict,
+    /// The id it was told its session would have.
+    pub(crate) session: Option<SessionId>,
+}
+
+/// What a client is told that may not join, and what the log is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) abort: Abort,
+    /// Exact, without secrets; empty if the client is told as much.
+    pub(crate) cause: String,
+}
+
+impl Refusal {
+    /// Its author did something wrong, which has nothing to do with who it is.
+    fn plain(uri: &str, message: impl Into<String>) -> Refusal {
+        Refusal { abort: Abort::new(uri, message), cause: String::new() }
+    }
+
+    /// It did not prove who it is. All such clients are told the same.
+    fn unproven(method: &str, authid: Option<&str>, cause: impl std::fmt::Display) -> Refusal {
+        let authid = authid.map(excerpt);
+        Refusal {
+            abort: Abort::new(uris::AUTHENTICATION_FAILED, "authentication failed"),
+            cause: format!("method {method}, authid {authid:?}: {cause}"),
         }
-        Authentication::Trusted { authrole, authid } => ("trusted", authrole, Some(authid.clone())),
-    };
-    let realm = find_realm(shared, hello)?;
-    if realm.is_closing() {
-        return Err(Abort::new(uris::SYSTEM_SHUTDOWN, "the router shuts down"));
     }
-    if !realm.has_role(authrole) {
-        let text = format!("role {authrole:?} does not exist on realm {:?}", realm.name());
-        return Err(Abort::new(uris::NO_SUCH_ROLE, text));
-    }
-    let id = realm.new_session_id().map_err(|_| no_such_realm(realm.name()))?;
-    let session = Session {
-        id,
-        authid: authid.unwrap_or_else(random_authid),
-        authrole: authrole.clone(),
-        authmethod: method.into(),
-        authprovider: "static".into(),
-        roles,
-        authextra: Dict::new(),
-        transport: transport(caller),
-    };
-    let welcome = Welcome { session: id, details: details(&realm, &session) };
-    Ok(Admittance { realm, session: Box::new(session), welcome: Box::new(welcome) })
 }
 
-fn find_realm(shared: &Shared, hello: &Hello) -> Result<Arc<RealmCell>, Abort> {
-    let Some(name) = hello.realm.as_deref().filter(|name| !name.is_empty()) else {
-        return Err(Abort::new(uris::NO_SUCH_REALM, "HELLO names no realm"));
-    };
-    shared.realm(name).ok_or_else(|| no_such_realm(name))
-}
-
-fn no_such_realm(name: &str) -> Abort {
-    Abort::new(uris::NO_SUCH_REALM, format!("no realm {:?} exists on this router", excerpt(name)))
+impl From<Abort> for Refusal {
+    fn from(abort: Abort) -> Self {
+        Refusal { abort, cause: String::new() }
+    }
 }
 
 /// The beginning of a text that is the peer's, so that it gets back less than it sends.
@@ -99,39 +137,8 @@ fn excerpt(text: &str) -> String {
     }
 }
 
-fn details(realm: &RealmCell, session: &Session) -> Dict {
-    Dict::new()
-        .with("realm", realm.name().to_string())
-        .with("authid", session.authid.to_string())
-        .with("authrole", session.authrole.to_string())
-        .with("authmethod", session.authmethod.to_string())
-        .with("authprovider", session.authprovider.to_string())
-        .with("agent", AGENT)
-        .with("roles", Roles::router().to_dict())
-}
-
-fn transport(caller: &Caller<'_>) -> Dict {
-    let kind = match caller.address {
-        PeerAddress::Memory => "memory",
-        PeerAddress::Unix { .. } => "unix",
-        PeerAddress::Tcp(_) if caller.is_tls => "tls",
-        PeerAddress::Tcp(_) => "tcp",
-    };
-    Dict::new()
-        .with("channel_type", kind)
-        .with("channel_framing", if caller.is_websocket { "websocket" } else { "rawsocket" })
-        .with("channel_serializer", caller.wire.serializer.name())
-        .with("peer", caller.address.to_string())
-        .with("is_secure", caller.is_tls)
-}
-
-/// An authid such as `K3J4-QRTV-9XMN-W7PA`, 80 random bits in letters and digits that are not mistaken for each other.
-fn random_authid() -> Arc<str> {
-    const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ34567892";
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).expect("the operating system gives random bytes");
-    let letters: Vec<u8> = random.iter().map(|byte| LETTERS[usize::from(byte & 31)]).collect();
-    let groups: Vec<&str> =
-        letters.chunks(4).map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
-    groups.join("-").into()
+fn random<const LEN: usize>() -> [u8; LEN] {
+    let mut bytes = [0; LEN];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
 }

@@ -28,13 +28,17 @@ use std::time::Duration;
 
 use crossweave_router_core::boundary::Slot;
 use crossweave_transport::codec::{Decoder, Encoder};
+use crossweave_transport::tls::TlsFacts;
 use crossweave_transport::{Codec, PeerAddress, Stream};
+use crossweave_wamp::uris;
 use tokio::time::Instant;
 use tracing::debug;
 
 use crate::admission::{Admitted, Pending};
+use crate::cookies::Visit;
 use crate::dispatch::Effects;
-use crate::options::{Authentication, TransportOptions};
+use crate::methods::Authentication;
+use crate::options::TransportOptions;
 use crate::peer::{Peer, Wire};
 use crate::queue::Detached;
 use crate::realm::RealmCell;
@@ -65,7 +69,12 @@ pub(crate) struct Established {
     /// Bytes read behind the handshake.
     pub(crate) leftover: Vec<u8>,
     pub(crate) address: PeerAddress,
-    pub(crate) is_tls: bool,
+    /// What TLS knows of the peer, if this is TLS.
+    pub(crate) tls: Option<Arc<TlsFacts>>,
+    /// Who may join.
+    pub(crate) authentication: Authentication,
+    /// Its cookie.
+    pub(crate) visit: Option<Visit>,
     pub(crate) is_websocket: bool,
     pub(crate) ping: Option<PingOptions>,
     /// By when its session must be open.
@@ -78,7 +87,9 @@ pub(crate) struct Connection {
     options: Arc<TransportOptions>,
     peer: Arc<Peer>,
     address: PeerAddress,
-    is_tls: bool,
+    tls: Option<Arc<TlsFacts>>,
+    authentication: Authentication,
+    visit: Option<Box<Visit>>,
     is_websocket: bool,
     decoder: Decoder,
     encoder: Encoder,
@@ -128,7 +139,9 @@ impl Connection {
             options,
             peer,
             address: established.address,
-            is_tls: established.is_tls,
+            tls: established.tls,
+            authentication: established.authentication,
+            visit: established.visit.map(Box::new),
             is_websocket: established.is_websocket,
             decoder,
             encoder,
@@ -143,10 +156,6 @@ impl Connection {
         }
     }
 
-    fn authentication(&self) -> &Authentication {
-        &self.options.authentication
-    }
-
     /// Flushes the receivers of what was routed. True if some are left for the next turn.
     fn flush(&mut self) -> bool {
         let portion = self.effects.dirty.len().min(FLUSHES_PER_TURN);
@@ -156,6 +165,10 @@ impl Connection {
 
     /// Reacts to what others have noted in the queue: the session was detached, or is read again.
     fn heed_notes(&mut self) {
+        let is_logged_out = std::mem::take(&mut self.peer.queue.lock().is_logged_out);
+        if is_logged_out && let Stage::Joined { realm, slot, .. } = &self.stage {
+            realm.close(*slot, uris::CLOSE_LOGOUT, &mut self.effects);
+        }
         let (detached, is_resumed) = {
             let mut queue = self.peer.queue.lock();
             (queue.detached.take(), std::mem::take(&mut queue.is_resumed))
@@ -209,6 +222,7 @@ impl Future for Connection {
         let mut has_more = this.flush();
         this.heed_notes();
         this.poll_timers(cx);
+        this.poll_deciding(cx);
         has_more |= this.poll_receive(cx);
         this.poll_stall(cx);
         this.heed_notes();
@@ -232,6 +246,9 @@ impl Drop for Connection {
     /// Also when the task is aborted or panics: the session leaves, and whoever relies on its flushes is served.
     fn drop(&mut self) {
         self.end();
+        if let Some(visit) = &self.visit {
+            visit.detach(&self.peer);
+        }
         for peer in self.effects.dirty.drain(..) {
             peer.flush();
         }

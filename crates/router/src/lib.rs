@@ -26,7 +26,10 @@
 //! | few log lines about what peers can cause as often as they like | `quota` |
 //! | TLS, telling protocols apart, handshakes | `accept` |
 //! | one connection's task: opening, reading, writing, closing | `connection` |
+//! | by which methods clients prove who they are | `methods`, `authenticator` |
 //! | who a HELLO comes from | `authenticate` |
+//! | cookies that remember who a browser is | `cookies` |
+//! | the router's own sessions, by which it calls procedures | `service` |
 //! | the realm behind its lock, its clock, panics in it | `realm` |
 //! | encoding and queueing what the realm asks for | `dispatch` |
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
@@ -36,9 +39,12 @@
 mod accept;
 mod admission;
 mod authenticate;
+mod authenticator;
 mod authorizer;
 mod connection;
+mod cookies;
 mod dispatch;
+mod methods;
 mod options;
 mod peer;
 mod queue;
@@ -46,14 +52,18 @@ mod quota;
 mod realm;
 mod router;
 mod runtime;
+mod service;
 mod trace;
 
+pub use authenticator::{
+    Answer, Asked, AuthenticateRequest, Authenticator, Credential, Granted, NotGranted, Procedure,
+};
 pub use authorizer::Authorizer;
+pub use cookies::{CookieOptions, CookieStore, CookieStoreError};
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision};
 pub use crossweave_router_core::{RealmOptions, Role};
-pub use options::{
-    AdmissionOptions, Authentication, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions,
-};
+pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
+pub use options::{AdmissionOptions, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
 pub use router::{RealmDefinition, Router, SessionQueue, StartError};
 pub use runtime::runtime;

@@ -12,6 +12,8 @@ use crossweave_transport::websocket::deflate::DeflateOptions;
 use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_wamp::Serializer;
 
+use crate::cookies::CookieOptions;
+use crate::methods::Authentication;
 use crate::queue::QueueOptions;
 
 /// Bounds of a whole router, before anyone has authenticated.
@@ -44,7 +46,7 @@ pub struct TransportOptions {
     pub websocket: BTreeMap<String, WebSocketOptions>,
     /// Answers HTTP requests that are no WebSocket; absent, they get 404 or 426.
     pub http: Option<Arc<dyn HttpService>>,
-    /// Who may join here, and as whom.
+    /// Who may join here, and as whom, where a part does not say so itself.
     pub authentication: Authentication,
     /// Bound on what waits for a session.
     pub queue: QueueOptions,
@@ -68,6 +70,20 @@ impl TransportOptions {
     }
 }
 
+impl TransportOptions {
+    /// The names of authenticators that must be registered.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+        let parts = self.rawsocket.iter().map(|part| &part.authentication);
+        let parts = parts.chain(self.websocket.values().map(|part| &part.authentication));
+        let all = std::iter::once(&self.authentication).chain(parts.flatten());
+        all.filter_map(|authentication| match authentication {
+            Authentication::Methods(methods) => Some(methods.functions()),
+            Authentication::Trusted { .. } => None,
+        })
+        .flatten()
+    }
+}
+
 /// RawSocket on a transport.
 #[derive(Clone, Debug)]
 pub struct RawSocketOptions {
@@ -75,11 +91,17 @@ pub struct RawSocketOptions {
     pub max_message_size: usize,
     /// The serializers spoken. Default all.
     pub serializers: Vec<Serializer>,
+    /// Who may join here. Default: as the transport says.
+    pub authentication: Option<Authentication>,
 }
 
 impl Default for RawSocketOptions {
     fn default() -> Self {
-        RawSocketOptions { max_message_size: 1 << 24, serializers: Serializer::ALL.to_vec() }
+        RawSocketOptions {
+            max_message_size: 1 << 24,
+            serializers: Serializer::ALL.to_vec(),
+            authentication: None,
+        }
     }
 }
 
@@ -96,6 +118,10 @@ pub struct WebSocketOptions {
     pub serializers: Vec<Serializer>,
     /// The serializers spoken in batches, the subprotocols `wamp.2.….batched`. Default all.
     pub batched_serializers: Vec<Serializer>,
+    /// Who may join here. Default: as the transport says.
+    pub authentication: Option<Authentication>,
+    /// The cookies that handshakes get and bring, if any. Default none. Those that are kept in the same file are one jar.
+    pub cookies: Option<CookieOptions>,
     /// Which web pages may connect. Default: those of the same origin.
     pub origins: OriginPolicy,
     /// Compression, if any. Default none.
@@ -116,6 +142,8 @@ impl Default for WebSocketOptions {
             auto_fragment_size: 0,
             serializers: Serializer::ALL.to_vec(),
             batched_serializers: Serializer::ALL.to_vec(),
+            authentication: None,
+            cookies: None,
             origins: OriginPolicy::SameOrigin,
             deflate: None,
             auto_ping_interval_ms: 10_000,
@@ -138,31 +166,5 @@ pub trait HttpService: Send + Sync {
     /// The longest body read, in octets; a longer one is answered 413.
     fn body_max(&self) -> usize {
         1 << 20
-    }
-}
-
-/// Who may join over a transport.
-#[derive(Clone, Debug)]
-pub enum Authentication {
-    /// Anyone, in this role.
-    Anonymous {
-        /// The role.
-        authrole: Arc<str>,
-        /// The authid of all; if absent, each session gets a random one.
-        authid: Option<Arc<str>>,
-    },
-    /// A part of this program that has been let in already.
-    Trusted {
-        /// The role.
-        authrole: Arc<str>,
-        /// The authid.
-        authid: Arc<str>,
-    },
-}
-
-impl Authentication {
-    /// Anyone, in this role, with a random authid.
-    pub fn anonymous(authrole: &str) -> Self {
-        Authentication::Anonymous { authrole: authrole.into(), authid: None }
     }
 }

@@ -103,6 +103,8 @@ pub(crate) struct Queue {
     pub(crate) detached: Option<Detached>,
     /// The realm reads the session again.
     pub(crate) is_resumed: bool,
+    /// Another session of the same cookie has logged out.
+    pub(crate) is_logged_out: bool,
     /// Events dropped since the session joined.
     pub(crate) dropped: u64,
     /// Those of them since the queue was last empty for which there was no room.

@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Handshake,
     /// A session refused or ended by an ABORT.
     Session,
+    /// Someone who did not prove who they are.
+    Authentication,
     /// One that broke the framing.
     Framing,
     /// A session that does not take what it is sent.
@@ -31,13 +33,14 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const COUNT: usize = 6;
+    const COUNT: usize = 7;
 
     fn what(self) -> &'static str {
         match self {
             Kind::Admission => "too many connections",
             Kind::Handshake => "handshakes that failed",
             Kind::Session => "sessions refused or aborted",
+            Kind::Authentication => "authentications that failed",
             Kind::Framing => "connections that broke the framing",
             Kind::Slow => "sessions that do not take what they are sent",
             Kind::Authorizer => "questions that the authorizer did not answer",

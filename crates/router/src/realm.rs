@@ -26,6 +26,9 @@ use crate::queue::{Detached, Lane};
 use crate::quota::{Kind, LogQuota};
 use crate::trace;
 
+/// The role of the router's own sessions, which may do everything. Nobody from outside gets it.
+pub(crate) const TRUSTED: &str = "trusted";
+
 /// Questions that may be with the authorizer of one realm at a time; further ones wait their turn.
 const QUESTIONS_MAX: usize = 256;
 /// Questions that may wait; further ones fail at once.
@@ -75,6 +78,7 @@ impl RealmCell {
     ) -> Arc<RealmCell> {
         let name: Arc<str> = name.into();
         let mut realm = Realm::new(name.clone(), options, seed());
+        realm.set_role(Role::allow_all(TRUSTED));
         roles.into_iter().for_each(|role| realm.set_role(role));
         let routes = Routes::default();
         let serializers = routes.serializers.clone();
@@ -187,6 +191,12 @@ impl RealmCell {
         if left.is_err() {
             debug!(realm = %self.name, "session left a realm that is down");
         }
+    }
+
+    /// Closes a session of the caller's with this reason.
+    pub(crate) fn close(self: &Arc<Self>, slot: Slot, reason: &'static str, effects: &mut Effects) {
+        // If the realm is down, so is the session.
+        let _ = self.handle(effects, |run| run.input(Input::Close(slot, reason)));
     }
 
     /// A session that the realm has detached will send nothing more.
@@ -412,7 +422,7 @@ impl Run<'_> {
 }
 
 /// A task that ends with whoever waits for it. Its result, if it did not panic.
-struct AbortOnDrop<T>(JoinHandle<T>);
+pub(crate) struct AbortOnDrop<T>(pub(crate) JoinHandle<T>);
 
 impl<T> Future for AbortOnDrop<T> {
     type Output = Option<T>;

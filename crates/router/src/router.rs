@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossweave_auth::cryptosign::PrivateKey;
+use crossweave_auth::decoy::Decoy;
 use crossweave_router_core::{RealmOptions, Role};
 use crossweave_transport::codec::Framing;
 use crossweave_transport::endpoint::BoundAddress;
@@ -14,18 +16,23 @@ use crossweave_transport::{
 };
 use crossweave_wamp::{Batching, Serializer, SessionId, uris};
 use parking_lot::RwLock;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use crate::accept::Acceptor;
 use crate::admission::Admission;
+use crate::authenticate;
+use crate::authenticator::Authenticator;
 use crate::authorizer::Authorizer;
 use crate::connection::{Connection, Established};
-use crate::options::{AdmissionOptions, Authentication, TransportOptions};
+use crate::cookies::{CookieStoreError, Jars};
+use crate::methods::Authentication;
+use crate::options::{AdmissionOptions, TransportOptions};
 use crate::peer::Wire;
 use crate::quota::LogQuota;
 use crate::realm::RealmCell;
+use crate::service::Services;
 
 /// How long sessions get to take their GOODBYE.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
@@ -50,9 +57,15 @@ pub enum StartError {
     /// The router was shut down.
     #[error("the router was shut down")]
     Stopped,
+    /// Nothing was registered under this name.
+    #[error("no authenticator {0:?} is part of this program")]
+    NoSuchAuthenticator(String),
     /// The endpoint cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Cookies cannot be kept where they are to be.
+    #[error(transparent)]
+    Cookies(#[from] CookieStoreError),
     /// The certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -73,6 +86,16 @@ pub struct SessionQueue {
 pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
     pub(crate) quota: Arc<LogQuota>,
+    /// Makes up what clients are shown that do not exist.
+    pub(crate) decoy: Decoy,
+    /// By which the router proves itself.
+    key: RwLock<Option<PrivateKey>>,
+    /// Those that are parts of this program, by name.
+    authenticators: RwLock<HashMap<String, Arc<dyn Authenticator>>>,
+    pub(crate) services: Services,
+    jars: Jars,
+    /// The turns of questions to authenticators.
+    pub(crate) questions: Arc<Semaphore>,
     realms: RwLock<HashMap<String, RunningRealm>>,
     stop: watch::Sender<bool>,
 }
@@ -90,6 +113,16 @@ impl RunningRealm {
 }
 
 impl Shared {
+    /// The key by which the router proves itself.
+    pub(crate) fn key(&self) -> Option<PrivateKey> {
+        self.key.read().clone()
+    }
+
+    /// The part of this program that was registered under this name.
+    pub(crate) fn authenticator(&self, name: &str) -> Option<Arc<dyn Authenticator>> {
+        self.authenticators.read().get(name).cloned()
+    }
+
     /// The running realm of this name. One that went down by a defect is started afresh.
     pub(crate) fn realm(&self, name: &str) -> Option<Arc<RealmCell>> {
         let cell = self.realms.read().get(name)?.cell.clone();
@@ -117,8 +150,37 @@ impl Router {
     pub fn new(admission: AdmissionOptions) -> Router {
         let (stop, _) = watch::channel(false);
         let admission = Admission::new(admission);
-        let quota = Arc::default();
-        Router { shared: Arc::new(Shared { admission, quota, realms: RwLock::default(), stop }) }
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).expect("the operating system gives random bytes");
+        let (decoy, questions) = (Decoy::new(key), Arc::new(Semaphore::new(authenticate::QUESTIONS_MAX)));
+        let shared = Shared {
+            admission,
+            quota: Arc::default(),
+            decoy,
+            key: RwLock::default(),
+            authenticators: RwLock::default(),
+            services: Services::default(),
+            jars: Jars::default(),
+            questions,
+            realms: RwLock::default(),
+            stop,
+        };
+        Router { shared: Arc::new(shared) }
+    }
+
+    pub(crate) fn of(shared: Arc<Shared>) -> Router {
+        Router { shared }
+    }
+
+    /// The key by which the router proves itself to cryptosign clients that challenge it. Without one, they are refused.
+    pub fn set_key(&self, key: PrivateKey) {
+        *self.shared.key.write() = Some(key);
+    }
+
+    /// Registers a part of this program that transports may name as their authenticator, [`Asked::Named`](crate::Asked::Named).
+    /// One of the same name is replaced.
+    pub fn add_authenticator(&self, name: &str, authenticator: Arc<dyn Authenticator>) {
+        self.shared.authenticators.write().insert(name.to_owned(), authenticator);
     }
 
     /// Starts a realm. Must be called within a tokio runtime.
@@ -137,10 +199,19 @@ impl Router {
         if *self.shared.stop.borrow() {
             return Err(StartError::Stopped);
         }
+        if let Some(name) = options.functions().find(|name| self.shared.authenticator(name).is_none()) {
+            return Err(StartError::NoSuchAuthenticator(name.to_owned()));
+        }
         let tls = options.tls.as_ref().map(TlsAcceptor::new).transpose()?;
         let listener = Listener::bind(&options.endpoint).await?;
         let address = listener.address().clone();
-        let acceptor = Acceptor { shared: self.shared.clone(), options: Arc::new(options), tls };
+        let mut jars = HashMap::new();
+        for (path, part) in &options.websocket {
+            if let Some(cookies) = &part.cookies {
+                jars.insert(path.clone(), self.shared.jars.open(cookies)?);
+            }
+        }
+        let acceptor = Acceptor { shared: self.shared.clone(), options: Arc::new(options), tls, jars };
         tokio::spawn(Arc::new(acceptor).run(listener, self.shared.stop.subscribe()));
         Ok(address)
     }
@@ -149,8 +220,7 @@ impl Router {
     /// HELLO is let in under this authrole and authid whatever methods it offers.
     pub fn connect_local(&self, serializer: Serializer, authrole: &str, authid: &str) -> Stream {
         let (near, far) = memory::pair();
-        let mut options = TransportOptions::new(ListenEndpoint::tcp("memory", 0));
-        options.authentication = Authentication::Trusted { authrole: authrole.into(), authid: authid.into() };
+        let options = TransportOptions::new(ListenEndpoint::tcp("memory", 0));
         let established = Established {
             stream: far,
             codec: Codec::rawsocket(MaxLen::MAX, MaxLen::MAX),
@@ -158,7 +228,9 @@ impl Router {
             message_len_max: usize::MAX,
             leftover: Vec::new(),
             address: PeerAddress::Memory,
-            is_tls: false,
+            tls: None,
+            authentication: Authentication::Trusted { authrole: authrole.into(), authid: authid.into() },
+            visit: None,
             is_websocket: false,
             ping: None,
             deadline: Instant::now() + Duration::from_millis(options.handshake_timeout_ms),
@@ -183,6 +255,7 @@ impl Router {
     /// have not joined are not waited for.
     pub async fn shutdown(&self) {
         self.shared.stop.send_replace(true);
+        self.shared.end_services();
         let realms: Vec<Arc<RealmCell>> =
             self.shared.realms.read().values().map(|it| it.cell.clone()).collect();
         realms.iter().for_each(|realm| realm.close_all(uris::SYSTEM_SHUTDOWN));

@@ -62,6 +62,8 @@ pub const CLOSE_REALM: &str = "wamp.close.close_realm";
 pub const GOODBYE_AND_OUT: &str = "wamp.close.goodbye_and_out";
 /// The router shuts down.
 pub const SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";
+/// The client logs out: what it was remembered by is forgotten, and its other connections are closed.
+pub const CLOSE_LOGOUT: &str = "wamp.close.logout";
 /// A session was killed through the meta API.
 pub const CLOSE_KILLED: &str = "wamp.close.killed";
 /// The peer did not say HELLO or AUTHENTICATE in time.

@@ -7,6 +7,7 @@
 for (const level of ["log", "info", "debug"]) console[level] = console.error;
 
 const autobahn = require("autobahn");
+const nacl = require("tweetnacl");
 const { say, pack, unpack, Refused, serve } = require("./protocol.js");
 
 const SERIALIZERS = {
@@ -27,6 +28,7 @@ const FEATURES = {
   complex_result: true,
   publish_lists: true,
   topic_of_event: true,
+  auth: ["ticket", "wampcra", "wampcra-salted", "wampcra-derived", "cryptosign"],
 };
 
 const sessions = new Map();
@@ -41,6 +43,27 @@ function transport(c) {
   return { type: "websocket", url: c.url, serializers: [SERIALIZERS[c.serializer]()] };
 }
 
+function hex(bytes) {
+  return Buffer.from(bytes).toString("hex");
+}
+
+function authentication({ method, authid, credential }) {
+  const options = { authmethods: [method], authid };
+  if (method !== "cryptosign") {
+    options.onchallenge = (session, asked, extra) => {
+      if (asked !== "wampcra") return credential;
+      const { sign, derive_key } = autobahn.auth_cra;
+      const key = extra.salt ? derive_key(credential, extra.salt, extra.iterations, extra.keylen) : credential;
+      return sign(key, extra.challenge);
+    };
+    return options;
+  }
+  const key = nacl.sign.keyPair.fromSeed(Buffer.from(credential, "hex"));
+  options.authextra = { pubkey: hex(key.publicKey), channel_binding: null };
+  options.onchallenge = (session, asked, extra) => autobahn.auth_cryptosign.sign_challenge(key, extra);
+  return options;
+}
+
 function join(c) {
   return new Promise((resolve, reject) => {
     const connection = new autobahn.Connection({
@@ -49,6 +72,7 @@ function join(c) {
       max_retries: 0,
       retry_if_unreachable: false,
       on_user_error: () => {},
+      ...(c.auth ? authentication(c.auth) : {}),
     });
     connection.onopen = (session, details) => {
       sessions.set(c.s, { connection, session, serializer: c.serializer, subs: new Map(), regs: new Map(), calls: new Map() });

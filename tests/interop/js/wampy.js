@@ -5,6 +5,7 @@ const { Wampy } = require("wampy");
 const { JsonSerializer } = require("wampy/JsonSerializer.js");
 const { CborSerializer } = require("wampy/CborSerializer.js");
 const { MsgpackSerializer } = require("wampy/MsgpackSerializer.js");
+const nacl = require("tweetnacl");
 const WebSocket = require("ws");
 const { say, pack, unpack, Refused, serve } = require("./protocol.js");
 
@@ -25,6 +26,7 @@ const FEATURES = {
   publish_lists: true,
   exclude_me_false: false,
   topic_of_event: true,
+  auth: ["ticket", "wampcra", "wampcra-salted", "wampcra-derived", "cryptosign"],
   unsubscribe: true,
   unregister: true,
   integers_53_bit: true,
@@ -43,6 +45,24 @@ function payload(c, serializer) {
   return { argsList: unpack(c.args || [], serializer), argsDict: unpack(c.kwargs || {}, serializer) };
 }
 
+// One plug-in is an ES module, the other is not. NODE_PATH, where the packages are, is for `require` only.
+async function plugin(name) {
+  const module = await import(require.resolve(name));
+  return module.sign ?? module.default.sign;
+}
+
+async function authentication({ method, authid, credential }) {
+  const options = { authmethods: [method], authid, authMode: "auto" };
+  if (method === "ticket") return { ...options, authPlugins: { ticket: () => credential } };
+  if (method === "wampcra") {
+    const sign = await plugin("wampy/wampcra.js");
+    return { ...options, authPlugins: { wampcra: sign(credential) } };
+  }
+  const sign = await plugin("wampy/cryptosign.js");
+  const pubkey = Buffer.from(nacl.sign.keyPair.fromSeed(Buffer.from(credential, "hex")).publicKey).toString("hex");
+  return { ...options, authextra: { pubkey }, authPlugins: { cryptosign: sign(credential) } };
+}
+
 async function join(c) {
   const wampy = new Wampy(c.url, {
     realm: c.realm,
@@ -50,8 +70,11 @@ async function join(c) {
     serializer: new SERIALIZERS[c.serializer](),
     autoReconnect: false,
     maxRetries: 0,
+    ...(c.auth ? await authentication(c.auth) : {}),
   });
-  const welcome = await wampy.connect();
+  const welcome = await wampy.connect().catch((e) => {
+    throw refusal(e);
+  });
   sessions.set(c.s, { wampy, serializer: c.serializer, subs: new Map(), calls: new Map() });
   return { session: Number(wampy.getSessionId()), authid: welcome.authid, authrole: welcome.authrole };
 }

@@ -18,6 +18,7 @@ from autobahn.asyncio.rawsocket import WampRawSocketClientFactory
 from autobahn.asyncio.wamp import ApplicationSession
 from autobahn.asyncio.websocket import WampWebSocketClientFactory
 from autobahn.wamp import serializer as serializers
+from autobahn.wamp.auth import create_authenticator
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.types import (
     CallOptions,
@@ -59,7 +60,11 @@ FEATURES = {
     "without": {
         f"{transport}-flatbuffers": ["progress", "interruptible", "errors", "publish_authroles"] for transport in ("ws", "rs")
     },
+    "auth": ["ticket", "wampcra", "wampcra-salted", "wampcra-derived", "scram", "cryptosign"],
 }
+
+# What the library calls a method's credential.
+CREDENTIALS = {"ticket": "ticket", "wampcra": "secret", "scram": "password", "cryptosign": "privkey"}
 
 sessions = {}
 
@@ -97,14 +102,31 @@ def unpack(value):
 class Peer(ApplicationSession):
     """One session; `joined` resolves once it is established."""
 
-    def __init__(self, config, name, joined):
+    def __init__(self, config, name, joined, auth=None):
         super().__init__(config)
+        self.auth = None
+        if auth:
+            credential = {CREDENTIALS[auth["method"]]: auth["credential"]}
+            self.auth = create_authenticator(auth["method"], authid=auth["authid"], **credential)
+            self.authid_asked = auth["authid"]
         self.name = name
         self.joined = joined
         self.left = asyncio.get_running_loop().create_future()
         self.subscriptions = {}
         self.registrations = {}
         self.calls = {}
+
+    def onConnect(self):
+        if self.auth is None:
+            return super().onConnect()
+        extra = self.auth.authextra
+        self.join(self.config.realm, authmethods=[self.auth.name], authid=self.authid_asked, authextra=extra)
+
+    def onChallenge(self, challenge):
+        return self.auth.on_challenge(self, challenge)
+
+    def onWelcome(self, welcome):
+        return self.auth.on_welcome(self, welcome.authextra) if self.auth else None
 
     def onJoin(self, details):
         self.joined.set_result(details)
@@ -127,7 +149,7 @@ class Peer(ApplicationSession):
 async def join(c):
     loop = asyncio.get_running_loop()
     joined = loop.create_future()
-    peer = Peer(ComponentConfig(realm=c["realm"]), c["s"], joined)
+    peer = Peer(ComponentConfig(realm=c["realm"]), c["s"], joined, c.get("auth"))
     url = urlparse(c["url"])
     name, _, batched = c["serializer"].partition(".")
     serializer = SERIALIZERS[name](batched=batched == "batched")

@@ -8,7 +8,7 @@ const PREFIX: &str = "crossweave-";
 /// The rows of the table, lowest first. A crate uses rows below its own only.
 const ROWS: [&[&str]; 7] = [
     &["wamp"],
-    &["router-core", "transport", "config", "store"],
+    &["auth", "router-core", "transport", "config", "store"],
     &["client", "api"],
     &["router"],
     &["web", "mqtt", "realtime"],
@@ -17,13 +17,13 @@ const ROWS: [&[&str]; 7] = [
 ];
 
 /// The master only speaks WAMP: it skips the rows between it and the client.
-const MASTER_MAY_USE: [&str; 6] = ["wamp", "transport", "config", "store", "client", "api"];
+const MASTER_MAY_USE: [&str; 7] = ["wamp", "auth", "transport", "config", "store", "client", "api"];
 
 /// Programs and test support outside the table. Nothing that ships depends on them.
 const OUTSIDE: [&str; 5] = ["testkit", "bench", "e2e", "xtask", "console"];
 
 /// Crates without I/O, clock and randomness of their own, and what would bring them in.
-const PURE: [&str; 2] = ["wamp", "router-core"];
+const PURE: [&str; 3] = ["wamp", "auth", "router-core"];
 const IMPURE: [&str; 12] = [
     "tokio",
     "mio",

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::check::show_problems;
 use crate::exit::Failure;
 use crate::log::{self, LogFormat, LogLevel};
-use crate::node::{NodeDirectory, NotLoaded, Plan, RunningNode, builtin, plan};
+use crate::node::{NodeDirectory, NotLoaded, Plan, RunningNode, builtin, node_key, plan};
 use crate::signals::{self, Signals};
 use crate::terminal::Terminal;
 
@@ -96,7 +96,10 @@ impl Start {
             let file = file.display();
             return Err(Failure::setup(format_args!("--port is for the built-in node, but there is {file}")));
         }
-        let plan = steps(&loaded.node)?;
+        let mut plan = steps(&loaded.node)?;
+        if plan.needs_key() {
+            plan.key = Some(node_key(&loaded.cbdir).map_err(Failure::setup)?);
+        }
         info!("running the node of {}", file.display());
         plan.warnings.iter().for_each(|warning| warn!("{warning}"));
         Ok(plan)

@@ -2,8 +2,9 @@
 
 use std::ops::RangeInclusive;
 
+use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_config::{Controller, ControllerOptions, Limits, Node, RouterWorker, Worker};
-use crossweave_router::{AdmissionOptions, RealmDefinition, TransportOptions};
+use crossweave_router::{AdmissionOptions, Authentication, RealmDefinition, TransportOptions};
 use crossweave_web::StartPageOptions;
 
 use super::{Findings, realm, transport};
@@ -13,6 +14,8 @@ use super::{Findings, realm, transport};
 pub(crate) struct Plan {
     /// In this order.
     pub(crate) steps: Vec<Step>,
+    /// By which the node proves itself, if it has to.
+    pub(crate) key: Option<PrivateKey>,
     /// What the configuration asks for and has no effect.
     pub(crate) warnings: Vec<String>,
 }
@@ -87,12 +90,27 @@ pub(crate) fn plan(node: &Node) -> Result<Plan, Vec<Obstacle>> {
             .push("nothing listens: there is no transport by which clients could connect".to_owned());
     }
     match findings.obstacles.is_empty() {
-        true => Ok(Plan { steps, warnings: findings.warnings }),
+        true => Ok(Plan { steps, key: None, warnings: findings.warnings }),
         false => Err(findings.obstacles),
     }
 }
 
 impl Plan {
+    /// Whether clients may ask the node to prove itself.
+    pub(crate) fn needs_key(&self) -> bool {
+        let has_cryptosign = |authentication: &Option<Authentication>| match authentication {
+            Some(Authentication::Methods(methods)) => methods.cryptosign.is_some(),
+            _ => false,
+        };
+        self.steps.iter().any(|step| match step {
+            Step::Listen(listen) => {
+                listen.options.rawsocket.iter().any(|part| has_cryptosign(&part.authentication))
+                    || listen.options.websocket.values().any(|part| has_cryptosign(&part.authentication))
+            }
+            _ => false,
+        })
+    }
+
     /// Adds the start page to every transport that speaks WebSocket, and the demo to every realm that it joins.
     pub(crate) fn with_start_page(mut self) -> Plan {
         let mut demos = Vec::new();

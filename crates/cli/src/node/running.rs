@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
+use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_router::{Router, StartError, TransportOptions};
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::endpoint::BoundAddress;
@@ -17,6 +18,8 @@ use super::{Obstacle, ready};
 #[derive(Default)]
 pub(crate) struct RunningNode {
     routers: Vec<(String, Router)>,
+    /// By which they prove themselves.
+    key: Option<PrivateKey>,
     demos: JoinSet<()>,
     /// One line for each address that clients can use.
     pub(crate) ready: Vec<String>,
@@ -28,7 +31,7 @@ impl RunningNode {
     /// # Errors
     /// The first step that failed; what was started before it is stopped again.
     pub(crate) async fn start(plan: Plan) -> Result<RunningNode, Obstacle> {
-        let mut node = RunningNode::default();
+        let mut node = RunningNode { key: plan.key, ..RunningNode::default() };
         for step in plan.steps {
             if let Err(obstacle) = node.step(step).await {
                 node.shutdown().await;
@@ -41,7 +44,9 @@ impl RunningNode {
     async fn step(&mut self, step: Step) -> Result<(), Obstacle> {
         match step {
             Step::Router { worker, admission } => {
-                self.routers.push((worker, Router::new(admission)));
+                let router = Router::new(admission);
+                self.key.iter().for_each(|key| router.set_key(key.clone()));
+                self.routers.push((worker, router));
                 Ok(())
             }
             Step::Realm { name, definition } => {

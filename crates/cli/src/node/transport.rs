@@ -10,7 +10,7 @@ use crossweave_wamp::Serializer;
 
 use super::certificates::tls_options;
 use super::plan::Listen;
-use super::{Findings, websocket};
+use super::{Findings, authentication, websocket};
 
 /// Stands for "no limit" where the router wants a time: ten years.
 pub(super) const UNLIMITED_MS: u64 = 10 * 365 * 24 * 3_600_000;
@@ -24,13 +24,12 @@ pub(super) fn listen(
     place: &str,
     findings: &mut Findings,
 ) -> Listen {
-    let mut parts = Parts { place, findings, auths: Vec::new(), url: None };
+    let mut parts = Parts { place, findings, url: None };
     let mut options = TransportOptions::new(endpoint(&transport.endpoint));
     options.tls = tls(&transport.endpoint);
     options.queue = queue(&transport.connection);
     options.handshake_timeout_ms = or_unlimited(transport.connection.handshake_timeout);
     parts.protocol(&transport.protocol, &mut options);
-    options.authentication = parts.authentication();
     let url = parts.url;
     Listen {
         transport: transport.id.clone(),
@@ -46,8 +45,6 @@ pub(super) fn listen(
 struct Parts<'a> {
     place: &'a str,
     findings: &'a mut Findings,
-    /// The `auth` of each part.
-    auths: Vec<&'a config::Auth>,
     url: Option<String>,
 }
 
@@ -80,52 +77,38 @@ impl<'a> Parts<'a> {
     }
 
     fn rawsocket(&mut self, part: &'a config::RawSocket, options: &mut TransportOptions) {
-        self.auths.push(&part.auth);
+        let authentication = self.authentication(&part.auth, None);
         // RawSocket announces powers of two; the smaller one keeps the bound that was asked for.
         let max_message_size = 1 << part.options.max_message_size.max(1).ilog2();
-        options.rawsocket =
-            Some(RawSocketOptions { max_message_size, serializers: serializers(&part.serializers) });
+        options.rawsocket = Some(RawSocketOptions {
+            max_message_size,
+            serializers: serializers(&part.serializers),
+            authentication,
+        });
     }
 
-    fn websocket(&mut self, path: &str, part: &'a config::WebSocket, options: &mut TransportOptions) {
-        self.auths.push(&part.auth);
-        self.url = self.url.take().or_else(|| part.url.clone());
+    fn websocket(&mut self, path: &str, service: &'a config::WebSocket, options: &mut TransportOptions) {
+        let authentication = self.authentication(&service.auth, (path != ANY_PATH).then_some(path));
+        self.url = self.url.take().or_else(|| service.url.clone());
         let handshake_timeout_ms = options.handshake_timeout_ms;
         let place =
             if path == ANY_PATH { self.place.to_owned() } else { format!("{}, path {path:?}", self.place) };
-        websocket::check(&part.options, handshake_timeout_ms, &place, self.findings);
-        let part = websocket::options(
-            &part.options,
-            serializers(&part.serializers),
-            serializers(&part.batched_serializers),
+        let cookies = service.cookie.as_ref().map(authentication::cookies);
+        websocket::check(&service.options, handshake_timeout_ms, &place, self.findings);
+        let mut part = websocket::options(
+            &service.options,
+            serializers(&service.serializers),
+            serializers(&service.batched_serializers),
         );
+        part.authentication = authentication;
+        part.cookies = cookies;
         options.websocket.insert(path.to_owned(), part);
     }
 
-    /// The one way to authenticate that all parts share.
-    fn authentication(&mut self) -> Authentication {
-        let fallback = Authentication::anonymous("anonymous");
-        let Some((first, others)) = self.auths.split_first() else { return fallback };
-        if others.iter().any(|other| other != first) {
-            let what =
-                "different `auth` for the parts of one transport is not built yet: use a transport for each";
-            self.findings.obstacle(self.place, what);
-        }
-        match &first.anonymous {
-            Some(anonymous) => {
-                if anonymous.realm.is_some() {
-                    let what =
-                        "`realm` of `auth.anonymous`, which sends all clients to one realm, is not built yet";
-                    self.findings.obstacle(self.place, what);
-                }
-                let authid = anonymous.authid.as_deref().map(Into::into);
-                Authentication::Anonymous { authrole: anonymous.role.as_str().into(), authid }
-            }
-            None => {
-                self.findings.obstacle(self.place, "`auth` names no method that is built");
-                fallback
-            }
-        }
+    fn authentication(&mut self, auth: &config::Auth, path: Option<&str>) -> Option<Authentication> {
+        let place =
+            path.map_or_else(|| self.place.to_owned(), |path| format!("{}, path {path:?}", self.place));
+        Some(authentication::methods(auth, &place, self.findings).into())
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) fn options(
         auto_fragment_size: options.auto_fragment_size as usize,
         serializers,
         batched_serializers,
+        authentication: None,
+        cookies: None,
         origins: origins(options),
         deflate: options.deflate.as_ref().map(deflate),
         auto_ping_interval_ms: options.auto_ping_interval.into(),

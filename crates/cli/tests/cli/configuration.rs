@@ -56,11 +56,11 @@ fn problems_are_there_for_programs_too() {
 
 #[test]
 fn what_start_would_refuse_is_refused() {
-    let auth = json!({"auth": {"anonymous": {"type": "static", "realm": "realm1"}}});
+    let auth = json!({"auth": {"ticket": {"type": "function", "create": "database"}}});
     let text = config(&transport(&auth));
     let outcome = check(&text, &[]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
-    assert!(outcome.stderr.contains("is not built yet"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("is part of this program"), "{}", outcome.stderr);
     let verdict: Value = serde_json::from_str(&check(&text, &["--json"]).stdout).unwrap();
     assert_eq!((&verdict["ok"], &verdict["problems"][0]["severity"]), (&json!(false), &json!("error")));
 }

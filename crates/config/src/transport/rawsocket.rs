@@ -2,7 +2,7 @@
 
 use super::{ConnectionOptions, Surroundings, connection};
 use crate::auth::{self, Auth};
-use crate::reading::{Fields, Reading};
+use crate::reading::{Fields, Finding, Reading};
 use crate::serializer::{self, Batches, Serializer};
 
 /// A RawSocket transport, or the RawSocket part of a universal one.
@@ -45,7 +45,11 @@ impl RawSocket {
         connection: Option<&mut ConnectionOptions>,
     ) -> Self {
         let serializers = serializer::read(reading, fields, Batches::Unknown).single;
-        let auth = auth::read(reading, fields, around.realms);
+        let auth = auth::read(reading, fields, &around.reach);
+        if auth.cookie {
+            let message = "RawSocket has no cookies: nobody can join by `auth.cookie`";
+            reading.report(&fields.at.start(), Finding::error(message).expected("another method"));
+        }
         let options = fields
             .object(reading, "options", "the RawSocket options")
             .map(|fields| RawSocketOptions::read(reading, fields, connection))

@@ -1,6 +1,6 @@
 //! WebSocket.
 
-use super::{ConnectionOptions, Surroundings, WebSocketOptions};
+use super::{AllowedOrigins, ConnectionOptions, Cookie, Surroundings, WebSocketOptions};
 use crate::auth::{self, Auth};
 use crate::reading::{Fields, Finding, Reading, quoted};
 use crate::serializer::{self, Batches, Serializer, Serializers};
@@ -18,6 +18,8 @@ pub struct WebSocket {
     pub options: WebSocketOptions,
     /// `auth`. Default: anonymous, in role `anonymous`.
     pub auth: Auth,
+    /// `cookie`: cookies that handshakes set. Default: none.
+    pub cookie: Option<Cookie>,
 }
 
 impl Default for WebSocket {
@@ -28,6 +30,7 @@ impl Default for WebSocket {
             batched_serializers: Serializer::ALL.to_vec(),
             options: WebSocketOptions::default(),
             auth: Auth::default(),
+            cookie: None,
         }
     }
 }
@@ -42,15 +45,38 @@ impl WebSocket {
     ) -> Self {
         let url = url(reading, fields);
         let Serializers { single, batched } = serializer::read(reading, fields, Batches::Spoken);
-        let auth = auth::read(reading, fields, around.realms);
+        let cookie = fields
+            .part(reading, "cookie", "the cookies of WebSocket")
+            .map(|fields| Cookie::read(reading, fields));
+        let auth = auth::read(reading, fields, &around.reach);
         let options = match fields.object(reading, "options", "the WebSocket options") {
             Some(fields) => WebSocketOptions::read(reading, fields, around.is_loopback, connection),
             None => WebSocketOptions::for_reach(around.is_loopback),
         };
-        fields.no_effect(reading, "cookie", "cookies are not built yet");
         fields.no_effect(reading, "debug", "messages are logged with `--loglevel trace`");
         fields.no_effect(reading, "debug_traffic", "messages are logged with `--loglevel trace`");
-        Self { url, serializers: single, batched_serializers: batched, options, auth }
+        if auth.cookie {
+            check_cookie(reading, fields, cookie.as_ref(), &options);
+        }
+        Self { url, serializers: single, batched_serializers: batched, options, auth, cookie }
+    }
+}
+
+/// Authentication by cookie needs cookies, and must not be open to pages from everywhere.
+fn check_cookie(
+    reading: &mut Reading<'_>,
+    fields: &Fields<'_>,
+    cookie: Option<&Cookie>,
+    options: &WebSocketOptions,
+) {
+    if cookie.is_none() {
+        let message = "`auth.cookie` has no effect without cookies: nobody can join by it";
+        reading.report(&fields.at.start(), Finding::error(message).expected("`cookie` beside `auth`"));
+    }
+    if options.allowed_origins == AllowedOrigins::Any {
+        let message = "with `auth.cookie`, any page that somebody visits could act in their name: \
+                       `allowed_origins` has `*`";
+        reading.report(&fields.at.start(), Finding::warning(message).expected("a list of origins"));
     }
 }
 

@@ -11,6 +11,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Acceptor, Handshake, NotEstablished};
 use crate::connection::{Established, PingOptions};
+use crate::cookies::Visit;
+use crate::methods::Authentication;
 use crate::options::WebSocketOptions;
 use crate::peer::Wire;
 
@@ -44,7 +46,8 @@ impl Acceptor {
                 Err(_) => return late(handshake).await,
             };
             let keeps_alive = request.keeps_alive() && Instant::now() < end;
-            let response = self.respond(&request, body, handshake.is_tls).await.keep_alive(keeps_alive);
+            let response =
+                self.respond(&request, body, handshake.tls.is_some()).await.keep_alive(keeps_alive);
             match request.method.as_str() {
                 "HEAD" => write(&mut handshake, &response.encode_head()).await?,
                 _ => answer(&mut handshake, response).await?,
@@ -92,18 +95,23 @@ impl Acceptor {
         request: &Request,
     ) -> Result<Option<Established>, NotEstablished> {
         let paths = &self.options.websocket;
-        let Some(options) = paths.get(&request.path).or_else(|| paths.get("*")) else {
+        let Some((path, options)) = paths.get_key_value(&request.path).or_else(|| paths.get_key_value("*"))
+        else {
             let shown: String = request.path.chars().take(64).collect();
             answer(&mut handshake, Response::text(404, "no websocket endpoint at this path")).await?;
             return Err(NotEstablished::Refused(format!("no websocket endpoint at path {shown:?}")));
         };
         let server = server_options(options);
-        match upgrade(request, &server, handshake.is_tls) {
+        let authentication = options.authentication.as_ref().unwrap_or(&self.options.authentication).clone();
+        match upgrade(request, &server, handshake.tls.is_some()) {
             Ok(upgrade) => {
                 let (serializer, batching) = spoken(options, upgrade.protocol.as_deref());
                 let serializer = encoding_of_agent(serializer, request.headers.get("User-Agent"));
                 let spoken = (serializer, batching);
-                established(handshake, options, &server, &upgrade, spoken).await.map(Some)
+                // Only now: a page that may not connect gets no cookie.
+                let greeting = self.jars.get(path).map(|jar| jar.greet(request.headers.get("Cookie")));
+                let opened = Opened { options, authentication, greeting, spoken };
+                established(handshake, opened, &server, &upgrade).await.map(Some)
             }
             Err(refused) => {
                 answer(&mut handshake, refused.response()).await?;
@@ -159,14 +167,27 @@ fn encoding_of_agent(serializer: Serializer, user_agent: Option<&str>) -> Serial
     }
 }
 
+/// What a path offers to whom it has let in.
+struct Opened<'o> {
+    options: &'o WebSocketOptions,
+    authentication: Authentication,
+    /// The cookie's holder, and the cookie if it is to be set.
+    greeting: Option<(Visit, Option<String>)>,
+    spoken: (Serializer, Batching),
+}
+
 async fn established(
     mut handshake: Handshake,
-    options: &WebSocketOptions,
+    opened: Opened<'_>,
     server: &ServerOptions,
     upgrade: &Upgrade,
-    (serializer, batching): (Serializer, Batching),
 ) -> Result<Established, NotEstablished> {
-    write(&mut handshake, &upgrade.response(&[("Server", "Crossweave")])).await?;
+    let Opened { options, authentication, greeting, spoken: (serializer, batching) } = opened;
+    let (visit, set_cookie) = greeting.unzip();
+    let set_cookie = set_cookie.flatten();
+    let mut headers = vec![("Server", "Crossweave")];
+    headers.extend(set_cookie.as_deref().map(|cookie| ("Set-Cookie", cookie)));
+    write(&mut handshake, &upgrade.response(&headers)).await?;
     let codec = upgrade.codec(server);
     let ping = (options.auto_ping_interval_ms > 0).then(|| PingOptions {
         interval: Duration::from_millis(options.auto_ping_interval_ms),
@@ -179,7 +200,9 @@ async fn established(
         stream: handshake.stream,
         leftover: handshake.buffer,
         address: handshake.address,
-        is_tls: handshake.is_tls,
+        tls: handshake.tls,
+        authentication,
+        visit,
         is_websocket: true,
         ping,
         deadline: handshake.deadline,

@@ -1,20 +1,24 @@
 //! From HELLO to WELCOME.
 
-use std::future::Future as _;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Context;
+use std::task::{Context, Poll};
 
+use crossweave_router_core::boundary::Session;
+use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{Abort, Hello};
 use crossweave_wamp::serializer::ubjson::dialect;
-use crossweave_wamp::session::acceptor::{Acceptor, Step};
+use crossweave_wamp::session::acceptor::{Acceptor, State, Step};
 use crossweave_wamp::{Dict, Message, Serializer, uris};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{debug, info};
 
 use super::{Connection, Stage};
 use crate::admission::Pending;
-use crate::authenticate::{self, Admittance, Caller};
+use crate::authenticate::{self, Admittance, Caller, Verdict};
+use crate::cookies::{Remembered, now_s};
+use crate::methods::Authentication;
 use crate::peer::Wire;
 use crate::queue::{Appended, Lane};
 use crate::quota::Kind;
@@ -25,11 +29,28 @@ pub(super) struct Opening {
     acceptor: Acceptor,
     deadline: Pin<Box<Sleep>>,
     pub(super) pending: Option<Pending>,
+    roles: Roles,
+    /// Challenged, and has not answered.
+    challenged: Option<Box<authenticate::Pending>>,
+    /// An authenticator is asked; nothing is read meanwhile.
+    deciding: Option<Pin<Box<dyn Future<Output = Verdict> + Send>>>,
 }
 
 impl Opening {
     pub(super) fn new(deadline: Instant, pending: Option<Pending>) -> Self {
-        Opening { acceptor: Acceptor::default(), deadline: Box::pin(sleep_until(deadline)), pending }
+        Opening {
+            acceptor: Acceptor::default(),
+            deadline: Box::pin(sleep_until(deadline)),
+            pending,
+            roles: Roles::default(),
+            challenged: None,
+            deciding: None,
+        }
+    }
+
+    /// Whether somebody else is asked about the peer.
+    pub(super) fn is_deciding(&self) -> bool {
+        self.deciding.is_some()
     }
 }
 
@@ -46,9 +67,9 @@ impl Connection {
         }
         match message.and_then(|message| opening.acceptor.receive(message)) {
             Ok(Step::Decide(hello)) => self.decide(&hello),
-            // Unreachable while no method challenges; the acceptor refuses an AUTHENTICATE nobody asked for.
-            Ok(Step::Verify(_)) => {
-                self.refuse(&Abort::new(uris::PROTOCOL_VIOLATION, "no CHALLENGE is pending"))
+            Ok(Step::Verify(answer)) => {
+                let challenged = opening.challenged.take().expect("the acceptor expects what was challenged");
+                self.heed(challenged.judge(&answer));
             }
             Ok(Step::Aborted) => self.close(""),
             Err(violation) => self.refuse(&Abort::new(violation.uri(), violation.message())),
@@ -80,15 +101,104 @@ impl Connection {
     }
 
     fn decide(&mut self, hello: &Hello) {
-        let caller = Caller {
-            address: &self.address,
+        let Stage::Opening(opening) = &mut self.stage else { return };
+        opening.roles = Roles::from_details(&hello.details);
+        if opening.roles == Roles::default() {
+            let text = "HELLO announces no role in details.roles";
+            return self.refuse(&Abort::new(uris::PROTOCOL_VIOLATION, text));
+        }
+        let verdict = match &self.authentication {
+            Authentication::Methods(methods) => {
+                authenticate::start(&self.shared, methods, hello, self.caller())
+            }
+            Authentication::Trusted { authrole, authid } => {
+                Verdict::Admit(Box::new(authenticate::trusted(hello, authrole, authid)))
+            }
+        };
+        self.heed(verdict);
+    }
+
+    /// The cookie of the connection stands for the session from now on, unless that has proven nothing.
+    fn note_in_cookie(&self, admittance: &Admittance) {
+        let Some(visit) = &self.visit else { return };
+        visit.attach(&self.peer);
+        let Session { authid, authrole, authmethod, authextra, .. } = &*admittance.session;
+        match &**authmethod {
+            "cookie" => {}
+            "anonymous" => visit.forget(),
+            _ => {
+                let mut authextra = authextra.clone();
+                // The router's proof was for this login.
+                for proof in ["verifier", "scram_server_signature"] {
+                    authextra.remove(proof);
+                }
+                visit.remember(Remembered {
+                    created_s: now_s(),
+                    authid: authid.to_string(),
+                    authrole: authrole.to_string(),
+                    realm: admittance.realm.name().to_string(),
+                    authextra,
+                });
+            }
+        }
+    }
+
+    fn caller(&self) -> Caller {
+        Caller {
+            address: self.address.clone(),
             wire: self.peer.wire,
             is_websocket: self.is_websocket,
-            is_tls: self.is_tls,
-        };
-        match authenticate::decide(&self.shared, self.authentication(), hello, &caller) {
-            Ok(admittance) => self.join(admittance),
-            Err(abort) => self.refuse(&abort),
+            tls: self.tls.clone(),
+            visit: self.visit.as_deref().cloned(),
+        }
+    }
+
+    /// Does what was decided.
+    fn heed(&mut self, verdict: Verdict) {
+        let Stage::Opening(opening) = &mut self.stage else { return };
+        match verdict {
+            Verdict::Admit(grant) => {
+                let (roles, caller) = (opening.roles, self.caller());
+                match authenticate::admit(&self.shared, roles, &caller, *grant) {
+                    Ok(admittance) => {
+                        self.note_in_cookie(&admittance);
+                        self.join(admittance);
+                    }
+                    Err(abort) => self.refuse(&abort),
+                }
+            }
+            Verdict::Challenge(challenge, challenged) => {
+                opening.acceptor.challenge();
+                opening.challenged = Some(challenged);
+                if !self.say(&challenge.into(), Lane::Control) {
+                    let text = "the CHALLENGE is longer than the longest message that you take";
+                    self.refuse(&Abort::new(uris::PAYLOAD_SIZE_EXCEEDED, text));
+                }
+            }
+            Verdict::Refuse(refusal) => {
+                if !refusal.cause.is_empty() {
+                    self.shared.quota.log(Kind::Authentication, || {
+                        info!(peer = %self.address, cause = refusal.cause, "authentication failed");
+                    });
+                }
+                self.refuse(&refusal.abort);
+            }
+            Verdict::Wait(deciding) => {
+                opening.deciding = Some(deciding);
+                // It is polled in this turn or the next.
+                self.peer.waker.wake();
+            }
+        }
+    }
+
+    /// Hears what an authenticator says, if one is asked.
+    pub(super) fn poll_deciding(&mut self, cx: &mut Context<'_>) {
+        while let Stage::Opening(opening) = &mut self.stage
+            && let Some(deciding) = &mut opening.deciding
+            && let Poll::Ready(verdict) = deciding.as_mut().poll(cx)
+        {
+            opening.deciding = None;
+            self.heed(verdict);
         }
     }
 
@@ -119,27 +229,38 @@ impl Connection {
 
     /// Queues an ABORT for a peer that has not joined.
     pub(super) fn append_abort(&mut self, abort: &Abort) {
-        let mut framed = Vec::new();
-        let message = abort.clone().into();
-        let mut at = self.peer.wire.append(&message, &mut framed);
-        if trace::is_on() {
-            trace::sent_to(&self.address, &message, at.body_len());
-        }
-        if at.body_len() > self.peer.message_len_max {
+        if !self.say(&abort.clone().into(), Lane::Last) {
             // It takes no longer message: the reason alone must do.
-            let short = Abort { details: Dict::new(), reason: abort.reason.clone() };
-            at = self.peer.wire.append(&short.into(), &mut framed);
+            self.say(&Abort { details: Dict::new(), reason: abort.reason.clone() }.into(), Lane::Last);
         }
-        if self.peer.append(at.of(&framed), Lane::Last) == Appended::FlushOwed {
+    }
+
+    /// Queues a message of the opening. False if it is longer than the peer takes.
+    fn say(&mut self, message: &Message<'_>, lane: Lane) -> bool {
+        let mut framed = Vec::new();
+        let at = self.peer.wire.append(message, &mut framed);
+        if at.body_len() > self.peer.message_len_max {
+            return false;
+        }
+        if trace::is_on() {
+            trace::sent_to(&self.address, message, at.body_len());
+        }
+        if self.peer.append(at.of(&framed), lane) == Appended::FlushOwed {
             self.effects.dirty.push(self.peer.clone());
         }
+        true
     }
 
     pub(super) fn poll_opening_deadline(&mut self, cx: &mut Context<'_>) {
         if let Stage::Opening(opening) = &mut self.stage
             && opening.deadline.as_mut().poll(cx).is_ready()
         {
-            self.refuse(&Abort::new(uris::CLOSE_TIMEOUT, "no HELLO came in time"));
+            let text = match opening.acceptor.state() {
+                State::Waiting => "no HELLO came in time",
+                State::Challenging => "no AUTHENTICATE came in time",
+                _ => "authentication took too long",
+            };
+            self.refuse(&Abort::new(uris::CLOSE_TIMEOUT, text));
         }
     }
 }

@@ -7,7 +7,7 @@ use crossweave_router_core::boundary::Flow;
 use crossweave_transport::{CodecError, Item};
 use crossweave_wamp::message::Abort;
 use crossweave_wamp::payload::Prepared;
-use crossweave_wamp::{Batching, Message, ProtocolViolation, Serializer};
+use crossweave_wamp::{Batching, Message, ProtocolViolation, Serializer, uris};
 use tracing::debug;
 
 use super::{Connection, READS_PER_TURN, Stage};
@@ -104,7 +104,7 @@ impl Connection {
     pub(super) fn may_read(&self) -> bool {
         match &self.stage {
             Stage::Detached | Stage::Ended => false,
-            Stage::Opening(_) => true,
+            Stage::Opening(opening) => !opening.is_deciding(),
             Stage::Closing(_) => !self.has_peer_finished(),
             Stage::Joined { is_paused, .. } => {
                 !is_paused && self.effects.dirty.is_empty() && self.reads_its_replies()
@@ -283,6 +283,12 @@ impl Connection {
     fn route_joined<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) -> usize {
         let Stage::Joined { realm, slot, is_paused } = &mut self.stage else { return len };
         let (messages, violation, _prepared) = decode(self.peer.wire.serializer, len, &frame, realm);
+        if let Some(visit) = &self.visit {
+            let is_logout = |message: &Message<'_>| matches!(message, Message::Goodbye(bye) if bye.reason == uris::CLOSE_LOGOUT);
+            if messages.iter().any(is_logout) {
+                visit.log_out(&self.peer);
+            }
+        }
         if trace::is_on() {
             let lens = (0..).map(|index| frame(index).0.len());
             trace::received(self.peer.session(), messages.iter().zip(lens));

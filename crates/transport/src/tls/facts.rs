@@ -13,11 +13,18 @@ pub struct TlsFacts {
     pub server_name: Option<String>,
     /// The peer's certificates in DER, its own first; empty if it sent none.
     pub peer_certificates: Vec<Vec<u8>>,
-    /// The `tls-exporter` channel binding of RFC 9266, which both ends can compute and nobody between them.
+    /// Exported keying material as RFC 9266 asks for, which both ends can compute and nobody between them. What it is worth
+    /// depends on the version: see [`TlsFacts::tls_exporter`].
     pub channel_binding: Option<[u8; 32]>,
 }
 
 impl TlsFacts {
+    /// The `tls-exporter` channel binding of RFC 9266. On TLS 1.3 only: on 1.2 it needs an extension of which rustls does
+    /// not tell whether the peer has it. rustls does not give the Finished messages either, so there is no `tls-unique`.
+    pub fn tls_exporter(&self) -> Option<[u8; 32]> {
+        self.channel_binding.filter(|_| self.version == "TLSv1_3")
+    }
+
     pub(super) fn of<D>(connection: &ConnectionCommon<D>, server_name: Option<&str>) -> TlsFacts {
         let state: &CommonState = connection;
         let name = |text: Option<String>| text.unwrap_or_else(|| "unknown".to_owned());

@@ -1,5 +1,5 @@
 use crossweave_config::{Environment, Format, default_node, parse};
-use crossweave_router::{Authentication, OnSlow};
+use crossweave_router::{Asked, Authentication, CookieOptions, CookieStore, Methods, OnSlow, Source};
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_wamp::{Serializer, Strictness};
@@ -163,28 +163,71 @@ fn tls_files_reach_the_router() {
     assert_eq!(tls.client_ca[0].to_str(), Some("ca.pem"));
 }
 
-#[test]
-fn anonymous_clients_get_the_role_and_authid_of_the_configuration() {
-    let auth = json!({"anonymous": {"type": "static", "role": "anonymous", "authid": "guest"}});
-    let listen = only_listen(json!({"type": "rawsocket", "endpoint": tcp(1), "auth": auth}));
-    let Authentication::Anonymous { authrole, authid } = &listen.options.authentication else {
-        panic!("{:?}", listen.options.authentication)
-    };
-    assert_eq!((&**authrole, authid.as_deref()), ("anonymous", Some("guest")));
+fn methods(authentication: &Option<Authentication>) -> &Methods {
+    let Some(Authentication::Methods(methods)) = authentication else { panic!("{authentication:?}") };
+    methods
 }
 
 #[test]
-fn what_the_router_cannot_do_about_authentication_is_refused() {
-    let auth = json!({"anonymous": {"type": "static", "authid": "guest"}});
-    let config = with_transport(json!({"type": "universal", "endpoint": tcp(1), "rawsocket": {"auth": auth},
-        "websocket": {"ws": {}}}));
-    let found = obstacles(&config);
-    assert!(found.len() == 1 && found[0].contains("different `auth`"), "{found:?}");
-    assert!(found[0].starts_with("worker \"worker001\", transport \"transport001\": "), "{found:?}");
+fn anonymous_clients_get_the_role_and_authid_of_the_configuration() {
+    let auth =
+        json!({"anonymous": {"type": "static", "role": "anonymous", "authid": "guest", "realm": "realm1"}});
+    let listen = only_listen(json!({"type": "rawsocket", "endpoint": tcp(1), "auth": auth}));
+    let rawsocket = listen.options.rawsocket.unwrap();
+    let Some(Source::Static(anonymous)) = &methods(&rawsocket.authentication).anonymous else { panic!() };
+    assert_eq!((&*anonymous.authrole, anonymous.authid.as_deref()), ("anonymous", Some("guest")));
+    assert_eq!(anonymous.realm.as_deref(), Some("realm1"));
+}
 
-    let auth = json!({"anonymous": {"type": "static", "realm": "realm1"}});
+#[test]
+fn each_part_of_a_transport_keeps_its_own_methods() {
+    let ticket =
+        json!({"ticket": {"type": "static", "principals": {"joe": {"ticket": "t", "role": "anonymous"}}}});
+    let asked = json!({"wampcra": {"type": "dynamic", "authenticator": "com.example.auth"}});
+    let listen = only_listen(json!({"type": "universal", "endpoint": tcp(1), "rawsocket": {"auth": ticket},
+        "websocket": {"ws": {"auth": asked}}}));
+    let rawsocket = listen.options.rawsocket.unwrap();
+    assert!(methods(&rawsocket.authentication).ticket.is_some());
+    assert!(methods(&rawsocket.authentication).anonymous.is_none());
+    let websocket = methods(&listen.options.websocket["/ws"].authentication);
+    let Some(Source::Asked(Asked::Procedure(procedure))) = &websocket.wampcra else { panic!() };
+    assert_eq!((procedure.uri.as_str(), &procedure.realm), ("com.example.auth", &None));
+}
+
+#[test]
+fn cookies_reach_the_router() {
+    let cookie = json!({"name": "session", "secure": true, "same_site": "Lax",
+        "store": {"type": "database", "path": "cookies.db"}});
+    let auth = json!({"cookie": {}, "ticket": {"type": "dynamic", "authenticator": "com.example.auth"}});
+    let listen =
+        only_listen(json!({"type": "websocket", "endpoint": tcp(1), "cookie": cookie, "auth": auth}));
+    let websocket = &listen.options.websocket["*"];
+    assert!(methods(&websocket.authentication).cookie);
+    let store = CookieStore::Database { path: "cookies.db".into(), purge_on_startup: false };
+    let expected = CookieOptions {
+        name: "session".into(),
+        secure: true,
+        same_site: Some("Lax"),
+        store,
+        ..CookieOptions::default()
+    };
+    assert_eq!(websocket.cookies, Some(expected));
+}
+
+#[test]
+fn a_function_that_is_not_part_of_the_program_is_an_obstacle() {
+    let auth = json!({"ticket": {"type": "function", "create": "database"}});
     let found = obstacles(&with_transport(json!({"type": "rawsocket", "endpoint": tcp(1), "auth": auth})));
-    assert!(found.len() == 1 && found[0].contains("`realm` of `auth.anonymous`"), "{found:?}");
+    assert!(found.len() == 1 && found[0].contains("no authentication function \"database\""), "{found:?}");
+}
+
+#[test]
+fn a_key_that_is_none_is_an_obstacle() {
+    let keys = ["02".repeat(32)];
+    let auth = json!({"cryptosign": {"type": "static",
+        "principals": {"joe": {"authorized_keys": keys, "role": "anonymous"}}}});
+    let found = obstacles(&with_transport(json!({"type": "rawsocket", "endpoint": tcp(1), "auth": auth})));
+    assert!(found.len() == 1 && found[0].contains("client \"joe\""), "{found:?}");
 }
 
 #[test]

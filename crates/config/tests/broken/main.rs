@@ -1,5 +1,7 @@
 //! Broken configurations: each row has one culprit, marked with `§`, and says what the report must say about it.
 
+mod authentication;
+
 use crossweave_config::{Environment, Format, Problem, Problems, Severity, parse};
 
 /// The text with its marks, the JSON path, and a part of what the report says. Several marks, several problems.
@@ -385,11 +387,6 @@ fn transports() {
         "$.workers[0].transports[0].serializers[1]",
         "RawSocket has none",
     );
-    websocket(
-        r#""cookie": §{"store": {"type": "memory"}}"#,
-        "$.workers[0].transports[0].cookie",
-        "warning: `cookie` has no effect",
-    );
     universal(r#"§"mqqt": {}, "rawsocket": {}"#, "$.workers[0].transports[0].mqqt", "nearest mqtt");
     universal(
         r#""mqtt": §{"options": {"realm": "realm1"}}"#,
@@ -613,58 +610,6 @@ fn options_of_transports() {
         &format!(r#"{{"type": "rawsocket", {TCP}, "options": {{"max_message_size": §100}}}}"#),
         "$.workers[0].transports[0].options.max_message_size",
         "expected an integer from 512 to 16777216 bytes",
-    );
-}
-
-#[test]
-fn authentication() {
-    websocket(r#""auth": §{}"#, "$.workers[0].transports[0].auth", "`auth` names no method");
-    websocket(r#""auth": §null"#, "$.workers[0].transports[0].auth", "`auth` is null");
-    websocket(
-        r#""auth": {§"anonymus": {"type": "static"}}"#,
-        "$.workers[0].transports[0].auth.anonymus",
-        "nearest anonymous",
-    );
-    websocket(
-        r#""auth": {§"ticket": {"type": "static"}}"#,
-        "$.workers[0].transports[0].auth.ticket",
-        "error: authentication by `ticket` is not built yet",
-    );
-    websocket(r#""auth": {"anonymous": §{}}"#, "$.workers[0].transports[0].auth.anonymous", "has no `type`");
-    websocket(
-        r#""auth": {"anonymous": {"type": §"dynamic"}}"#,
-        "$.workers[0].transports[0].auth.anonymous.type",
-        "dynamic authentication by an authenticator is not",
-    );
-    websocket(
-        r#""auth": {"anonymous": {"type": "static", "role": §"anonymus"}}"#,
-        "$.workers[0].transports[0].auth.anonymous.role",
-        "no realm of this worker has role `anonymus`",
-    );
-    websocket(
-        r#""auth": {"anonymous": {"type": "static", "role": §"anonymus"}}"#,
-        "$.workers[0].transports[0].auth.anonymous.role",
-        "nearest anonymous",
-    );
-    websocket(
-        r#""auth": {"anonymous": {"type": "static", "realm": §"realm2"}}"#,
-        "$.workers[0].transports[0].auth.anonymous.realm",
-        "nearest realm1",
-    );
-    websocket(
-        r#""auth": {"anonymous": {"type": "static", "role": §"trusted"}}"#,
-        "$.workers[0].transports[0].auth.anonymous.role",
-        "would get role `trusted`",
-    );
-    websocket(
-        r#""auth": {"anonymous": {"type": "static", §"authrole": "anonymous"}}"#,
-        "$.workers[0].transports[0].auth.anonymous.authrole",
-        "expected the key `role`",
-    );
-    router(
-        r#""realms": [{"name": "realm1", "roles": [{"name": "guest", "allow-by-default": true}]}], "transports": [§{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 1}}]"#,
-        "$.workers[0].transports[0]",
-        "warning: without `auth` clients get role `anonymous`",
     );
 }
 

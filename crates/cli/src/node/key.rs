@@ -1,0 +1,101 @@
+//! The node's own key, by which it proves itself to clients: `key.priv` in the node directory, as Crossbar.io has it.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use crossweave_auth::cryptosign::PrivateKey;
+use tracing::info;
+
+const PRIVATE: &str = "key.priv";
+const PUBLIC: &str = "key.pub";
+
+/// Reads the key, or makes one if there is none.
+///
+/// # Errors
+/// Names the file and what is wrong with it, and never what is in it.
+pub(crate) fn node_key(cbdir: &Path) -> Result<PrivateKey, String> {
+    let path = cbdir.join(PRIVATE);
+    match fs::read_to_string(&path) {
+        Ok(text) => parse(&text).ok_or_else(|| {
+            format!(
+                "{} holds no `private-key-ed25519` of 64 hexadecimal digits, or not the one of its \
+                     `public-key-ed25519`",
+                path.display()
+            )
+        }),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            make(cbdir).map_err(|error| format!("cannot write the node's key {}: {error}", path.display()))
+        }
+        Err(error) => Err(format!("cannot read the node's key {}: {error}", path.display())),
+    }
+}
+
+fn parse(text: &str) -> Option<PrivateKey> {
+    let field = |name: &str| {
+        let fields = text.lines().filter_map(|line| line.split_once(':'));
+        fields.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim()).next()
+    };
+    let key = PrivateKey::from_hex(field("private-key-ed25519")?).ok()?;
+    let is_its_own = field("public-key-ed25519").is_none_or(|public| key.public().to_hex() == public);
+    is_its_own.then_some(key)
+}
+
+fn make(cbdir: &Path) -> io::Result<PrivateKey> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
+    let key = PrivateKey::from_bytes(&random);
+    let public = format!("public-key-ed25519: {}\n", key.public().to_hex());
+    let title = "Crossweave node private key - KEEP THIS SAFE!";
+    let text = format!("{title}\n\n{public}private-key-ed25519: {}\n", key.to_hex());
+    write(&cbdir.join(PRIVATE), 0o600, &text)?;
+    write(&cbdir.join(PUBLIC), 0o644, &format!("Crossweave node public key\n\n{public}"))?;
+    info!(public_key = key.public().to_hex(), "made the node's key {PRIVATE}");
+    Ok(key)
+}
+
+/// A file that is there already is not written over: two nodes may be starting.
+fn write(path: &Path, mode: u32, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_key_is_made_once_and_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = node_key(folder.path()).unwrap();
+        assert_eq!(node_key(folder.path()).unwrap().to_hex(), made.to_hex());
+        let mode = fs::metadata(folder.path().join(PRIVATE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let public = fs::read_to_string(folder.path().join(PUBLIC)).unwrap();
+        assert!(public.contains(&made.public().to_hex()) && !public.contains(&made.to_hex()));
+    }
+
+    #[test]
+    fn a_file_of_crossbar_is_read_and_a_broken_one_is_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(PRIVATE);
+        let private = "4d57d97a68f555696620a6d849c0ce582568518d729eb753dc7c732de2804510";
+        let public = PrivateKey::from_hex(private).unwrap().public().to_hex();
+        let text = |public: &str| {
+            format!(
+                "Crossbar.io node private key - KEEP THIS SAFE!\n\ncreator: me@host\nmachine-id: 1\n\
+                     public-key-ed25519: {public}\nprivate-key-ed25519: {private}\n"
+            )
+        };
+        fs::write(&path, text(&public)).unwrap();
+        assert_eq!(node_key(folder.path()).unwrap().to_hex(), private);
+        for broken in [text(&"0".repeat(64)), "private-key-ed25519: 4d57".to_owned(), String::new()] {
+            fs::write(&path, broken).unwrap();
+            let error = node_key(folder.path()).unwrap_err();
+            assert!(error.contains("key.priv") && !error.contains("4d57"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! `auth.anonymous`: clients that do not say who they are.
+
+use super::{Reach, check_realm, check_role};
+use crate::reading::{Fields, Reading};
+
+/// Clients that do not say who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anonymous {
+    /// `realm`: the realm they join, whichever they ask for. Default: the one they ask for.
+    pub realm: Option<String>,
+    /// `role`: the authrole they get. Default: `anonymous`.
+    pub role: String,
+    /// `authid`: the authid they get. Default: a random one for each session.
+    pub authid: Option<String>,
+}
+
+impl Default for Anonymous {
+    fn default() -> Self {
+        Self { realm: None, role: "anonymous".to_owned(), authid: None }
+    }
+}
+
+pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &Reach<'_>) -> Anonymous {
+    let realm = fields.text(reading, "realm");
+    let role = fields.text(reading, "role").unwrap_or_else(|| Anonymous::default().role);
+    let authid = fields.text(reading, "authid");
+    fields.elsewhere("authrole", "the key `role`");
+    if let (Some(at), Some(name)) = (fields.get("realm"), &realm) {
+        check_realm(reading, &at, name, reach.realms);
+    }
+    let at = fields.get("role").unwrap_or_else(|| fields.at.start());
+    check_role(reading, &at, &role, realm.as_deref(), reach.realms);
+    Anonymous { realm, role, authid }
+}

@@ -1,0 +1,62 @@
+//! `"type": "dynamic"` and `"type": "function"`: who is asked at run time.
+
+use super::{Reach, check_realm, check_role};
+use crate::reading::{Fields, Finding, Reading};
+use crate::role::TRUSTED;
+
+/// A procedure is called: `authenticator(realm, authid, details)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dynamic {
+    /// `authenticator`: the procedure's URI. Needed.
+    pub authenticator: String,
+    /// `authenticator-realm`: the realm it is registered on. Default: the one that the client asks for.
+    pub realm: Option<String>,
+    /// `authenticator-role`: the role in which it is called. Default: `trusted`, the router's own, which may call everything.
+    pub role: Option<String>,
+    /// `default-role`: the role of clients for which it names none. Default: such clients are refused.
+    pub default_role: Option<String>,
+}
+
+/// A part of this program is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// `create`: its name in the registry of the program. Needed.
+    pub create: String,
+}
+
+impl Dynamic {
+    pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &Reach<'_>) -> Self {
+        let at = fields.required(reading, "authenticator");
+        let authenticator = at.and_then(|at| {
+            let uri = reading.text(&at)?;
+            if uri.split('.').any(str::is_empty) || uri.contains(|c: char| c.is_whitespace() || c == '#') {
+                reading.report(&at, Finding::error("`authenticator` is not the URI of a procedure"));
+            }
+            Some(uri)
+        });
+        let (realm, role) =
+            (fields.text(reading, "authenticator-realm"), fields.text(reading, "authenticator-role"));
+        if let (Some(at), Some(name)) = (fields.get("authenticator-realm"), &realm) {
+            check_realm(reading, &at, name, reach.realms);
+        }
+        if let (Some(at), Some(name)) = (fields.get("authenticator-role"), &role)
+            && name != TRUSTED
+        {
+            check_role(reading, &at, name, realm.as_deref(), reach.realms);
+        }
+        let default_role = fields.text(reading, "default-role");
+        if let (Some(at), Some(name)) = (fields.get("default-role"), &default_role) {
+            check_role(reading, &at, name, None, reach.realms);
+        }
+        Self { authenticator: authenticator.unwrap_or_default(), realm, role, default_role }
+    }
+}
+
+impl Function {
+    pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Self {
+        let create = fields.required(reading, "create").and_then(|at| reading.text(&at));
+        fields.no_effect(reading, "config", "the program that registers the function configures it");
+        fields.no_effect(reading, "expose_controller", "there is no controller object");
+        Self { create: create.unwrap_or_default() }
+    }
+}

@@ -1,0 +1,42 @@
+//! `auth.cryptosign`.
+
+use super::Reach;
+use super::principals::{self, Who, hexadecimal};
+use crate::reading::{Fields, Finding, Reading};
+
+/// A client with private keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CryptosignPrincipal {
+    /// The key in `principals`.
+    pub authid: String,
+    /// `role`. Needed.
+    pub role: String,
+    /// `realm`: the realm it joins. Default: the one it asks for.
+    pub realm: Option<String>,
+    /// `authorized_keys`: the public keys (Ed25519), 64 hexadecimal digits each. At least one.
+    pub authorized_keys: Vec<[u8; 32]>,
+}
+
+pub(super) fn read(
+    reading: &mut Reading<'_>,
+    fields: &mut Fields<'_>,
+    reach: &Reach<'_>,
+) -> Vec<CryptosignPrincipal> {
+    if let Some(at) = fields.key("trustroots") {
+        reading.not_built(&at, "authentication by `trustroots`, certificates on a blockchain,");
+        return Vec::new();
+    }
+    principals::read(reading, fields, "principals", reach, |reading, fields, who| {
+        let list = fields.required(reading, "authorized_keys")?;
+        let mut authorized_keys = Vec::new();
+        for at in reading.elements(&list, "a list of public keys") {
+            let key = hexadecimal(reading, &at, 32).and_then(|key| <[u8; 32]>::try_from(key).ok());
+            authorized_keys.extend(key);
+        }
+        if authorized_keys.is_empty() && reading.elements(&list, "").is_empty() {
+            reading.report(&list, Finding::error("this client has no key").expected("at least one"));
+        }
+        let Who { authid, role, realm } = who;
+        Some(CryptosignPrincipal { authid, role, realm, authorized_keys })
+    })
+}

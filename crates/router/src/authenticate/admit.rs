@@ -1,0 +1,106 @@
+//! Lets an authenticated client into its realm, and composes its WELCOME.
+
+use std::sync::Arc;
+
+use crossweave_router_core::boundary::Session;
+use crossweave_wamp::features::Roles;
+use crossweave_wamp::message::{Abort, Hello, Welcome};
+use crossweave_wamp::{Dict, uris};
+
+use super::{Caller, Grant, excerpt, random};
+use crate::realm::{RealmCell, TRUSTED};
+use crate::router::Shared;
+
+/// The name in WELCOME's `agent`.
+const AGENT: &str = concat!("Crossweave/", env!("CARGO_PKG_VERSION"));
+
+/// A session that may join.
+pub(crate) struct Admittance {
+    pub(crate) realm: Arc<RealmCell>,
+    pub(crate) session: Box<Session>,
+    pub(crate) welcome: Box<Welcome>,
+}
+
+/// The grant of a part of this program.
+pub(crate) fn trusted(hello: &Hello, authrole: &Arc<str>, authid: &Arc<str>) -> Grant {
+    Grant {
+        authid: authid.clone(),
+        authrole: authrole.clone(),
+        method: TRUSTED,
+        provider: "static",
+        realm: hello.realm.clone(),
+        authextra: Dict::new(),
+        session: None,
+    }
+}
+
+/// Lets it in. The texts of a refusal are for clients.
+pub(crate) fn admit(
+    shared: &Shared,
+    roles: Roles,
+    caller: &Caller,
+    grant: Grant,
+) -> Result<Admittance, Abort> {
+    let realm = find_realm(shared, grant.realm.as_deref())?;
+    if realm.is_closing() {
+        return Err(Abort::new(uris::SYSTEM_SHUTDOWN, "the router shuts down"));
+    }
+    let authrole = &grant.authrole;
+    // Whatever a configuration or an authenticator says, nobody from outside becomes the router itself.
+    let is_own = &**authrole == TRUSTED && grant.method != TRUSTED;
+    if is_own || !realm.has_role(authrole) {
+        let text = format!("role {authrole:?} does not exist on realm {:?}", realm.name());
+        return Err(Abort::new(uris::NO_SUCH_ROLE, text));
+    }
+    let id = match grant.session {
+        Some(id) => id,
+        None => realm.new_session_id().map_err(|_| no_such_realm(realm.name()))?,
+    };
+    let session = Session {
+        id,
+        authid: grant.authid,
+        authrole: grant.authrole,
+        authmethod: grant.method.into(),
+        authprovider: grant.provider.into(),
+        roles,
+        authextra: grant.authextra,
+        transport: caller.transport(),
+    };
+    let welcome = Welcome { session: id, details: details(&realm, &session) };
+    Ok(Admittance { realm, session: Box::new(session), welcome: Box::new(welcome) })
+}
+
+fn find_realm(shared: &Shared, name: Option<&str>) -> Result<Arc<RealmCell>, Abort> {
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        return Err(Abort::new(uris::NO_SUCH_REALM, "HELLO names no realm"));
+    };
+    shared.realm(name).ok_or_else(|| no_such_realm(name))
+}
+
+fn no_such_realm(name: &str) -> Abort {
+    Abort::new(uris::NO_SUCH_REALM, format!("no realm {:?} exists on this router", excerpt(name)))
+}
+
+fn details(realm: &RealmCell, session: &Session) -> Dict {
+    let details = Dict::new()
+        .with("realm", realm.name().to_string())
+        .with("authid", session.authid.to_string())
+        .with("authrole", session.authrole.to_string())
+        .with("authmethod", session.authmethod.to_string())
+        .with("authprovider", session.authprovider.to_string())
+        .with("agent", AGENT)
+        .with("roles", Roles::router().to_dict());
+    match session.authextra.is_empty() {
+        true => details,
+        false => details.with("authextra", session.authextra.clone()),
+    }
+}
+
+/// An authid such as `K3J4-QRTV-9XMN-W7PA`, 80 random bits in letters and digits that are not mistaken for each other.
+pub(super) fn random_authid() -> Arc<str> {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ34567892";
+    let letters: Vec<u8> = random::<16>().iter().map(|byte| LETTERS[usize::from(byte & 31)]).collect();
+    let groups: Vec<&str> =
+        letters.chunks(4).map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
+    groups.join("-").into()
+}

@@ -1,0 +1,147 @@
+//! Asking an authenticator.
+
+use std::time::Duration;
+
+use crossweave_auth::{Secret, wampcra};
+use crossweave_wamp::message::Abort;
+use crossweave_wamp::{Dict, SessionId};
+use tokio::time::timeout;
+
+use super::start::Attempt;
+use super::{Grant, Refusal, Verdict, certificate};
+use crate::authenticator::{Asked, AuthenticateRequest, Credential, Granted, NotGranted};
+use crate::realm::AbortOnDrop;
+
+/// Questions that may be with authenticators at a time; further clients wait their turn.
+pub(crate) const QUESTIONS_MAX: usize = 256;
+/// An answer that takes longer, the wait included, has failed.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What an authenticator is to be asked.
+pub(super) struct Question {
+    attempt: Attempt,
+    asked: Asked,
+    /// The id its session will have.
+    session: SessionId,
+}
+
+impl Question {
+    pub(super) fn new(attempt: Attempt, asked: Asked) -> Question {
+        let session = attempt.new_session_id(attempt.realm.as_deref());
+        Question { attempt, asked, session }
+    }
+
+    /// Asks about a client that has said no more than HELLO.
+    pub(super) fn ask(self) -> Verdict {
+        Verdict::Wait(Box::pin(self.run(None)))
+    }
+
+    /// Asks about a client that has sent a ticket.
+    pub(super) fn with_ticket(self, ticket: &str) -> Verdict {
+        Verdict::Wait(Box::pin(self.run(Some(Secret::from(ticket)))))
+    }
+
+    async fn run(self, ticket: Option<Secret>) -> Verdict {
+        match timeout(ANSWER_DEADLINE, self.answer(ticket)).await {
+            Ok(Ok(granted)) => self.challenge(granted).await,
+            Ok(Err(NotGranted::Denied { uri, message })) => {
+                let cause = format!("the authenticator denied it with {uri}");
+                let Refusal { cause, .. } =
+                    Refusal::unproven(self.attempt.method, self.attempt.authid.as_deref(), cause);
+                Verdict::Refuse(Refusal { abort: Abort::new(uri, message), cause })
+            }
+            Ok(Err(NotGranted::Failed(why))) => {
+                self.attempt.unproven(format_args!("the authenticator failed: {why}"))
+            }
+            Err(_) => self.attempt.unproven("the authenticator did not answer in time"),
+        }
+    }
+
+    /// The authenticator's answer. A panic of it ends its own task only.
+    async fn answer(&self, ticket: Option<Secret>) -> Result<Granted, NotGranted> {
+        let questions = self.attempt.shared.questions.clone();
+        let turn = questions.acquire_owned().await;
+        let turn = turn.map_err(|_| NotGranted::Failed("the router stops".to_owned()))?;
+        let (asked, shared) = (self.asked.clone(), self.attempt.shared.clone());
+        let request = self.request(ticket);
+        let asked = tokio::spawn(async move {
+            let _turn = turn;
+            asked.authenticate(shared, request).await
+        });
+        AbortOnDrop(asked).await.unwrap_or_else(|| Err(NotGranted::Failed("it panicked".to_owned())))
+    }
+
+    fn request(&self, ticket: Option<Secret>) -> AuthenticateRequest {
+        let Attempt { realm, authid, authextra, caller, method, .. } = &self.attempt;
+        let mut transport = caller.transport();
+        if let Some(certificate) = caller.certificate() {
+            transport.insert("peer_cert", certificate::describe(certificate));
+        }
+        let mut details = Dict::new()
+            .with("session", self.session.0)
+            .with("authmethod", *method)
+            .with("authextra", authextra.clone().unwrap_or_default())
+            .with("transport", transport);
+        if let Some(authid) = authid {
+            details.insert("authid", authid.as_str());
+        }
+        AuthenticateRequest { realm: realm.clone(), authid: authid.clone(), method, ticket, details }
+    }
+
+    /// Lets a client in that the authenticator knows, or challenges it to prove what the authenticator says.
+    async fn challenge(self, granted: Granted) -> Verdict {
+        let grant = self.grant(&granted);
+        let attempt = self.attempt;
+        match (attempt.method, granted.credential) {
+            ("anonymous" | "ticket" | "tls", _) => Verdict::Admit(Box::new(grant)),
+            ("wampcra", Credential::WampCra { secret, salting }) => {
+                // Deriving a key may take long: not here, where others wait.
+                let derive = tokio::task::spawn_blocking(|| wampcra::Credential::new(secret, salting));
+                match derive.await {
+                    Ok(credential) => attempt.challenge_wampcra(grant, credential, true),
+                    Err(_) => attempt.unproven("deriving the key failed"),
+                }
+            }
+            ("scram" | "wamp-scram", Credential::Scram(credential)) => {
+                attempt.challenge_scram(grant, credential, true)
+            }
+            ("cryptosign", Credential::Cryptosign(mut keys)) => match attempt.offered_key() {
+                Err(refusal) => Verdict::Refuse(refusal),
+                Ok(offered) => {
+                    keys.retain(|key| offered.is_none_or(|offered| offered == *key));
+                    // Without a key left no signature is right.
+                    let is_known = !keys.is_empty();
+                    attempt.challenge_cryptosign(grant, keys, is_known)
+                }
+            },
+            (method, _) => {
+                attempt.unproven(format_args!("the authenticator gave no credential for {method}"))
+            }
+        }
+    }
+
+    fn grant(&self, granted: &Granted) -> Grant {
+        let attempt = &self.attempt;
+        let authid = match granted.authid.as_deref().or(attempt.authid.as_deref()) {
+            Some(authid) => authid.into(),
+            None => super::admit::random_authid(),
+        };
+        let realm = granted.realm.as_deref().map(Into::into);
+        let grant = attempt.grant(&authid, &granted.authrole, realm.as_ref(), self.asked.provider());
+        Grant { authextra: granted.extra.clone(), session: Some(self.session), ..grant }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossweave_wamp::uris;
+
+    #[test]
+    fn a_failure_is_told_to_nobody_but_the_log() {
+        let refusal = Refusal::unproven("ticket", Some("joe"), "the authenticator failed: no such table");
+        assert_eq!(refusal.abort.reason, uris::AUTHENTICATION_FAILED);
+        assert_eq!(refusal.abort.details.str("message"), Some("authentication failed"));
+        assert!(refusal.cause.contains("no such table"));
+    }
+}

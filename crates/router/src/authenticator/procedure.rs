@@ -1,0 +1,197 @@
+//! Authenticators that are WAMP procedures, as Crossbar.io has them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossweave_auth::cryptosign::PublicKey;
+use crossweave_auth::scram::Kdf;
+use crossweave_auth::scram::credential::{Credential as Scram, Hashing};
+use crossweave_auth::wampcra::Salting;
+use crossweave_client::{Arguments, CallError, WampError};
+use crossweave_wamp::{Dict, Value};
+
+use super::{AuthenticateRequest, Credential, Granted, NotGranted};
+use crate::realm::TRUSTED;
+use crate::router::Shared;
+
+/// How long the procedure may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest text of an error that a client is passed, in characters.
+const MESSAGE_LEN_MAX: usize = 256;
+
+/// A procedure that decides who a client is: `authenticator(realm, authid, details)`.
+///
+/// It answers with a role, or with a dict of `role`, `realm`, `authid`, `extra` and what the method needs: `secret`, `salt`,
+/// `iterations`, `keylen` for WAMP-CRA; `pubkey` or `authorized_keys` for cryptosign; `kdf`, `salt`, `iterations`, `memory`,
+/// `stored-key`, `server-key` for SCRAM. An answer of another shape lets nobody in. An ERROR is passed on to the client unless
+/// its URI begins with `wamp.`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Procedure {
+    /// Its URI.
+    pub uri: String,
+    /// The realm it is registered on; absent, the one that the client asks for.
+    pub realm: Option<String>,
+    /// The role in which it is called; absent, `trusted`, which may call everything.
+    pub authrole: Option<String>,
+    /// The role of clients for which it names none; absent, those are refused.
+    pub default_role: Option<String>,
+}
+
+impl Procedure {
+    /// Asks it.
+    pub(crate) async fn authenticate(
+        &self,
+        shared: &Arc<Shared>,
+        request: AuthenticateRequest,
+    ) -> Result<Granted, NotGranted> {
+        let failed = |why: String| NotGranted::Failed(format!("procedure {:?}: {why}", self.uri));
+        let AuthenticateRequest { realm, authid, method, ticket, mut details } = request;
+        if let Some(ticket) = ticket {
+            details.insert("ticket", ticket.reveal());
+        }
+        let home = self.realm.as_deref().or(realm.as_deref());
+        let home = home.ok_or_else(|| failed("the client names no realm to call it on".to_owned()))?;
+        let authrole = self.authrole.as_deref().unwrap_or(TRUSTED);
+        let service = shared.service(home, authrole).await.map_err(failed)?;
+        let args: Vec<Value> = vec![realm.into(), authid.into(), details.into()];
+        let called = service.call(&self.uri).arguments(Arguments::from(args)).timeout(TIMEOUT).await;
+        match called {
+            Ok(reply) => {
+                let answer = reply.args().into_iter().next().unwrap_or_default();
+                self.granted(method, answer).map_err(|what| failed(format!("its answer {what}")))
+            }
+            Err(CallError::Application(error)) if !error.uri.starts_with("wamp.") => Err(denied(error)),
+            Err(error) => Err(failed(error.to_string())),
+        }
+    }
+
+    /// What the answer says. The error never holds what was in it.
+    fn granted(&self, method: &str, answer: Value) -> Result<Granted, String> {
+        let answer = match answer {
+            Value::Str(role) => Dict::new().with("role", role),
+            Value::Dict(answer) => answer,
+            _ => return Err("is neither a role nor a dict".to_owned()),
+        };
+        let authrole = text(&answer, "role")?.or_else(|| self.default_role.clone());
+        let extra = match answer.get("extra") {
+            None | Some(Value::Null) => Dict::new(),
+            Some(Value::Dict(extra)) => extra.clone(),
+            Some(_) => return Err("has an \"extra\" that is no dict".to_owned()),
+        };
+        Ok(Granted {
+            authid: text(&answer, "authid")?,
+            authrole: authrole.ok_or("names no role")?,
+            realm: text(&answer, "realm")?,
+            extra,
+            credential: credential(method, &answer)?,
+        })
+    }
+}
+
+/// The texts are the authenticator's, bounded.
+fn denied(error: WampError) -> NotGranted {
+    let message = error.args.first().and_then(Value::as_str).unwrap_or("authentication failed");
+    let message = message.chars().take(MESSAGE_LEN_MAX).collect();
+    NotGranted::Denied { uri: error.uri.chars().take(MESSAGE_LEN_MAX).collect(), message }
+}
+
+fn credential(method: &str, answer: &Dict) -> Result<Credential, String> {
+    match method {
+        "wampcra" => {
+            let secret = text(answer, "secret")?.ok_or("has no \"secret\"")?.into();
+            let salting = Salting::from_extra(answer).map_err(|error| format!("cannot be used: {error}"))?;
+            Ok(Credential::WampCra { secret, salting })
+        }
+        "cryptosign" => cryptosign(answer),
+        "scram" | "wamp-scram" => scram(answer),
+        _ => Ok(Credential::None),
+    }
+}
+
+fn cryptosign(answer: &Dict) -> Result<Credential, String> {
+    let keys = match (answer.get("pubkey"), answer.get("authorized_keys")) {
+        (Some(Value::Str(key)), _) => vec![PublicKey::from_hex(key)],
+        (_, Some(Value::List(keys))) => {
+            keys.iter().map(|key| PublicKey::from_hex(key.as_str().unwrap_or_default())).collect()
+        }
+        _ => return Err("has no \"pubkey\"".to_owned()),
+    };
+    let keys: Result<Vec<PublicKey>, _> = keys.into_iter().collect();
+    keys.map(Credential::Cryptosign).map_err(|error| format!("has a \"pubkey\" that is {error}"))
+}
+
+fn scram(answer: &Dict) -> Result<Credential, String> {
+    let bytes = |key: &str| -> Result<Vec<u8>, String> {
+        let text = text(answer, key)?.ok_or_else(|| format!("has no {key:?}"))?;
+        crossweave_auth::bytes_from_hex(&text).ok_or_else(|| format!("has a {key:?} that is not hexadecimal"))
+    };
+    let key = |key: &str| {
+        <[u8; 32]>::try_from(bytes(key)?).map_err(|_| format!("has a {key:?} that is not 64 digits long"))
+    };
+    let number = |key: &str| answer.get(key).and_then(Value::as_u64).and_then(|it| u32::try_from(it).ok());
+    let kdf = text(answer, "kdf")?.and_then(|name| Kdf::parse(&name)).ok_or("has no usable \"kdf\"")?;
+    let iterations = number("iterations").ok_or("has no usable \"iterations\"")?;
+    let memory = number("memory").unwrap_or(0);
+    let hashing = Hashing { kdf, salt: bytes("salt")?, iterations, memory };
+    hashing.check().map_err(|error| format!("cannot be used: {error}"))?;
+    let (stored_key, server_key) = (key("stored-key")?, key("server-key")?);
+    Ok(Credential::Scram(Scram { hashing, stored_key, server_key }))
+}
+
+/// The text of a key; absent and null are none.
+fn text(answer: &Dict, key: &str) -> Result<Option<String>, String> {
+    match answer.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Str(text)) if !text.is_empty() => Ok(Some(text.clone())),
+        Some(_) => Err(format!("has a {key:?} that is no text")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted(method: &str, answer: impl Into<Value>) -> Result<Granted, String> {
+        Procedure { uri: "com.example.auth".into(), realm: None, authrole: None, default_role: None }
+            .granted(method, answer.into())
+    }
+
+    #[test]
+    fn a_role_or_a_dict_is_an_answer() {
+        assert_eq!(granted("ticket", "user").unwrap().authrole, "user");
+        let dict = Dict::new().with("role", "user").with("authid", "joe").with("realm", "realm2");
+        let joe = granted("ticket", dict.with("extra", Dict::new().with("a", 1))).unwrap();
+        assert_eq!((joe.authid.as_deref(), joe.realm.as_deref()), (Some("joe"), Some("realm2")));
+        assert_eq!(joe.extra.len(), 1);
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_lets_nobody_in_and_is_not_repeated() {
+        let role = || Dict::new().with("role", "user");
+        let wrong: Vec<(&str, Value)> = vec![
+            ("ticket", Value::Null),
+            ("ticket", true.into()),
+            ("ticket", Value::List(vec!["user".into()])),
+            ("ticket", Dict::new().into()),
+            ("ticket", Dict::new().with("role", 5).into()),
+            ("ticket", role().with("extra", "x").into()),
+            ("ticket", role().with("authid", Value::Bin(vec![1])).into()),
+            ("wampcra", "user".into()),
+            ("wampcra", role().with("secret", "s3cret").with("salt", 5).into()),
+            (
+                "wampcra",
+                role().with("secret", "s3cret").with("salt", "x").with("iterations", 1u64 << 40).into(),
+            ),
+            ("cryptosign", role().into()),
+            ("cryptosign", role().with("pubkey", "s3cret").into()),
+            ("cryptosign", role().with("authorized_keys", vec![Value::from(5)]).into()),
+            ("scram", role().with("kdf", "md5").into()),
+            ("scram", role().with("kdf", "pbkdf2").with("iterations", 4096).with("salt", "s3cret").into()),
+        ];
+        for (method, answer) in wrong {
+            let shown = format!("{answer:?}");
+            let error = granted(method, answer).expect_err(&shown);
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+}

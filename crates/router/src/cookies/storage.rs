@@ -1,0 +1,293 @@
+//! Where a jar of cookies is kept: memory, a file of JSON lines, or an SQLite database.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use crossweave_wamp::{Dict, Serializer, Value};
+use rusqlite::{Connection, params};
+use tracing::{error, warn};
+
+use super::{CookieId, Remembered};
+
+/// Changes that may wait to be written.
+const CHANGES_MAX: usize = 65_536;
+
+/// Where a jar is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CookieStore {
+    /// In memory: forgotten when the router ends (default).
+    #[default]
+    Memory,
+    /// In a file, one JSON object per line.
+    File {
+        /// The file; made if it is not there.
+        path: PathBuf,
+        /// Whether to forget what it holds.
+        purge_on_startup: bool,
+    },
+    /// In an SQLite database.
+    Database {
+        /// The file; made if it is not there.
+        path: PathBuf,
+        /// Whether to forget what it holds.
+        purge_on_startup: bool,
+    },
+}
+
+impl CookieStore {
+    /// The file, if there is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            CookieStore::Memory => None,
+            CookieStore::File { path, .. } | CookieStore::Database { path, .. } => Some(path),
+        }
+    }
+}
+
+/// A jar cannot be kept there.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot keep cookies in {path}: {cause}", path = path.display())]
+pub struct CookieStoreError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub cause: String,
+}
+
+/// Something to be written.
+pub(super) enum Change {
+    Remember(CookieId, Remembered),
+    Forget(CookieId),
+}
+
+type Stored = HashMap<CookieId, Remembered>;
+
+/// Hands changes to the thread that writes them. Dropped, it waits until they are.
+#[derive(Default)]
+pub(super) struct Storage {
+    changes: Option<SyncSender<Change>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Storage {
+    /// Opens a store, with what it holds.
+    pub(super) fn open(store: &CookieStore) -> Result<(Storage, Stored), CookieStoreError> {
+        match store {
+            CookieStore::Memory => Ok((Storage::default(), Stored::new())),
+            CookieStore::File { path, purge_on_startup } => {
+                let failed =
+                    |error: io::Error| CookieStoreError { path: path.clone(), cause: error.to_string() };
+                let stored =
+                    if *purge_on_startup { Stored::new() } else { read_file(path).map_err(failed)? };
+                let mut file = rewrite(path, &stored).map_err(failed)?;
+                let write = move |change: &Change| {
+                    file.write_all(line(change).as_bytes())
+                        .and_then(|()| file.sync_data())
+                        .map_err(|it| it.to_string())
+                };
+                Ok((Storage::start(path, write), stored))
+            }
+            CookieStore::Database { path, purge_on_startup } => {
+                let failed = |error: rusqlite::Error| CookieStoreError {
+                    path: path.clone(),
+                    cause: error.to_string(),
+                };
+                let database = open_database(path, *purge_on_startup).map_err(failed)?;
+                let stored = read_database(&database).map_err(failed)?;
+                let write =
+                    move |change: &Change| write_database(&database, change).map_err(|it| it.to_string());
+                Ok((Storage::start(path, write), stored))
+            }
+        }
+    }
+
+    fn start(path: &Path, write: impl FnMut(&Change) -> Result<(), String> + Send + 'static) -> Storage {
+        let (changes, received) = sync_channel(CHANGES_MAX);
+        let path = path.to_owned();
+        let writer = std::thread::Builder::new()
+            .name("cookies".to_owned())
+            .spawn(move || write_all(&path, received, write))
+            .map_err(|error| error!(%error, "cannot start the thread that writes cookies"))
+            .ok();
+        Storage { changes: Some(changes), writer }
+    }
+
+    pub(super) fn write(&self, change: Change) {
+        if let Some(changes) = &self.changes
+            && changes.try_send(change).is_err()
+        {
+            warn!("a cookie is not written: the disk is too slow, or full");
+        }
+    }
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        drop(self.changes.take());
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn write_all(path: &Path, changes: Receiver<Change>, mut write: impl FnMut(&Change) -> Result<(), String>) {
+    for change in changes {
+        if let Err(error) = write(&change) {
+            error!(path = %path.display(), %error, "cannot write a cookie");
+        }
+    }
+}
+
+fn read_file(path: &Path) -> io::Result<Stored> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Stored::new()),
+        Err(error) => return Err(error),
+    };
+    let mut stored = Stored::new();
+    for (number, line) in BufReader::new(file).lines().enumerate() {
+        match parse(&line?) {
+            Some(Change::Remember(id, remembered)) => drop(stored.insert(id, remembered)),
+            Some(Change::Forget(id)) => drop(stored.remove(&id)),
+            // The last line may be half written.
+            None => warn!(path = %path.display(), line = number + 1, "not a cookie"),
+        }
+    }
+    Ok(stored)
+}
+
+/// Writes what is left into a new file that takes the place of the old one, to be appended to.
+fn rewrite(path: &Path, stored: &Stored) -> io::Result<File> {
+    let new = path.with_extension("new");
+    let _ = fs::remove_file(&new);
+    let mut file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(&new)?;
+    for (id, remembered) in stored {
+        file.write_all(line(&Change::Remember(*id, remembered.clone())).as_bytes())?;
+    }
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    Ok(file)
+}
+
+fn line(change: &Change) -> String {
+    let (id, dict) = match change {
+        Change::Forget(id) => (id, Dict::new().with("status", "deleted")),
+        Change::Remember(id, it) => (
+            id,
+            Dict::new()
+                .with("status", "created")
+                .with("created", it.created_s)
+                .with("authid", it.authid.as_str())
+                .with("authrole", it.authrole.as_str())
+                .with("authrealm", it.realm.as_str())
+                .with("authextra", it.authextra.clone()),
+        ),
+    };
+    let mut json = json(&dict.with("id", id.0.to_vec()).into());
+    json.push('\n');
+    json
+}
+
+fn parse(line: &str) -> Option<Change> {
+    let Value::Dict(dict) = Serializer::Json.decode_value(line.as_bytes()).ok()? else { return None };
+    let Some(Value::Bin(id)) = dict.get("id") else { return None };
+    let id = CookieId(id.as_slice().try_into().ok()?);
+    let text = |key: &str| dict.str(key).map(str::to_owned);
+    match dict.str("status")? {
+        "deleted" => Some(Change::Forget(id)),
+        "created" => Some(Change::Remember(
+            id,
+            Remembered {
+                created_s: dict.get("created")?.as_u64()?,
+                authid: text("authid")?,
+                authrole: text("authrole")?,
+                realm: text("authrealm")?,
+                authextra: dict.dict("authextra").cloned().unwrap_or_default(),
+            },
+        )),
+        _ => None,
+    }
+}
+
+fn json(value: &Value) -> String {
+    let mut json = Vec::new();
+    Serializer::Json.encode_value(value, &mut json);
+    String::from_utf8(json).expect("json is utf-8")
+}
+
+fn open_database(path: &Path, purge: bool) -> rusqlite::Result<Connection> {
+    let database = Connection::open(path)?;
+    database.pragma_update(None, "journal_mode", "WAL")?;
+    database.execute_batch(
+        "CREATE TABLE IF NOT EXISTS cookies (id BLOB PRIMARY KEY, created INTEGER NOT NULL, authid TEXT NOT NULL,
+         authrole TEXT NOT NULL, authrealm TEXT NOT NULL, authextra TEXT NOT NULL) WITHOUT ROWID",
+    )?;
+    if purge {
+        database.execute("DELETE FROM cookies", ())?;
+    }
+    Ok(database)
+}
+
+fn read_database(database: &Connection) -> rusqlite::Result<Stored> {
+    let mut query =
+        database.prepare("SELECT id, created, authid, authrole, authrealm, authextra FROM cookies")?;
+    let rows = query.query_map((), |row| {
+        let (created, authextra): (i64, String) = (row.get(1)?, row.get(5)?);
+        let authextra = match Serializer::Json.decode_value(authextra.as_bytes()) {
+            Ok(Value::Dict(authextra)) => authextra,
+            _ => Dict::new(),
+        };
+        let created_s = u64::try_from(created).unwrap_or(0);
+        let (authid, authrole, realm) = (row.get(2)?, row.get(3)?, row.get(4)?);
+        Ok((CookieId(row.get(0)?), Remembered { created_s, authid, authrole, realm, authextra }))
+    })?;
+    rows.collect()
+}
+
+fn write_database(database: &Connection, change: &Change) -> rusqlite::Result<()> {
+    match change {
+        Change::Forget(id) => database.execute("DELETE FROM cookies WHERE id = ?1", params![id.0]),
+        Change::Remember(id, it) => database.execute(
+            "INSERT OR REPLACE INTO cookies VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                id.0,
+                i64::try_from(it.created_s).unwrap_or(i64::MAX),
+                it.authid,
+                it.authrole,
+                it.realm,
+                json(&it.authextra.clone().into())
+            ],
+        ),
+    }
+    .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_half_written_line_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cookies.dat");
+        let good = line(&Change::Remember(
+            CookieId([1; 32]),
+            Remembered {
+                created_s: 5,
+                authid: "joe".into(),
+                authrole: "user".into(),
+                realm: "realm1".into(),
+                authextra: Dict::new(),
+            },
+        ));
+        fs::write(&path, format!("{good}{}", &good[..good.len() / 2])).unwrap();
+        assert_eq!(read_file(&path).unwrap().len(), 1);
+        let store = CookieStore::File { path: folder.path().join("no/such/folder"), purge_on_startup: false };
+        assert!(Storage::open(&store).is_err_and(|error| error.to_string().contains("no/such/folder")));
+    }
+}

@@ -1,0 +1,189 @@
+//! Authenticators that decide at run time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossweave_auth::scram;
+use crossweave_auth::scram::Kdf;
+use crossweave_auth::scram::credential::Hashing;
+use crossweave_client::{Auth, PrivateKey, WampError};
+use crossweave_router::{
+    Answer, Asked, AuthenticateRequest, Authenticator, Credential, Granted, Methods, NotGranted, Procedure,
+    Source, StartError, TransportOptions,
+};
+
+use super::node::{Peer, node, node_with};
+
+/// Knows joe; what it does is in the authid of others.
+#[derive(Debug)]
+struct Database;
+
+impl Authenticator for Database {
+    fn authenticate(&self, request: AuthenticateRequest) -> Answer<'_> {
+        Box::pin(async move {
+            match request.authid.as_deref() {
+                Some("hang") => std::future::pending().await,
+                Some("panic") => panic!("a defect of the authenticator"),
+                Some("denied") => {
+                    let (uri, message) =
+                        ("com.example.locked".to_owned(), "your account is locked".to_owned());
+                    return Err(NotGranted::Denied { uri, message });
+                }
+                Some("trusted") => return Ok(Granted { authrole: "trusted".into(), ..Granted::default() }),
+                Some("joe") | None => {}
+                Some(_) => return Err(NotGranted::Failed("no such table".into())),
+            }
+            if request.method == "ticket" && request.ticket.is_none_or(|ticket| ticket.reveal() != "t1cket") {
+                return Err(NotGranted::Failed("wrong ticket".into()));
+            }
+            let credential = match request.method {
+                "wampcra" => Credential::WampCra { secret: "secret!!!".into(), salting: None },
+                "wamp-scram" | "scram" => {
+                    let salt = vec![1; 16];
+                    let hashing = Hashing { kdf: Kdf::Pbkdf2, salt, iterations: 4096, memory: 0 };
+                    Credential::Scram(scram::Credential::derive(&"pencil".into(), hashing).unwrap())
+                }
+                "cryptosign" => Credential::Cryptosign(vec![PrivateKey::from_bytes(&[1; 32]).public()]),
+                _ => Credential::None,
+            };
+            let extra = crossweave_wamp::Dict::new().with("team", "blue");
+            let realm = Some("realm2".to_owned());
+            Ok(Granted { authrole: "user".into(), realm, extra, credential, ..Granted::default() })
+        })
+    }
+}
+
+fn methods() -> Methods {
+    let database = Asked::Function(Arc::new(Database));
+    Methods {
+        anonymous: Some(Source::Asked(database.clone())),
+        ticket: Some(Source::Asked(database.clone())),
+        wampcra: Some(Source::Asked(database.clone())),
+        scram: Some(Source::Asked(database.clone())),
+        cryptosign: Some(Source::Asked(database)),
+        ..Methods::default()
+    }
+}
+
+#[tokio::test]
+async fn whom_an_authenticator_knows_joins_where_it_says() {
+    let node = node(methods()).await;
+    let key = PrivateKey::from_bytes(&[1; 32]);
+    for (auth, method) in [
+        (Auth::ticket("joe", "t1cket"), "ticket"),
+        (Auth::wamp_cra("joe", "secret!!!"), "wampcra"),
+        (Auth::scram("joe", "pencil"), "wamp-scram"),
+        (Auth::Cryptosign { authid: Some("joe".into()), key, router: None }, "cryptosign"),
+    ] {
+        assert_eq!(node.joins_as(auth).await, ["realm2", "joe", "user", method, "function"]);
+    }
+    let guest = node.join(Auth::Anonymous).await.unwrap().session();
+    assert_eq!(guest.details.dict("authextra").and_then(|extra| extra.str("team")), Some("blue"));
+}
+
+#[tokio::test]
+async fn wrong_secrets_and_failing_authenticators_let_nobody_in() {
+    let node = node(methods()).await;
+    let other = PrivateKey::from_bytes(&[2; 32]);
+    for auth in [
+        Auth::ticket("joe", "ticket"),
+        Auth::ticket("nobody", "t1cket"),
+        Auth::ticket("panic", "t1cket"),
+        Auth::wamp_cra("joe", "secret"),
+        Auth::wamp_cra("nobody", "secret!!!"),
+        Auth::scram("joe", "pencils"),
+        Auth::Cryptosign { authid: Some("joe".into()), key: other, router: None },
+    ] {
+        let refused = node.refuses(auth).await;
+        assert!(refused.contains("wamp.error.authentication_failed"), "{refused}");
+        assert!(!refused.contains("no such table"), "{refused}");
+    }
+    assert!(node.refuses(Auth::ticket("trusted", "x")).await.contains("wamp.error.no_such_role"));
+}
+
+#[tokio::test]
+async fn a_denial_is_passed_on() {
+    let node = node(methods()).await;
+    let refused = node.refuses(Auth::ticket("denied", "t1cket")).await;
+    assert!(
+        refused.contains("com.example.locked") && refused.contains("your account is locked"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn an_authenticator_that_hangs_is_not_waited_for_beyond_the_deadline() {
+    let node = node_with(methods(), |transport| transport.handshake_timeout_ms = 300).await;
+    let hanging = Auth::ticket("hang", "t1cket");
+    let refused = tokio::time::timeout(Duration::from_secs(3), node.refuses(hanging)).await.unwrap();
+    assert!(refused.contains("authentication took too long"), "{refused}");
+    assert_eq!(node.joins_as(Auth::ticket("joe", "t1cket")).await[1], "joe");
+}
+
+#[tokio::test]
+async fn nothing_is_taken_while_an_authenticator_is_asked() {
+    let node = node(methods()).await;
+    let mut peer = Peer::connect(&node).await;
+    peer.hello(&["wampcra"], crossweave_wamp::Dict::new().with("authid", "hang")).await;
+    peer.authenticate("guess").await;
+    // It is neither read nor judged: the authenticator is still being waited for.
+    let early = tokio::time::timeout(Duration::from_millis(300), peer.receive()).await;
+    assert!(early.is_err(), "{early:?}");
+    drop(node.router);
+}
+
+fn procedure(uri: &str) -> Asked {
+    let (uri, realm) = (uri.to_owned(), Some("realm2".to_owned()));
+    Asked::Procedure(Arc::new(Procedure { uri, realm, authrole: None, default_role: None }))
+}
+
+#[tokio::test]
+async fn a_procedure_decides_who_joins() {
+    let anyone = Asked::Function(Arc::new(Database));
+    let methods = Methods {
+        anonymous: Some(Source::Asked(anyone)),
+        ticket: Some(Source::Asked(procedure("com.example.auth.ticket"))),
+        wampcra: Some(Source::Asked(procedure("com.example.auth.wampcra"))),
+        ..Methods::default()
+    };
+    let node = node(methods).await;
+    // Not registered yet: nobody is let in, and nobody is told why.
+    assert!(node.refuses(Auth::ticket("joe", "t1cket")).await.ends_with("authentication failed"));
+    let backend = node.join(Auth::Anonymous).await.unwrap();
+    type Details = (Option<String>, Option<String>, serde_json::Value);
+    let ticket = backend.register("com.example.auth.ticket", |(realm, authid, details): Details| async move {
+        match (authid.as_deref(), details["ticket"].as_str()) {
+            (Some("joe"), Some("t1cket")) => Ok(
+                serde_json::json!({"role": "admin", "extra": {"asked": realm, "by": details["authmethod"]}}),
+            ),
+            (Some("shapeless"), _) => Ok(serde_json::json!(["admin"])),
+            _ => Err(WampError::new("com.example.unknown").arg("we do not know you")),
+        }
+    });
+    let _ticket = ticket.await.unwrap();
+    let wampcra = backend.register("com.example.auth.wampcra", |_: Details| async move {
+        Ok(serde_json::json!({"role": "user", "secret": "pa55", "salt": "x", "iterations": 10, "keylen": 32}))
+    });
+    let _wampcra = wampcra.await.unwrap();
+    let joe = node.join(Auth::ticket("joe", "t1cket")).await.unwrap().session();
+    assert_eq!(joe.authprovider.as_deref(), Some("dynamic"));
+    assert_eq!((joe.realm.as_str(), joe.authrole.as_deref()), ("realm1", Some("admin")));
+    let extra = joe.details.dict("authextra").unwrap();
+    assert_eq!((extra.str("asked"), extra.str("by")), (Some("realm1"), Some("ticket")));
+    assert_eq!(node.joins_as(Auth::wamp_cra("joe", "pa55")).await[1], "joe");
+    assert!(node.refuses(Auth::wamp_cra("joe", "pa56")).await.ends_with("authentication failed"));
+    assert!(node.refuses(Auth::ticket("jim", "t1cket")).await.contains("we do not know you"));
+    assert!(node.refuses(Auth::ticket("shapeless", "x")).await.ends_with("authentication failed"));
+}
+
+#[tokio::test]
+async fn a_part_of_this_program_is_found_by_its_name() {
+    let named = || Methods { ticket: Some(Source::Asked(Asked::Named("db".into()))), ..Methods::default() };
+    let router = crossweave_router::Router::new(Default::default());
+    let mut transport = TransportOptions::new(crossweave_transport::ListenEndpoint::tcp("127.0.0.1", 0));
+    transport.authentication = named().into();
+    let refused = router.listen(transport.clone()).await;
+    assert!(matches!(refused, Err(StartError::NoSuchAuthenticator(name)) if name == "db"));
+    router.add_authenticator("db", Arc::new(Database));
+    assert!(router.listen(transport).await.is_ok());
+}

@@ -1,0 +1,126 @@
+//! Cookies: a browser that has logged in need not again, until it logs out.
+
+use std::time::Duration;
+
+use crossweave_client::{Auth, Client, ConnectError, Options, Reconnect};
+use crossweave_router::{CookieOptions, Methods, Source};
+use crossweave_wamp::features::Roles;
+use crossweave_wamp::message::{Goodbye, Hello};
+use crossweave_wamp::{Dict, Message, Serializer, Value};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::node::{Node, known, node_with};
+
+async fn cookie_node(options: CookieOptions) -> Node {
+    let joe = known("joe", "user", "t1cket".into());
+    let anonymous = crossweave_router::Anonymous { authrole: "user".into(), authid: None, realm: None };
+    let methods = Methods {
+        ticket: Some(Source::Static([joe].into_iter().collect())),
+        anonymous: Some(Source::Static(anonymous)),
+        cookie: true,
+        ..Methods::default()
+    };
+    node_with(methods, |transport| {
+        transport.websocket.get_mut("/ws").unwrap().cookies = Some(options);
+    })
+    .await
+}
+
+async fn join(node: &Node, cookie: &str, auth: Auth) -> Result<Client, ConnectError> {
+    let headers = vec![("Cookie".to_owned(), cookie.to_owned())];
+    let options = Options { auth, headers, reconnect: Reconnect::Off, ..Options::default() };
+    Client::connect_with(&format!("ws://127.0.0.1:{}/ws", node.port), "realm1", options).await
+}
+
+/// A WebSocket by hand: what the handshake answered, and the stream.
+async fn handshake(node: &Node, cookie: Option<&str>) -> (String, TcpStream) {
+    let mut stream = TcpStream::connect(("127.0.0.1", node.port)).await.unwrap();
+    let cookie = cookie.map_or_else(String::new, |cookie| format!("Cookie: {cookie}\r\n"));
+    let request = format!(
+        "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Protocol: wamp.2.json\r\n{cookie}\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    (String::from_utf8(head).unwrap(), stream)
+}
+
+fn set_cookie(head: &str) -> Option<String> {
+    let line = head.lines().find_map(|line| line.strip_prefix("Set-Cookie: "))?;
+    Some(line.split(';').next().unwrap().to_owned())
+}
+
+async fn new_cookie(node: &Node) -> String {
+    set_cookie(&handshake(node, None).await.0).expect("a cookie is set")
+}
+
+async fn send(stream: &mut TcpStream, message: Message<'_>) {
+    let body = message.to_bytes(Serializer::Json);
+    let mut frame = vec![0x81];
+    match body.len() {
+        short @ ..126 => frame.push(0x80 | short as u8),
+        long => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&(long as u16).to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(&[0; 4]);
+    frame.extend_from_slice(&body);
+    stream.write_all(&frame).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_browser_that_has_logged_in_need_not_again() {
+    let node = cookie_node(CookieOptions::default()).await;
+    let cookie = new_cookie(&node).await;
+    assert_eq!(set_cookie(&handshake(&node, Some(&cookie)).await.0), None, "it is ours");
+    let refused = join(&node, &cookie, Auth::Cookie).await.unwrap_err().to_string();
+    assert!(refused.contains("wamp.error.no_matching_auth_method"), "{refused}");
+    join(&node, &cookie, Auth::ticket("joe", "t1cket")).await.unwrap();
+    let session = join(&node, &cookie, Auth::Cookie).await.unwrap().session();
+    assert_eq!((session.authid.as_deref(), session.authrole.as_deref()), (Some("joe"), Some("user")));
+    assert_eq!(
+        (session.authmethod.as_deref(), session.authprovider.as_deref()),
+        (Some("cookie"), Some("cookie"))
+    );
+    assert!(join(&node, "cbtid=somebody-elses-invention", Auth::Cookie).await.is_err());
+}
+
+#[tokio::test]
+async fn a_failed_login_is_not_remembered_and_an_anonymous_one_ends_it() {
+    let node = cookie_node(CookieOptions::default()).await;
+    let cookie = new_cookie(&node).await;
+    assert!(join(&node, &cookie, Auth::ticket("joe", "wrong")).await.is_err());
+    assert!(join(&node, &cookie, Auth::Cookie).await.is_err());
+    join(&node, &cookie, Auth::ticket("joe", "t1cket")).await.unwrap();
+    join(&node, &cookie, Auth::Anonymous).await.unwrap();
+    assert!(join(&node, &cookie, Auth::Cookie).await.is_err());
+}
+
+#[tokio::test]
+async fn logging_out_forgets_the_cookie_and_closes_its_other_connections() {
+    let node = cookie_node(CookieOptions::default()).await;
+    let (cookie, other) = (new_cookie(&node).await, new_cookie(&node).await);
+    let sibling = join(&node, &cookie, Auth::ticket("joe", "t1cket")).await.unwrap();
+    let stranger = join(&node, &other, Auth::ticket("joe", "t1cket")).await.unwrap();
+    let (_, mut stream) = handshake(&node, Some(&cookie)).await;
+    let details =
+        Dict::new().with("roles", Roles::client().to_dict()).with("authmethods", vec![Value::from("cookie")]);
+    send(&mut stream, Hello { realm: Some("realm1".into()), details }.into()).await;
+    let mut welcome = [0; 64];
+    stream.read_exact(&mut welcome).await.unwrap();
+    assert!(String::from_utf8_lossy(&welcome).contains("[2,"), "WELCOME");
+    send(&mut stream, Goodbye::new("wamp.close.logout").into()).await;
+    let mut states = sibling.states();
+    let closed = states.wait_for(|state| !state.is_connected());
+    timeout(Duration::from_secs(5), closed).await.expect("the sibling is closed").unwrap();
+    assert!(stranger.state().is_connected());
+    assert!(join(&node, &cookie, Auth::Cookie).await.is_err());
+    assert!(set_cookie(&handshake(&node, Some(&cookie)).await.0).is_some(), "another one is set");
+}

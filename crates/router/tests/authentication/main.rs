@@ -1,0 +1,8 @@
+//! Who may join: every method, right and wrong, with our own client and by hand.
+
+mod asked;
+mod cookies;
+mod exchange;
+mod methods;
+mod node;
+mod tls;
