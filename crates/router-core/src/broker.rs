@@ -9,25 +9,51 @@ use std::borrow::Cow;
 
 use crossweave_wamp::message::{Event, EventDetails, Publish};
 use crossweave_wamp::{MatchPolicy, Message, PublicationId, SubscriptionId, uris};
+use hashbrown::HashMap;
 use recipients::Filter;
 
 use crate::boundary::{Outbox, Slot};
 use crate::ids::Ids;
 use crate::limits::RealmLimits;
+use crate::meta;
 use crate::permit::Route;
 use crate::refused::Refused;
-use crate::session::{Membership, Peer, Sessions};
+use crate::session::{Membership, Sessions};
 use crate::slab::{Key, Slab};
 use crate::uri_map::UriMap;
 
 /// One topic or pattern and its subscribers.
 #[derive(Debug)]
 pub(crate) struct Subscription {
-    id: SubscriptionId,
-    uri: Box<str>,
-    policy: MatchPolicy,
+    pub(crate) id: SubscriptionId,
+    pub(crate) uri: Box<str>,
+    pub(crate) policy: MatchPolicy,
+    /// When it came to be, in milliseconds since 1970.
+    pub(crate) created_ms: u64,
     /// In no order: the last one takes the place of one who leaves.
-    members: Vec<Slot>,
+    pub(crate) members: Vec<Slot>,
+}
+
+/// What SUBSCRIBE has done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subscribed {
+    pub(crate) key: Key,
+    pub(crate) id: SubscriptionId,
+    /// The subscription is new.
+    pub(crate) is_created: bool,
+    /// The session was not subscribed before.
+    pub(crate) is_new_member: bool,
+}
+
+/// A session is no longer a member of a subscription or a callee of a registration.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    /// The id of the subscription or registration.
+    pub(crate) id: u64,
+    /// It was the last one: the subscription or registration is gone.
+    pub(crate) was_last: bool,
+    /// Its URI is the router's own.
+    pub(crate) is_reserved: bool,
 }
 
 /// The subscriptions of a realm.
@@ -35,6 +61,9 @@ pub(crate) struct Subscription {
 pub(crate) struct Broker {
     topics: UriMap,
     subscriptions: Slab<Subscription>,
+    by_id: HashMap<SubscriptionId, Key>,
+    /// Subscriptions that may match a topic of the router's own.
+    listening: usize,
 }
 
 impl Broker {
@@ -46,13 +75,15 @@ impl Broker {
         from: Slot,
         (policy, uri): (MatchPolicy, &str),
         limits: &RealmLimits,
-    ) -> Result<SubscriptionId, Refused> {
+        created_ms: u64,
+    ) -> Result<Subscribed, Refused> {
         let peer = sessions.sender_mut(from);
         let key = self.topics.get(policy, uri);
-        if let Some(id) = key.map(|key| self.subscriptions[key].id)
+        if let Some(key) = key
+            && let id = self.subscriptions[key].id
             && peer.subscriptions.contains_key(&id)
         {
-            return Ok(id);
+            return Ok(Subscribed { key, id, is_created: false, is_new_member: false });
         }
         peer.subscribed.check(
             "subscriptions",
@@ -63,19 +94,22 @@ impl Broker {
         if key.is_none() {
             self.topics.check_room(uri, limits)?;
         }
-        let key = key.unwrap_or_else(|| self.create(ids.subscription(), policy, uri));
+        let is_created = key.is_none();
+        let key = key.unwrap_or_else(|| self.create(ids.subscription(), policy, uri, created_ms));
         let subscription = &mut self.subscriptions[key];
         let position = subscription.members.len() as u32;
         subscription.members.push(from);
         peer.subscriptions.insert(subscription.id, Membership { key, position });
         peer.subscribed.add(policy, uri);
-        Ok(subscription.id)
+        Ok(Subscribed { key, id: subscription.id, is_created, is_new_member: true })
     }
 
-    fn create(&mut self, id: SubscriptionId, policy: MatchPolicy, uri: &str) -> Key {
-        let key =
-            self.subscriptions.insert(Subscription { id, uri: uri.into(), policy, members: Vec::new() });
+    fn create(&mut self, id: SubscriptionId, policy: MatchPolicy, uri: &str, created_ms: u64) -> Key {
+        let subscription = Subscription { id, uri: uri.into(), policy, created_ms, members: Vec::new() };
+        let key = self.subscriptions.insert(subscription);
         self.topics.insert(policy, uri, key);
+        self.by_id.insert(id, key);
+        self.listening += usize::from(may_match_reserved(policy, uri));
         key
     }
 
@@ -85,7 +119,7 @@ impl Broker {
         sessions: &mut Sessions,
         from: Slot,
         id: SubscriptionId,
-    ) -> Result<(), Refused> {
+    ) -> Result<Ended, Refused> {
         let Some(membership) = sessions.sender_mut(from).subscriptions.remove(&id) else {
             return Err(Refused::new(
                 uris::NO_SUCH_SUBSCRIPTION,
@@ -94,29 +128,59 @@ impl Broker {
         };
         let subscription = &self.subscriptions[membership.key];
         sessions.sender_mut(from).subscribed.remove(subscription.policy, &subscription.uri);
-        self.remove_member(sessions, id, membership);
-        Ok(())
-    }
-
-    /// Ends every subscription of a session that has been taken out of `sessions`.
-    pub(crate) fn leave(&mut self, sessions: &mut Sessions, peer: &mut Peer) {
-        for (id, membership) in std::mem::take(&mut peer.subscriptions) {
-            self.remove_member(sessions, id, membership);
-        }
+        Ok(self.remove_member(sessions, id, membership))
     }
 
     /// Takes a member out by its position and tells the one who moves there, in constant time.
-    fn remove_member(&mut self, sessions: &mut Sessions, id: SubscriptionId, membership: Membership) {
+    pub(crate) fn remove_member(
+        &mut self,
+        sessions: &mut Sessions,
+        id: SubscriptionId,
+        membership: Membership,
+    ) -> Ended {
         let Membership { key, position } = membership;
         let subscription = &mut self.subscriptions[key];
         subscription.members.swap_remove(position as usize);
         if let Some(moved) = subscription.members.get(position as usize) {
-            let moved = sessions.sender_mut(*moved).subscriptions.get_mut(&id);
+            let moved = sessions.member_mut(*moved).subscriptions.get_mut(&id);
             moved.expect("members know their subscription").position = position;
-        } else if subscription.members.is_empty() {
+        }
+        let was_last = subscription.members.is_empty();
+        let is_reserved = meta::is_reserved(&subscription.uri);
+        if was_last {
+            self.listening -= usize::from(may_match_reserved(subscription.policy, &subscription.uri));
             self.topics.remove(subscription.policy, &subscription.uri);
             self.subscriptions.remove(key);
+            self.by_id.remove(&id);
         }
+        Ended { id: id.0, was_last, is_reserved }
+    }
+
+    /// The subscription at this place.
+    pub(crate) fn at(&self, key: Key) -> &Subscription {
+        &self.subscriptions[key]
+    }
+
+    /// The subscription with this id.
+    pub(crate) fn by_id(&self, id: SubscriptionId) -> Option<&Subscription> {
+        self.by_id.get(&id).map(|key| &self.subscriptions[*key])
+    }
+
+    /// The subscription to exactly this topic or pattern.
+    pub(crate) fn of_pattern(&self, policy: MatchPolicy, uri: &str) -> Option<&Subscription> {
+        self.topics.get(policy, uri).map(|key| &self.subscriptions[key])
+    }
+
+    /// All subscriptions, in no order that means anything.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Subscription> {
+        self.subscriptions.iter()
+    }
+
+    /// Every subscription that matches the topic: exact, prefixes from short to long, wildcards.
+    pub(crate) fn matching(&self, topic: &str) -> Vec<&Subscription> {
+        let mut found: Vec<Key> = self.exact(topic).into_iter().collect();
+        self.topics.visit_patterns(topic, |key| found.push(key));
+        found.into_iter().map(|key| &self.subscriptions[key]).collect()
     }
 
     /// The subscription to exactly this topic. If there is one, the topic is a valid URI.
@@ -125,8 +189,11 @@ impl Broker {
         self.topics.exact(topic)
     }
 
-    /// Whether any subscription matches the topic.
-    pub(crate) fn has_subscribers(&self, topic: &str) -> bool {
+    /// Whether any subscription matches a topic of the router's own.
+    pub(crate) fn is_heard(&self, topic: &str) -> bool {
+        if self.listening == 0 {
+            return false;
+        }
         self.topics.exact(topic).is_some()
             || self.topics.longest_prefix(topic).is_some()
             || self.topics.best_wildcard(topic).is_some()
@@ -195,6 +262,10 @@ impl Broker {
             event.details.topic = (subscription.policy != MatchPolicy::Exact).then_some(Cow::Borrowed(topic));
             let members = &subscription.members;
             match filter {
+                None if sessions.is_anybody_leaving() => {
+                    let is_there = |slot: &Slot| Some(*slot) != excluded && sessions.get(*slot).is_some();
+                    out.multicast(members.iter().copied().filter(is_there), &message);
+                }
                 None => {
                     out.multicast(members.iter().copied().filter(|slot| Some(*slot) != excluded), &message)
                 }
@@ -210,5 +281,14 @@ impl Broker {
     /// Number of subscriptions.
     pub(crate) fn len(&self) -> usize {
         self.subscriptions.len()
+    }
+}
+
+/// Whether a subscription may match topics that begin with `wamp.`.
+fn may_match_reserved(policy: MatchPolicy, uri: &str) -> bool {
+    match policy {
+        MatchPolicy::Exact => meta::is_reserved(uri),
+        MatchPolicy::Prefix => meta::is_reserved(uri) || "wamp.".starts_with(uri),
+        MatchPolicy::Wildcard => meta::is_reserved(uri) || uri.starts_with('.'),
     }
 }

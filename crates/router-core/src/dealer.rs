@@ -17,14 +17,17 @@ use crossweave_wamp::message::{
 use crossweave_wamp::{MatchPolicy, ProtocolViolation, RegistrationId, RequestId, uris};
 use hashbrown::HashMap;
 use invocation::{Event, Invocation, State, ToCaller};
-use registration::{Callee, Registration};
+use registration::Callee;
+pub(crate) use registration::{Registered, Registration};
 
 use crate::boundary::{Outbox, Slot};
+use crate::broker::Ended;
 use crate::ids::Ids;
 use crate::limits::RealmLimits;
+use crate::meta;
 use crate::permit::Route;
 use crate::refused::Refused;
-use crate::session::{Peer, Sessions};
+use crate::session::Sessions;
 use crate::slab::{Key, Slab};
 use crate::stats::Stats;
 use crate::uri_map::UriMap;
@@ -35,6 +38,7 @@ pub(crate) struct Dealer {
     limits: RealmLimits,
     procedures: UriMap,
     registrations: Slab<Registration>,
+    by_id: HashMap<RegistrationId, Key>,
     invocations: Slab<Invocation>,
     /// Invocations with a timeout, the earliest first.
     timeouts: BTreeSet<(Instant, Key)>,
@@ -48,10 +52,22 @@ impl Dealer {
             limits,
             procedures: UriMap::default(),
             registrations: Slab::default(),
+            by_id: HashMap::new(),
             invocations: Slab::default(),
             timeouts: BTreeSet::new(),
             callees: 0,
         }
+    }
+
+    /// Whether the session may register one more procedure.
+    pub(crate) fn check_room(
+        &self,
+        sessions: &Sessions,
+        from: Slot,
+        pattern: (MatchPolicy, &str),
+    ) -> Result<(), Refused> {
+        let count_max = self.limits.registrations_per_session_max;
+        sessions.sender(from).registered.check("registrations", count_max, pattern, &self.limits)
     }
 
     /// Registers the session for the procedure or pattern.
@@ -61,28 +77,25 @@ impl Dealer {
         ids: &mut Ids,
         from: Slot,
         register: &message::Register<'_>,
-    ) -> Result<RegistrationId, Refused> {
+        created_ms: u64,
+    ) -> Result<Registered, Refused> {
         let options = &register.options;
         let (policy, uri) = (options.match_policy, &*register.procedure);
-        let count_max = self.limits.registrations_per_session_max;
-        let held = sessions.sender(from).registered;
-        held.check("registrations", count_max, (policy, uri), &self.limits)?;
-        let mut key = self.procedures.get(policy, uri);
-        if options.force_reregister
-            && let Some(key) = key.take()
-        {
-            self.revoke(sessions, key);
-        }
+        self.check_room(sessions, from, (policy, uri))?;
+        let key = self.procedures.get(policy, uri);
         if let Some(key) = key {
             self.registrations[key].admit(from, options.invoke, self.limits.callees_per_registration_max)?;
         }
         if key.is_none() {
             self.procedures.check_room(uri, &self.limits)?;
         }
+        let is_created = key.is_none();
         let key = key.unwrap_or_else(|| {
-            let key =
-                self.registrations.insert(Registration::new(ids.registration(), uri, policy, options.invoke));
+            let id = ids.registration();
+            let registration = Registration::new(id, uri, policy, options.invoke, created_ms);
+            let key = self.registrations.insert(registration);
             self.procedures.insert(policy, uri, key);
+            self.by_id.insert(id, key);
             key
         });
         self.callees += 1;
@@ -92,18 +105,7 @@ impl Dealer {
         let peer = sessions.sender_mut(from);
         peer.registrations.insert(registration.id, key);
         peer.registered.add(policy, uri);
-        Ok(registration.id)
-    }
-
-    /// Takes the procedure from all its callees. Their invocations in flight go on.
-    fn revoke(&mut self, sessions: &mut Sessions, key: Key) {
-        let Some(registration) = self.registrations.remove(key) else { return };
-        self.procedures.remove(registration.policy, &registration.uri);
-        for callee in &registration.callees {
-            let peer = sessions.sender_mut(callee.slot);
-            peer.registrations.remove(&registration.id);
-            peer.registered.remove(registration.policy, &registration.uri);
-        }
+        Ok(Registered { key, id: registration.id, is_created })
     }
 
     /// Ends one registration of the session. Its invocations in flight go on.
@@ -112,7 +114,7 @@ impl Dealer {
         sessions: &mut Sessions,
         from: Slot,
         id: RegistrationId,
-    ) -> Result<(), Refused> {
+    ) -> Result<Ended, Refused> {
         let Some(key) = sessions.sender_mut(from).registrations.remove(&id) else {
             return Err(Refused::new(
                 uris::NO_SUCH_REGISTRATION,
@@ -121,17 +123,46 @@ impl Dealer {
         };
         let registration = &self.registrations[key];
         sessions.sender_mut(from).registered.remove(registration.policy, &registration.uri);
-        self.remove_callee(key, from);
-        Ok(())
+        Ok(self.remove_callee(key, from))
     }
 
-    fn remove_callee(&mut self, key: Key, slot: Slot) {
+    /// Takes a callee out that no longer knows of the registration itself.
+    pub(crate) fn remove_callee(&mut self, key: Key, slot: Slot) -> Ended {
         let registration = &mut self.registrations[key];
         registration.remove(slot);
-        if registration.callees.is_empty() {
+        let (id, was_last) = (registration.id, registration.callees.is_empty());
+        let is_reserved = meta::is_reserved(&registration.uri);
+        if was_last {
             self.procedures.remove(registration.policy, &registration.uri);
             self.registrations.remove(key);
+            self.by_id.remove(&id);
         }
+        Ended { id: id.0, was_last, is_reserved }
+    }
+
+    /// The registration at this place.
+    pub(crate) fn at(&self, key: Key) -> &Registration {
+        &self.registrations[key]
+    }
+
+    /// The registration with this id.
+    pub(crate) fn by_id(&self, id: RegistrationId) -> Option<&Registration> {
+        self.by_id.get(&id).map(|key| &self.registrations[*key])
+    }
+
+    /// The registration of exactly this procedure or pattern.
+    pub(crate) fn of_pattern(&self, policy: MatchPolicy, uri: &str) -> Option<&Registration> {
+        self.procedures.get(policy, uri).map(|key| &self.registrations[key])
+    }
+
+    /// The registration that a call of this procedure would go to.
+    pub(crate) fn matching(&self, procedure: &str) -> Option<&Registration> {
+        self.exact(procedure).or_else(|| self.best(procedure)).map(|key| &self.registrations[key])
+    }
+
+    /// All registrations, in no order that means anything.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Registration> {
+        self.registrations.iter()
     }
 
     /// The registration of exactly this procedure. If there is one, the procedure is a valid URI and not reserved.
@@ -168,7 +199,10 @@ impl Dealer {
             return Err(Refused::resource_exhausted("calls in flight", max));
         }
         let registration = &mut self.registrations[place];
-        let Some(at) = registration.choose(ids) else { return Err(all_busy(&call.procedure)) };
+        let has_left = |callee: &Callee| sessions.is_anybody_leaving() && sessions.get(callee.slot).is_none();
+        let Some(at) = registration.choose(ids, |callee| callee.has_room() && !has_left(callee)) else {
+            return Err(all_busy(&call.procedure));
+        };
         let callee = &registration.callees[at];
         let (to, counted) = (callee.slot, callee.is_limited().then_some(callee.number));
         let peer = sessions.sender_mut(to);
@@ -372,15 +406,18 @@ impl Dealer {
         self.timeouts.first().map(|(deadline, _)| *deadline)
     }
 
-    /// Ends the registrations, invocations and calls of a session that has been taken out of `sessions`.
-    pub(crate) fn leave<O: Outbox>(&mut self, sessions: &mut Sessions, peer: &mut Peer, out: &mut O) {
-        for (_, key) in std::mem::take(&mut peer.registrations) {
-            self.remove_callee(key, peer.slot);
-        }
-        for key in in_order(std::mem::take(&mut peer.invocations)) {
+    /// Ends the invocations and calls of a session that has been taken out of `sessions`.
+    pub(crate) fn leave<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        calls: HashMap<RequestId, Key>,
+        invocations: HashMap<RequestId, Key>,
+        out: &mut O,
+    ) {
+        for key in in_order(invocations) {
             self.advance(sessions, key, Event::CalleeLeft, out);
         }
-        for key in in_order(std::mem::take(&mut peer.calls)) {
+        for key in in_order(calls) {
             // A call of the session to itself has ended with its invocation above.
             if self.invocations.get(key).is_some() {
                 self.advance(sessions, key, Event::CallerLeft, out);

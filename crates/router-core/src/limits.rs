@@ -8,7 +8,8 @@ use crossweave_wamp::limits::URI_LEN_MAX;
 pub struct RealmOptions {
     /// Which characters URIs may have (default: loose).
     pub strictness: Strictness,
-    /// Whether `wamp.session.*` procedures and events exist (default: yes). Permissions apply to them as to any other URI.
+    /// Whether the procedures and events of the meta API exist (default: yes). Permissions apply to them as to any other URI;
+    /// those that give power over others need a rule that names the namespace `wamp.`.
     pub enable_meta_api: bool,
     /// The bounds.
     pub limits: RealmLimits,
@@ -59,6 +60,13 @@ pub struct RealmLimits {
     /// Messages of one session held back while one of them awaits authorization (default 8,192, more than
     /// one read of a driver can hold). Beyond it the session is aborted: its driver was told to stop reading long before.
     pub held_messages_max: usize,
+    /// Subscriptions and registrations of sessions that have left that are ended in one turn (default 256, less than
+    /// half a millisecond). What remains is worked off at following [`Input::Tick`](crate::Input::Tick)s; events and calls no longer
+    /// go to who has left in the meantime.
+    pub leave_portion: usize,
+    /// Ids in the answer of one call of `wamp.subscription.list`, `wamp.registration.list` or `wamp.session.list` (default
+    /// 200,000). Where there are more, the call is refused.
+    pub meta_list_max: usize,
     /// Continuations that may still come for progressive calls of one session that have ended (default 64): so many ended
     /// calls are remembered, so that their continuations are not taken for new calls.
     pub ended_progressive_calls_max: usize,
@@ -79,6 +87,8 @@ impl Default for RealmLimits {
             abandoned_per_session_max: 4_096,
             uri_len_max: URI_LEN_MAX,
             held_messages_max: 8_192,
+            leave_portion: 256,
+            meta_list_max: 200_000,
             ended_progressive_calls_max: 64,
         }
     }

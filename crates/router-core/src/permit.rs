@@ -68,6 +68,9 @@ impl Desk<'_> {
                 if is_continuation(peer, it.request) {
                     return Ok(Permit::FREE);
                 }
+                if found.is_none() && meta::gives_power(&it.procedure) {
+                    return self.authorize_power(peer, &it.procedure, decision);
+                }
                 self.authorize(peer, Action::Call, &it.procedure, exact, found, decision)
             }
             Message::Subscribe(it) => {
@@ -111,8 +114,24 @@ impl Desk<'_> {
         }
     }
 
+    /// Who may not call what gives power over others is told nothing of it.
+    #[cold]
+    fn authorize_power(
+        &self,
+        peer: &Peer,
+        procedure: &str,
+        decision: Option<Decision>,
+    ) -> Result<Permit, Refused> {
+        let allowed = match (decision, self.roles.get(peer.role)) {
+            (None, Some(Authorization::Static(permissions))) => permissions.decide_power(procedure).is_some(),
+            (Some(Decision::Deny), _) => false,
+            _ => return self.authorize(peer, Action::Call, procedure, MatchPolicy::Exact, None, decision),
+        };
+        if allowed { Ok(Permit::FREE) } else { Err(Refused::no_such_procedure(procedure)) }
+    }
+
     #[inline]
-    fn authorize(
+    pub(crate) fn authorize(
         &self,
         peer: &Peer,
         action: Action,

@@ -11,18 +11,22 @@
 //! A handler returns `Result<_, Stop>`: `Refused` becomes ERROR, a protocol violation becomes ABORT, both in
 //! `Realm::dispatch` and nowhere else.
 
+pub(crate) mod leaving;
+mod memberships;
+
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossweave_wamp::message::{
-    self, Abort, Call, Goodbye, Kind, Publish, Published, ResultDetails, Welcome,
+use crossweave_wamp::message::{self, Abort, Call, Kind, Publish, Published, ResultDetails, Welcome};
+use crossweave_wamp::{
+    MatchPolicy, Message, ProtocolViolation, PublicationId, RequestId, SessionId, Value, uris,
 };
-use crossweave_wamp::{Message, ProtocolViolation, PublicationId, RequestId, SessionId, uris};
 use hashbrown::HashMap;
 
 use crate::authorization::{Role, Roles};
 use crate::boundary::{AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot};
 use crate::broker::Broker;
+use crate::clock::Clock;
 use crate::dealer::Dealer;
 use crate::ids::Ids;
 use crate::limits::RealmOptions;
@@ -31,17 +35,19 @@ use crate::permit::{Desk, Permit, Route};
 use crate::refused::{Refused, Stop};
 use crate::session::{Gate, Peer, Sessions};
 use crate::stats::Stats;
+use leaving::Notice;
 
 /// A realm as a pure state machine. See [`Realm::handle`].
 #[derive(Debug)]
 pub struct Realm {
     name: Arc<str>,
-    options: RealmOptions,
+    pub(crate) options: RealmOptions,
+    clock: Clock,
     ids: Ids,
-    sessions: Sessions,
+    pub(crate) sessions: Sessions,
     roles: Roles,
-    broker: Broker,
-    dealer: Dealer,
+    pub(crate) broker: Broker,
+    pub(crate) dealer: Dealer,
     /// Who waits for which answer.
     questions: HashMap<QuestionId, Slot>,
     last_question: u64,
@@ -53,6 +59,7 @@ impl Realm {
     pub fn new(name: impl Into<Arc<str>>, options: RealmOptions, seed: [u8; 32]) -> Self {
         Realm {
             name: name.into(),
+            clock: Clock::default(),
             ids: Ids::new(seed),
             sessions: Sessions::default(),
             roles: Roles::default(),
@@ -68,6 +75,12 @@ impl Realm {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Sets the wall clock: `unix_ms` milliseconds had passed since 1970 at `at`. Without it the realm believes it is 1970,
+    /// which shows in the times that the meta API and the event history tell.
+    pub fn set_clock(&mut self, at: Instant, unix_ms: u64) {
+        self.clock.set(at, unix_ms);
     }
 
     /// Adds a role, or replaces the one of this name: its sessions have the new permissions from now on.
@@ -97,7 +110,7 @@ impl Realm {
 
     /// When to call [`Realm::handle`] with [`Input::Tick`]; `None` while nothing is to time out.
     pub fn deadline(&self) -> Option<Instant> {
-        self.dealer.deadline()
+        if self.sessions.is_anybody_leaving() { self.clock.now() } else { self.dealer.deadline() }
     }
 
     /// The joined sessions with their slots, in the order of the slots.
@@ -146,14 +159,15 @@ impl Realm {
     /// nobody waits for). Inputs about slots that are not attached are ignored and give [`Flow::Gone`].
     ///
     /// [`Outbox::detach`] is called for every session that the realm lets go, not for [`Input::Leave`]: there the driver
-    /// said so itself. Either way the realm has forgotten the slot when this returns; when another session gets it is for the
-    /// driver to say.
+    /// said so itself. Either way nothing is sent to the slot any more, and [`Outbox::free`] says when the realm has no more
+    /// use for it.
     ///
     /// # Panics
     ///
     /// [`Input::Join`] with a slot that is attached is a bug of the driver.
     #[inline]
     pub fn handle<O: Outbox>(&mut self, now: Instant, mut input: Input<'_>, out: &mut O) -> Flow {
+        self.clock.advance(now);
         // A message is a few hundred bytes: the hot path takes what it needs out of it rather than moving it along.
         match input {
             Input::Message(slot, ref mut message) => self.message(now, slot, message, out),
@@ -161,10 +175,11 @@ impl Realm {
             Input::Violation(slot, violation) => self.abort(slot, violation.uri(), violation.message(), out),
             Input::Answer(question, decision) => self.answer(now, question, decision, out),
             Input::Close(slot, reason) => self.close(slot, reason, out),
-            Input::Leave(slot) => self.remove(slot, out),
+            Input::Leave(slot) => self.remove(slot, Notice::Given, out),
             Input::Undelivered(slot, request) => self.undelivered(now, slot, request, out),
             Input::Tick => {
                 self.dealer.tick(&mut self.sessions, now, out);
+                self.work_off(out);
                 Flow::Continue
             }
         }
@@ -177,66 +192,33 @@ impl Realm {
             let why = format!("no role {:?} on realm {:?}", session.authrole, self.name);
             out.send(slot, &Abort::new(uris::NO_SUCH_ROLE, why).into());
             out.detach(slot, Some(uris::NO_SUCH_ROLE));
+            out.free(slot);
             return Flow::Gone;
         };
         self.sessions.insert(Peer::new(slot, session, role));
         out.send(slot, &welcome.into());
-        if self.tells(meta::ON_JOIN) {
-            let payload = meta::joined(&self.sessions.sender(slot).session);
-            let event = meta::event(self.ids.publication(), payload);
-            self.broker.publish_meta(&self.sessions, meta::ON_JOIN, event, Some(slot), out);
+        if self.tells(meta::session::ON_JOIN) {
+            let details = meta::session::details(&self.sessions.sender(slot).session);
+            self.tell(meta::session::ON_JOIN, &[details.into()], Some(slot), out);
         }
         Flow::Continue
     }
 
     /// Whether anybody listens to an event of the meta API.
     fn tells(&self, topic: &str) -> bool {
-        self.options.enable_meta_api && self.broker.has_subscribers(topic)
+        self.options.enable_meta_api && self.broker.is_heard(topic)
     }
 
-    /// Forgets a session and ends everything it took part in. Nothing is sent to it.
-    fn remove<O: Outbox>(&mut self, slot: Slot, out: &mut O) -> Flow {
-        let Some(mut peer) = self.sessions.remove(slot) else { return Flow::Gone };
-        if let Some(gate) = peer.gate.take() {
-            self.questions.remove(&gate.question);
-        }
-        self.broker.leave(&mut self.sessions, &mut peer);
-        self.dealer.leave(&mut self.sessions, &mut peer, out);
-        if self.tells(meta::ON_LEAVE) {
-            let event = meta::event(self.ids.publication(), meta::left(&peer.session));
-            self.broker.publish_meta(&self.sessions, meta::ON_LEAVE, event, None, out);
-        }
-        Flow::Gone
-    }
-
-    /// The router closes the session.
-    fn close<O: Outbox>(&mut self, slot: Slot, reason: &'static str, out: &mut O) -> Flow {
-        if self.sessions.get(slot).is_some() {
-            out.send(slot, &Goodbye::new(reason).into());
-            let _ = self.remove(slot, out);
-            out.detach(slot, Some(reason));
-        }
-        Flow::Gone
-    }
-
-    /// The session closes itself, and its transport may open another one.
-    fn goodbye<O: Outbox>(&mut self, slot: Slot, out: &mut O) -> Flow {
-        out.send(slot, &Goodbye::new(uris::GOODBYE_AND_OUT).into());
-        let _ = self.remove(slot, out);
-        out.detach(slot, None);
-        Flow::Gone
-    }
-
-    /// The session broke the protocol or a bound.
-    #[cold]
-    fn abort<O: Outbox>(&mut self, slot: Slot, reason: &'static str, message: &str, out: &mut O) -> Flow {
-        if self.sessions.get(slot).is_some() {
-            self.stats.aborted += 1;
-            out.send(slot, &Abort::new(reason, message).into());
-            let _ = self.remove(slot, out);
-            out.detach(slot, Some(reason));
-        }
-        Flow::Gone
+    /// An event of the realm itself, if anybody may hear it: ask [`Realm::tells`] first.
+    pub(crate) fn tell<O: Outbox>(
+        &mut self,
+        topic: &'static str,
+        args: &[Value],
+        excluded: Option<Slot>,
+        out: &mut O,
+    ) {
+        let event = meta::event(self.ids.publication(), args);
+        self.broker.publish_meta(&self.sessions, topic, event, excluded, out);
     }
 
     fn desk(&self) -> Desk<'_> {
@@ -346,7 +328,7 @@ impl Realm {
             Ok(Permit::Granted(route)) => match message {
                 Message::Goodbye(_) => return self.goodbye(slot, out),
                 Message::Abort(_) => {
-                    let _ = self.remove(slot, out);
+                    let _ = self.remove(slot, Notice::Given, out);
                     out.detach(slot, Some(uris::CLOSE_NORMAL));
                     return Flow::Gone;
                 }
@@ -384,18 +366,9 @@ impl Realm {
             Message::Error(it) => self.dealer.error(&mut self.sessions, slot, it, &mut self.stats, out)?,
             Message::Cancel(cancel) => self.dealer.cancel(&mut self.sessions, slot, cancel, out),
             Message::Subscribe(subscribe) => self.subscribe(slot, subscribe, out)?,
-            Message::Unsubscribe(it) => {
-                self.broker.unsubscribe(&mut self.sessions, slot, it.subscription)?;
-                out.send(slot, &message::Unsubscribed { request: it.request, revoked: None }.into());
-            }
-            Message::Register(register) => {
-                let registration = self.dealer.register(&mut self.sessions, &mut self.ids, slot, register)?;
-                out.send(slot, &message::Registered { request: register.request, registration }.into());
-            }
-            Message::Unregister(it) => {
-                self.dealer.unregister(&mut self.sessions, slot, it.registration)?;
-                out.send(slot, &message::Unregistered { request: it.request, revoked: None }.into());
-            }
+            Message::Unsubscribe(it) => self.unsubscribe(slot, it, out)?,
+            Message::Register(register) => self.register(slot, register, out)?,
+            Message::Unregister(it) => self.unregister(slot, it, out)?,
             other => return Err(unexpected(other).into()),
         }
         Ok(())
@@ -410,19 +383,6 @@ impl Realm {
             out.send(slot, &Published { request: publish.request, publication }.into());
         }
         self.broker.publish(&self.sessions, slot, publication, publish, route, out);
-    }
-
-    fn subscribe<O: Outbox>(
-        &mut self,
-        slot: Slot,
-        subscribe: &message::Subscribe<'_>,
-        out: &mut O,
-    ) -> Result<(), Refused> {
-        let pattern = (subscribe.options.match_policy, &*subscribe.topic);
-        let limits = &self.options.limits;
-        let subscription = self.broker.subscribe(&mut self.sessions, &mut self.ids, slot, pattern, limits)?;
-        out.send(slot, &message::Subscribed { request: subscribe.request, subscription }.into());
-        Ok(())
     }
 
     #[inline]
@@ -445,6 +405,11 @@ impl Realm {
         if route.exact.is_none() && meta::is_reserved(&call.procedure) {
             return Ok(self.call_meta(slot, call, out)?);
         }
+        let mut route = route;
+        if self.sessions.is_anybody_leaving() {
+            self.settle_procedure(MatchPolicy::Exact, &call.procedure, out);
+            route.exact = self.dealer.exact(&call.procedure);
+        }
         self.dealer.call(&mut self.sessions, &mut self.ids, now, slot, call, route, out)?;
         self.stats.invocations += 1;
         Ok(())
@@ -454,7 +419,7 @@ impl Realm {
         if !self.options.enable_meta_api {
             return Err(Refused::no_such_procedure(&call.procedure));
         }
-        let payload = meta::call(&self.sessions, &call.procedure, &call.payload)?;
+        let payload = meta::call(self, slot, &call.procedure, &call.payload, out)?;
         let result = message::Result { request: call.request, details: ResultDetails::default(), payload };
         out.send(slot, &result.into());
         Ok(())

@@ -51,6 +51,11 @@ impl<T> Slab<T> {
         self.entries.get_mut(key as usize)?.as_mut()
     }
 
+    /// All entries, by key.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().flatten()
+    }
+
     /// Number of entries.
     pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.free.len()

@@ -24,6 +24,7 @@ fn no_order_of_inputs_breaks_an_invariant() {
         counts.full,
         counts.questions,
         counts.aborts,
+        counts.late_frees,
     ];
     assert!(all.iter().all(|count| *count > 1000), "the simulation does not reach everything: {counts:?}");
 }
