@@ -3,22 +3,30 @@
 //! A subscription is one topic or pattern, shared by its subscribers. A session with several subscriptions that match a
 //! publication gets one EVENT for each. Specification: "Publish & Subscribe", "Pattern-based Subscriptions".
 
+mod audience;
+pub(crate) mod history;
+pub(crate) mod kept;
 mod recipients;
+mod retained;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crossweave_wamp::message::{Event, EventDetails, Publish};
 use crossweave_wamp::{MatchPolicy, Message, PublicationId, SubscriptionId, uris};
 use hashbrown::HashMap;
+use history::History;
+use kept::Kept;
 use recipients::Filter;
+use retained::Retained;
 
-use crate::boundary::{Outbox, Slot};
+use crate::boundary::{Outbox, Session, Slot};
 use crate::ids::Ids;
-use crate::limits::RealmLimits;
+use crate::limits::{HistoryRule, RealmLimits};
 use crate::meta;
 use crate::permit::Route;
 use crate::refused::Refused;
-use crate::session::{Membership, Sessions};
+use crate::session::{Membership, Peer, Sessions};
 use crate::slab::{Key, Slab};
 use crate::uri_map::UriMap;
 
@@ -30,6 +38,8 @@ pub(crate) struct Subscription {
     pub(crate) policy: MatchPolicy,
     /// When it came to be, in milliseconds since 1970.
     pub(crate) created_ms: u64,
+    /// It is there without subscribers, too.
+    stays: bool,
     /// In no order: the last one takes the place of one who leaves.
     pub(crate) members: Vec<Slot>,
 }
@@ -64,9 +74,56 @@ pub(crate) struct Broker {
     by_id: HashMap<SubscriptionId, Key>,
     /// Subscriptions that may match a topic of the router's own.
     listening: usize,
+    /// Subscriptions without a subscriber, which stand for what the history keeps.
+    idle: usize,
+    retained: Retained,
+    pub(crate) history: History,
+}
+
+/// Who publishes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Publisher<'s> {
+    /// A session of the realm.
+    Joined(Slot),
+    /// A session that has left, by its testament.
+    Left(&'s Session),
+}
+
+impl<'s> Publisher<'s> {
+    #[inline]
+    pub(crate) fn session(self, sessions: &'s Sessions) -> &'s Session {
+        match self {
+            Publisher::Joined(slot) => &sessions.sender(slot).session,
+            Publisher::Left(session) => session,
+        }
+    }
+
+    #[inline]
+    fn slot(self) -> Option<Slot> {
+        match self {
+            Publisher::Joined(slot) => Some(slot),
+            Publisher::Left(_) => None,
+        }
+    }
 }
 
 impl Broker {
+    /// Keeps histories by these rules, each with a subscription that stays.
+    pub(crate) fn keep_history(&mut self, rules: &[HistoryRule], ids: &mut Ids) {
+        for rule in rules {
+            if self.history.add(rule.clone()) {
+                let key = self.create(ids.subscription(), rule.match_policy, &rule.uri, 0);
+                self.subscriptions[key].stays = true;
+                self.idle += 1;
+            }
+        }
+    }
+
+    /// Dates the subscriptions that were there before anybody knew the time.
+    pub(crate) fn date_subscriptions(&mut self, unix_ms: u64) {
+        self.subscriptions.iter_mut().filter(|it| it.created_ms == 0).for_each(|it| it.created_ms = unix_ms);
+    }
+
     /// Subscribes the session; again, it gets the same id.
     pub(crate) fn subscribe(
         &mut self,
@@ -98,6 +155,7 @@ impl Broker {
         let key = key.unwrap_or_else(|| self.create(ids.subscription(), policy, uri, created_ms));
         let subscription = &mut self.subscriptions[key];
         let position = subscription.members.len() as u32;
+        self.idle -= usize::from(subscription.stays && position == 0);
         subscription.members.push(from);
         peer.subscriptions.insert(subscription.id, Membership { key, position });
         peer.subscribed.add(policy, uri);
@@ -105,7 +163,8 @@ impl Broker {
     }
 
     fn create(&mut self, id: SubscriptionId, policy: MatchPolicy, uri: &str, created_ms: u64) -> Key {
-        let subscription = Subscription { id, uri: uri.into(), policy, created_ms, members: Vec::new() };
+        let (uri_, members) = (uri.into(), Vec::new());
+        let subscription = Subscription { id, uri: uri_, policy, created_ms, stays: false, members };
         let key = self.subscriptions.insert(subscription);
         self.topics.insert(policy, uri, key);
         self.by_id.insert(id, key);
@@ -145,7 +204,9 @@ impl Broker {
             let moved = sessions.member_mut(*moved).subscriptions.get_mut(&id);
             moved.expect("members know their subscription").position = position;
         }
-        let was_last = subscription.members.is_empty();
+        let is_empty = subscription.members.is_empty();
+        self.idle += usize::from(subscription.stays && is_empty);
+        let was_last = is_empty && !subscription.stays;
         let is_reserved = meta::is_reserved(&subscription.uri);
         if was_last {
             self.listening -= usize::from(may_match_reserved(subscription.policy, &subscription.uri));
@@ -199,12 +260,62 @@ impl Broker {
             || self.topics.best_wildcard(topic).is_some()
     }
 
+    /// Whether publications are to be shown to [`Broker::keep`].
+    #[inline]
+    pub(crate) fn keeps(&self, publish: &Publish<'_>) -> bool {
+        publish.options.retain || !self.history.is_off()
+    }
+
+    /// Keeps a publication for those who come later, as far as it or the configuration asks for that. Says whether what was
+    /// to be retained is.
+    #[cold]
+    pub(crate) fn keep(
+        &mut self,
+        publish: &Publish<'_>,
+        publication: PublicationId,
+        publisher: &Session,
+        disclose: bool,
+        unix_ms: u64,
+        limits: &RealmLimits,
+    ) -> bool {
+        if publish.options.retain && is_void(publish) {
+            self.retained.clear(&publish.topic);
+            if self.history.is_off() {
+                return true;
+            }
+        }
+        let event = Arc::new(Kept::new(publish, publication, publisher, disclose, unix_ms));
+        self.history.record(&event);
+        let retains = publish.options.retain && !is_void(publish);
+        !retains || self.retained.keep(&event, limits)
+    }
+
+    /// Sends one who has just subscribed what the topics of his subscription retain.
+    pub(crate) fn send_retained<O: Outbox>(
+        &self,
+        key: Key,
+        peer: &Peer,
+        limits: &RealmLimits,
+        now_ms: u64,
+        out: &mut O,
+    ) {
+        let subscription = &self.subscriptions[key];
+        for event in self.retained.of(subscription, &peer.session, limits, now_ms) {
+            out.send(peer.slot, &event.retained(subscription).into());
+        }
+    }
+
+    /// Number of retained events.
+    pub(crate) fn retained_len(&self) -> usize {
+        self.retained.len()
+    }
+
     /// Delivers to every matching subscription: the exact one (as found before), prefixes, wildcards.
     #[inline]
     pub(crate) fn publish<O: Outbox>(
         &self,
         sessions: &Sessions,
-        from: Slot,
+        from: Publisher<'_>,
         publication: PublicationId,
         publish: &mut Publish<'_>,
         route: Route,
@@ -218,14 +329,14 @@ impl Broker {
             ..EventDetails::default()
         };
         if route.disclose || options.disclose_me {
-            let publisher = &sessions.sender(from).session;
+            let publisher = from.session(sessions);
             details.publisher = Some(publisher.id);
             details.publisher_authid = Some(Cow::Borrowed(&publisher.authid));
             details.publisher_authrole = Some(Cow::Borrowed(&publisher.authrole));
         }
         let payload = publish.payload.borrowed();
         let event = Event { subscription: SubscriptionId(0), publication, details, payload };
-        let excluded = options.exclude_me.then_some(from);
+        let excluded = from.slot().filter(|_| options.exclude_me);
         let filter = options.receivers.take().map(|receivers| Filter::new(*receivers, sessions));
         self.deliver(sessions, &publish.topic, route.exact, event, excluded, filter.as_ref(), out);
     }
@@ -278,10 +389,22 @@ impl Broker {
         self.topics.visit_patterns(topic, deliver_for);
     }
 
-    /// Number of subscriptions.
+    /// Number of subscriptions that have subscribers.
     pub(crate) fn len(&self) -> usize {
-        self.subscriptions.len()
+        self.subscriptions.len() - self.idle
     }
+}
+
+/// Whether a publication has no payload.
+fn is_void(publish: &Publish<'_>) -> bool {
+    let payload = &publish.payload;
+    let is_opaque = publish.options.passthru.as_deref().is_some_and(|passthru| passthru.is_active());
+    // Empty `args` and `kwargs` take a few bytes in every serializer.
+    payload.is_empty()
+        || (!is_opaque
+            && payload.bytes().len() <= 16
+            && payload.args().is_empty()
+            && payload.kwargs().is_empty())
 }
 
 /// Whether a subscription may match topics that begin with `wamp.`.

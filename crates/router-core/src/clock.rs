@@ -14,8 +14,9 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// Takes the wall clock's word: `unix_ms` milliseconds had passed since 1970 at `at`.
-    pub(crate) fn set(&mut self, at: Instant, unix_ms: u64) {
-        self.anchor = Some((at, unix_ms));
+    /// Says whether that was the first time.
+    pub(crate) fn set(&mut self, at: Instant, unix_ms: u64) -> bool {
+        self.anchor.replace((at, unix_ms)).is_none()
     }
 
     /// An input has come.

@@ -33,6 +33,6 @@ mod uri_map;
 
 pub use authorization::{Actions, Authorization, BadPermission, Disclosure, Permission, Permissions, Role};
 pub use boundary::{Action, AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot};
-pub use limits::{RealmLimits, RealmOptions};
+pub use limits::{HistoryRule, RealmLimits, RealmOptions};
 pub use realm::Realm;
 pub use stats::Stats;

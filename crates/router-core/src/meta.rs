@@ -3,22 +3,26 @@
 //! | procedures and events | in |
 //! | --- | --- |
 //! | `wamp.session.*` but for testaments | [`session`] |
-//! | `wamp.subscription.*` | [`subscription`] |
+//! | `wamp.session.add_testament`, `flush_testaments` | [`testament`] |
+//! | `wamp.subscription.*` but for events | [`subscription`] |
+//! | `wamp.subscription.get_events` | [`history`] |
 //! | `wamp.registration.*` | [`registration`] |
 //!
 //! Permissions apply to them as to any other URI. Those that give power over others ([`gives_power`]) need more, and who may
 //! not call them gets the answer of a procedure that does not exist. Specification: "Session Meta API", "Subscription Meta
-//! API", "Registration Meta API".
+//! API", "Registration Meta API", "Testament", "Event History".
 
 pub(crate) mod arguments;
+mod history;
 pub(crate) mod registration;
 pub(crate) mod session;
 pub(crate) mod subscription;
+pub(crate) mod testament;
 
 use crossweave_wamp::message::{Event, EventDetails};
 use crossweave_wamp::{Dict, MatchPolicy, Payload, PublicationId, Serializer, SubscriptionId, Value};
 
-use crate::boundary::{Outbox, Slot};
+use crate::boundary::{Action, Outbox, Slot};
 use crate::realm::Realm;
 use crate::refused::Refused;
 use arguments::Arguments;
@@ -48,16 +52,38 @@ pub(crate) fn gives_power(procedure: &str) -> bool {
     is_reserved(procedure) && POWERS.contains(&procedure)
 }
 
-/// Calls a procedure of the realm itself.
+/// What a session must be permitted to do besides calling a procedure.
+#[derive(Debug)]
+pub(crate) struct Also {
+    pub(crate) action: Action,
+    pub(crate) uri: String,
+    pub(crate) match_policy: MatchPolicy,
+}
+
+/// A testament is published in its session's name, and the events of a subscription are those it would have got.
+pub(crate) fn also(realm: &Realm, procedure: &str, arguments: &Arguments) -> Result<Option<Also>, Refused> {
+    Ok(match procedure {
+        "wamp.session.add_testament" => {
+            let (uri, match_policy) = (testament::topic(arguments)?, MatchPolicy::Exact);
+            Some(Also { action: Action::Publish, uri, match_policy })
+        }
+        "wamp.subscription.get_events" => {
+            let (match_policy, uri) = history::pattern(realm, arguments)?;
+            Some(Also { action: Action::Subscribe, uri, match_policy })
+        }
+        _ => None,
+    })
+}
+
+/// Calls a procedure of the realm itself. `disclose` is what the permission of [`also`] says.
 pub(crate) fn call<O: Outbox>(
     realm: &mut Realm,
     caller: Slot,
     procedure: &str,
-    payload: &Payload<'_>,
+    arguments: &Arguments,
+    disclose: bool,
     out: &mut O,
 ) -> Result<Payload<'static>, Refused> {
-    let arguments = Arguments::of(payload);
-    let arguments = &arguments;
     let value = match procedure {
         "wamp.session.count" => session::count(&realm.sessions, arguments)?,
         "wamp.session.list" => session::list(&realm.sessions, arguments, &realm.options.limits)?,
@@ -66,6 +92,9 @@ pub(crate) fn call<O: Outbox>(
         "wamp.session.kill_by_authid" => session::kill_by_authid(realm, caller, arguments, out)?,
         "wamp.session.kill_by_authrole" => session::kill_by_authrole(realm, caller, arguments, out)?,
         "wamp.session.kill_all" => session::kill_all(realm, caller, arguments, out)?,
+        "wamp.session.add_testament" => testament::add(realm, caller, arguments, disclose)?,
+        "wamp.session.flush_testaments" => testament::flush(realm, caller, arguments)?,
+        "wamp.subscription.get_events" => return history::get_events(realm, caller, arguments),
         "wamp.subscription.list" => subscription::list(realm, arguments)?,
         "wamp.subscription.lookup" => subscription::lookup(&realm.broker, arguments)?,
         "wamp.subscription.match" => subscription::matching(&realm.broker, arguments)?,

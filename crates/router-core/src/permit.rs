@@ -130,8 +130,31 @@ impl Desk<'_> {
         if allowed { Ok(Permit::FREE) } else { Err(Refused::no_such_procedure(procedure)) }
     }
 
+    /// Whether a call of the realm's own procedure may have its effect.
+    pub(crate) fn permit_also(
+        &self,
+        peer: &Peer,
+        also: &meta::Also,
+        decision: Option<Decision>,
+    ) -> Result<Permit, Refused> {
+        if also.action == Action::Publish {
+            self.check(None, &also.uri, also.match_policy)?;
+            forbid_reserved(&also.uri)?;
+        }
+        self.authorize(peer, also.action, &also.uri, also.match_policy, None, decision)
+    }
+
+    /// Whether a testament may still be published; if so, whether its publisher is disclosed. An authorizer has said so when
+    /// it was added.
+    pub(crate) fn permits_testament(&self, role: Key, topic: &str, disclose: bool) -> Option<bool> {
+        match self.roles.get(role)? {
+            Authorization::Static(rules) => rules.decide(Action::Publish, topic, MatchPolicy::Exact),
+            Authorization::Dynamic => Some(disclose),
+        }
+    }
+
     #[inline]
-    pub(crate) fn authorize(
+    fn authorize(
         &self,
         peer: &Peer,
         action: Action,

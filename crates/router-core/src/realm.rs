@@ -25,15 +25,16 @@ use hashbrown::HashMap;
 
 use crate::authorization::{Role, Roles};
 use crate::boundary::{AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot};
-use crate::broker::Broker;
+use crate::broker::{Broker, Publisher};
 use crate::clock::Clock;
 use crate::dealer::Dealer;
 use crate::ids::Ids;
 use crate::limits::RealmOptions;
 use crate::meta;
+use crate::meta::arguments::Arguments;
 use crate::permit::{Desk, Permit, Route};
 use crate::refused::{Refused, Stop};
-use crate::session::{Gate, Peer, Sessions};
+use crate::session::{About, Gate, Peer, Sessions};
 use crate::stats::Stats;
 use leaving::Notice;
 
@@ -57,13 +58,16 @@ pub struct Realm {
 impl Realm {
     /// A realm without roles and sessions. All its randomness comes from `seed`, which the driver draws.
     pub fn new(name: impl Into<Arc<str>>, options: RealmOptions, seed: [u8; 32]) -> Self {
+        let mut ids = Ids::new(seed);
+        let mut broker = Broker::default();
+        broker.keep_history(&options.history, &mut ids);
         Realm {
             name: name.into(),
             clock: Clock::default(),
-            ids: Ids::new(seed),
+            ids,
             sessions: Sessions::default(),
             roles: Roles::default(),
-            broker: Broker::default(),
+            broker,
             dealer: Dealer::new(options.limits.clone()),
             questions: HashMap::new(),
             last_question: 0,
@@ -80,7 +84,19 @@ impl Realm {
     /// Sets the wall clock: `unix_ms` milliseconds had passed since 1970 at `at`. Without it the realm believes it is 1970,
     /// which shows in the times that the meta API and the event history tell.
     pub fn set_clock(&mut self, at: Instant, unix_ms: u64) {
-        self.clock.set(at, unix_ms);
+        if self.clock.set(at, unix_ms) {
+            self.broker.date_subscriptions(unix_ms);
+        }
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        self.clock.unix_ms()
+    }
+
+    /// An id for a publication.
+    pub(crate) fn new_publication_id(&mut self) -> PublicationId {
+        self.ids.publication()
     }
 
     /// Adds a role, or replaces the one of this name: its sessions have the new permissions from now on.
@@ -273,7 +289,7 @@ impl Realm {
     fn ask<O: Outbox>(
         &mut self,
         slot: Slot,
-        request: AuthorizeRequest,
+        (about, request): (About, AuthorizeRequest),
         message: &mut Message<'_>,
         out: &mut O,
     ) -> Flow {
@@ -281,7 +297,7 @@ impl Realm {
         let question = QuestionId(self.last_question);
         self.questions.insert(question, slot);
         let (waiting, held) = (take(message), Default::default());
-        self.sessions.sender_mut(slot).gate = Some(Box::new(Gate { question, waiting, held }));
+        self.sessions.sender_mut(slot).gate = Some(Box::new(Gate { question, about, waiting, held }));
         out.ask(question, request);
         Flow::Pause
     }
@@ -296,8 +312,11 @@ impl Realm {
     ) -> Flow {
         let Some(slot) = self.questions.remove(&question) else { return Flow::Continue };
         let Some(gate) = self.sessions.sender_mut(slot).gate.take() else { return Flow::Continue };
-        let Gate { mut waiting, mut held, .. } = *gate;
-        let mut flow = self.dispatch(now, slot, &mut waiting, Some(decision), out);
+        let Gate { about, mut waiting, mut held, .. } = *gate;
+        let mut flow = match about {
+            About::Message => self.dispatch(now, slot, &mut waiting, Some(decision), out),
+            About::Effect => self.take_effect(slot, &mut waiting, decision, out),
+        };
         while flow == Flow::Continue {
             let Some(mut message) = held.pop_front() else {
                 out.resume(slot);
@@ -332,14 +351,42 @@ impl Realm {
                     out.detach(slot, Some(uris::CLOSE_NORMAL));
                     return Flow::Gone;
                 }
-                message => self.carry_out(now, slot, message, route, out),
+                _ => self.carry_out(now, slot, message, route, out),
             },
-            Ok(Permit::Ask(request)) => return self.ask(slot, request, message, out),
+            Ok(Permit::Ask(request)) => return self.ask(slot, (About::Message, request), message, out),
             Err(refused) => Err(refused.into()),
         };
+        self.conclude(slot, message, answer_to, done, out)
+    }
+
+    /// Carries out a call of the realm's own procedure that waited for the authorizer to permit its effect.
+    #[cold]
+    fn take_effect<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        message: &mut Message<'_>,
+        decision: Decision,
+        out: &mut O,
+    ) -> Flow {
+        let answer_to = answer_to(message);
+        let Message::Call(call) = message else { unreachable!("only calls have an effect to ask for") };
+        let done = self.call_meta(slot, call, Some(decision), out);
+        self.conclude(slot, message, answer_to, done, out)
+    }
+
+    #[inline]
+    fn conclude<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        message: &mut Message<'_>,
+        answer_to: Option<(Kind, RequestId)>,
+        done: Result<(), Stop>,
+        out: &mut O,
+    ) -> Flow {
         match done {
             Ok(()) => Flow::Continue,
             Err(Stop::Violation(violation)) => self.abort(slot, violation.uri(), violation.message(), out),
+            Err(Stop::Ask(request)) => self.ask(slot, (About::Effect, *request), message, out),
             Err(Stop::Refused(refused)) => {
                 self.stats.refused += 1;
                 if let Some((kind, request)) = answer_to {
@@ -382,7 +429,26 @@ impl Realm {
         if publish.options.acknowledge {
             out.send(slot, &Published { request: publish.request, publication }.into());
         }
-        self.broker.publish(&self.sessions, slot, publication, publish, route, out);
+        self.broadcast(Publisher::Joined(slot), publication, publish, route, out);
+    }
+
+    /// Delivers a publication, and keeps it for later if that is asked for.
+    #[inline]
+    fn broadcast<O: Outbox>(
+        &mut self,
+        from: Publisher<'_>,
+        publication: PublicationId,
+        publish: &mut Publish<'_>,
+        route: Route,
+        out: &mut O,
+    ) {
+        if self.broker.keeps(publish) {
+            let (publisher, now) = (from.session(&self.sessions), self.clock.unix_ms());
+            let (disclose, limits) = (route.disclose, &self.options.limits);
+            let is_kept = self.broker.keep(publish, publication, publisher, disclose, now, limits);
+            self.stats.not_retained += u64::from(!is_kept);
+        }
+        self.broker.publish(&self.sessions, from, publication, publish, route, out);
     }
 
     #[inline]
@@ -403,7 +469,7 @@ impl Realm {
             return Ok(());
         }
         if route.exact.is_none() && meta::is_reserved(&call.procedure) {
-            return Ok(self.call_meta(slot, call, out)?);
+            return self.call_meta(slot, call, None, out);
         }
         let mut route = route;
         if self.sessions.is_anybody_leaving() {
@@ -415,11 +481,26 @@ impl Realm {
         Ok(())
     }
 
-    fn call_meta<O: Outbox>(&mut self, slot: Slot, call: &Call<'_>, out: &mut O) -> Result<(), Refused> {
+    /// Calls a procedure of the realm's own; `decision` is about its effect.
+    fn call_meta<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        call: &Call<'_>,
+        decision: Option<Decision>,
+        out: &mut O,
+    ) -> Result<(), Stop> {
         if !self.options.enable_meta_api {
-            return Err(Refused::no_such_procedure(&call.procedure));
+            return Err(Refused::no_such_procedure(&call.procedure).into());
         }
-        let payload = meta::call(self, slot, &call.procedure, &call.payload, out)?;
+        let arguments = Arguments::of(&call.payload);
+        let mut disclose = false;
+        if let Some(also) = meta::also(self, &call.procedure, &arguments)? {
+            match self.desk().permit_also(self.sessions.sender(slot), &also, decision)? {
+                Permit::Granted(route) => disclose = route.disclose,
+                Permit::Ask(request) => return Err(Stop::Ask(Box::new(request))),
+            }
+        }
+        let payload = meta::call(self, slot, &call.procedure, &arguments, disclose, out)?;
         let result = message::Result { request: call.request, details: ResultDetails::default(), payload };
         out.send(slot, &result.into());
         Ok(())

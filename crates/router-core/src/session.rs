@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use crate::boundary::{QuestionId, Session, Slot};
 use crate::limits::RealmLimits;
+use crate::meta::testament::Testaments;
 use crate::refused::Refused;
 use crate::slab::Key;
 
@@ -39,6 +40,8 @@ pub(crate) struct Peer {
     pub(crate) abandoned: usize,
     /// The id of the last invocation sent to it.
     pub(crate) last_invocation: u64,
+    /// What it leaves behind.
+    pub(crate) testaments: Option<Box<Testaments>>,
     /// What waits while a message of it awaits authorization.
     pub(crate) gate: Option<Box<Gate>>,
 }
@@ -95,12 +98,22 @@ pub(crate) struct Membership {
     pub(crate) position: u32,
 }
 
+/// What is asked of a message that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// Whether it may be carried out.
+    Message,
+    /// Whether a CALL of the realm's own procedure may have its effect: see [`crate::meta::also`].
+    Effect,
+}
+
 /// Holds back a session's messages while one of them awaits authorization.
 ///
 /// WAMP orders what one session sends; a message must not overtake one that is still being decided.
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) question: QuestionId,
+    pub(crate) about: About,
     /// The message that is being decided.
     pub(crate) waiting: Message<'static>,
     /// What came after it.
@@ -123,6 +136,7 @@ impl Peer {
             invocations: HashMap::new(),
             abandoned: 0,
             last_invocation: 0,
+            testaments: None,
             gate: None,
         }
     }

@@ -56,6 +56,11 @@ impl<T> Slab<T> {
         self.entries.iter().flatten()
     }
 
+    /// All entries, by key, to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut().flatten()
+    }
+
     /// Number of entries.
     pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.free.len()

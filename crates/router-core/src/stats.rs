@@ -13,6 +13,8 @@ pub struct Stats {
     pub unwanted_progress: u64,
     /// Requests that were refused, unacknowledged PUBLISHes among them.
     pub refused: u64,
+    /// Events that were to be retained and found no room.
+    pub not_retained: u64,
     /// Sessions aborted for breaking the protocol or a bound.
     pub aborted: u64,
 }

@@ -178,7 +178,9 @@ impl Roles {
             .and(Features::PUBLISHER_IDENTIFICATION)
             .and(Features::PATTERN_BASED_SUBSCRIPTION)
             .and(Features::SUBSCRIPTION_META_API)
-            .and(Features::SUBSCRIPTION_REVOCATION);
+            .and(Features::SUBSCRIPTION_REVOCATION)
+            .and(Features::EVENT_RETENTION)
+            .and(Features::EVENT_HISTORY);
         let dealer = Features::PROGRESSIVE_CALL_RESULTS
             .and(Features::CALL_TIMEOUT)
             .and(Features::CALL_CANCELING)
@@ -186,7 +188,8 @@ impl Roles {
             .and(Features::PATTERN_BASED_REGISTRATION)
             .and(Features::SHARED_REGISTRATION)
             .and(Features::REGISTRATION_META_API)
-            .and(Features::REGISTRATION_REVOCATION);
+            .and(Features::REGISTRATION_REVOCATION)
+            .and(Features::TESTAMENT_META_API);
         Roles { broker: Some(broker.and(common)), dealer: Some(dealer.and(common)), ..Roles::default() }
     }
 }

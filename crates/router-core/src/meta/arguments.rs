@@ -16,6 +16,16 @@ impl Arguments {
         Arguments { args: payload.args(), kwargs: payload.kwargs() }
     }
 
+    /// The argument at a place; null counts as absent.
+    pub(crate) fn at(&self, at: usize) -> Option<&Value> {
+        self.args.get(at).filter(|value| !value.is_null())
+    }
+
+    /// The argument of this name; null counts as absent.
+    pub(crate) fn named(&self, name: &str) -> Option<&Value> {
+        self.kwargs.get(name).filter(|value| !value.is_null())
+    }
+
     /// The argument at a place, or by its name; null counts as absent.
     pub(crate) fn get(&self, at: usize, name: &str) -> Option<&Value> {
         self.args.get(at).or_else(|| self.kwargs.get(name)).filter(|value| !value.is_null())

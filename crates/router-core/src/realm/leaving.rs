@@ -11,7 +11,10 @@ use crossweave_wamp::{MatchPolicy, SessionId, uris};
 
 use super::Realm;
 use crate::boundary::{Flow, Outbox, Slot};
+use crate::broker::Publisher;
 use crate::meta;
+use crate::meta::testament::{Testament, Testaments};
+use crate::permit::Route;
 use crate::session::Peer;
 
 /// Whether others are told that a session leaves.
@@ -32,13 +35,35 @@ impl Realm {
         }
         let (calls, invocations) = (std::mem::take(&mut peer.calls), std::mem::take(&mut peer.invocations));
         let left = meta::session::left(&peer.session);
+        let testaments = peer.testaments.take();
         self.sessions.let_leave(peer);
         self.dealer.leave(&mut self.sessions, calls, invocations, out);
-        if notice == Notice::Given && self.tells(meta::session::ON_LEAVE) {
-            self.tell(meta::session::ON_LEAVE, &left, None, out);
+        if notice == Notice::Given {
+            if let Some(testaments) = testaments {
+                self.publish_testaments(slot, *testaments, out);
+            }
+            if self.tells(meta::session::ON_LEAVE) {
+                self.tell(meta::session::ON_LEAVE, &left, None, out);
+            }
         }
         self.work_off(out);
         Flow::Gone
+    }
+
+    /// Publishes what a session leaves behind, as far as its role may still publish that.
+    #[cold]
+    fn publish_testaments<O: Outbox>(&mut self, slot: Slot, testaments: Testaments, out: &mut O) {
+        let Some(peer) = self.sessions.leaving_mut(slot) else { return };
+        let (session, role) = (peer.session.clone(), peer.role);
+        for Testament { publication, mut publish, disclose, .. } in testaments.into_iter() {
+            let permitted = self.desk().permits_testament(role, &publish.topic, disclose);
+            let Some(disclose) = permitted else {
+                self.stats.refused += 1;
+                continue;
+            };
+            let route = Route { exact: self.broker.exact(&publish.topic), disclose };
+            self.broadcast(Publisher::Left(&session), publication, &mut publish, route, out);
+        }
     }
 
     /// The router closes the session.

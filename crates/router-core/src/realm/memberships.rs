@@ -31,6 +31,10 @@ impl Realm {
                 self.tell(subscription::ON_SUBSCRIBE, &[session, done.id.0.into()], None, out);
             }
         }
+        if subscribe.options.get_retained && self.broker.retained_len() > 0 {
+            let peer = self.sessions.sender(slot);
+            self.broker.send_retained(done.key, peer, &self.options.limits, now, out);
+        }
         Ok(())
     }
 

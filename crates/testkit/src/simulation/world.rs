@@ -191,7 +191,7 @@ impl World {
             return Err("the realm waits for other answers than it asked for".into());
         }
         let is_due = self.realm.deadline().is_some_and(|deadline| deadline <= self.now);
-        if is_due != !self.leaving.is_empty() {
+        if is_due == self.leaving.is_empty() {
             return Err(format!("{:?} are leaving, and a deadline has passed: {is_due}", self.leaving));
         }
         Ok(())

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
-    Actions, Authorization, Decision, Disclosure, Input, Permission, Permissions, QuestionId, Realm,
-    RealmOptions, Role, Session, Slot,
+    Actions, Authorization, Decision, Disclosure, HistoryRule, Input, Permission, Permissions, QuestionId,
+    Realm, RealmOptions, Role, Session, Slot,
 };
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Welcome;
@@ -211,6 +211,16 @@ impl Runner {
                 "concurrency_max" => limits.concurrency_max = number()? as u64,
                 "abandoned_per_session_max" => limits.abandoned_per_session_max = number()?,
                 "uri_len_max" => limits.uri_len_max = number()?,
+                "history" => self.options.history = history(value)?,
+                "testaments_per_session_max" => limits.testaments_per_session_max = number()?,
+                "testament_bytes_per_session_max" => limits.testament_bytes_per_session_max = number()?,
+                "retained_events_max" => limits.retained_events_max = number()?,
+                "retained_bytes_max" => limits.retained_bytes_max = number()?,
+                "retained_restricted_max" => limits.retained_restricted_max = number()?,
+                "retained_per_subscribe_max" => limits.retained_per_subscribe_max = number()?,
+                "retained_age_max_ms" => limits.retained_age_max_ms = Some(number()? as u64),
+                "history_result_max" => limits.history_result_max = number()?,
+                "history_result_bytes_max" => limits.history_result_bytes_max = number()?,
                 "leave_portion" => limits.leave_portion = number()?,
                 "meta_list_max" => limits.meta_list_max = number()?,
                 "held_messages_max" => limits.held_messages_max = number()?,
@@ -345,6 +355,22 @@ impl Runner {
         left.extend(self.asked.iter().map(|asked| format!("  unexpected question: {asked}")));
         if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
     }
+}
+
+/// `[["com.x", "prefix", events_max, bytes_max, age_max_ms], …]`; what is left out is as by default.
+fn history(rules: &Value) -> Result<Vec<HistoryRule>, String> {
+    let rule = |rule: &Value| {
+        let parts = rule.as_list()?;
+        let policy = MatchPolicy::parse(parts.get(1)?.as_str()?)?;
+        let mut rule = HistoryRule::new(parts.first()?.as_str()?, policy);
+        let number = |at: usize| parts.get(at).and_then(Value::as_u64);
+        rule.events_max = number(2).map_or(rule.events_max, |it| it as usize);
+        rule.bytes_max = number(3).map_or(rule.bytes_max, |it| it as usize);
+        rule.age_max_ms = number(4);
+        Some(rule)
+    };
+    let rules = rules.as_list().ok_or("  history is a list of rules")?;
+    rules.iter().map(|it| rule(it).ok_or_else(|| format!("  no such rule: {}", to_json(it)))).collect()
 }
 
 /// `{"allow": {"com.": ["call"], "com.x": [], "com..y": ["publish"]}, "disclose": ["caller"], "default": true}`
