@@ -374,8 +374,7 @@ impl Broker {
             let members = &subscription.members;
             match filter {
                 None if sessions.is_anybody_leaving() => {
-                    let is_there = |slot: &Slot| Some(*slot) != excluded && sessions.get(*slot).is_some();
-                    out.multicast(members.iter().copied().filter(is_there), &message);
+                    deliver_to_those_there(sessions, members, excluded, &message, out);
                 }
                 None => {
                     out.multicast(members.iter().copied().filter(|slot| Some(*slot) != excluded), &message)
@@ -393,6 +392,20 @@ impl Broker {
     pub(crate) fn len(&self) -> usize {
         self.subscriptions.len() - self.idle
     }
+}
+
+/// Delivers to the members that have not left.
+#[cold]
+#[inline(never)]
+fn deliver_to_those_there<O: Outbox>(
+    sessions: &Sessions,
+    members: &[Slot],
+    excluded: Option<Slot>,
+    event: &Message<'_>,
+    out: &mut O,
+) {
+    let is_there = |slot: &Slot| Some(*slot) != excluded && sessions.get(*slot).is_some();
+    out.multicast(members.iter().copied().filter(is_there), event);
 }
 
 /// Whether a publication has no payload.
