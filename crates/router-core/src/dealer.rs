@@ -4,7 +4,9 @@
 //! What can become of a call is decided in one place, [`invocation`]; this file carries it out.
 
 mod invocation;
+mod kept;
 mod registration;
+mod rerouting;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -17,6 +19,7 @@ use crossweave_wamp::message::{
 use crossweave_wamp::{MatchPolicy, ProtocolViolation, RegistrationId, RequestId, uris};
 use hashbrown::HashMap;
 use invocation::{Event, Invocation, State, ToCaller};
+use kept::KeptCalls;
 use registration::Callee;
 pub(crate) use registration::{Registered, Registration};
 
@@ -42,8 +45,38 @@ pub(crate) struct Dealer {
     invocations: Slab<Invocation>,
     /// Invocations with a timeout, the earliest first.
     timeouts: BTreeSet<(Instant, Key)>,
+    /// What the callees of progressive calls are told with every part.
+    frozen: HashMap<Key, Box<InvocationDetails<'static>>>,
+    kept: KeptCalls,
+    /// Registrations with calls that wait, where a callee may have room again.
+    ready: Vec<Key>,
+    /// Calls that waited for a registration that is gone.
+    orphans: Vec<Key>,
     /// Numbers callees, so that one that registers anew is told from the one it was.
     callees: u64,
+}
+
+/// What becomes of a call that is not refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// A callee has it.
+    Started,
+    /// It waits for a callee with room.
+    Queued,
+}
+
+/// How a call goes to its callee.
+#[derive(Debug)]
+struct Way {
+    /// The registration.
+    place: Key,
+    /// Which of its callees.
+    at: usize,
+    /// The permission discloses the caller.
+    disclose: bool,
+    deadline: Option<Instant>,
+    /// Callees that said they are not available.
+    tried: Vec<Slot>,
 }
 
 impl Dealer {
@@ -55,6 +88,10 @@ impl Dealer {
             by_id: HashMap::new(),
             invocations: Slab::default(),
             timeouts: BTreeSet::new(),
+            frozen: HashMap::new(),
+            kept: KeptCalls::default(),
+            ready: Vec::new(),
+            orphans: Vec::new(),
             callees: 0,
         }
     }
@@ -105,6 +142,9 @@ impl Dealer {
         let peer = sessions.sender_mut(from);
         peer.registrations.insert(registration.id, key);
         peer.registered.add(policy, uri);
+        if !registration.queue.is_empty() {
+            self.ready.push(key);
+        }
         Ok(Registered { key, id: registration.id, is_created })
     }
 
@@ -133,6 +173,7 @@ impl Dealer {
         let (id, was_last) = (registration.id, registration.callees.is_empty());
         let is_reserved = meta::is_reserved(&registration.uri);
         if was_last {
+            self.orphans.extend(registration.queue.values());
             self.procedures.remove(registration.policy, &registration.uri);
             self.registrations.remove(key);
             self.by_id.remove(&id);
@@ -190,7 +231,7 @@ impl Dealer {
         call: &mut Call<'_>,
         route: Route,
         out: &mut O,
-    ) -> Result<(), Refused> {
+    ) -> Result<Placed, Refused> {
         let Some(place) = route.exact.or_else(|| self.best(&call.procedure)) else {
             return Err(Refused::no_such_procedure(&call.procedure));
         };
@@ -198,16 +239,43 @@ impl Dealer {
         if sessions.sender(from).calls.len() >= max {
             return Err(Refused::resource_exhausted("calls in flight", max));
         }
-        let registration = &mut self.registrations[place];
-        let has_left = |callee: &Callee| sessions.is_anybody_leaving() && sessions.get(callee.slot).is_none();
-        let Some(at) = registration.choose(ids, |callee| callee.has_room() && !has_left(callee)) else {
-            return Err(all_busy(&call.procedure));
+        let deadline = deadline(now, call.options.timeout_ms);
+        let Some(at) = self.choose(sessions, ids, place, &[]) else {
+            return self.wait(sessions, from, call, route, place, deadline);
         };
+        let way = Way { place, at, disclose: route.disclose, deadline, tried: Vec::new() };
+        self.start(sessions, from, call, way, out)?;
+        Ok(Placed::Started)
+    }
+
+    /// The callee that gets a call, among those that have room and were not tried.
+    #[inline]
+    fn choose(&mut self, sessions: &Sessions, ids: &mut Ids, place: Key, tried: &[Slot]) -> Option<usize> {
+        let has_left = |callee: &Callee| sessions.is_anybody_leaving() && sessions.get(callee.slot).is_none();
+        let can_take =
+            |callee: &Callee| callee.has_room() && !has_left(callee) && !tried.contains(&callee.slot);
+        self.registrations[place].choose(ids, can_take)
+    }
+
+    /// Sends the INVOCATION.
+    #[inline]
+    fn start<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        from: Slot,
+        call: &mut Call<'_>,
+        way: Way,
+        out: &mut O,
+    ) -> Result<(), Refused> {
+        let Way { place, at, disclose, deadline, .. } = way;
+        let registration = &mut self.registrations[place];
         let callee = &registration.callees[at];
         let (to, counted) = (callee.slot, callee.is_limited().then_some(callee.number));
         let peer = sessions.sender_mut(to);
         let features = peer.session.roles.callee.unwrap_or_default();
-        if call.options.progress && !features.has(Features::PROGRESSIVE_CALL_INVOCATIONS) {
+        // A callee that cannot be interrupted could not be told that the parts end.
+        let takes_parts = Features::PROGRESSIVE_CALL_INVOCATIONS.and(Features::CALL_CANCELING);
+        if call.options.progress && !features.has(takes_parts) {
             return Err(Refused::new(
                 uris::FEATURE_NOT_SUPPORTED,
                 "callee takes no progressive call invocations",
@@ -216,7 +284,8 @@ impl Dealer {
         registration.take(at);
         peer.last_invocation += 1;
         let request = RequestId(peer.last_invocation);
-        let deadline = deadline(now, call.options.timeout_ms);
+        let can_reroute = features.has(Features::CALL_REROUTE);
+        let has_others = registration.callees.len() > 1;
         let key = self.invocations.insert(Invocation {
             state: State::Running,
             caller: from,
@@ -227,6 +296,7 @@ impl Dealer {
             place,
             counted,
             can_interrupt: features.has(Features::CALL_CANCELING),
+            can_reroute,
             receive_progress: call.options.receive_progress,
             is_open: call.options.progress,
             deadline,
@@ -238,9 +308,12 @@ impl Dealer {
         let caller = sessions.sender_mut(from);
         caller.calls.insert(call.request, key);
         caller.open_calls += u32::from(call.options.progress);
+        if can_reroute && has_others && !call.options.progress {
+            self.keep(key, call, disclose, way.tried);
+        }
         let disclose_me = call.options.disclose_me;
         let mut details = details(&mut call.options, features);
-        if route.disclose || disclose_me {
+        if disclose || disclose_me {
             let caller = &sessions.sender(from).session;
             details.caller = Some(caller.id);
             details.caller_authid = Some(Cow::Borrowed(&caller.authid));
@@ -249,6 +322,9 @@ impl Dealer {
         let registration = &self.registrations[place];
         if registration.policy != MatchPolicy::Exact {
             details.procedure = Some(Cow::Borrowed(&call.procedure));
+        }
+        if call.options.progress {
+            self.frozen.insert(key, Box::new(owned_details(&details)));
         }
         let payload = call.payload.borrowed();
         out.send(
@@ -275,11 +351,15 @@ impl Dealer {
             invocation.is_open = false;
             sessions.sender_mut(from).open_calls -= 1;
         }
-        let features = sessions.sender(invocation.callee).session.roles.callee.unwrap_or_default();
-        let details = details(&mut call.options, features);
         let (request, payload) = (invocation.request, call.payload.borrowed());
-        let registration = invocation.registration;
-        out.send(invocation.callee, &message::Invocation { request, registration, details, payload }.into());
+        let (registration, callee) = (invocation.registration, invocation.callee);
+        // What the first CALL said counts for all: its options are frozen.
+        let mut details = self.frozen.get(&key).map(|details| (**details).clone()).unwrap_or_default();
+        details.progress = call.options.progress;
+        if !call.options.progress {
+            self.frozen.remove(&key);
+        }
+        out.send(callee, &message::Invocation { request, registration, details, payload }.into());
         Ok(())
     }
 
@@ -297,6 +377,10 @@ impl Dealer {
             return Ok(());
         };
         let options = &mut yield_.options;
+        if options.progress && !self.kept.is_empty() {
+            // Part of the result is with the caller: the call cannot start again with somebody else.
+            self.kept.remove(key);
+        }
         let event = if options.progress { Event::Progress } else { Event::Answer };
         let invocation = &self.invocations[key];
         let (to, request) = (invocation.caller, invocation.call);
@@ -323,6 +407,7 @@ impl Dealer {
         sessions: &mut Sessions,
         from: Slot,
         error: &mut message::Error<'_>,
+        ids: &mut Ids,
         stats: &mut Stats,
         out: &mut O,
     ) -> Result<(), ProtocolViolation> {
@@ -335,6 +420,10 @@ impl Dealer {
         let Some(key) = self.answered(sessions, from, Kind::Error, error.request, stats)? else {
             return Ok(());
         };
+        if error.error == uris::UNAVAILABLE && self.is_rerouted(key) {
+            self.reroute(sessions, ids, key, stats, out);
+            return Ok(());
+        }
         let invocation = &self.invocations[key];
         let (to, request) = (invocation.caller, invocation.call);
         let was_interrupted = invocation.state == State::Interrupted;
@@ -474,6 +563,9 @@ impl Dealer {
         if invocation.state != State::Abandoned && state != Some(State::Interrupted) {
             self.release_caller(sessions, key, &invocation);
         }
+        if !self.kept.is_empty() {
+            self.forget_kept(key);
+        }
         if let Some(state) = state {
             self.invocations[key].state = state;
             return;
@@ -487,12 +579,18 @@ impl Dealer {
             && let Some(registration) = self.registrations.get_mut(invocation.place)
         {
             registration.give_back(number);
+            if !registration.queue.is_empty() {
+                self.ready.push(invocation.place);
+            }
         }
     }
 
     fn release_caller(&mut self, sessions: &mut Sessions, key: Key, invocation: &Invocation) {
         if let Some(deadline) = invocation.deadline {
             self.timeouts.remove(&(deadline, key));
+        }
+        if invocation.is_open {
+            self.frozen.remove(&key);
         }
         let Some(caller) = sessions.get_mut(invocation.caller) else { return };
         caller.calls.remove(&invocation.call);
@@ -513,6 +611,21 @@ impl Dealer {
     /// Number of invocations in flight.
     pub(crate) fn invocations_len(&self) -> usize {
         self.invocations.len()
+    }
+}
+
+/// The same details with texts of their own.
+#[cold]
+fn owned_details(details: &InvocationDetails<'_>) -> InvocationDetails<'static> {
+    let invocation = message::Invocation {
+        request: RequestId(0),
+        registration: RegistrationId(0),
+        details: details.clone(),
+        payload: crossweave_wamp::Payload::empty(),
+    };
+    match crossweave_wamp::Message::Invocation(invocation).into_owned() {
+        crossweave_wamp::Message::Invocation(it) => it.details,
+        _ => unreachable!("an owned INVOCATION is an INVOCATION"),
     }
 }
 

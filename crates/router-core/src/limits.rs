@@ -80,6 +80,12 @@ pub struct RealmLimits {
     /// The most calls at once that `concurrency` of REGISTER can stand for (default 1,024): a larger one counts as this, so
     /// that a callee never gets more than it said. A callee without `concurrency` gets any number.
     pub concurrency_max: u64,
+    /// Calls of one registration that wait for a callee with room when all have as many as their `concurrency` allows (default
+    /// 0: they get ERROR `crossbar.error.max_concurrency_reached` at once).
+    pub queued_calls_per_registration_max: usize,
+    /// Bytes of the calls that a realm keeps because they wait, or because another callee may have to take them (default 64
+    /// MiB). Beyond it calls neither wait nor are rerouted.
+    pub kept_call_bytes_max: usize,
     /// Invocations of one session, as callee, that nobody waits for any more but that still take a place of its `concurrency`
     /// (default 4,096). Beyond it the place is free at once, as if the callee had answered. That takes a bound of its own,
     /// because a session may register, and register anew, many procedures.
@@ -132,6 +138,8 @@ impl Default for RealmLimits {
             calls_per_session_max: 65_536,
             callees_per_registration_max: 4_096,
             concurrency_max: 1_024,
+            queued_calls_per_registration_max: 0,
+            kept_call_bytes_max: 64 << 20,
             abandoned_per_session_max: 4_096,
             uri_len_max: URI_LEN_MAX,
             held_messages_max: 8_192,

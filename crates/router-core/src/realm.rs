@@ -27,7 +27,7 @@ use crate::authorization::{Role, Roles};
 use crate::boundary::{AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot};
 use crate::broker::{Broker, Publisher};
 use crate::clock::Clock;
-use crate::dealer::Dealer;
+use crate::dealer::{Dealer, Placed};
 use crate::ids::Ids;
 use crate::limits::RealmOptions;
 use crate::meta;
@@ -185,7 +185,7 @@ impl Realm {
     pub fn handle<O: Outbox>(&mut self, now: Instant, mut input: Input<'_>, out: &mut O) -> Flow {
         self.clock.advance(now);
         // A message is a few hundred bytes: the hot path takes what it needs out of it rather than moving it along.
-        match input {
+        let flow = match input {
             Input::Message(slot, ref mut message) => self.message(now, slot, message, out),
             Input::Join(slot, session, welcome) => self.join(slot, *session, *welcome, out),
             Input::Violation(slot, violation) => self.abort(slot, violation.uri(), violation.message(), out),
@@ -198,7 +198,11 @@ impl Realm {
                 self.work_off(out);
                 Flow::Continue
             }
+        };
+        if self.dealer.has_ready_calls() {
+            self.dealer.serve_queues(&mut self.sessions, &mut self.ids, &mut self.stats, out);
         }
+        flow
     }
 
     // Sessions
@@ -410,7 +414,9 @@ impl Realm {
             Message::Publish(publish) => self.publish(slot, publish, route, out),
             Message::Call(call) => return self.call(now, slot, call, route, out),
             Message::Yield(it) => self.dealer.yield_(&mut self.sessions, slot, it, &mut self.stats, out)?,
-            Message::Error(it) => self.dealer.error(&mut self.sessions, slot, it, &mut self.stats, out)?,
+            Message::Error(it) => {
+                self.dealer.error(&mut self.sessions, slot, it, &mut self.ids, &mut self.stats, out)?
+            }
             Message::Cancel(cancel) => self.dealer.cancel(&mut self.sessions, slot, cancel, out),
             Message::Subscribe(subscribe) => self.subscribe(slot, subscribe, out)?,
             Message::Unsubscribe(it) => self.unsubscribe(slot, it, out)?,
@@ -465,6 +471,10 @@ impl Realm {
             let key = *key;
             return Ok(self.dealer.continue_call(&mut self.sessions, slot, key, call, out)?);
         }
+        if call.options.progress && !caller.announced_progressive_calls() {
+            let why = "CALL with progress: the caller did not announce progressive_call_invocations";
+            return Err(ProtocolViolation::new(why).into());
+        }
         if !caller.ended_open_calls.is_empty() && caller.is_late_continuation(call) {
             return Ok(());
         }
@@ -476,8 +486,10 @@ impl Realm {
             self.settle_procedure(MatchPolicy::Exact, &call.procedure, out);
             route.exact = self.dealer.exact(&call.procedure);
         }
-        self.dealer.call(&mut self.sessions, &mut self.ids, now, slot, call, route, out)?;
-        self.stats.invocations += 1;
+        match self.dealer.call(&mut self.sessions, &mut self.ids, now, slot, call, route, out)? {
+            Placed::Started => self.stats.invocations += 1,
+            Placed::Queued => self.stats.queued += 1,
+        }
         Ok(())
     }
 

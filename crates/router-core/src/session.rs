@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crossweave_wamp::features::Features;
 use crossweave_wamp::message::Call;
 use crossweave_wamp::{MatchPolicy, Message, RegistrationId, RequestId, SessionId, SubscriptionId};
 use hashbrown::HashMap;
@@ -144,6 +145,12 @@ impl Peer {
     /// Whether it has no subscriptions and registrations.
     pub(crate) fn has_no_memberships(&self) -> bool {
         self.subscriptions.is_empty() && self.registrations.is_empty()
+    }
+
+    /// Whether it may send CALLs with `progress`.
+    pub(crate) fn announced_progressive_calls(&self) -> bool {
+        let features = self.session.roles.caller.unwrap_or_default();
+        features.has(Features::PROGRESSIVE_CALL_INVOCATIONS)
     }
 
     /// Whether this CALL continues a progressive call that has ended; it is then to be ignored.

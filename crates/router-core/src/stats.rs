@@ -5,8 +5,12 @@
 pub struct Stats {
     /// PUBLISHes that were carried out.
     pub publications: u64,
-    /// CALLs that became an INVOCATION.
+    /// CALLs that became an INVOCATION, at once or after they waited.
     pub invocations: u64,
+    /// CALLs that had to wait for a callee with room.
+    pub queued: u64,
+    /// Calls that went on to another callee as one was not available.
+    pub rerouted: u64,
     /// YIELDs and ERRORs that came after their call had ended: cancelled, timed out, or the caller gone.
     pub late_answers: u64,
     /// Progressive results dropped because the caller did not ask for them.

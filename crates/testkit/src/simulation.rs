@@ -62,6 +62,10 @@ pub struct Counts {
     pub questions: u64,
     /// Sessions aborted.
     pub aborts: u64,
+    /// Calls that went on to another callee.
+    pub rerouted: u64,
+    /// Calls that had to wait for a callee with room.
+    pub queued: u64,
     /// Sessions of which something remained for a later turn when they left.
     pub late_frees: u64,
 }
@@ -78,5 +82,7 @@ impl std::ops::AddAssign for Counts {
         self.questions += other.questions;
         self.aborts += other.aborts;
         self.late_frees += other.late_frees;
+        self.rerouted += other.rerouted;
+        self.queued += other.queued;
     }
 }

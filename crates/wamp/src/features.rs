@@ -189,7 +189,9 @@ impl Roles {
             .and(Features::SHARED_REGISTRATION)
             .and(Features::REGISTRATION_META_API)
             .and(Features::REGISTRATION_REVOCATION)
-            .and(Features::TESTAMENT_META_API);
+            .and(Features::TESTAMENT_META_API)
+            .and(Features::PROGRESSIVE_CALL_INVOCATIONS)
+            .and(Features::CALL_REROUTE);
         Roles { broker: Some(broker.and(common)), dealer: Some(dealer.and(common)), ..Roles::default() }
     }
 }

@@ -1,5 +1,7 @@
 //! One registration: its callees, and which of them gets a call. Specification: "Shared Registration".
 
+use std::collections::BTreeMap;
+
 use crossweave_wamp::message::InvokePolicy;
 use crossweave_wamp::{MatchPolicy, RegistrationId, uris};
 
@@ -21,6 +23,8 @@ pub(crate) struct Registration {
     pub(crate) callees: Vec<Callee>,
     /// Who is next in turn (round robin).
     next: usize,
+    /// Calls that wait for a callee with room, in the order they came.
+    pub(super) queue: BTreeMap<u64, Key>,
 }
 
 /// What REGISTER has done.
@@ -69,7 +73,16 @@ impl Registration {
         invoke: InvokePolicy,
         created_ms: u64,
     ) -> Self {
-        Registration { id, uri: uri.into(), policy, invoke, created_ms, callees: Vec::new(), next: 0 }
+        Registration {
+            id,
+            uri: uri.into(),
+            policy,
+            invoke,
+            created_ms,
+            callees: Vec::new(),
+            next: 0,
+            queue: BTreeMap::new(),
+        }
     }
 
     /// Whether this session may register here too.

@@ -7,7 +7,7 @@ use crossweave_router_core::{
     Actions, Authorization, Decision, Disclosure, Input, Permission, Permissions, QuestionId, Realm,
     RealmLimits, RealmOptions, Role, Session, Slot,
 };
-use crossweave_wamp::features::Roles;
+use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::{
     Call, CallOptions, Cancel, CancelMode, Error, Goodbye, InvokePolicy, Kind, Publish, PublishOptions,
     Receivers, Register, RegisterOptions, Subscribe, SubscribeOptions, Unregister, Unsubscribe, Welcome,
@@ -62,6 +62,7 @@ impl World {
             patterns_per_session_max: 5,
             wildcard_positions_max: 2,
             leave_portion: 2,
+            queued_calls_per_registration_max: 2,
             ..RealmLimits::default()
         };
         let options = RealmOptions { limits, ..RealmOptions::default() };
@@ -136,6 +137,8 @@ impl World {
             realm.invocation_count(),
             realm.question_count(),
         ];
+        self.counts.rerouted += realm.stats().rerouted;
+        self.counts.queued += realm.stats().queued;
         if left == [0; 5] { Ok(self.counts) } else { Err(format!("the empty realm keeps {left:?}")) }
     }
 
@@ -153,12 +156,13 @@ impl World {
     }
 
     fn finish_invocations(&mut self) -> Result<(), Broken> {
-        for slot in self.peers.keys().copied().collect::<Vec<_>>() {
-            while let Some(request) =
-                self.peers.get(&slot).and_then(|peer| peer.invocations.keys().next().copied())
-            {
-                self.finish_invocation(slot, request)?;
-            }
+        let next = |world: &World| {
+            let mut open =
+                world.peers.iter().flat_map(|(slot, peer)| peer.invocations.keys().map(|it| (*slot, *it)));
+            open.next()
+        };
+        while let Some((slot, request)) = next(self) {
+            self.finish_invocation(slot, request)?;
         }
         Ok(())
     }
@@ -267,8 +271,9 @@ impl World {
         let slot = (0..).map(Slot).find(is_free).expect("there are many slots");
         let id = self.realm.new_session_id();
         let mut roles = Roles::client();
-        if self.dice.one_in(3) {
-            roles.callee = Some(Default::default());
+        match self.dice.below(3) {
+            0 => roles.callee = Some(Default::default()),
+            _ => roles.callee = roles.callee.map(|features| features.and(Features::CALL_REROUTE)),
         }
         let session = Session {
             id,
@@ -456,9 +461,11 @@ impl World {
     fn register(&mut self, slot: Slot) -> Result<(), Broken> {
         let pattern = self.pattern();
         let concurrency = self.dice.one_in(2).then_some(1 + self.dice.below(2) as u64);
+        // Mostly the same for the same pattern, so that registrations are shared.
+        let policy = if self.dice.one_in(4) { self.dice.below(5) } else { pattern.1.len() % 4 + 1 };
         let options = RegisterOptions {
             match_policy: pattern.0,
-            invoke: POLICIES[self.dice.below(5)],
+            invoke: POLICIES[policy],
             concurrency,
             force_reregister: self.dice.one_in(8),
             ..RegisterOptions::default()
@@ -529,7 +536,8 @@ impl World {
     fn finish_invocation(&mut self, slot: Slot, request: RequestId) -> Result<(), Broken> {
         self.peer(slot).invocations.remove(&request);
         let message: Message<'static> = if self.dice.one_in(3) {
-            Error::new(Kind::Invocation, request, "com.error.own").into()
+            let error = if self.dice.one_in(2) { uris::UNAVAILABLE } else { "com.error.own" };
+            Error::new(Kind::Invocation, request, error).into()
         } else {
             Yield { request, options: YieldOptions::default(), payload: Payload::empty() }.into()
         };

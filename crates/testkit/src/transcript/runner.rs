@@ -221,6 +221,8 @@ impl Runner {
                 "retained_age_max_ms" => limits.retained_age_max_ms = Some(number()? as u64),
                 "history_result_max" => limits.history_result_max = number()?,
                 "history_result_bytes_max" => limits.history_result_bytes_max = number()?,
+                "queued_calls_per_registration_max" => limits.queued_calls_per_registration_max = number()?,
+                "kept_call_bytes_max" => limits.kept_call_bytes_max = number()?,
                 "leave_portion" => limits.leave_portion = number()?,
                 "meta_list_max" => limits.meta_list_max = number()?,
                 "held_messages_max" => limits.held_messages_max = number()?,
