@@ -46,7 +46,7 @@ pub(crate) struct Dealer {
     /// Invocations with a timeout, the earliest first.
     timeouts: BTreeSet<(Instant, Key)>,
     /// What the callees of progressive calls are told with every part.
-    frozen: HashMap<Key, Box<InvocationDetails<'static>>>,
+    frozen: Frozen,
     kept: KeptCalls,
     /// Registrations with calls that wait, where a callee may have room again.
     ready: Vec<Key>,
@@ -55,6 +55,9 @@ pub(crate) struct Dealer {
     /// Numbers callees, so that one that registers anew is told from the one it was.
     callees: u64,
 }
+
+/// Details of invocations by their place.
+type Frozen = HashMap<Key, Box<InvocationDetails<'static>>>;
 
 /// What becomes of a call that is not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +78,6 @@ struct Way {
     /// The permission discloses the caller.
     disclose: bool,
     deadline: Option<Instant>,
-    /// Callees that said they are not available.
-    tried: Vec<Slot>,
 }
 
 impl Dealer {
@@ -243,8 +244,8 @@ impl Dealer {
         let Some(at) = self.choose(sessions, ids, place, &[]) else {
             return self.wait(sessions, from, call, route, place, deadline);
         };
-        let way = Way { place, at, disclose: route.disclose, deadline, tried: Vec::new() };
-        self.start(sessions, from, call, way, out)?;
+        let way = Way { place, at, disclose: route.disclose, deadline };
+        self.start(sessions, from, call, way, &[], out)?;
         Ok(Placed::Started)
     }
 
@@ -258,16 +259,17 @@ impl Dealer {
     }
 
     /// Sends the INVOCATION.
-    #[inline]
+    #[inline(always)]
     fn start<O: Outbox>(
         &mut self,
         sessions: &mut Sessions,
         from: Slot,
         call: &mut Call<'_>,
         way: Way,
+        tried: &[Slot],
         out: &mut O,
     ) -> Result<(), Refused> {
-        let Way { place, at, disclose, deadline, .. } = way;
+        let Way { place, at, disclose, deadline } = way;
         let registration = &mut self.registrations[place];
         let callee = &registration.callees[at];
         let (to, counted) = (callee.slot, callee.is_limited().then_some(callee.number));
@@ -309,7 +311,7 @@ impl Dealer {
         caller.calls.insert(call.request, key);
         caller.open_calls += u32::from(call.options.progress);
         if can_reroute && has_others && !call.options.progress {
-            self.keep(key, call, disclose, way.tried);
+            self.keep(key, call, disclose, tried);
         }
         let disclose_me = call.options.disclose_me;
         let mut details = details(&mut call.options, features);
@@ -324,7 +326,7 @@ impl Dealer {
             details.procedure = Some(Cow::Borrowed(&call.procedure));
         }
         if call.options.progress {
-            self.frozen.insert(key, Box::new(owned_details(&details)));
+            freeze(&mut self.frozen, key, &details);
         }
         let payload = call.payload.borrowed();
         out.send(
@@ -334,7 +336,15 @@ impl Dealer {
         Ok(())
     }
 
+    /// The parts of a progressive call have ended.
+    #[cold]
+    #[inline(never)]
+    fn forget_parts(&mut self, key: Key) {
+        self.frozen.remove(&key);
+    }
+
     /// One more CALL of a progressive call: to the same callee, whatever its procedure says.
+    #[inline(never)]
     pub(crate) fn continue_call<O: Outbox>(
         &mut self,
         sessions: &mut Sessions,
@@ -357,7 +367,7 @@ impl Dealer {
         let mut details = self.frozen.get(&key).map(|details| (**details).clone()).unwrap_or_default();
         details.progress = call.options.progress;
         if !call.options.progress {
-            self.frozen.remove(&key);
+            self.forget_parts(key);
         }
         out.send(callee, &message::Invocation { request, registration, details, payload }.into());
         Ok(())
@@ -379,7 +389,7 @@ impl Dealer {
         let options = &mut yield_.options;
         if options.progress && !self.kept.is_empty() {
             // Part of the result is with the caller: the call cannot start again with somebody else.
-            self.kept.remove(key);
+            self.forget_kept(key);
         }
         let event = if options.progress { Event::Progress } else { Event::Answer };
         let invocation = &self.invocations[key];
@@ -590,7 +600,7 @@ impl Dealer {
             self.timeouts.remove(&(deadline, key));
         }
         if invocation.is_open {
-            self.frozen.remove(&key);
+            self.forget_parts(key);
         }
         let Some(caller) = sessions.get_mut(invocation.caller) else { return };
         caller.calls.remove(&invocation.call);
@@ -614,8 +624,14 @@ impl Dealer {
     }
 }
 
-/// The same details with texts of their own.
+/// Keeps what a callee is told with every part of a progressive call.
 #[cold]
+#[inline(never)]
+fn freeze(frozen: &mut Frozen, key: Key, details: &InvocationDetails<'_>) {
+    frozen.insert(key, Box::new(owned_details(details)));
+}
+
+/// The same details with texts of their own.
 fn owned_details(details: &InvocationDetails<'_>) -> InvocationDetails<'static> {
     let invocation = message::Invocation {
         request: RequestId(0),

@@ -185,7 +185,7 @@ impl Realm {
     pub fn handle<O: Outbox>(&mut self, now: Instant, mut input: Input<'_>, out: &mut O) -> Flow {
         self.clock.advance(now);
         // A message is a few hundred bytes: the hot path takes what it needs out of it rather than moving it along.
-        let flow = match input {
+        match input {
             Input::Message(slot, ref mut message) => self.message(now, slot, message, out),
             Input::Join(slot, session, welcome) => self.join(slot, *session, *welcome, out),
             Input::Violation(slot, violation) => self.abort(slot, violation.uri(), violation.message(), out),
@@ -196,13 +196,18 @@ impl Realm {
             Input::Tick => {
                 self.dealer.tick(&mut self.sessions, now, out);
                 self.work_off(out);
+                self.serve_queues(out);
                 Flow::Continue
             }
-        };
+        }
+    }
+
+    /// Starts calls that waited for a callee with room, if one has room now.
+    #[inline]
+    fn serve_queues<O: Outbox>(&mut self, out: &mut O) {
         if self.dealer.has_ready_calls() {
             self.dealer.serve_queues(&mut self.sessions, &mut self.ids, &mut self.stats, out);
         }
-        flow
     }
 
     // Sessions
@@ -413,15 +418,28 @@ impl Realm {
         match message {
             Message::Publish(publish) => self.publish(slot, publish, route, out),
             Message::Call(call) => return self.call(now, slot, call, route, out),
-            Message::Yield(it) => self.dealer.yield_(&mut self.sessions, slot, it, &mut self.stats, out)?,
-            Message::Error(it) => {
-                self.dealer.error(&mut self.sessions, slot, it, &mut self.ids, &mut self.stats, out)?
+            Message::Yield(it) => {
+                self.dealer.yield_(&mut self.sessions, slot, it, &mut self.stats, out)?;
+                self.serve_queues(out);
             }
-            Message::Cancel(cancel) => self.dealer.cancel(&mut self.sessions, slot, cancel, out),
+            Message::Error(it) => {
+                self.dealer.error(&mut self.sessions, slot, it, &mut self.ids, &mut self.stats, out)?;
+                self.serve_queues(out);
+            }
+            Message::Cancel(cancel) => {
+                self.dealer.cancel(&mut self.sessions, slot, cancel, out);
+                self.serve_queues(out);
+            }
             Message::Subscribe(subscribe) => self.subscribe(slot, subscribe, out)?,
             Message::Unsubscribe(it) => self.unsubscribe(slot, it, out)?,
-            Message::Register(register) => self.register(slot, register, out)?,
-            Message::Unregister(it) => self.unregister(slot, it, out)?,
+            Message::Register(register) => {
+                self.register(slot, register, out)?;
+                self.serve_queues(out);
+            }
+            Message::Unregister(it) => {
+                self.unregister(slot, it, out)?;
+                self.serve_queues(out);
+            }
             other => return Err(unexpected(other).into()),
         }
         Ok(())
@@ -513,6 +531,7 @@ impl Realm {
             }
         }
         let payload = meta::call(self, slot, &call.procedure, &arguments, disclose, out)?;
+        self.serve_queues(out);
         let result = message::Result { request: call.request, details: ResultDetails::default(), payload };
         out.send(slot, &result.into());
         Ok(())

@@ -31,6 +31,7 @@ const NOBODY: Slot = Slot(u32::MAX);
 impl Dealer {
     /// Puts a call into the queue of its registration, or refuses it.
     #[cold]
+    #[inline(never)]
     pub(super) fn wait(
         &mut self,
         sessions: &mut Sessions,
@@ -76,16 +77,18 @@ impl Dealer {
 
     /// Keeps a call that another callee may have to take, if there is room for it.
     #[cold]
-    pub(super) fn keep(&mut self, key: Key, call: &Call<'_>, disclose: bool, tried: Vec<Slot>) {
+    #[inline(never)]
+    pub(super) fn keep(&mut self, key: Key, call: &Call<'_>, disclose: bool, tried: &[Slot]) {
         if self.kept.has_room(call, self.limits.kept_call_bytes_max) {
             let mut kept = Box::new(KeptCall::new(call, disclose));
-            kept.tried = tried;
+            kept.tried = tried.to_vec();
             self.kept.insert(key, kept);
         }
     }
 
     /// An invocation has ended or changed: nothing is kept of its call.
     #[cold]
+    #[inline(never)]
     pub(super) fn forget_kept(&mut self, key: Key) {
         let Some(queued) = self.kept.remove(key).and_then(|kept| kept.queued) else { return };
         if let Some(registration) = self.registrations.get_mut(queued.place)
@@ -103,6 +106,7 @@ impl Dealer {
 
     /// The callee is not available: the call goes to another one.
     #[cold]
+    #[inline(never)]
     pub(super) fn reroute<O: Outbox>(
         &mut self,
         sessions: &mut Sessions,
@@ -141,8 +145,8 @@ impl Dealer {
         }
         let Some(at) = self.choose(sessions, ids, place, &kept.tried) else { return false };
         let KeptCall { mut call, disclose, tried, .. } = kept;
-        let way = Way { place, at, disclose, deadline: before.deadline, tried };
-        self.start(sessions, before.caller, &mut call, way, out).is_ok()
+        let way = Way { place, at, disclose, deadline: before.deadline };
+        self.start(sessions, before.caller, &mut call, way, &tried, out).is_ok()
     }
 
     /// Whether [`Dealer::serve_queues`] has something to do.
@@ -153,6 +157,7 @@ impl Dealer {
 
     /// Starts calls that waited where there is room now, and ends those whose registration is gone.
     #[cold]
+    #[inline(never)]
     pub(crate) fn serve_queues<O: Outbox>(
         &mut self,
         sessions: &mut Sessions,

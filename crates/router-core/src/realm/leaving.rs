@@ -47,6 +47,7 @@ impl Realm {
             }
         }
         self.work_off(out);
+        self.serve_queues(out);
         Flow::Gone
     }
 
