@@ -1,5 +1,6 @@
 //! A realm and four sessions, whose messages are the lines of the input.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crossweave_router_core::{AuthorizeRequest, Input, Outbox, QuestionId, Realm, RealmOptions, Role, Session, Slot};
@@ -9,9 +10,9 @@ use crossweave_wamp::{Dict, Message, Serializer};
 
 const SLOTS: usize = 4;
 
-/// Who is attached, as the driver knows it.
+/// Who is attached, as the driver knows it, and which slots the realm still uses.
 #[derive(Default)]
-struct Attached([bool; SLOTS]);
+struct Attached([bool; SLOTS], BTreeSet<Slot>);
 
 impl Outbox for Attached {
     fn send(&mut self, to: Slot, message: &Message<'_>) {
@@ -30,6 +31,10 @@ impl Outbox for Attached {
 
     fn detach(&mut self, slot: Slot, _: Option<&'static str>) {
         assert!(std::mem::take(&mut self.0[slot.0 as usize]), "detached twice");
+    }
+
+    fn free(&mut self, slot: Slot) {
+        assert!(self.1.remove(&slot), "free twice, or never taken");
     }
 }
 
@@ -66,11 +71,12 @@ pub fn realm(data: &[u8]) {
         let _ = realm.handle(now, Input::Leave(slot), &mut attached);
     }
     assert_eq!(realm.session_count() + realm.subscription_count() + realm.registration_count(), 0);
-    assert_eq!(realm.invocation_count(), 0);
+    assert_eq!((realm.invocation_count(), attached.1.len()), (0, 0));
 }
 
 fn join(realm: &mut Realm, now: Instant, slot: Slot, attached: &mut Attached) {
     attached.0[slot.0 as usize] = true;
+    assert!(attached.1.insert(slot), "too few lines for a session that leaves in portions");
     let session = Session {
         id: realm.new_session_id(),
         authid: "alice".into(),

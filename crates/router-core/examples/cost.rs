@@ -45,6 +45,7 @@ impl Outbox for Null {
     fn ask(&mut self, _: QuestionId, _: AuthorizeRequest) {}
     fn resume(&mut self, _: Slot) {}
     fn detach(&mut self, _: Slot, _: Option<&'static str>) {}
+    fn free(&mut self, _: Slot) {}
 }
 
 struct Bench {
@@ -217,7 +218,15 @@ fn crowd() {
     bench.publish("publish among 100,000 subscriptions: wildcard", "com.app2.x.wild2", ROUNDS / 10);
     let started = Instant::now();
     bench.input(Input::Leave(subscribers[0]));
-    println!("a session with 50,000 subscriptions leaves in {:?}", started.elapsed());
+    let (mut longest, mut turns) = (started.elapsed(), 1);
+    while bench.realm.deadline().is_some() {
+        let started = Instant::now();
+        bench.input(Input::Tick);
+        longest = longest.max(started.elapsed());
+        turns += 1;
+    }
+    let all = started.elapsed();
+    println!("a session with 50,000 subscriptions leaves in {all:?}: {turns} turns, the longest {longest:?}");
 }
 
 /// Two sessions try every choice of empty components among the first sixteen of as many as a URI may have.

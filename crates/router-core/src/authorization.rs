@@ -217,6 +217,14 @@ impl Permissions {
         }
     }
 
+    /// Whether a procedure of the router's own that gives power over others may be called; if so, whether the caller is
+    /// disclosed. Unlike [`Permissions::decide`], it takes a rule that names the router's namespace: `wamp.` or longer.
+    pub fn decide_power(&self, procedure: &str) -> Option<bool> {
+        let rule = self.most_specific(procedure, MatchPolicy::Exact)?;
+        let names_it = procedure.as_bytes().get(..rule.lead).is_some_and(|lead| lead.starts_with(b"wamp."));
+        if names_it { rule.verdict.of(Action::Call) } else { None }
+    }
+
     fn look_up(&self, action: Action, uri: &str, policy: MatchPolicy) -> Option<bool> {
         match self.most_specific(uri, policy) {
             Some(rule) => rule.verdict.of(action),

@@ -156,8 +156,12 @@ pub trait Outbox {
     /// Reads from the session again: nothing of it waits any more.
     fn resume(&mut self, slot: Slot);
 
-    /// The session has left the realm, which has forgotten its slot: the driver may give the slot to another session once it
-    /// has no more use for it itself. `Some(reason)` where the transport must be closed after what is queued
+    /// The session has left the realm. `Some(reason)` where the transport must be closed after what is queued
     /// was written, `None` where the session ended by GOODBYE and the transport may open another one.
     fn detach(&mut self, slot: Slot, close: Option<&'static str>);
+
+    /// Nothing remains in the realm of a session that has left, in whatever way: the driver may give its slot to another
+    /// session once it has no more use for it itself. Comes once for every session that joined, before or after
+    /// [`Outbox::detach`], and for one with many subscriptions not before some more [`Input::Tick`]s.
+    fn free(&mut self, slot: Slot);
 }

@@ -3,17 +3,27 @@
 //! A subscription is one topic or pattern, shared by its subscribers. A session with several subscriptions that match a
 //! publication gets one EVENT for each. Specification: "Publish & Subscribe", "Pattern-based Subscriptions".
 
+mod audience;
+pub(crate) mod history;
+pub(crate) mod kept;
 mod recipients;
+mod retained;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crossweave_wamp::message::{Event, EventDetails, Publish};
 use crossweave_wamp::{MatchPolicy, Message, PublicationId, SubscriptionId, uris};
+use hashbrown::HashMap;
+use history::History;
+use kept::Kept;
 use recipients::Filter;
+use retained::Retained;
 
-use crate::boundary::{Outbox, Slot};
+use crate::boundary::{Outbox, Session, Slot};
 use crate::ids::Ids;
-use crate::limits::RealmLimits;
+use crate::limits::{HistoryRule, RealmLimits};
+use crate::meta;
 use crate::permit::Route;
 use crate::refused::Refused;
 use crate::session::{Membership, Peer, Sessions};
@@ -23,11 +33,37 @@ use crate::uri_map::UriMap;
 /// One topic or pattern and its subscribers.
 #[derive(Debug)]
 pub(crate) struct Subscription {
-    id: SubscriptionId,
-    uri: Box<str>,
-    policy: MatchPolicy,
+    pub(crate) id: SubscriptionId,
+    pub(crate) uri: Box<str>,
+    pub(crate) policy: MatchPolicy,
+    /// When it came to be, in milliseconds since 1970.
+    pub(crate) created_ms: u64,
+    /// It is there without subscribers, too.
+    stays: bool,
     /// In no order: the last one takes the place of one who leaves.
-    members: Vec<Slot>,
+    pub(crate) members: Vec<Slot>,
+}
+
+/// What SUBSCRIBE has done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subscribed {
+    pub(crate) key: Key,
+    pub(crate) id: SubscriptionId,
+    /// The subscription is new.
+    pub(crate) is_created: bool,
+    /// The session was not subscribed before.
+    pub(crate) is_new_member: bool,
+}
+
+/// A session is no longer a member of a subscription or a callee of a registration.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    /// The id of the subscription or registration.
+    pub(crate) id: u64,
+    /// It was the last one: the subscription or registration is gone.
+    pub(crate) was_last: bool,
+    /// Its URI is the router's own.
+    pub(crate) is_reserved: bool,
 }
 
 /// The subscriptions of a realm.
@@ -35,9 +71,59 @@ pub(crate) struct Subscription {
 pub(crate) struct Broker {
     topics: UriMap,
     subscriptions: Slab<Subscription>,
+    by_id: HashMap<SubscriptionId, Key>,
+    /// Subscriptions that may match a topic of the router's own.
+    listening: usize,
+    /// Subscriptions without a subscriber, which stand for what the history keeps.
+    idle: usize,
+    retained: Retained,
+    pub(crate) history: History,
+}
+
+/// Who publishes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Publisher<'s> {
+    /// A session of the realm.
+    Joined(Slot),
+    /// A session that has left, by its testament.
+    Left(&'s Session),
+}
+
+impl<'s> Publisher<'s> {
+    #[inline]
+    pub(crate) fn session(self, sessions: &'s Sessions) -> &'s Session {
+        match self {
+            Publisher::Joined(slot) => &sessions.sender(slot).session,
+            Publisher::Left(session) => session,
+        }
+    }
+
+    #[inline]
+    fn slot(self) -> Option<Slot> {
+        match self {
+            Publisher::Joined(slot) => Some(slot),
+            Publisher::Left(_) => None,
+        }
+    }
 }
 
 impl Broker {
+    /// Keeps histories by these rules, each with a subscription that stays.
+    pub(crate) fn keep_history(&mut self, rules: &[HistoryRule], ids: &mut Ids) {
+        for rule in rules {
+            if self.history.add(rule.clone()) {
+                let key = self.create(ids.subscription(), rule.match_policy, &rule.uri, 0);
+                self.subscriptions[key].stays = true;
+                self.idle += 1;
+            }
+        }
+    }
+
+    /// Dates the subscriptions that were there before anybody knew the time.
+    pub(crate) fn date_subscriptions(&mut self, unix_ms: u64) {
+        self.subscriptions.iter_mut().filter(|it| it.created_ms == 0).for_each(|it| it.created_ms = unix_ms);
+    }
+
     /// Subscribes the session; again, it gets the same id.
     pub(crate) fn subscribe(
         &mut self,
@@ -46,13 +132,15 @@ impl Broker {
         from: Slot,
         (policy, uri): (MatchPolicy, &str),
         limits: &RealmLimits,
-    ) -> Result<SubscriptionId, Refused> {
+        created_ms: u64,
+    ) -> Result<Subscribed, Refused> {
         let peer = sessions.sender_mut(from);
         let key = self.topics.get(policy, uri);
-        if let Some(id) = key.map(|key| self.subscriptions[key].id)
+        if let Some(key) = key
+            && let id = self.subscriptions[key].id
             && peer.subscriptions.contains_key(&id)
         {
-            return Ok(id);
+            return Ok(Subscribed { key, id, is_created: false, is_new_member: false });
         }
         peer.subscribed.check(
             "subscriptions",
@@ -63,19 +151,24 @@ impl Broker {
         if key.is_none() {
             self.topics.check_room((policy, uri), limits)?;
         }
-        let key = key.unwrap_or_else(|| self.create(ids.subscription(), policy, uri));
+        let is_created = key.is_none();
+        let key = key.unwrap_or_else(|| self.create(ids.subscription(), policy, uri, created_ms));
         let subscription = &mut self.subscriptions[key];
         let position = subscription.members.len() as u32;
+        self.idle -= usize::from(subscription.stays && position == 0);
         subscription.members.push(from);
         peer.subscriptions.insert(subscription.id, Membership { key, position });
         peer.subscribed.add(policy, uri);
-        Ok(subscription.id)
+        Ok(Subscribed { key, id: subscription.id, is_created, is_new_member: true })
     }
 
-    fn create(&mut self, id: SubscriptionId, policy: MatchPolicy, uri: &str) -> Key {
-        let key =
-            self.subscriptions.insert(Subscription { id, uri: uri.into(), policy, members: Vec::new() });
+    fn create(&mut self, id: SubscriptionId, policy: MatchPolicy, uri: &str, created_ms: u64) -> Key {
+        let (uri_, members) = (uri.into(), Vec::new());
+        let subscription = Subscription { id, uri: uri_, policy, created_ms, stays: false, members };
+        let key = self.subscriptions.insert(subscription);
         self.topics.insert(policy, uri, key);
+        self.by_id.insert(id, key);
+        self.listening += usize::from(may_match_reserved(policy, uri));
         key
     }
 
@@ -85,7 +178,7 @@ impl Broker {
         sessions: &mut Sessions,
         from: Slot,
         id: SubscriptionId,
-    ) -> Result<(), Refused> {
+    ) -> Result<Ended, Refused> {
         let Some(membership) = sessions.sender_mut(from).subscriptions.remove(&id) else {
             return Err(Refused::new(
                 uris::NO_SUCH_SUBSCRIPTION,
@@ -94,29 +187,61 @@ impl Broker {
         };
         let subscription = &self.subscriptions[membership.key];
         sessions.sender_mut(from).subscribed.remove(subscription.policy, &subscription.uri);
-        self.remove_member(sessions, id, membership);
-        Ok(())
-    }
-
-    /// Ends every subscription of a session that has been taken out of `sessions`.
-    pub(crate) fn leave(&mut self, sessions: &mut Sessions, peer: &mut Peer) {
-        for (id, membership) in std::mem::take(&mut peer.subscriptions) {
-            self.remove_member(sessions, id, membership);
-        }
+        Ok(self.remove_member(sessions, id, membership))
     }
 
     /// Takes a member out by its position and tells the one who moves there, in constant time.
-    fn remove_member(&mut self, sessions: &mut Sessions, id: SubscriptionId, membership: Membership) {
+    pub(crate) fn remove_member(
+        &mut self,
+        sessions: &mut Sessions,
+        id: SubscriptionId,
+        membership: Membership,
+    ) -> Ended {
         let Membership { key, position } = membership;
         let subscription = &mut self.subscriptions[key];
         subscription.members.swap_remove(position as usize);
         if let Some(moved) = subscription.members.get(position as usize) {
-            let moved = sessions.sender_mut(*moved).subscriptions.get_mut(&id);
+            let moved = sessions.member_mut(*moved).subscriptions.get_mut(&id);
             moved.expect("members know their subscription").position = position;
-        } else if subscription.members.is_empty() {
+        }
+        let is_empty = subscription.members.is_empty();
+        self.idle += usize::from(subscription.stays && is_empty);
+        let was_last = is_empty && !subscription.stays;
+        let is_reserved = meta::is_reserved(&subscription.uri);
+        if was_last {
+            self.listening -= usize::from(may_match_reserved(subscription.policy, &subscription.uri));
             self.topics.remove(subscription.policy, &subscription.uri);
             self.subscriptions.remove(key);
+            self.by_id.remove(&id);
         }
+        Ended { id: id.0, was_last, is_reserved }
+    }
+
+    /// The subscription at this place.
+    pub(crate) fn at(&self, key: Key) -> &Subscription {
+        &self.subscriptions[key]
+    }
+
+    /// The subscription with this id.
+    pub(crate) fn by_id(&self, id: SubscriptionId) -> Option<&Subscription> {
+        self.by_id.get(&id).map(|key| &self.subscriptions[*key])
+    }
+
+    /// The subscription to exactly this topic or pattern.
+    pub(crate) fn of_pattern(&self, policy: MatchPolicy, uri: &str) -> Option<&Subscription> {
+        self.topics.get(policy, uri).map(|key| &self.subscriptions[key])
+    }
+
+    /// All subscriptions, in no order that means anything.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Subscription> {
+        self.subscriptions.iter()
+    }
+
+    /// Every subscription that matches the topic: exact, prefixes from short to long, wildcards.
+    pub(crate) fn matching(&self, topic: &str) -> Vec<&Subscription> {
+        let mut found: Vec<Key> = self.exact(topic).into_iter().collect();
+        self.topics.visit_patterns(topic, |key| found.push(key));
+        found.into_iter().map(|key| &self.subscriptions[key]).collect()
     }
 
     /// The subscription to exactly this topic. If there is one, the topic is a valid URI.
@@ -125,11 +250,64 @@ impl Broker {
         self.topics.exact(topic)
     }
 
-    /// Whether any subscription matches the topic.
-    pub(crate) fn has_subscribers(&self, topic: &str) -> bool {
+    /// Whether any subscription matches a topic of the router's own.
+    pub(crate) fn is_heard(&self, topic: &str) -> bool {
+        if self.listening == 0 {
+            return false;
+        }
         self.topics.exact(topic).is_some()
             || self.topics.longest_prefix(topic).is_some()
             || self.topics.best_wildcard(topic).is_some()
+    }
+
+    /// Whether publications are to be shown to [`Broker::keep`].
+    #[inline]
+    pub(crate) fn keeps(&self, publish: &Publish<'_>) -> bool {
+        publish.options.retain || !self.history.is_off()
+    }
+
+    /// Keeps a publication for those who come later, as far as it or the configuration asks for that. Says whether what was
+    /// to be retained is.
+    #[cold]
+    pub(crate) fn keep(
+        &mut self,
+        publish: &Publish<'_>,
+        publication: PublicationId,
+        publisher: &Session,
+        disclose: bool,
+        unix_ms: u64,
+        limits: &RealmLimits,
+    ) -> bool {
+        if publish.options.retain && is_void(publish) {
+            self.retained.clear(&publish.topic);
+            if self.history.is_off() {
+                return true;
+            }
+        }
+        let event = Arc::new(Kept::new(publish, publication, publisher, disclose, unix_ms));
+        self.history.record(&event);
+        let retains = publish.options.retain && !is_void(publish);
+        !retains || self.retained.keep(&event, limits)
+    }
+
+    /// Sends one who has just subscribed what the topics of his subscription retain.
+    pub(crate) fn send_retained<O: Outbox>(
+        &self,
+        key: Key,
+        peer: &Peer,
+        limits: &RealmLimits,
+        now_ms: u64,
+        out: &mut O,
+    ) {
+        let subscription = &self.subscriptions[key];
+        for event in self.retained.of(subscription, &peer.session, limits, now_ms) {
+            out.send(peer.slot, &event.retained(subscription).into());
+        }
+    }
+
+    /// Number of retained events.
+    pub(crate) fn retained_len(&self) -> usize {
+        self.retained.len()
     }
 
     /// Delivers to every matching subscription: the exact one (as found before), prefixes, wildcards.
@@ -137,7 +315,7 @@ impl Broker {
     pub(crate) fn publish<O: Outbox>(
         &self,
         sessions: &Sessions,
-        from: Slot,
+        from: Publisher<'_>,
         publication: PublicationId,
         publish: &mut Publish<'_>,
         route: Route,
@@ -151,14 +329,14 @@ impl Broker {
             ..EventDetails::default()
         };
         if route.disclose || options.disclose_me {
-            let publisher = &sessions.sender(from).session;
+            let publisher = from.session(sessions);
             details.publisher = Some(publisher.id);
             details.publisher_authid = Some(Cow::Borrowed(&publisher.authid));
             details.publisher_authrole = Some(Cow::Borrowed(&publisher.authrole));
         }
         let payload = publish.payload.borrowed();
         let event = Event { subscription: SubscriptionId(0), publication, details, payload };
-        let excluded = options.exclude_me.then_some(from);
+        let excluded = from.slot().filter(|_| options.exclude_me);
         let filter = options.receivers.take().map(|receivers| Filter::new(*receivers, sessions));
         self.deliver(sessions, &publish.topic, route.exact, event, excluded, filter.as_ref(), out);
     }
@@ -195,6 +373,9 @@ impl Broker {
             event.details.topic = (subscription.policy != MatchPolicy::Exact).then_some(Cow::Borrowed(topic));
             let members = &subscription.members;
             match filter {
+                None if sessions.is_anybody_leaving() => {
+                    deliver_to_those_there(sessions, members, excluded, &message, out);
+                }
                 None => {
                     out.multicast(members.iter().copied().filter(|slot| Some(*slot) != excluded), &message)
                 }
@@ -207,8 +388,43 @@ impl Broker {
         self.topics.visit_patterns(topic, deliver_for);
     }
 
-    /// Number of subscriptions.
+    /// Number of subscriptions that have subscribers.
     pub(crate) fn len(&self) -> usize {
-        self.subscriptions.len()
+        self.subscriptions.len() - self.idle
+    }
+}
+
+/// Delivers to the members that have not left.
+#[cold]
+#[inline(never)]
+fn deliver_to_those_there<O: Outbox>(
+    sessions: &Sessions,
+    members: &[Slot],
+    excluded: Option<Slot>,
+    event: &Message<'_>,
+    out: &mut O,
+) {
+    let is_there = |slot: &Slot| Some(*slot) != excluded && sessions.get(*slot).is_some();
+    out.multicast(members.iter().copied().filter(is_there), event);
+}
+
+/// Whether a publication has no payload.
+fn is_void(publish: &Publish<'_>) -> bool {
+    let payload = &publish.payload;
+    let is_opaque = publish.options.passthru.as_deref().is_some_and(|passthru| passthru.is_active());
+    // Empty `args` and `kwargs` take a few bytes in every serializer.
+    payload.is_empty()
+        || (!is_opaque
+            && payload.bytes().len() <= 16
+            && payload.args().is_empty()
+            && payload.kwargs().is_empty())
+}
+
+/// Whether a subscription may match topics that begin with `wamp.`.
+fn may_match_reserved(policy: MatchPolicy, uri: &str) -> bool {
+    match policy {
+        MatchPolicy::Exact => meta::is_reserved(uri),
+        MatchPolicy::Prefix => meta::is_reserved(uri) || "wamp.".starts_with(uri),
+        MatchPolicy::Wildcard => meta::is_reserved(uri) || uri.starts_with('.'),
     }
 }

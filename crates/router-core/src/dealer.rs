@@ -4,7 +4,9 @@
 //! What can become of a call is decided in one place, [`invocation`]; this file carries it out.
 
 mod invocation;
+mod kept;
 mod registration;
+mod rerouting;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -17,14 +19,18 @@ use crossweave_wamp::message::{
 use crossweave_wamp::{MatchPolicy, ProtocolViolation, RegistrationId, RequestId, uris};
 use hashbrown::HashMap;
 use invocation::{Event, Invocation, State, ToCaller};
-use registration::{Callee, Registration};
+use kept::KeptCalls;
+use registration::Callee;
+pub(crate) use registration::{Registered, Registration};
 
 use crate::boundary::{Outbox, Slot};
+use crate::broker::Ended;
 use crate::ids::Ids;
 use crate::limits::RealmLimits;
+use crate::meta;
 use crate::permit::Route;
 use crate::refused::Refused;
-use crate::session::{Peer, Sessions};
+use crate::session::Sessions;
 use crate::slab::{Key, Slab};
 use crate::stats::Stats;
 use crate::uri_map::UriMap;
@@ -35,11 +41,43 @@ pub(crate) struct Dealer {
     limits: RealmLimits,
     procedures: UriMap,
     registrations: Slab<Registration>,
+    by_id: HashMap<RegistrationId, Key>,
     invocations: Slab<Invocation>,
     /// Invocations with a timeout, the earliest first.
     timeouts: BTreeSet<(Instant, Key)>,
+    /// What the callees of progressive calls are told with every part.
+    frozen: Frozen,
+    kept: KeptCalls,
+    /// Registrations with calls that wait, where a callee may have room again.
+    ready: Vec<Key>,
+    /// Calls that waited for a registration that is gone.
+    orphans: Vec<Key>,
     /// Numbers callees, so that one that registers anew is told from the one it was.
     callees: u64,
+}
+
+/// Details of invocations by their place.
+type Frozen = HashMap<Key, Box<InvocationDetails<'static>>>;
+
+/// What becomes of a call that is not refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// A callee has it.
+    Started,
+    /// It waits for a callee with room.
+    Queued,
+}
+
+/// How a call goes to its callee.
+#[derive(Debug)]
+struct Way {
+    /// The registration.
+    place: Key,
+    /// Which of its callees.
+    at: usize,
+    /// The permission discloses the caller.
+    disclose: bool,
+    deadline: Option<Instant>,
 }
 
 impl Dealer {
@@ -48,10 +86,26 @@ impl Dealer {
             limits,
             procedures: UriMap::default(),
             registrations: Slab::default(),
+            by_id: HashMap::new(),
             invocations: Slab::default(),
             timeouts: BTreeSet::new(),
+            frozen: HashMap::new(),
+            kept: KeptCalls::default(),
+            ready: Vec::new(),
+            orphans: Vec::new(),
             callees: 0,
         }
+    }
+
+    /// Whether the session may register one more procedure.
+    pub(crate) fn check_room(
+        &self,
+        sessions: &Sessions,
+        from: Slot,
+        pattern: (MatchPolicy, &str),
+    ) -> Result<(), Refused> {
+        let count_max = self.limits.registrations_per_session_max;
+        sessions.sender(from).registered.check("registrations", count_max, pattern, &self.limits)
     }
 
     /// Registers the session for the procedure or pattern.
@@ -61,30 +115,25 @@ impl Dealer {
         ids: &mut Ids,
         from: Slot,
         register: &message::Register<'_>,
-    ) -> Result<RegistrationId, Refused> {
+        created_ms: u64,
+    ) -> Result<Registered, Refused> {
         let options = &register.options;
         let (policy, uri) = (options.match_policy, &*register.procedure);
-        let mut key = self.procedures.get(policy, uri);
-        if let Some(key) = key
-            && !options.force_reregister
-        {
+        self.check_room(sessions, from, (policy, uri))?;
+        let key = self.procedures.get(policy, uri);
+        if let Some(key) = key {
             self.registrations[key].admit(from, options.invoke, self.limits.callees_per_registration_max)?;
-        }
-        let count_max = self.limits.registrations_per_session_max;
-        let held = sessions.sender(from).registered;
-        held.check("registrations", count_max, (policy, uri), &self.limits)?;
-        if options.force_reregister
-            && let Some(key) = key.take()
-        {
-            self.revoke(sessions, key);
         }
         if key.is_none() {
             self.procedures.check_room((policy, uri), &self.limits)?;
         }
+        let is_created = key.is_none();
         let key = key.unwrap_or_else(|| {
-            let key =
-                self.registrations.insert(Registration::new(ids.registration(), uri, policy, options.invoke));
+            let id = ids.registration();
+            let registration = Registration::new(id, uri, policy, options.invoke, created_ms);
+            let key = self.registrations.insert(registration);
             self.procedures.insert(policy, uri, key);
+            self.by_id.insert(id, key);
             key
         });
         self.callees += 1;
@@ -94,18 +143,10 @@ impl Dealer {
         let peer = sessions.sender_mut(from);
         peer.registrations.insert(registration.id, key);
         peer.registered.add(policy, uri);
-        Ok(registration.id)
-    }
-
-    /// Takes the procedure from all its callees. Their invocations in flight go on.
-    fn revoke(&mut self, sessions: &mut Sessions, key: Key) {
-        let Some(registration) = self.registrations.remove(key) else { return };
-        self.procedures.remove(registration.policy, &registration.uri);
-        for callee in &registration.callees {
-            let peer = sessions.sender_mut(callee.slot);
-            peer.registrations.remove(&registration.id);
-            peer.registered.remove(registration.policy, &registration.uri);
+        if !registration.queue.is_empty() {
+            self.ready.push(key);
         }
+        Ok(Registered { key, id: registration.id, is_created })
     }
 
     /// Ends one registration of the session. Its invocations in flight go on.
@@ -114,7 +155,7 @@ impl Dealer {
         sessions: &mut Sessions,
         from: Slot,
         id: RegistrationId,
-    ) -> Result<(), Refused> {
+    ) -> Result<Ended, Refused> {
         let Some(key) = sessions.sender_mut(from).registrations.remove(&id) else {
             return Err(Refused::new(
                 uris::NO_SUCH_REGISTRATION,
@@ -123,17 +164,47 @@ impl Dealer {
         };
         let registration = &self.registrations[key];
         sessions.sender_mut(from).registered.remove(registration.policy, &registration.uri);
-        self.remove_callee(key, from);
-        Ok(())
+        Ok(self.remove_callee(key, from))
     }
 
-    fn remove_callee(&mut self, key: Key, slot: Slot) {
+    /// Takes a callee out that no longer knows of the registration itself.
+    pub(crate) fn remove_callee(&mut self, key: Key, slot: Slot) -> Ended {
         let registration = &mut self.registrations[key];
         registration.remove(slot);
-        if registration.callees.is_empty() {
+        let (id, was_last) = (registration.id, registration.callees.is_empty());
+        let is_reserved = meta::is_reserved(&registration.uri);
+        if was_last {
+            self.orphans.extend(registration.queue.values());
             self.procedures.remove(registration.policy, &registration.uri);
             self.registrations.remove(key);
+            self.by_id.remove(&id);
         }
+        Ended { id: id.0, was_last, is_reserved }
+    }
+
+    /// The registration at this place.
+    pub(crate) fn at(&self, key: Key) -> &Registration {
+        &self.registrations[key]
+    }
+
+    /// The registration with this id.
+    pub(crate) fn by_id(&self, id: RegistrationId) -> Option<&Registration> {
+        self.by_id.get(&id).map(|key| &self.registrations[*key])
+    }
+
+    /// The registration of exactly this procedure or pattern.
+    pub(crate) fn of_pattern(&self, policy: MatchPolicy, uri: &str) -> Option<&Registration> {
+        self.procedures.get(policy, uri).map(|key| &self.registrations[key])
+    }
+
+    /// The registration that a call of this procedure would go to.
+    pub(crate) fn matching(&self, procedure: &str) -> Option<&Registration> {
+        self.exact(procedure).or_else(|| self.best(procedure)).map(|key| &self.registrations[key])
+    }
+
+    /// All registrations, in no order that means anything.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Registration> {
+        self.registrations.iter()
     }
 
     /// The registration of exactly this procedure. If there is one, the procedure is a valid URI and not reserved.
@@ -166,7 +237,7 @@ impl Dealer {
         call: &mut Call<'_>,
         route: Route,
         out: &mut O,
-    ) -> Result<(), Refused> {
+    ) -> Result<Placed, Refused> {
         let Some(place) = route.exact.or_else(|| self.best(&call.procedure)) else {
             return Err(Refused::no_such_procedure(&call.procedure));
         };
@@ -174,13 +245,44 @@ impl Dealer {
         if sessions.sender(from).calls.len() >= max {
             return Err(Refused::resource_exhausted("calls in flight", max));
         }
+        let deadline = deadline(now, call.options.timeout_ms);
+        let Some(at) = self.choose(sessions, ids, place, &[]) else {
+            return self.wait(sessions, from, call, route, place, deadline);
+        };
+        let way = Way { place, at, disclose: route.disclose, deadline };
+        self.start(sessions, from, call, way, &[], out)?;
+        Ok(Placed::Started)
+    }
+
+    /// The callee that gets a call, among those that have room and were not tried.
+    #[inline]
+    fn choose(&mut self, sessions: &Sessions, ids: &mut Ids, place: Key, tried: &[Slot]) -> Option<usize> {
+        let has_left = |callee: &Callee| sessions.is_anybody_leaving() && sessions.get(callee.slot).is_none();
+        let can_take =
+            |callee: &Callee| callee.has_room() && !has_left(callee) && !tried.contains(&callee.slot);
+        self.registrations[place].choose(ids, can_take)
+    }
+
+    /// Sends the INVOCATION.
+    #[inline(always)]
+    fn start<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        from: Slot,
+        call: &mut Call<'_>,
+        way: Way,
+        tried: &[Slot],
+        out: &mut O,
+    ) -> Result<(), Refused> {
+        let Way { place, at, disclose, deadline } = way;
         let registration = &mut self.registrations[place];
-        let Some(at) = registration.choose(ids) else { return Err(all_busy(&call.procedure)) };
         let callee = &registration.callees[at];
         let (to, counted) = (callee.slot, callee.is_limited().then_some(callee.number));
         let peer = sessions.sender_mut(to);
         let features = peer.session.roles.callee.unwrap_or_default();
-        if call.options.progress && !features.has(Features::PROGRESSIVE_CALL_INVOCATIONS) {
+        // A callee that cannot be interrupted could not be told that the parts end.
+        let takes_parts = Features::PROGRESSIVE_CALL_INVOCATIONS.and(Features::CALL_CANCELING);
+        if call.options.progress && !features.has(takes_parts) {
             return Err(Refused::new(
                 uris::FEATURE_NOT_SUPPORTED,
                 "callee takes no progressive call invocations",
@@ -189,7 +291,8 @@ impl Dealer {
         registration.take(at);
         peer.last_invocation += 1;
         let request = RequestId(peer.last_invocation);
-        let deadline = deadline(now, call.options.timeout_ms);
+        let can_reroute = features.has(Features::CALL_REROUTE);
+        let has_others = registration.callees.len() > 1;
         let key = self.invocations.insert(Invocation {
             state: State::Running,
             caller: from,
@@ -200,6 +303,7 @@ impl Dealer {
             place,
             counted,
             can_interrupt: features.has(Features::CALL_CANCELING),
+            can_reroute,
             receive_progress: call.options.receive_progress,
             is_open: call.options.progress,
             deadline,
@@ -211,9 +315,12 @@ impl Dealer {
         let caller = sessions.sender_mut(from);
         caller.calls.insert(call.request, key);
         caller.open_calls += u32::from(call.options.progress);
+        if can_reroute && has_others && !call.options.progress {
+            self.keep(key, call, disclose, tried);
+        }
         let disclose_me = call.options.disclose_me;
         let mut details = details(&mut call.options, features);
-        if route.disclose || disclose_me {
+        if disclose || disclose_me {
             let caller = &sessions.sender(from).session;
             details.caller = Some(caller.id);
             details.caller_authid = Some(Cow::Borrowed(&caller.authid));
@@ -223,6 +330,9 @@ impl Dealer {
         if registration.policy != MatchPolicy::Exact {
             details.procedure = Some(Cow::Borrowed(&call.procedure));
         }
+        if call.options.progress {
+            freeze(&mut self.frozen, key, &details);
+        }
         let payload = call.payload.borrowed();
         out.send(
             to,
@@ -231,7 +341,15 @@ impl Dealer {
         Ok(())
     }
 
+    /// The parts of a progressive call have ended.
+    #[cold]
+    #[inline(never)]
+    fn forget_parts(&mut self, key: Key) {
+        self.frozen.remove(&key);
+    }
+
     /// One more CALL of a progressive call: to the same callee, whatever its procedure says.
+    #[inline(never)]
     pub(crate) fn continue_call<O: Outbox>(
         &mut self,
         sessions: &mut Sessions,
@@ -248,11 +366,15 @@ impl Dealer {
             invocation.is_open = false;
             sessions.sender_mut(from).open_calls -= 1;
         }
-        let features = sessions.sender(invocation.callee).session.roles.callee.unwrap_or_default();
-        let details = details(&mut call.options, features);
         let (request, payload) = (invocation.request, call.payload.borrowed());
-        let registration = invocation.registration;
-        out.send(invocation.callee, &message::Invocation { request, registration, details, payload }.into());
+        let (registration, callee) = (invocation.registration, invocation.callee);
+        // What the first CALL said counts for all: its options are frozen.
+        let mut details = self.frozen.get(&key).map(|details| (**details).clone()).unwrap_or_default();
+        details.progress = call.options.progress;
+        if !call.options.progress {
+            self.forget_parts(key);
+        }
+        out.send(callee, &message::Invocation { request, registration, details, payload }.into());
         Ok(())
     }
 
@@ -270,6 +392,10 @@ impl Dealer {
             return Ok(());
         };
         let options = &mut yield_.options;
+        if options.progress && !self.kept.is_empty() {
+            // Part of the result is with the caller: the call cannot start again with somebody else.
+            self.forget_kept(key);
+        }
         let event = if options.progress { Event::Progress } else { Event::Answer };
         let invocation = &self.invocations[key];
         let (to, request) = (invocation.caller, invocation.call);
@@ -296,6 +422,7 @@ impl Dealer {
         sessions: &mut Sessions,
         from: Slot,
         error: &mut message::Error<'_>,
+        ids: &mut Ids,
         stats: &mut Stats,
         out: &mut O,
     ) -> Result<(), ProtocolViolation> {
@@ -308,6 +435,10 @@ impl Dealer {
         let Some(key) = self.answered(sessions, from, Kind::Error, error.request, stats)? else {
             return Ok(());
         };
+        if error.error == uris::UNAVAILABLE && self.is_rerouted(key) {
+            self.reroute(sessions, ids, key, stats, out);
+            return Ok(());
+        }
         let invocation = &self.invocations[key];
         let (to, request) = (invocation.caller, invocation.call);
         let was_interrupted = invocation.state == State::Interrupted;
@@ -379,15 +510,18 @@ impl Dealer {
         self.timeouts.first().map(|(deadline, _)| *deadline)
     }
 
-    /// Ends the registrations, invocations and calls of a session that has been taken out of `sessions`.
-    pub(crate) fn leave<O: Outbox>(&mut self, sessions: &mut Sessions, peer: &mut Peer, out: &mut O) {
-        for (_, key) in std::mem::take(&mut peer.registrations) {
-            self.remove_callee(key, peer.slot);
-        }
-        for key in in_order(std::mem::take(&mut peer.invocations)) {
+    /// Ends the invocations and calls of a session that has been taken out of `sessions`.
+    pub(crate) fn leave<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        calls: HashMap<RequestId, Key>,
+        invocations: HashMap<RequestId, Key>,
+        out: &mut O,
+    ) {
+        for key in in_order(invocations) {
             self.advance(sessions, key, Event::CalleeLeft, out);
         }
-        for key in in_order(std::mem::take(&mut peer.calls)) {
+        for key in in_order(calls) {
             // A call of the session to itself has ended with its invocation above.
             if self.invocations.get(key).is_some() {
                 self.advance(sessions, key, Event::CallerLeft, out);
@@ -444,6 +578,9 @@ impl Dealer {
         if invocation.state != State::Abandoned && state != Some(State::Interrupted) {
             self.release_caller(sessions, key, &invocation);
         }
+        if !self.kept.is_empty() {
+            self.forget_kept(key);
+        }
         if let Some(state) = state {
             self.invocations[key].state = state;
             return;
@@ -457,12 +594,18 @@ impl Dealer {
             && let Some(registration) = self.registrations.get_mut(invocation.place)
         {
             registration.give_back(number);
+            if !registration.queue.is_empty() {
+                self.ready.push(invocation.place);
+            }
         }
     }
 
     fn release_caller(&mut self, sessions: &mut Sessions, key: Key, invocation: &Invocation) {
         if let Some(deadline) = invocation.deadline {
             self.timeouts.remove(&(deadline, key));
+        }
+        if invocation.is_open {
+            self.forget_parts(key);
         }
         let Some(caller) = sessions.get_mut(invocation.caller) else { return };
         caller.calls.remove(&invocation.call);
@@ -483,6 +626,27 @@ impl Dealer {
     /// Number of invocations in flight.
     pub(crate) fn invocations_len(&self) -> usize {
         self.invocations.len()
+    }
+}
+
+/// Keeps what a callee is told with every part of a progressive call.
+#[cold]
+#[inline(never)]
+fn freeze(frozen: &mut Frozen, key: Key, details: &InvocationDetails<'_>) {
+    frozen.insert(key, Box::new(owned_details(details)));
+}
+
+/// The same details with texts of their own.
+fn owned_details(details: &InvocationDetails<'_>) -> InvocationDetails<'static> {
+    let invocation = message::Invocation {
+        request: RequestId(0),
+        registration: RegistrationId(0),
+        details: details.clone(),
+        payload: crossweave_wamp::Payload::empty(),
+    };
+    match crossweave_wamp::Message::Invocation(invocation).into_owned() {
+        crossweave_wamp::Message::Invocation(it) => it.details,
+        _ => unreachable!("an owned INVOCATION is an INVOCATION"),
     }
 }
 

@@ -11,7 +11,7 @@
 //! | registrations, calls, the life of an invocation | `dealer` |
 //! | which pattern matches which URI | `uri_map` |
 //! | roles and permissions | [`authorization`], `permit` |
-//! | `wamp.session.*` | `meta` |
+//! | `wamp.session.*`, `wamp.subscription.*`, `wamp.registration.*` | `meta` |
 //! | every bound | [`limits`] |
 
 pub mod authorization;
@@ -21,6 +21,7 @@ pub mod realm;
 pub mod stats;
 
 mod broker;
+mod clock;
 mod dealer;
 mod ids;
 mod meta;
@@ -34,6 +35,6 @@ pub use authorization::{Actions, Authorization, BadPermission, Disclosure, Permi
 pub use boundary::{
     Action, AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot, Undelivered,
 };
-pub use limits::{RealmLimits, RealmOptions};
+pub use limits::{HistoryRule, RealmLimits, RealmOptions};
 pub use realm::Realm;
 pub use stats::Stats;

@@ -1,22 +1,52 @@
 //! Every bound of a realm on what its sessions may make it keep or do, by name.
 
-use crossweave_wamp::Strictness;
 use crossweave_wamp::limits::URI_LEN_MAX;
+use crossweave_wamp::{MatchPolicy, Strictness};
 
 /// How a realm behaves.
 #[derive(Clone, Debug)]
 pub struct RealmOptions {
     /// Which characters URIs may have (default: loose).
     pub strictness: Strictness,
-    /// Whether `wamp.session.*` procedures and events exist (default: yes). Permissions apply to them as to any other URI.
+    /// Whether the procedures and events of the meta API exist (default: yes). Permissions apply to them as to any other URI;
+    /// those that give power over others need a rule that names the namespace `wamp.`.
     pub enable_meta_api: bool,
+    /// What the event history keeps (default: nothing). Of several rules for the same topic or pattern the first counts.
+    pub history: Vec<HistoryRule>,
     /// The bounds.
     pub limits: RealmLimits,
 }
 
+/// Events of one topic or pattern that are kept for `wamp.subscription.get_events`, up to whichever bound is met first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryRule {
+    /// The topic or pattern.
+    pub uri: String,
+    /// How `uri` is compared.
+    pub match_policy: MatchPolicy,
+    /// Events kept: the newest so many.
+    pub events_max: usize,
+    /// Bytes of the events kept, payloads and a little for each. A larger event is not kept.
+    pub bytes_max: usize,
+    /// Milliseconds an event is kept; `None` for as long as there is room.
+    pub age_max_ms: Option<u64>,
+}
+
+impl HistoryRule {
+    /// The newest 100 events of a topic or pattern, in at most 1 MiB.
+    pub fn new(uri: impl Into<String>, match_policy: MatchPolicy) -> Self {
+        HistoryRule { uri: uri.into(), match_policy, events_max: 100, bytes_max: 1 << 20, age_max_ms: None }
+    }
+}
+
 impl Default for RealmOptions {
     fn default() -> Self {
-        RealmOptions { strictness: Strictness::Loose, enable_meta_api: true, limits: RealmLimits::default() }
+        RealmOptions {
+            strictness: Strictness::Loose,
+            enable_meta_api: true,
+            history: Vec::new(),
+            limits: RealmLimits::default(),
+        }
     }
 }
 
@@ -50,6 +80,12 @@ pub struct RealmLimits {
     /// The most calls at once that `concurrency` of REGISTER can stand for (default 1,024): a larger one counts as this, so
     /// that a callee never gets more than it said. A callee without `concurrency` gets any number.
     pub concurrency_max: u64,
+    /// Calls of one registration that wait for a callee with room when all have as many as their `concurrency` allows (default
+    /// 0: they get ERROR `crossbar.error.max_concurrency_reached` at once).
+    pub queued_calls_per_registration_max: usize,
+    /// Bytes of the calls that a realm keeps because they wait, or because another callee may have to take them (default 64
+    /// MiB). Beyond it calls neither wait nor are rerouted.
+    pub kept_call_bytes_max: usize,
     /// Invocations of one session, as callee, that nobody waits for any more but that still take a place of its `concurrency`
     /// (default 4,096). Beyond it the place is free at once, as if the callee had answered. That takes a bound of its own,
     /// because a session may register, and register anew, many procedures.
@@ -59,6 +95,32 @@ pub struct RealmLimits {
     /// Messages of one session held back while one of them awaits authorization (default 8,192, more than
     /// one read of a driver can hold). Beyond it the session is aborted: its driver was told to stop reading long before.
     pub held_messages_max: usize,
+    /// Subscriptions and registrations of sessions that have left that are ended in one turn (default 256, less than
+    /// half a millisecond). What remains is worked off at following [`Input::Tick`](crate::Input::Tick)s; events and calls no longer
+    /// go to who has left in the meantime.
+    pub leave_portion: usize,
+    /// Ids in the answer of one call of `wamp.subscription.list`, `wamp.registration.list` or `wamp.session.list` (default
+    /// 200,000). Where there are more, the call is refused.
+    pub meta_list_max: usize,
+    /// Testaments of one session (default 64).
+    pub testaments_per_session_max: usize,
+    /// Bytes of the testaments of one session (default 256 KiB).
+    pub testament_bytes_per_session_max: usize,
+    /// Events that the topics of a realm retain (default 10,000). Beyond it, and beyond
+    /// [`retained_bytes_max`](Self::retained_bytes_max), PUBLISH with `retain` is carried out and nothing retained.
+    pub retained_events_max: usize,
+    /// Bytes of the events that the topics of a realm retain (default 64 MiB).
+    pub retained_bytes_max: usize,
+    /// Events with restricted receivers that one topic retains beside the one for everybody (default 16): the newest.
+    pub retained_restricted_max: usize,
+    /// Retained events that one SUBSCRIBE of a pattern gets (default 1,000): those of the first topics in order.
+    pub retained_per_subscribe_max: usize,
+    /// Milliseconds after which a retained event is no longer delivered (default: never).
+    pub retained_age_max_ms: Option<u64>,
+    /// Events in one answer of `wamp.subscription.get_events` (default 1,000); the answer says that there would be more.
+    pub history_result_max: usize,
+    /// Bytes of the events in one answer of `wamp.subscription.get_events` (default 1 MiB), or one event if that is larger.
+    pub history_result_bytes_max: usize,
     /// Continuations that may still come for progressive calls of one session that have ended (default 64): so many ended
     /// calls are remembered, so that their continuations are not taken for new calls.
     pub ended_progressive_calls_max: usize,
@@ -76,9 +138,22 @@ impl Default for RealmLimits {
             calls_per_session_max: 65_536,
             callees_per_registration_max: 4_096,
             concurrency_max: 1_024,
+            queued_calls_per_registration_max: 0,
+            kept_call_bytes_max: 64 << 20,
             abandoned_per_session_max: 4_096,
             uri_len_max: URI_LEN_MAX,
             held_messages_max: 8_192,
+            leave_portion: 256,
+            testaments_per_session_max: 64,
+            testament_bytes_per_session_max: 256 << 10,
+            retained_events_max: 10_000,
+            retained_bytes_max: 64 << 20,
+            retained_restricted_max: 16,
+            retained_per_subscribe_max: 1_000,
+            retained_age_max_ms: None,
+            history_result_max: 1_000,
+            history_result_bytes_max: 1 << 20,
+            meta_list_max: 200_000,
             ended_progressive_calls_max: 64,
         }
     }

@@ -1,21 +1,44 @@
-//! The session meta API: what the realm tells about its sessions, as procedures and events of its own.
+//! The meta API: procedures and events of the realm itself, under `wamp.`.
 //!
-//! Permissions apply to `wamp.session.*` as to any other URI. Specification: "Session Meta API".
+//! | procedures and events | in |
+//! | --- | --- |
+//! | `wamp.session.*` but for testaments | [`session`] |
+//! | `wamp.session.add_testament`, `flush_testaments` | [`testament`] |
+//! | `wamp.subscription.*` but for events | [`subscription`] |
+//! | `wamp.subscription.get_events` | [`history`] |
+//! | `wamp.registration.*` | [`registration`] |
+//!
+//! Permissions apply to them as to any other URI. Those that give power over others ([`gives_power`]) need more, and who may
+//! not call them gets the answer of a procedure that does not exist. Specification: "Session Meta API", "Subscription Meta
+//! API", "Registration Meta API", "Testament", "Event History".
+
+pub(crate) mod arguments;
+mod history;
+pub(crate) mod registration;
+pub(crate) mod session;
+pub(crate) mod subscription;
+pub(crate) mod testament;
 
 use crossweave_wamp::message::{Event, EventDetails};
-use crossweave_wamp::{Dict, Payload, PublicationId, Serializer, SessionId, SubscriptionId, Value, uris};
+use crossweave_wamp::{Dict, MatchPolicy, Payload, PublicationId, Serializer, SubscriptionId, Value};
 
-use crate::boundary::Session;
+use crate::boundary::{Action, Outbox, Slot};
+use crate::realm::Realm;
 use crate::refused::Refused;
-use crate::session::Sessions;
-
-/// A session has joined: one dict.
-pub(crate) const ON_JOIN: &str = "wamp.session.on_join";
-/// A session has left: its id, authid and authrole.
-pub(crate) const ON_LEAVE: &str = "wamp.session.on_leave";
+use arguments::Arguments;
 
 /// URIs under it belong to the router: nobody else registers or publishes them.
-pub(crate) const RESERVED: &[u8; 5] = b"wamp.";
+const RESERVED: &[u8; 5] = b"wamp.";
+
+/// What takes effect on other sessions.
+const POWERS: [&str; 6] = [
+    "wamp.session.kill",
+    "wamp.session.kill_by_authid",
+    "wamp.session.kill_by_authrole",
+    "wamp.session.kill_all",
+    "wamp.subscription.remove_subscriber",
+    "wamp.registration.remove_callee",
+];
 
 /// Whether a URI or the URIs of a pattern are the router's own.
 #[inline]
@@ -23,72 +46,99 @@ pub(crate) fn is_reserved(uri: &str) -> bool {
     uri.as_bytes().first_chunk() == Some(RESERVED)
 }
 
-/// Calls a procedure of the realm itself.
-pub(crate) fn call(
-    sessions: &Sessions,
+/// Whether the procedure takes effect on other sessions, so that a rule for everything is not enough to call it.
+#[inline]
+pub(crate) fn gives_power(procedure: &str) -> bool {
+    is_reserved(procedure) && POWERS.contains(&procedure)
+}
+
+/// What a session must be permitted to do besides calling a procedure.
+#[derive(Debug)]
+pub(crate) struct Also {
+    pub(crate) action: Action,
+    pub(crate) uri: String,
+    pub(crate) match_policy: MatchPolicy,
+}
+
+/// A testament is published in its session's name, and the events of a subscription are those it would have got.
+pub(crate) fn also(realm: &Realm, procedure: &str, arguments: &Arguments) -> Result<Option<Also>, Refused> {
+    Ok(match procedure {
+        "wamp.session.add_testament" => {
+            let (uri, match_policy) = (testament::topic(arguments)?, MatchPolicy::Exact);
+            Some(Also { action: Action::Publish, uri, match_policy })
+        }
+        "wamp.subscription.get_events" => {
+            let (match_policy, uri) = history::pattern(realm, arguments)?;
+            Some(Also { action: Action::Subscribe, uri, match_policy })
+        }
+        _ => None,
+    })
+}
+
+/// Calls a procedure of the realm itself. `disclose` is what the permission of [`also`] says.
+pub(crate) fn call<O: Outbox>(
+    realm: &mut Realm,
+    caller: Slot,
     procedure: &str,
-    payload: &Payload<'_>,
+    arguments: &Arguments,
+    disclose: bool,
+    out: &mut O,
 ) -> Result<Payload<'static>, Refused> {
-    let result = match procedure {
-        "wamp.session.count" => Value::from(filtered(sessions, payload)?.count()),
-        "wamp.session.list" => Value::List(filtered(sessions, payload)?.map(|it| it.id.0.into()).collect()),
-        "wamp.session.get" => get(sessions, payload)?.into(),
+    let value = match procedure {
+        "wamp.session.count" => session::count(&realm.sessions, arguments)?,
+        "wamp.session.list" => session::list(&realm.sessions, arguments, &realm.options.limits)?,
+        "wamp.session.get" => session::get(&realm.sessions, arguments)?,
+        "wamp.session.kill" => session::kill(realm, caller, arguments, out)?,
+        "wamp.session.kill_by_authid" => session::kill_by_authid(realm, caller, arguments, out)?,
+        "wamp.session.kill_by_authrole" => session::kill_by_authrole(realm, caller, arguments, out)?,
+        "wamp.session.kill_all" => session::kill_all(realm, caller, arguments, out)?,
+        "wamp.session.add_testament" => testament::add(realm, caller, arguments, disclose)?,
+        "wamp.session.flush_testaments" => testament::flush(realm, caller, arguments)?,
+        "wamp.subscription.get_events" => return history::get_events(realm, caller, arguments),
+        "wamp.subscription.list" => subscription::list(realm, arguments)?,
+        "wamp.subscription.lookup" => subscription::lookup(&realm.broker, arguments)?,
+        "wamp.subscription.match" => subscription::matching(&realm.broker, arguments)?,
+        "wamp.subscription.get" => subscription::get(&realm.broker, arguments)?,
+        "wamp.subscription.list_subscribers" => subscription::list_subscribers(realm, arguments)?,
+        "wamp.subscription.count_subscribers" => subscription::count_subscribers(realm, arguments)?,
+        "wamp.subscription.remove_subscriber" => subscription::remove_subscriber(realm, arguments, out)?,
+        "wamp.registration.list" => registration::list(realm, arguments)?,
+        "wamp.registration.lookup" => registration::lookup(&realm.dealer, arguments)?,
+        "wamp.registration.match" => registration::matching(&realm.dealer, arguments)?,
+        "wamp.registration.get" => registration::get(&realm.dealer, arguments)?,
+        "wamp.registration.list_callees" => registration::list_callees(realm, arguments)?,
+        "wamp.registration.count_callees" => registration::count_callees(realm, arguments)?,
+        "wamp.registration.remove_callee" => registration::remove_callee(realm, arguments, out)?,
         _ => return Err(Refused::no_such_procedure(procedure)),
     };
-    Ok(Payload::new(Serializer::Json, &[result], &Dict::new()))
+    Ok(result(&[value]))
 }
 
-/// The sessions, or those whose authrole is in the list that is the first argument.
-fn filtered<'s>(
-    sessions: &'s Sessions,
-    payload: &Payload<'_>,
-) -> Result<impl Iterator<Item = &'s Session>, Refused> {
-    let roles = match payload.args().into_iter().next() {
-        None | Some(Value::Null) => None,
-        Some(Value::List(roles)) if roles.iter().all(|role| role.as_str().is_some()) => Some(roles),
-        Some(_) => return Err(invalid("filter_authroles must be a list of strings")),
-    };
-    let is_wanted = move |session: &&Session| {
-        roles.as_ref().is_none_or(|roles| roles.iter().any(|role| role.as_str() == Some(&*session.authrole)))
-    };
-    Ok(sessions.iter().map(|peer| &peer.session).filter(is_wanted))
-}
-
-fn get(sessions: &Sessions, payload: &Payload<'_>) -> Result<Dict, Refused> {
-    let id = payload.args().first().and_then(Value::as_u64).map(SessionId);
-    let id = id.ok_or_else(|| invalid("the first argument must be a session id"))?;
-    let peer = sessions.slot_of(id).and_then(|slot| sessions.get(slot));
-    let peer =
-        peer.ok_or_else(|| Refused::new(uris::NO_SUCH_SESSION, format!("no session {id} on this realm")))?;
-    Ok(details(&peer.session))
-}
-
-fn invalid(why: &'static str) -> Refused {
-    Refused::new(uris::INVALID_ARGUMENT, why)
-}
-
-fn details(session: &Session) -> Dict {
-    Dict::new()
-        .with("session", session.id.0)
-        .with("authid", &*session.authid)
-        .with("authrole", &*session.authrole)
-        .with("authmethod", &*session.authmethod)
-        .with("authprovider", &*session.authprovider)
-        .with("transport", session.transport.clone())
-}
-
-/// What [`ON_JOIN`] says.
-pub(crate) fn joined(session: &Session) -> Payload<'static> {
-    Payload::new(Serializer::Json, &[details(session).into()], &Dict::new())
-}
-
-/// What [`ON_LEAVE`] says.
-pub(crate) fn left(session: &Session) -> Payload<'static> {
-    let args = [session.id.0.into(), (&*session.authid).into(), (&*session.authrole).into()];
-    Payload::new(Serializer::Json, &args, &Dict::new())
+/// A payload of these arguments.
+pub(crate) fn result(args: &[Value]) -> Payload<'static> {
+    Payload::new(Serializer::Json, args, &Dict::new())
 }
 
 /// An event of the realm itself.
-pub(crate) fn event(publication: PublicationId, payload: Payload<'_>) -> Event<'_> {
-    Event { subscription: SubscriptionId(0), publication, details: EventDetails::default(), payload }
+pub(crate) fn event(publication: PublicationId, args: &[Value]) -> Event<'static> {
+    let (details, payload) = (EventDetails::default(), result(args));
+    Event { subscription: SubscriptionId(0), publication, details, payload }
+}
+
+/// Ids by match policy, in order: what `wamp.subscription.list` and `wamp.registration.list` tell.
+fn lists(ids: impl Iterator<Item = (MatchPolicy, u64)>, max: usize) -> Result<Value, Refused> {
+    let mut all: Vec<(MatchPolicy, u64)> = ids.take(max + 1).collect();
+    if all.len() > max {
+        return Err(arguments::too_many(max));
+    }
+    all.sort_unstable_by_key(|(_, id)| *id);
+    let of = |policy: MatchPolicy| -> Value {
+        let ids = all.iter().filter(|(it, _)| *it == policy).map(|(_, id)| (*id).into());
+        Value::List(ids.collect())
+    };
+    let dict = Dict::new()
+        .with("exact", of(MatchPolicy::Exact))
+        .with("prefix", of(MatchPolicy::Prefix))
+        .with("wildcard", of(MatchPolicy::Wildcard));
+    Ok(dict.into())
 }

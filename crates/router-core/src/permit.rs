@@ -68,6 +68,9 @@ impl Desk<'_> {
                 if is_continuation(peer, it.request) {
                     return Ok(Permit::FREE);
                 }
+                if found.is_none() && meta::gives_power(&it.procedure) {
+                    return self.authorize_power(peer, &it.procedure, decision);
+                }
                 self.authorize(peer, Action::Call, &it.procedure, exact, found, decision)
             }
             Message::Subscribe(it) => {
@@ -108,6 +111,45 @@ impl Desk<'_> {
                 );
                 Err(Refused::new(uris::INVALID_URI, why))
             }
+        }
+    }
+
+    /// Who may not call what gives power over others is told nothing of it.
+    #[cold]
+    fn authorize_power(
+        &self,
+        peer: &Peer,
+        procedure: &str,
+        decision: Option<Decision>,
+    ) -> Result<Permit, Refused> {
+        let allowed = match (decision, self.roles.get(peer.role)) {
+            (None, Some(Authorization::Static(permissions))) => permissions.decide_power(procedure).is_some(),
+            (Some(Decision::Deny), _) => false,
+            _ => return self.authorize(peer, Action::Call, procedure, MatchPolicy::Exact, None, decision),
+        };
+        if allowed { Ok(Permit::FREE) } else { Err(Refused::no_such_procedure(procedure)) }
+    }
+
+    /// Whether a call of the realm's own procedure may have its effect.
+    pub(crate) fn permit_also(
+        &self,
+        peer: &Peer,
+        also: &meta::Also,
+        decision: Option<Decision>,
+    ) -> Result<Permit, Refused> {
+        if also.action == Action::Publish {
+            self.check(None, &also.uri, also.match_policy)?;
+            forbid_reserved(&also.uri)?;
+        }
+        self.authorize(peer, also.action, &also.uri, also.match_policy, None, decision)
+    }
+
+    /// Whether a testament may still be published; if so, whether its publisher is disclosed. An authorizer has said so when
+    /// it was added.
+    pub(crate) fn permits_testament(&self, role: Key, topic: &str, disclose: bool) -> Option<bool> {
+        match self.roles.get(role)? {
+            Authorization::Static(rules) => rules.decide(Action::Publish, topic, MatchPolicy::Exact),
+            Authorization::Dynamic => Some(disclose),
         }
     }
 

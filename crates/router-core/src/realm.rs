@@ -11,39 +11,46 @@
 //! A handler returns `Result<_, Stop>`: `Refused` becomes ERROR, a protocol violation becomes ABORT, both in
 //! `Realm::dispatch` and nowhere else.
 
+pub(crate) mod leaving;
+mod memberships;
+
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossweave_wamp::message::{
-    self, Abort, Call, Goodbye, Kind, Publish, Published, ResultDetails, Welcome,
+use crossweave_wamp::message::{self, Abort, Call, Kind, Publish, Published, ResultDetails, Welcome};
+use crossweave_wamp::{
+    MatchPolicy, Message, ProtocolViolation, PublicationId, RequestId, SessionId, Value, uris,
 };
-use crossweave_wamp::{Message, ProtocolViolation, PublicationId, RequestId, SessionId, uris};
 use hashbrown::HashMap;
 
 use crate::authorization::{Role, Roles};
 use crate::boundary::{
     AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot, Undelivered,
 };
-use crate::broker::Broker;
-use crate::dealer::Dealer;
+use crate::broker::{Broker, Publisher};
+use crate::clock::Clock;
+use crate::dealer::{Dealer, Placed};
 use crate::ids::Ids;
 use crate::limits::RealmOptions;
 use crate::meta;
+use crate::meta::arguments::Arguments;
 use crate::permit::{Desk, Permit, Route};
 use crate::refused::{Refused, Stop};
-use crate::session::{Gate, Peer, Sessions};
+use crate::session::{About, Gate, Peer, Sessions};
 use crate::stats::Stats;
+use leaving::Notice;
 
 /// A realm as a pure state machine. See [`Realm::handle`].
 #[derive(Debug)]
 pub struct Realm {
     name: Arc<str>,
-    options: RealmOptions,
+    pub(crate) options: RealmOptions,
+    clock: Clock,
     ids: Ids,
-    sessions: Sessions,
+    pub(crate) sessions: Sessions,
     roles: Roles,
-    broker: Broker,
-    dealer: Dealer,
+    pub(crate) broker: Broker,
+    pub(crate) dealer: Dealer,
     /// Who waits for which answer.
     questions: HashMap<QuestionId, Slot>,
     last_question: u64,
@@ -53,12 +60,16 @@ pub struct Realm {
 impl Realm {
     /// A realm without roles and sessions. All its randomness comes from `seed`, which the driver draws.
     pub fn new(name: impl Into<Arc<str>>, options: RealmOptions, seed: [u8; 32]) -> Self {
+        let mut ids = Ids::new(seed);
+        let mut broker = Broker::default();
+        broker.keep_history(&options.history, &mut ids);
         Realm {
             name: name.into(),
-            ids: Ids::new(seed),
+            clock: Clock::default(),
+            ids,
             sessions: Sessions::default(),
             roles: Roles::default(),
-            broker: Broker::default(),
+            broker,
             dealer: Dealer::new(options.limits.clone()),
             questions: HashMap::new(),
             last_question: 0,
@@ -70,6 +81,24 @@ impl Realm {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Sets the wall clock: `unix_ms` milliseconds had passed since 1970 at `at`. Without it the realm believes it is 1970,
+    /// which shows in the times that the meta API and the event history tell.
+    pub fn set_clock(&mut self, at: Instant, unix_ms: u64) {
+        if self.clock.set(at, unix_ms) {
+            self.broker.date_subscriptions(unix_ms);
+        }
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        self.clock.unix_ms()
+    }
+
+    /// An id for a publication.
+    pub(crate) fn new_publication_id(&mut self) -> PublicationId {
+        self.ids.publication()
     }
 
     /// Adds a role, or replaces the one of this name: its sessions have the new permissions from now on.
@@ -99,7 +128,7 @@ impl Realm {
 
     /// When to call [`Realm::handle`] with [`Input::Tick`]; `None` while nothing is to time out.
     pub fn deadline(&self) -> Option<Instant> {
-        self.dealer.deadline()
+        if self.sessions.is_anybody_leaving() { self.clock.now() } else { self.dealer.deadline() }
     }
 
     /// The joined sessions with their slots, in the order of the slots.
@@ -148,14 +177,15 @@ impl Realm {
     /// nobody waits for). Inputs about slots that are not attached are ignored and give [`Flow::Gone`].
     ///
     /// [`Outbox::detach`] is called for every session that the realm lets go, not for [`Input::Leave`]: there the driver
-    /// said so itself. Either way the realm has forgotten the slot when this returns; when another session gets it is for the
-    /// driver to say.
+    /// said so itself. Either way nothing is sent to the slot any more, and [`Outbox::free`] says when the realm has no more
+    /// use for it.
     ///
     /// # Panics
     ///
     /// [`Input::Join`] with a slot that is attached is a bug of the driver.
     #[inline]
     pub fn handle<O: Outbox>(&mut self, now: Instant, mut input: Input<'_>, out: &mut O) -> Flow {
+        self.clock.advance(now);
         // A message is a few hundred bytes: the hot path takes what it needs out of it rather than moving it along.
         match input {
             Input::Message(slot, ref mut message) => self.message(now, slot, message, out),
@@ -163,12 +193,22 @@ impl Realm {
             Input::Violation(slot, violation) => self.abort(slot, violation.uri(), violation.message(), out),
             Input::Answer(question, decision) => self.answer(now, question, decision, out),
             Input::Close(slot, reason) => self.close(slot, reason, out),
-            Input::Leave(slot) => self.remove(slot, out),
+            Input::Leave(slot) => self.remove(slot, Notice::Given, out),
             Input::Undelivered(slot, request, why) => self.undelivered(now, slot, request, why, out),
             Input::Tick => {
                 self.dealer.tick(&mut self.sessions, now, out);
+                self.work_off(out);
+                self.serve_queues(out);
                 Flow::Continue
             }
+        }
+    }
+
+    /// Starts calls that waited for a callee with room, if one has room now.
+    #[inline]
+    fn serve_queues<O: Outbox>(&mut self, out: &mut O) {
+        if self.dealer.has_ready_calls() {
+            self.dealer.serve_queues(&mut self.sessions, &mut self.ids, &mut self.stats, out);
         }
     }
 
@@ -179,66 +219,33 @@ impl Realm {
             let why = format!("no role {:?} on realm {:?}", session.authrole, self.name);
             out.send(slot, &Abort::new(uris::NO_SUCH_ROLE, why).into());
             out.detach(slot, Some(uris::NO_SUCH_ROLE));
+            out.free(slot);
             return Flow::Gone;
         };
         self.sessions.insert(Peer::new(slot, session, role));
         out.send(slot, &welcome.into());
-        if self.tells(meta::ON_JOIN) {
-            let payload = meta::joined(&self.sessions.sender(slot).session);
-            let event = meta::event(self.ids.publication(), payload);
-            self.broker.publish_meta(&self.sessions, meta::ON_JOIN, event, Some(slot), out);
+        if self.tells(meta::session::ON_JOIN) {
+            let details = meta::session::details(&self.sessions.sender(slot).session);
+            self.tell(meta::session::ON_JOIN, &[details.into()], Some(slot), out);
         }
         Flow::Continue
     }
 
     /// Whether anybody listens to an event of the meta API.
     fn tells(&self, topic: &str) -> bool {
-        self.options.enable_meta_api && self.broker.has_subscribers(topic)
+        self.options.enable_meta_api && self.broker.is_heard(topic)
     }
 
-    /// Forgets a session and ends everything it took part in. Nothing is sent to it.
-    fn remove<O: Outbox>(&mut self, slot: Slot, out: &mut O) -> Flow {
-        let Some(mut peer) = self.sessions.remove(slot) else { return Flow::Gone };
-        if let Some(gate) = peer.gate.take() {
-            self.questions.remove(&gate.question);
-        }
-        self.broker.leave(&mut self.sessions, &mut peer);
-        self.dealer.leave(&mut self.sessions, &mut peer, out);
-        if self.tells(meta::ON_LEAVE) {
-            let event = meta::event(self.ids.publication(), meta::left(&peer.session));
-            self.broker.publish_meta(&self.sessions, meta::ON_LEAVE, event, None, out);
-        }
-        Flow::Gone
-    }
-
-    /// The router closes the session.
-    fn close<O: Outbox>(&mut self, slot: Slot, reason: &'static str, out: &mut O) -> Flow {
-        if self.sessions.get(slot).is_some() {
-            out.send(slot, &Goodbye::new(reason).into());
-            let _ = self.remove(slot, out);
-            out.detach(slot, Some(reason));
-        }
-        Flow::Gone
-    }
-
-    /// The session closes itself, and its transport may open another one.
-    fn goodbye<O: Outbox>(&mut self, slot: Slot, out: &mut O) -> Flow {
-        out.send(slot, &Goodbye::new(uris::GOODBYE_AND_OUT).into());
-        let _ = self.remove(slot, out);
-        out.detach(slot, None);
-        Flow::Gone
-    }
-
-    /// The session broke the protocol or a bound.
-    #[cold]
-    fn abort<O: Outbox>(&mut self, slot: Slot, reason: &'static str, message: &str, out: &mut O) -> Flow {
-        if self.sessions.get(slot).is_some() {
-            self.stats.aborted += 1;
-            out.send(slot, &Abort::new(reason, message).into());
-            let _ = self.remove(slot, out);
-            out.detach(slot, Some(reason));
-        }
-        Flow::Gone
+    /// An event of the realm itself, if anybody may hear it: ask [`Realm::tells`] first.
+    pub(crate) fn tell<O: Outbox>(
+        &mut self,
+        topic: &'static str,
+        args: &[Value],
+        excluded: Option<Slot>,
+        out: &mut O,
+    ) {
+        let event = meta::event(self.ids.publication(), args);
+        self.broker.publish_meta(&self.sessions, topic, event, excluded, out);
     }
 
     fn desk(&self) -> Desk<'_> {
@@ -317,7 +324,7 @@ impl Realm {
     fn ask<O: Outbox>(
         &mut self,
         slot: Slot,
-        request: AuthorizeRequest,
+        (about, request): (About, AuthorizeRequest),
         message: &mut Message<'_>,
         out: &mut O,
     ) -> Flow {
@@ -325,7 +332,7 @@ impl Realm {
         let question = QuestionId(self.last_question);
         self.questions.insert(question, slot);
         let (waiting, held) = (take(message), Default::default());
-        self.sessions.sender_mut(slot).gate = Some(Box::new(Gate { question, waiting, held }));
+        self.sessions.sender_mut(slot).gate = Some(Box::new(Gate { question, about, waiting, held }));
         out.ask(question, request);
         Flow::Pause
     }
@@ -340,8 +347,11 @@ impl Realm {
     ) -> Flow {
         let Some(slot) = self.questions.remove(&question) else { return Flow::Continue };
         let Some(gate) = self.sessions.sender_mut(slot).gate.take() else { return Flow::Continue };
-        let Gate { mut waiting, mut held, .. } = *gate;
-        let mut flow = self.dispatch(now, slot, &mut waiting, Some(decision), out);
+        let Gate { about, mut waiting, mut held, .. } = *gate;
+        let mut flow = match about {
+            About::Message => self.dispatch(now, slot, &mut waiting, Some(decision), out),
+            About::Effect => self.take_effect(slot, &mut waiting, decision, out),
+        };
         while flow == Flow::Continue {
             let Some(mut message) = held.pop_front() else {
                 out.resume(slot);
@@ -372,18 +382,46 @@ impl Realm {
             Ok(Permit::Granted(route)) => match message {
                 Message::Goodbye(_) => return self.goodbye(slot, out),
                 Message::Abort(_) => {
-                    let _ = self.remove(slot, out);
+                    let _ = self.remove(slot, Notice::Given, out);
                     out.detach(slot, Some(uris::CLOSE_NORMAL));
                     return Flow::Gone;
                 }
-                message => self.carry_out(now, slot, message, route, out),
+                _ => self.carry_out(now, slot, message, route, out),
             },
-            Ok(Permit::Ask(request)) => return self.ask(slot, request, message, out),
+            Ok(Permit::Ask(request)) => return self.ask(slot, (About::Message, request), message, out),
             Err(refused) => Err(refused.into()),
         };
+        self.conclude(slot, message, answer_to, done, out)
+    }
+
+    /// Carries out a call of the realm's own procedure that waited for the authorizer to permit its effect.
+    #[cold]
+    fn take_effect<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        message: &mut Message<'_>,
+        decision: Decision,
+        out: &mut O,
+    ) -> Flow {
+        let answer_to = answer_to(message);
+        let Message::Call(call) = message else { unreachable!("only calls have an effect to ask for") };
+        let done = self.call_meta(slot, call, Some(decision), out);
+        self.conclude(slot, message, answer_to, done, out)
+    }
+
+    #[inline]
+    fn conclude<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        message: &mut Message<'_>,
+        answer_to: Option<(Kind, RequestId)>,
+        done: Result<(), Stop>,
+        out: &mut O,
+    ) -> Flow {
         match done {
             Ok(()) => Flow::Continue,
             Err(Stop::Violation(violation)) => self.abort(slot, violation.uri(), violation.message(), out),
+            Err(Stop::Ask(request)) => self.ask(slot, (About::Effect, *request), message, out),
             Err(Stop::Refused(refused)) => {
                 self.stats.refused += 1;
                 if let Some((kind, request)) = answer_to {
@@ -406,21 +444,27 @@ impl Realm {
         match message {
             Message::Publish(publish) => self.publish(slot, publish, route, out),
             Message::Call(call) => return self.call(now, slot, call, route, out),
-            Message::Yield(it) => self.dealer.yield_(&mut self.sessions, slot, it, &mut self.stats, out)?,
-            Message::Error(it) => self.dealer.error(&mut self.sessions, slot, it, &mut self.stats, out)?,
-            Message::Cancel(cancel) => self.dealer.cancel(&mut self.sessions, slot, cancel, out),
-            Message::Subscribe(subscribe) => self.subscribe(slot, subscribe, out)?,
-            Message::Unsubscribe(it) => {
-                self.broker.unsubscribe(&mut self.sessions, slot, it.subscription)?;
-                out.send(slot, &message::Unsubscribed { request: it.request, revoked: None }.into());
+            Message::Yield(it) => {
+                self.dealer.yield_(&mut self.sessions, slot, it, &mut self.stats, out)?;
+                self.serve_queues(out);
             }
+            Message::Error(it) => {
+                self.dealer.error(&mut self.sessions, slot, it, &mut self.ids, &mut self.stats, out)?;
+                self.serve_queues(out);
+            }
+            Message::Cancel(cancel) => {
+                self.dealer.cancel(&mut self.sessions, slot, cancel, out);
+                self.serve_queues(out);
+            }
+            Message::Subscribe(subscribe) => self.subscribe(slot, subscribe, out)?,
+            Message::Unsubscribe(it) => self.unsubscribe(slot, it, out)?,
             Message::Register(register) => {
-                let registration = self.dealer.register(&mut self.sessions, &mut self.ids, slot, register)?;
-                out.send(slot, &message::Registered { request: register.request, registration }.into());
+                self.register(slot, register, out)?;
+                self.serve_queues(out);
             }
             Message::Unregister(it) => {
-                self.dealer.unregister(&mut self.sessions, slot, it.registration)?;
-                out.send(slot, &message::Unregistered { request: it.request, revoked: None }.into());
+                self.unregister(slot, it, out)?;
+                self.serve_queues(out);
             }
             other => return Err(unexpected(other).into()),
         }
@@ -435,20 +479,26 @@ impl Realm {
         if publish.options.acknowledge {
             out.send(slot, &Published { request: publish.request, publication }.into());
         }
-        self.broker.publish(&self.sessions, slot, publication, publish, route, out);
+        self.broadcast(Publisher::Joined(slot), publication, publish, route, out);
     }
 
-    fn subscribe<O: Outbox>(
+    /// Delivers a publication, and keeps it for later if that is asked for.
+    #[inline]
+    fn broadcast<O: Outbox>(
         &mut self,
-        slot: Slot,
-        subscribe: &message::Subscribe<'_>,
+        from: Publisher<'_>,
+        publication: PublicationId,
+        publish: &mut Publish<'_>,
+        route: Route,
         out: &mut O,
-    ) -> Result<(), Refused> {
-        let pattern = (subscribe.options.match_policy, &*subscribe.topic);
-        let limits = &self.options.limits;
-        let subscription = self.broker.subscribe(&mut self.sessions, &mut self.ids, slot, pattern, limits)?;
-        out.send(slot, &message::Subscribed { request: subscribe.request, subscription }.into());
-        Ok(())
+    ) {
+        if self.broker.keeps(publish) {
+            let (publisher, now) = (from.session(&self.sessions), self.clock.unix_ms());
+            let (disclose, limits) = (route.disclose, &self.options.limits);
+            let is_kept = self.broker.keep(publish, publication, publisher, disclose, now, limits);
+            self.stats.not_retained += u64::from(!is_kept);
+        }
+        self.broker.publish(&self.sessions, from, publication, publish, route, out);
     }
 
     #[inline]
@@ -465,22 +515,49 @@ impl Realm {
             let key = *key;
             return Ok(self.dealer.continue_call(&mut self.sessions, slot, key, call, out)?);
         }
+        if call.options.progress && !caller.announced_progressive_calls() {
+            let why = "CALL with progress: the caller did not announce progressive_call_invocations";
+            return Err(ProtocolViolation::new(why).into());
+        }
         if !caller.ended_open_calls.is_empty() && caller.is_late_continuation(call) {
             return Ok(());
         }
         if route.exact.is_none() && meta::is_reserved(&call.procedure) {
-            return Ok(self.call_meta(slot, call, out)?);
+            return self.call_meta(slot, call, None, out);
         }
-        self.dealer.call(&mut self.sessions, &mut self.ids, now, slot, call, route, out)?;
-        self.stats.invocations += 1;
+        let mut route = route;
+        if self.sessions.is_anybody_leaving() {
+            self.settle_procedure(MatchPolicy::Exact, &call.procedure, out);
+            route.exact = self.dealer.exact(&call.procedure);
+        }
+        match self.dealer.call(&mut self.sessions, &mut self.ids, now, slot, call, route, out)? {
+            Placed::Started => self.stats.invocations += 1,
+            Placed::Queued => self.stats.queued += 1,
+        }
         Ok(())
     }
 
-    fn call_meta<O: Outbox>(&mut self, slot: Slot, call: &Call<'_>, out: &mut O) -> Result<(), Refused> {
+    /// Calls a procedure of the realm's own; `decision` is about its effect.
+    fn call_meta<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        call: &Call<'_>,
+        decision: Option<Decision>,
+        out: &mut O,
+    ) -> Result<(), Stop> {
         if !self.options.enable_meta_api {
-            return Err(Refused::no_such_procedure(&call.procedure));
+            return Err(Refused::no_such_procedure(&call.procedure).into());
         }
-        let payload = meta::call(&self.sessions, &call.procedure, &call.payload)?;
+        let arguments = Arguments::of(&call.payload);
+        let mut disclose = false;
+        if let Some(also) = meta::also(self, &call.procedure, &arguments)? {
+            match self.desk().permit_also(self.sessions.sender(slot), &also, decision)? {
+                Permit::Granted(route) => disclose = route.disclose,
+                Permit::Ask(request) => return Err(Stop::Ask(Box::new(request))),
+            }
+        }
+        let payload = meta::call(self, slot, &call.procedure, &arguments, disclose, out)?;
+        self.serve_queues(out);
         let result = message::Result { request: call.request, details: ResultDetails::default(), payload };
         out.send(slot, &result.into());
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::boundary::AuthorizeRequest;
 use crossweave_wamp::message::{self, Kind};
 use crossweave_wamp::uri::BadUri;
 use crossweave_wamp::{Dict, Message, Payload, ProtocolViolation, RequestId, Serializer, Value, uris};
@@ -48,12 +49,14 @@ pub(crate) fn text(text: &str) -> Payload<'static> {
 }
 
 /// Why a message is not carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Stop {
     /// The request gets ERROR.
     Refused(Refused),
     /// The session is aborted.
     Violation(ProtocolViolation),
+    /// The role's authorizer is to say whether it may have its effect.
+    Ask(Box<AuthorizeRequest>),
 }
 
 impl From<Refused> for Stop {

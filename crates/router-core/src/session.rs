@@ -1,13 +1,15 @@
 //! The sessions of a realm, and what the realm remembers of each.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use crossweave_wamp::features::Features;
 use crossweave_wamp::message::Call;
 use crossweave_wamp::{MatchPolicy, Message, RegistrationId, RequestId, SessionId, SubscriptionId};
 use hashbrown::HashMap;
 
 use crate::boundary::{QuestionId, Session, Slot};
 use crate::limits::RealmLimits;
+use crate::meta::testament::Testaments;
 use crate::refused::Refused;
 use crate::slab::Key;
 use crate::uri_map::memory;
@@ -20,12 +22,12 @@ pub(crate) struct Peer {
     pub(crate) session: Session,
     /// Its role, a place in [`crate::authorization::Roles`].
     pub(crate) role: Key,
-    /// Its subscriptions.
-    pub(crate) subscriptions: HashMap<SubscriptionId, Membership>,
+    /// Its subscriptions, in order, so that they can be ended one by one in an order that inputs alone decide.
+    pub(crate) subscriptions: BTreeMap<SubscriptionId, Membership>,
     /// What they are of.
     pub(crate) subscribed: Holding,
-    /// Its registrations.
-    pub(crate) registrations: HashMap<RegistrationId, Key>,
+    /// Its registrations, in order.
+    pub(crate) registrations: BTreeMap<RegistrationId, Key>,
     /// What they are of.
     pub(crate) registered: Holding,
     /// Its calls in flight, by its own request ids.
@@ -40,6 +42,8 @@ pub(crate) struct Peer {
     pub(crate) abandoned: usize,
     /// The id of the last invocation sent to it.
     pub(crate) last_invocation: u64,
+    /// What it leaves behind.
+    pub(crate) testaments: Option<Box<Testaments>>,
     /// What waits while a message of it awaits authorization.
     pub(crate) gate: Option<Box<Gate>>,
 }
@@ -96,12 +100,22 @@ pub(crate) struct Membership {
     pub(crate) position: u32,
 }
 
+/// What is asked of a message that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// Whether it may be carried out.
+    Message,
+    /// Whether a CALL of the realm's own procedure may have its effect: see [`crate::meta::also`].
+    Effect,
+}
+
 /// Holds back a session's messages while one of them awaits authorization.
 ///
 /// WAMP orders what one session sends; a message must not overtake one that is still being decided.
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) question: QuestionId,
+    pub(crate) about: About,
     /// The message that is being decided.
     pub(crate) waiting: Message<'static>,
     /// What came after it.
@@ -114,9 +128,9 @@ impl Peer {
             slot,
             session,
             role,
-            subscriptions: HashMap::new(),
+            subscriptions: BTreeMap::new(),
             subscribed: Holding::default(),
-            registrations: HashMap::new(),
+            registrations: BTreeMap::new(),
             registered: Holding::default(),
             calls: HashMap::new(),
             open_calls: 0,
@@ -124,8 +138,20 @@ impl Peer {
             invocations: HashMap::new(),
             abandoned: 0,
             last_invocation: 0,
+            testaments: None,
             gate: None,
         }
+    }
+
+    /// Whether it has no subscriptions and registrations.
+    pub(crate) fn has_no_memberships(&self) -> bool {
+        self.subscriptions.is_empty() && self.registrations.is_empty()
+    }
+
+    /// Whether it may send CALLs with `progress`.
+    pub(crate) fn announced_progressive_calls(&self) -> bool {
+        let features = self.session.roles.caller.unwrap_or_default();
+        features.has(Features::PROGRESSIVE_CALL_INVOCATIONS)
     }
 
     /// Whether this CALL continues a progressive call that has ended; it is then to be ignored.
@@ -145,6 +171,8 @@ impl Peer {
 pub(crate) struct Sessions {
     peers: Vec<Option<Box<Peer>>>,
     by_id: HashMap<SessionId, Slot>,
+    /// Sessions that have left and of which subscriptions and registrations remain to be ended.
+    leaving: BTreeMap<Slot, Box<Peer>>,
 }
 
 impl Sessions {
@@ -153,7 +181,8 @@ impl Sessions {
         if at >= self.peers.len() {
             self.peers.resize_with(at + 1, || None);
         }
-        assert!(self.peers[at].is_none(), "slot {at} is in use");
+        let is_free = self.peers[at].is_none() && !self.leaving.contains_key(&peer.slot);
+        assert!(is_free, "slot {at} is in use");
         self.by_id.insert(peer.session.id, peer.slot);
         self.peers[at] = Some(Box::new(peer));
     }
@@ -192,6 +221,41 @@ impl Sessions {
 
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// Keeps what remains of a session that was removed until it is worked off.
+    pub(crate) fn let_leave(&mut self, peer: Box<Peer>) {
+        self.leaving.insert(peer.slot, peer);
+    }
+
+    /// Whether members and callees may be found that have left.
+    #[inline]
+    pub(crate) fn is_anybody_leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    /// The next session that has left, while something remains of it.
+    pub(crate) fn next_leaving(&mut self) -> Option<&mut Peer> {
+        self.leaving.first_entry().map(|entry| &mut **entry.into_mut())
+    }
+
+    /// A session that has left, while something remains of it.
+    pub(crate) fn leaving_mut(&mut self, slot: Slot) -> Option<&mut Peer> {
+        self.leaving.get_mut(&slot).map(|peer| &mut **peer)
+    }
+
+    /// Nothing remains of a session that has left.
+    pub(crate) fn has_left(&mut self, slot: Slot) {
+        self.leaving.remove(&slot);
+    }
+
+    /// A session that is a member or callee of something, whether it is joined or has left.
+    pub(crate) fn member_mut(&mut self, slot: Slot) -> &mut Peer {
+        let joined = self.peers.get_mut(slot.0 as usize).and_then(|peer| peer.as_deref_mut());
+        let leaving = &mut self.leaving;
+        joined
+            .or_else(|| leaving.get_mut(&slot).map(|peer| &mut **peer))
+            .expect("a session is forgotten after its memberships")
     }
 
     /// In the order of their slots.

@@ -16,6 +16,8 @@ use crate::trace::Sent;
 #[derive(Default)]
 pub(crate) struct Routes {
     peers: Vec<Option<Arc<Peer>>>,
+    /// Who still uses each slot.
+    users: Vec<Users>,
     free: Vec<u32>,
     scratch: Vec<u8>,
     pub(crate) serializers: Arc<SerializersInUse>,
@@ -34,6 +36,15 @@ impl SerializersInUse {
     }
 }
 
+/// Who uses a slot: it goes to another session when nobody does.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Users {
+    /// The session's own task may still send messages for it.
+    task: bool,
+    /// The realm keeps something of the session.
+    realm: bool,
+}
+
 /// Keep this much room for encoding between messages; a larger one is given back.
 const SCRATCH_KEEP_BYTES: usize = 256 * 1024;
 
@@ -44,30 +55,44 @@ impl Routes {
     /// Gives a peer a slot.
     pub(crate) fn attach(&mut self, peer: Arc<Peer>) -> Slot {
         self.serializers.0[peer.wire.serializer as usize].fetch_add(1, Ordering::Relaxed);
-        match self.free.pop() {
-            Some(slot) => {
-                self.peers[slot as usize] = Some(peer);
-                Slot(slot)
-            }
-            None => {
-                self.peers.push(Some(peer));
-                Slot(self.peers.len() as u32 - 1)
-            }
-        }
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.peers.push(None);
+            self.users.push(Users::default());
+            self.peers.len() as u32 - 1
+        });
+        self.peers[slot as usize] = Some(peer);
+        self.users[slot as usize] = Users { task: true, realm: true };
+        Slot(slot)
     }
 
     /// Nothing is delivered to the slot any more. It stays taken until the session's own task has noticed, as that task may
-    /// still send messages for it.
+    /// still send messages for it, and until the realm has no more use for it.
     pub(crate) fn detach(&mut self, slot: Slot) -> Option<Arc<Peer>> {
         let peer = self.peers.get_mut(slot.0 as usize)?.take()?;
         self.serializers.0[peer.wire.serializer as usize].fetch_sub(1, Ordering::Relaxed);
         Some(peer)
     }
 
-    /// The session's own task has noticed: the slot may be given to another session.
+    /// The session's own task has noticed.
     pub(crate) fn release(&mut self, slot: Slot) {
         self.detach(slot);
-        self.free.push(slot.0);
+        self.let_go(slot, |users| users.task = false);
+    }
+
+    /// The realm has no more use for the slot.
+    pub(crate) fn free(&mut self, slot: Slot) {
+        self.let_go(slot, |users| users.realm = false);
+    }
+
+    fn let_go(&mut self, slot: Slot, leave: impl FnOnce(&mut Users)) {
+        let Some(users) = self.users.get_mut(slot.0 as usize).filter(|users| **users != Users::default())
+        else {
+            return;
+        };
+        leave(users);
+        if *users == Users::default() {
+            self.free.push(slot.0);
+        }
     }
 
     pub(crate) fn get(&self, slot: Slot) -> Option<&Arc<Peer>> {
@@ -311,5 +336,9 @@ impl Outbox for Dispatch<'_> {
             peer.queue.lock().detached = Some(close.map_or(Detached::Reusable, Detached::Close));
             self.effects.wakes.push(peer);
         }
+    }
+
+    fn free(&mut self, slot: Slot) {
+        self.routes.free(slot);
     }
 }

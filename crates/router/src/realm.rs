@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossweave_router_core::boundary::{AuthorizeRequest, Decision, Flow, Input, QuestionId, Session, Slot};
 use crossweave_router_core::{Realm, RealmOptions, Role};
@@ -15,7 +15,7 @@ use crossweave_wamp::payload::Prepared;
 use crossweave_wamp::{Message, ProtocolViolation, SessionId, uris};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{timeout, timeout_at};
 use tracing::{debug, error, info, warn};
 
@@ -79,6 +79,7 @@ impl RealmCell {
         let name: Arc<str> = name.into();
         let mut realm = Realm::new(name.clone(), options, seed());
         realm.set_role(Role::allow_all(TRUSTED));
+        set_clock(&mut realm);
         roles.into_iter().for_each(|role| realm.set_role(role));
         let routes = Routes::default();
         let serializers = routes.serializers.clone();
@@ -365,6 +366,7 @@ impl RealmCell {
     fn tick(self: &Arc<Self>) -> Result<Option<Instant>, RealmIsDown> {
         let mut effects = Effects::default();
         let next = self.handle(&mut effects, |run| {
+            set_clock(run.realm);
             if run.realm.deadline().is_some_and(|deadline| deadline <= run.now) {
                 let _ = run.input(Input::Tick);
             }
@@ -440,13 +442,21 @@ impl<T> Drop for AbortOnDrop<T> {
 
 /// Wakes the realm at its deadlines, for as long as it lives.
 async fn tick(cell: Weak<RealmCell>, timer: Arc<Notify>) {
-    /// Look this often whether the realm is still there.
+    /// Look this often whether the realm is still there, and what the wall clock says.
     const IDLE: Duration = Duration::from_secs(60);
     loop {
         let Some(next) = cell.upgrade().and_then(|cell| cell.tick().ok()) else { return };
-        let deadline = next.unwrap_or_else(|| Instant::now() + IDLE);
+        let idle = Instant::now() + IDLE;
+        let deadline = next.map_or(idle, |next| next.min(idle));
+        // What is left of a long turn must not keep others from theirs.
+        yield_now().await;
         let _ = timeout_at(deadline.into(), timer.notified()).await;
     }
+}
+
+fn set_clock(realm: &mut Realm) {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    realm.set_clock(Instant::now(), u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX));
 }
 
 fn seed() -> [u8; 32] {

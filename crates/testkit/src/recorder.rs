@@ -14,6 +14,8 @@ pub enum Output {
     Resume(Slot),
     /// A session has left.
     Detach(Slot, Option<&'static str>),
+    /// Nothing of a session remains.
+    Free(Slot),
 }
 
 /// Keeps outputs in order.
@@ -51,5 +53,9 @@ impl Outbox for Recorder {
 
     fn detach(&mut self, slot: Slot, close: Option<&'static str>) {
         self.outputs.push(Output::Detach(slot, close));
+    }
+
+    fn free(&mut self, slot: Slot) {
+        self.outputs.push(Output::Free(slot));
     }
 }

@@ -13,6 +13,7 @@
 //! - the events of one publisher come in its order;
 //! - INVOCATION ids count up; no callee has more calls at once than it takes, and a place that became free is used again;
 //! - a message that waits holds back all later ones;
+//! - a slot is free once, after everything of its session is gone, and not used before;
 //! - when all have left, nothing remains.
 
 mod dice;
@@ -61,6 +62,12 @@ pub struct Counts {
     pub questions: u64,
     /// Sessions aborted.
     pub aborts: u64,
+    /// Calls that went on to another callee.
+    pub rerouted: u64,
+    /// Calls that had to wait for a callee with room.
+    pub queued: u64,
+    /// Sessions of which something remained for a later turn when they left.
+    pub late_frees: u64,
 }
 
 impl std::ops::AddAssign for Counts {
@@ -74,5 +81,8 @@ impl std::ops::AddAssign for Counts {
         self.full += other.full;
         self.questions += other.questions;
         self.aborts += other.aborts;
+        self.late_frees += other.late_frees;
+        self.rerouted += other.rerouted;
+        self.queued += other.queued;
     }
 }

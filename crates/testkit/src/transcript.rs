@@ -12,7 +12,7 @@
 //! alice< [8,32,_,{},"wamp.error.invalid_uri",_]            _ is anything
 //! bob> [16,1,{},"com.x",["hello"]]
 //! alice< [36,$sub,_,{},["hello"]]
-//! +500ms                                                   the clock moves; what is due times out
+//! +500ms                                                   the clock moves; what is due times out, what is left is done
 //! ask alice publish com.x                                  the realm asks
 //! answer allow                                             to the oldest question: allow, disclose, deny or failed
 //! alice resumed                                            the driver reads from alice again
@@ -22,6 +22,9 @@
 //! violation bob what is wrong                              bob sent what is no message
 //! bob detached wamp.error.protocol_violation               bob's transport is closed; without a reason it may go on
 //! ```
+//!
+//! The clock starts at 2026-01-01T00:00:00Z. Features of "publisher", "subscriber", "caller" and "callee" can be given when
+//! joining; a role without a list has those of a full client.
 //!
 //! Everything that a step puts out must be expected before the next step; what one session gets is compared in order.
 //! `$alice` is the session id of alice. At the end all sessions leave, and the realm must then be empty.

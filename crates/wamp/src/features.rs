@@ -47,6 +47,22 @@ features! {
     PAYLOAD_ENCRYPTION_CRYPTOBOX = 13: "payload_encryption_cryptobox",
     /// Session meta API.
     SESSION_META_API = 14: "session_meta_api",
+    /// Subscription meta API.
+    SUBSCRIPTION_META_API = 15: "subscription_meta_api",
+    /// Registration meta API.
+    REGISTRATION_META_API = 16: "registration_meta_api",
+    /// Testaments.
+    TESTAMENT_META_API = 17: "testament_meta_api",
+    /// Subscription revocation.
+    SUBSCRIPTION_REVOCATION = 18: "subscription_revocation",
+    /// Registration revocation.
+    REGISTRATION_REVOCATION = 19: "registration_revocation",
+    /// Event retention.
+    EVENT_RETENTION = 20: "event_retention",
+    /// Event history.
+    EVENT_HISTORY = 21: "event_history",
+    /// Call rerouting.
+    CALL_REROUTE = 22: "call_reroute",
 }
 
 impl Features {
@@ -160,13 +176,22 @@ impl Roles {
         let broker = Features::SUBSCRIBER_BLACKWHITE_LISTING
             .and(Features::PUBLISHER_EXCLUSION)
             .and(Features::PUBLISHER_IDENTIFICATION)
-            .and(Features::PATTERN_BASED_SUBSCRIPTION);
+            .and(Features::PATTERN_BASED_SUBSCRIPTION)
+            .and(Features::SUBSCRIPTION_META_API)
+            .and(Features::SUBSCRIPTION_REVOCATION)
+            .and(Features::EVENT_RETENTION)
+            .and(Features::EVENT_HISTORY);
         let dealer = Features::PROGRESSIVE_CALL_RESULTS
             .and(Features::CALL_TIMEOUT)
             .and(Features::CALL_CANCELING)
             .and(Features::CALLER_IDENTIFICATION)
             .and(Features::PATTERN_BASED_REGISTRATION)
-            .and(Features::SHARED_REGISTRATION);
+            .and(Features::SHARED_REGISTRATION)
+            .and(Features::REGISTRATION_META_API)
+            .and(Features::REGISTRATION_REVOCATION)
+            .and(Features::TESTAMENT_META_API)
+            .and(Features::PROGRESSIVE_CALL_INVOCATIONS)
+            .and(Features::CALL_REROUTE);
         Roles { broker: Some(broker.and(common)), dealer: Some(dealer.and(common)), ..Roles::default() }
     }
 }

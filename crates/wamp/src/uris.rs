@@ -15,6 +15,8 @@ pub const PROCEDURE_EXISTS_INVOCATION_POLICY_CONFLICT: &str =
 pub const NO_SUCH_REGISTRATION: &str = "wamp.error.no_such_registration";
 /// UNSUBSCRIBE for a subscription the session does not hold.
 pub const NO_SUCH_SUBSCRIPTION: &str = "wamp.error.no_such_subscription";
+/// No events are kept for the subscription (Crossbar.io's URI).
+pub const HISTORY_UNAVAILABLE: &str = "wamp.error.history_unavailable";
 /// No session has the id.
 pub const NO_SUCH_SESSION: &str = "wamp.error.no_such_session";
 /// Arguments do not fit the procedure.

@@ -60,6 +60,8 @@ pub(super) struct Invocation {
     pub(super) counted: Option<u64>,
     /// The callee announced `call_canceling`.
     pub(super) can_interrupt: bool,
+    /// The callee announced `call_reroute`.
+    pub(super) can_reroute: bool,
     /// The caller asked for progressive results.
     pub(super) receive_progress: bool,
     /// The caller may send more CALLs of the same request.
@@ -70,6 +72,8 @@ pub(super) struct Invocation {
 /// Where an invocation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
+    /// No callee has room for it yet. It ends as a running one that nobody can interrupt, or another invocation begins.
+    Queued,
     /// Caller and callee are at it.
     Running,
     /// The callee was interrupted, the caller waits for what it answers.
@@ -91,7 +95,7 @@ pub(super) enum Event {
     Timeout,
     /// The caller's session ended.
     CallerLeft,
-    /// The callee's session ended.
+    /// The callee's session ended, or the registration at which the call waits.
     CalleeLeft,
 }
 
@@ -117,6 +121,8 @@ pub(super) enum ToCaller {
     Canceled,
     /// ERROR `wamp.error.canceled`, as the callee is gone.
     CalleeLeft,
+    /// ERROR `wamp.error.no_available_callee`, as the last one left while the call waited for room.
+    NoCallee,
     /// ERROR `wamp.error.timeout`.
     TimedOut,
 }
@@ -129,6 +135,10 @@ impl ToCaller {
             ToCaller::Canceled => Some(Refused::new(uris::CANCELED, "call was canceled by its caller")),
             ToCaller::CalleeLeft => {
                 Some(Refused::new(uris::CANCELED, "callee disconnected from running invocation"))
+            }
+            ToCaller::NoCallee => {
+                let why = "the last callee left while the call waited for one with room";
+                Some(Refused::new(uris::NO_AVAILABLE_CALLEE, why))
             }
             ToCaller::TimedOut => Some(Refused::new(uris::TIMEOUT, "call timed out")),
         }
@@ -154,6 +164,7 @@ impl Invocation {
             (State::Abandoned, _) => Step::stay(State::Abandoned, ToCaller::Nothing),
 
             (_, Event::Answer) => Step::end(ToCaller::Answer),
+            (State::Queued, Event::CalleeLeft) => Step::end(ToCaller::NoCallee),
             (_, Event::CalleeLeft) => Step::end(ToCaller::CalleeLeft),
             (state, Event::Progress) if self.receive_progress => Step::stay(state, ToCaller::Answer),
             (state, Event::Progress) => Step::stay(state, ToCaller::Nothing),
@@ -210,6 +221,7 @@ mod tests {
             place: 0,
             counted: (bits & 1 != 0).then_some(7),
             can_interrupt: bits & 2 != 0,
+            can_reroute: false,
             receive_progress: bits & 4 != 0,
             is_open: false,
             deadline: None,
@@ -244,6 +256,21 @@ mod tests {
     fn a_caller_is_answered_exactly_once_in_any_order_of_events() {
         for bits in 0..8 {
             follow(invocation(bits), 4, 0, 0, false);
+        }
+    }
+
+    #[test]
+    fn a_call_that_waits_is_answered_exactly_once_too() {
+        let queued = Invocation { state: State::Queued, ..invocation(0) };
+        let ends = [
+            (Event::Cancel(CancelMode::Kill), ToCaller::Canceled),
+            (Event::Cancel(CancelMode::Skip), ToCaller::Canceled),
+            (Event::Timeout, ToCaller::TimedOut),
+            (Event::CallerLeft, ToCaller::Nothing),
+            (Event::CalleeLeft, ToCaller::NoCallee),
+        ];
+        for (event, caller) in ends {
+            assert_eq!(queued.step(event), Step::end(caller), "{event:?}");
         }
     }
 

@@ -1,29 +1,45 @@
 //! One registration: its callees, and which of them gets a call. Specification: "Shared Registration".
 
+use std::collections::BTreeMap;
+
 use crossweave_wamp::message::InvokePolicy;
 use crossweave_wamp::{MatchPolicy, RegistrationId, uris};
 
 use crate::boundary::Slot;
 use crate::ids::Ids;
 use crate::refused::Refused;
+use crate::slab::Key;
 
 /// One procedure or pattern and its callees.
 #[derive(Debug)]
-pub(super) struct Registration {
-    pub(super) id: RegistrationId,
-    pub(super) uri: Box<str>,
-    pub(super) policy: MatchPolicy,
-    invoke: InvokePolicy,
+pub(crate) struct Registration {
+    pub(crate) id: RegistrationId,
+    pub(crate) uri: Box<str>,
+    pub(crate) policy: MatchPolicy,
+    pub(crate) invoke: InvokePolicy,
+    /// When it came to be, in milliseconds since 1970.
+    pub(crate) created_ms: u64,
     /// In the order they registered; never empty while it is in the tables.
-    pub(super) callees: Vec<Callee>,
+    pub(crate) callees: Vec<Callee>,
     /// Who is next in turn (round robin).
     next: usize,
+    /// Calls that wait for a callee with room, in the order they came.
+    pub(super) queue: BTreeMap<u64, Key>,
+}
+
+/// What REGISTER has done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Registered {
+    pub(crate) key: Key,
+    pub(crate) id: RegistrationId,
+    /// The registration is new.
+    pub(crate) is_created: bool,
 }
 
 /// One callee of a registration.
 #[derive(Debug)]
-pub(super) struct Callee {
-    pub(super) slot: Slot,
+pub(crate) struct Callee {
+    pub(crate) slot: Slot,
     /// Told from every other callee there ever was, so that a slot is not given back to the wrong one.
     pub(super) number: u64,
     /// Calls it takes at once, if it said so.
@@ -44,14 +60,29 @@ impl Callee {
     }
 
     #[inline]
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.concurrency.is_none_or(|max| self.in_flight < max)
     }
 }
 
 impl Registration {
-    pub(super) fn new(id: RegistrationId, uri: &str, policy: MatchPolicy, invoke: InvokePolicy) -> Self {
-        Registration { id, uri: uri.into(), policy, invoke, callees: Vec::new(), next: 0 }
+    pub(super) fn new(
+        id: RegistrationId,
+        uri: &str,
+        policy: MatchPolicy,
+        invoke: InvokePolicy,
+        created_ms: u64,
+    ) -> Self {
+        Registration {
+            id,
+            uri: uri.into(),
+            policy,
+            invoke,
+            created_ms,
+            callees: Vec::new(),
+            next: 0,
+            queue: BTreeMap::new(),
+        }
     }
 
     /// Whether this session may register here too.
@@ -87,31 +118,30 @@ impl Registration {
         }
     }
 
-    /// The index of the callee that gets the next call: by the policy, among those with room. `None` if all are full.
+    /// The index of the callee that gets the next call: by the policy, among those that can take it. `None` if none can.
     #[inline]
-    pub(super) fn choose(&mut self, ids: &mut Ids) -> Option<usize> {
-        let has_room = |callee: &Callee| callee.has_room();
+    pub(super) fn choose(&mut self, ids: &mut Ids, can_take: impl Fn(&Callee) -> bool) -> Option<usize> {
         match self.invoke {
-            InvokePolicy::Single | InvokePolicy::First => self.callees.iter().position(has_room),
-            InvokePolicy::Last => self.callees.iter().rposition(has_room),
-            InvokePolicy::RoundRobin => self.choose_in_turn(),
-            InvokePolicy::Random => self.choose_any(ids),
+            InvokePolicy::Single | InvokePolicy::First => self.callees.iter().position(can_take),
+            InvokePolicy::Last => self.callees.iter().rposition(can_take),
+            InvokePolicy::RoundRobin => self.choose_in_turn(can_take),
+            InvokePolicy::Random => self.choose_any(ids, can_take),
         }
     }
 
-    fn choose_in_turn(&mut self) -> Option<usize> {
+    fn choose_in_turn(&mut self, can_take: impl Fn(&Callee) -> bool) -> Option<usize> {
         let len = self.callees.len();
-        let at = (self.next..len).chain(0..self.next.min(len)).find(|at| self.callees[*at].has_room())?;
+        let at = (self.next..len).chain(0..self.next.min(len)).find(|at| can_take(&self.callees[*at]))?;
         self.next = (at + 1) % len;
         Some(at)
     }
 
-    fn choose_any(&self, ids: &mut Ids) -> Option<usize> {
+    fn choose_any(&self, ids: &mut Ids, can_take: impl Fn(&Callee) -> bool) -> Option<usize> {
         let at = ids.index(self.callees.len());
-        if self.callees[at].has_room() {
+        if can_take(&self.callees[at]) {
             return Some(at);
         }
-        let free = || self.callees.iter().enumerate().filter(|(_, callee)| callee.has_room());
+        let free = || self.callees.iter().enumerate().filter(|(_, callee)| can_take(callee));
         match free().count() {
             0 => None,
             count => free().nth(ids.index(count)).map(|(at, _)| at),

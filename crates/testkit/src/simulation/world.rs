@@ -1,13 +1,13 @@
 //! The realm, its sessions, its authorizers and its clock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
     Actions, Authorization, Decision, Disclosure, Input, Permission, Permissions, QuestionId, Realm,
     RealmLimits, RealmOptions, Role, Session, Slot,
 };
-use crossweave_wamp::features::Roles;
+use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::{
     Call, CallOptions, Cancel, CancelMode, Error, Goodbye, InvokePolicy, Kind, Publish, PublishOptions,
     Receivers, Register, RegisterOptions, Subscribe, SubscribeOptions, Unregister, Unsubscribe, Welcome,
@@ -42,6 +42,10 @@ pub(super) struct World {
     now: Instant,
     peers: BTreeMap<Slot, Peer>,
     questions: VecDeque<(QuestionId, Slot)>,
+    /// Slots of sessions that have left, as long as the realm keeps something of them.
+    leaving: BTreeSet<Slot>,
+    /// Slots that were free before their session was detached.
+    freed: BTreeSet<Slot>,
     /// Numbers publications.
     published: u64,
     /// Receivers of the last step's EVENTs.
@@ -57,6 +61,8 @@ impl World {
             subscriptions_per_session_max: 12,
             patterns_per_session_max: 5,
             wildcard_positions_max: 2,
+            leave_portion: 2,
+            queued_calls_per_registration_max: 2,
             ..RealmLimits::default()
         };
         let options = RealmOptions { limits, ..RealmOptions::default() };
@@ -69,6 +75,8 @@ impl World {
             now: Instant::now(),
             peers: BTreeMap::new(),
             questions: VecDeque::new(),
+            leaving: BTreeSet::new(),
+            freed: BTreeSet::new(),
             published: 0,
             delivered: Vec::new(),
             counts: Counts::default(),
@@ -108,6 +116,7 @@ impl World {
             self.answer_question()?;
         }
         self.finish_invocations()?;
+        self.tick()?;
         if self.realm.deadline().is_some() || self.realm.invocation_count() > 0 {
             return Err("calls are in flight though all invocations were answered".into());
         }
@@ -119,6 +128,7 @@ impl World {
         for slot in self.peers.keys().copied().collect::<Vec<_>>() {
             self.leave(slot)?;
         }
+        self.tick()?;
         let realm = &self.realm;
         let left = [
             realm.session_count(),
@@ -127,6 +137,8 @@ impl World {
             realm.invocation_count(),
             realm.question_count(),
         ];
+        self.counts.rerouted += realm.stats().rerouted;
+        self.counts.queued += realm.stats().queued;
         if left == [0; 5] { Ok(self.counts) } else { Err(format!("the empty realm keeps {left:?}")) }
     }
 
@@ -144,12 +156,13 @@ impl World {
     }
 
     fn finish_invocations(&mut self) -> Result<(), Broken> {
-        for slot in self.peers.keys().copied().collect::<Vec<_>>() {
-            while let Some(request) =
-                self.peers.get(&slot).and_then(|peer| peer.invocations.keys().next().copied())
-            {
-                self.finish_invocation(slot, request)?;
-            }
+        let next = |world: &World| {
+            let mut open =
+                world.peers.iter().flat_map(|(slot, peer)| peer.invocations.keys().map(|it| (*slot, *it)));
+            open.next()
+        };
+        while let Some((slot, request)) = next(self) {
+            self.finish_invocation(slot, request)?;
         }
         Ok(())
     }
@@ -163,14 +176,16 @@ impl World {
     fn input(&mut self, input: Input<'_>) -> Result<(), Broken> {
         self.note("> ", || tell_input(&input));
         let mut recorder = Recorder::default();
+        let is_late = matches!(input, Input::Tick);
         self.delivered.clear();
         if let Input::Leave(slot) = input {
             self.peers.remove(&slot);
+            self.leaving.insert(slot);
         }
         let _ = self.realm.handle(self.now, input, &mut recorder);
         for output in recorder.take() {
             self.note("  < ", || tell_output(&output));
-            self.output(output)?;
+            self.output(output, is_late)?;
         }
         let (joined, known) = (self.realm.session_count(), self.peers.len());
         if joined != known {
@@ -179,13 +194,14 @@ impl World {
         if self.realm.question_count() != self.questions.len() {
             return Err("the realm waits for other answers than it asked for".into());
         }
-        if let Some(early) = self.realm.deadline().filter(|deadline| *deadline <= self.now) {
-            return Err(format!("a deadline has passed: {early:?}"));
+        let is_due = self.realm.deadline().is_some_and(|deadline| deadline <= self.now);
+        if is_due == self.leaving.is_empty() {
+            return Err(format!("{:?} are leaving, and a deadline has passed: {is_due}", self.leaving));
         }
         Ok(())
     }
 
-    fn output(&mut self, output: Output) -> Result<(), Broken> {
+    fn output(&mut self, output: Output, is_late: bool) -> Result<(), Broken> {
         match output {
             Output::Send(slot, message) => {
                 let peer =
@@ -212,6 +228,16 @@ impl World {
             Output::Detach(slot, _) => {
                 self.peers.remove(&slot).ok_or(format!("{slot:?} leaves twice"))?;
                 self.questions.retain(|(_, waiting)| *waiting != slot);
+                // The realm may be done with it already.
+                if !self.freed.remove(&slot) {
+                    self.leaving.insert(slot);
+                }
+            }
+            Output::Free(slot) => {
+                self.counts.late_frees += u64::from(is_late);
+                if !self.leaving.remove(&slot) && !self.freed.insert(slot) {
+                    return Err(format!("{slot:?} is free twice"));
+                }
             }
         }
         Ok(())
@@ -241,11 +267,13 @@ impl World {
 
     fn join_as(&mut self, role: &str) -> Result<Slot, Broken> {
         // The lowest free slot, so that slots are reused often.
-        let slot = (0..).map(Slot).find(|slot| !self.peers.contains_key(slot)).expect("there are many slots");
+        let is_free = |slot: &Slot| !self.peers.contains_key(slot) && !self.leaving.contains(slot);
+        let slot = (0..).map(Slot).find(is_free).expect("there are many slots");
         let id = self.realm.new_session_id();
         let mut roles = Roles::client();
-        if self.dice.one_in(3) {
-            roles.callee = Some(Default::default());
+        match self.dice.below(3) {
+            0 => roles.callee = Some(Default::default()),
+            _ => roles.callee = roles.callee.map(|features| features.and(Features::CALL_REROUTE)),
         }
         let session = Session {
             id,
@@ -317,7 +345,11 @@ impl World {
 
     fn wait(&mut self) -> Result<(), Broken> {
         self.now += Duration::from_millis(self.dice.below(40) as u64);
-        if self.realm.deadline().is_some_and(|deadline| deadline <= self.now) {
+        self.tick()
+    }
+
+    fn tick(&mut self) -> Result<(), Broken> {
+        while self.realm.deadline().is_some_and(|deadline| deadline <= self.now) {
             self.input(Input::Tick)?;
         }
         Ok(())
@@ -429,9 +461,11 @@ impl World {
     fn register(&mut self, slot: Slot) -> Result<(), Broken> {
         let pattern = self.pattern();
         let concurrency = self.dice.one_in(2).then_some(1 + self.dice.below(2) as u64);
+        // Mostly the same for the same pattern, so that registrations are shared.
+        let policy = if self.dice.one_in(4) { self.dice.below(5) } else { pattern.1.len() % 4 + 1 };
         let options = RegisterOptions {
             match_policy: pattern.0,
-            invoke: POLICIES[self.dice.below(5)],
+            invoke: POLICIES[policy],
             concurrency,
             force_reregister: self.dice.one_in(8),
             ..RegisterOptions::default()
@@ -502,7 +536,8 @@ impl World {
     fn finish_invocation(&mut self, slot: Slot, request: RequestId) -> Result<(), Broken> {
         self.peer(slot).invocations.remove(&request);
         let message: Message<'static> = if self.dice.one_in(3) {
-            Error::new(Kind::Invocation, request, "com.error.own").into()
+            let error = if self.dice.one_in(2) { uris::UNAVAILABLE } else { "com.error.own" };
+            Error::new(Kind::Invocation, request, error).into()
         } else {
             Yield { request, options: YieldOptions::default(), payload: Payload::empty() }.into()
         };

@@ -1,12 +1,12 @@
 //! Drives a realm through the lines of a transcript.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
-    Actions, Authorization, Decision, Disclosure, Input, Permission, Permissions, QuestionId, Realm,
-    RealmOptions, Role, Session, Slot, Undelivered,
+    Actions, Authorization, Decision, Disclosure, HistoryRule, Input, Permission, Permissions, QuestionId,
+    Realm, RealmOptions, Role, Session, Slot, Undelivered,
 };
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Welcome;
@@ -17,6 +17,9 @@ use crossweave_wamp::{
 use super::pattern::{Names, fill, matches, parse, to_json};
 use crate::recorder::{Output, Recorder};
 
+/// What the wall clock says when a realm starts: 2026-01-01T00:00:00Z.
+const NEW_YEAR_MS: u64 = 1_767_225_600_000;
+
 /// A transcript under way.
 pub(super) struct Runner {
     options: RealmOptions,
@@ -26,6 +29,8 @@ pub(super) struct Runner {
     /// By name.
     sessions: BTreeMap<String, Slot>,
     joined: u32,
+    /// Slots that the realm has not let go yet.
+    taken: BTreeSet<Slot>,
     recorder: Recorder,
     /// What came and was not expected yet, by session.
     got: BTreeMap<Slot, VecDeque<Got>>,
@@ -59,6 +64,7 @@ impl Default for Runner {
             names: Names::new(),
             sessions: BTreeMap::new(),
             joined: 0,
+            taken: BTreeSet::new(),
             recorder: Recorder::default(),
             got: BTreeMap::new(),
             asked: VecDeque::new(),
@@ -115,6 +121,12 @@ impl Runner {
         for slot in slots {
             self.input(Input::Leave(slot));
         }
+        while !self.taken.is_empty() && self.is_due() {
+            self.input(Input::Tick);
+        }
+        if !self.taken.is_empty() {
+            return Err(format!("  slots are not free: {:?}", self.taken));
+        }
         let realm = self.realm();
         let left = (realm.subscription_count(), realm.registration_count(), realm.invocation_count());
         let waiting = (realm.question_count(), realm.deadline());
@@ -127,9 +139,10 @@ impl Runner {
     }
 
     fn realm(&mut self) -> &mut Realm {
-        let options = self.options.clone();
+        let (options, now) = (self.options.clone(), self.now);
         self.realm.get_or_insert_with(|| {
             let mut realm = Realm::new("realm1", options, [7; 32]);
+            realm.set_clock(now, NEW_YEAR_MS);
             let permissions = Authorization::Static(Permissions::allow_all().into());
             realm.set_role(Role { name: "anonymous".into(), permissions });
             realm
@@ -164,6 +177,7 @@ impl Runner {
                 Output::Detach(slot, reason) => {
                     self.got.entry(slot).or_default().push_back(Got::Detached(reason))
                 }
+                Output::Free(slot) => assert!(self.taken.remove(&slot), "{slot:?} is free twice"),
             }
         }
     }
@@ -197,6 +211,20 @@ impl Runner {
                 "concurrency_max" => limits.concurrency_max = number()? as u64,
                 "abandoned_per_session_max" => limits.abandoned_per_session_max = number()?,
                 "uri_len_max" => limits.uri_len_max = number()?,
+                "history" => self.options.history = history(value)?,
+                "testaments_per_session_max" => limits.testaments_per_session_max = number()?,
+                "testament_bytes_per_session_max" => limits.testament_bytes_per_session_max = number()?,
+                "retained_events_max" => limits.retained_events_max = number()?,
+                "retained_bytes_max" => limits.retained_bytes_max = number()?,
+                "retained_restricted_max" => limits.retained_restricted_max = number()?,
+                "retained_per_subscribe_max" => limits.retained_per_subscribe_max = number()?,
+                "retained_age_max_ms" => limits.retained_age_max_ms = Some(number()? as u64),
+                "history_result_max" => limits.history_result_max = number()?,
+                "history_result_bytes_max" => limits.history_result_bytes_max = number()?,
+                "queued_calls_per_registration_max" => limits.queued_calls_per_registration_max = number()?,
+                "kept_call_bytes_max" => limits.kept_call_bytes_max = number()?,
+                "leave_portion" => limits.leave_portion = number()?,
+                "meta_list_max" => limits.meta_list_max = number()?,
                 "held_messages_max" => limits.held_messages_max = number()?,
                 "ended_progressive_calls_max" => limits.ended_progressive_calls_max = number()?,
                 _ => return Err(format!("  no such option: {key}")),
@@ -221,6 +249,7 @@ impl Runner {
         let id = self.realm().new_session_id();
         self.joined += 1;
         let slot = Slot(self.joined);
+        self.taken.insert(slot);
         let session = Session {
             id,
             authid: text("authid", name),
@@ -273,11 +302,15 @@ impl Runner {
     fn wait(&mut self, time: &str) -> Result<(), String> {
         let ms = time.trim_start_matches('+').strip_suffix("ms").and_then(|ms| ms.parse().ok());
         self.now += Duration::from_millis(ms.ok_or("  time is written as +500ms")?);
-        let now = self.now;
-        if self.realm().deadline().is_some_and(|deadline| deadline <= now) {
+        while self.is_due() {
             self.input(Input::Tick);
         }
         Ok(())
+    }
+
+    fn is_due(&mut self) -> bool {
+        let now = self.now;
+        self.realm().deadline().is_some_and(|deadline| deadline <= now)
     }
 
     // Expectations
@@ -327,6 +360,22 @@ impl Runner {
     }
 }
 
+/// `[["com.x", "prefix", events_max, bytes_max, age_max_ms], …]`; what is left out is as by default.
+fn history(rules: &Value) -> Result<Vec<HistoryRule>, String> {
+    let rule = |rule: &Value| {
+        let parts = rule.as_list()?;
+        let policy = MatchPolicy::parse(parts.get(1)?.as_str()?)?;
+        let mut rule = HistoryRule::new(parts.first()?.as_str()?, policy);
+        let number = |at: usize| parts.get(at).and_then(Value::as_u64);
+        rule.events_max = number(2).map_or(rule.events_max, |it| it as usize);
+        rule.bytes_max = number(3).map_or(rule.bytes_max, |it| it as usize);
+        rule.age_max_ms = number(4);
+        Some(rule)
+    };
+    let rules = rules.as_list().ok_or("  history is a list of rules")?;
+    rules.iter().map(|it| rule(it).ok_or_else(|| format!("  no such rule: {}", to_json(it)))).collect()
+}
+
 /// `{"allow": {"com.": ["call"], "com.x": [], "com..y": ["publish"]}, "disclose": ["caller"], "default": true}`
 fn permissions(role: &Value) -> Result<Permissions, String> {
     let role = role.as_dict().ok_or("  a role is a dict or the word dynamic")?;
@@ -358,12 +407,21 @@ fn permissions(role: &Value) -> Result<Permissions, String> {
     Ok(Permissions::new(rules).map_err(|why| format!("  {why}"))?.allow_by_default(by_default))
 }
 
-/// The roles of a full client, or with just the features given: `{"callee": ["call_canceling"]}`.
+/// The roles of a full client, or with just the features given of some: `{"callee": ["call_canceling"]}`.
 fn roles(details: &Dict) -> Roles {
-    let client = Roles::client();
-    let Some(features) = details.get("callee").and_then(Value::as_list) else { return client };
-    let features: Dict =
-        features.iter().filter_map(|it| Some((it.as_str()?.to_owned(), Value::Bool(true)))).collect();
-    let callee = Dict::new().with("callee", Dict::new().with("features", features));
-    Roles { callee: Roles::from_details(&Dict::new().with("roles", callee)).callee, ..client }
+    let mut roles = Roles::client();
+    let all = [
+        ("publisher", &mut roles.publisher),
+        ("subscriber", &mut roles.subscriber),
+        ("caller", &mut roles.caller),
+        ("callee", &mut roles.callee),
+    ];
+    for (name, role) in all {
+        let Some(features) = details.get(name).and_then(Value::as_list) else { continue };
+        let features: Dict =
+            features.iter().filter_map(|it| Some((it.as_str()?.to_owned(), Value::Bool(true)))).collect();
+        let announced = Dict::new().with("callee", Dict::new().with("features", features));
+        *role = Roles::from_details(&Dict::new().with("roles", announced)).callee;
+    }
+    roles
 }

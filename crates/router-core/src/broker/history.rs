@@ -1,0 +1,205 @@
+//! Events kept in the order they were published, per topic or pattern that is configured. Specification: "Event History".
+//!
+//! ```text
+//!  PUBLISH ─▶ record ─▶ the ring of each rule that matches its topic: one entry, whether anybody was subscribed or not
+//!  get_events ─▶ covering ─▶ the one rule whose events include all of the subscription's ─▶ select
+//! ```
+//!
+//! Each rule holds a subscription of its own, so that its id can be looked up and asked for though nobody is subscribed. What
+//! names sessions by id in its lists is not recorded, as those ids mean nothing to sessions to come.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crossweave_wamp::{MatchPolicy, PublicationId};
+
+use super::Subscription;
+use super::kept::Kept;
+use super::retained::wildcard_lead;
+use crate::boundary::Session;
+use crate::limits::HistoryRule;
+use crate::slab::Key;
+use crate::uri_map::UriMap;
+
+/// The histories of a realm.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    rings: Vec<Ring>,
+    index: UriMap,
+}
+
+/// The events of one rule, oldest first.
+#[derive(Debug)]
+struct Ring {
+    rule: HistoryRule,
+    events: VecDeque<Arc<Kept>>,
+    bytes: usize,
+}
+
+/// Which events are asked for: all that meet every condition.
+#[derive(Debug, Default)]
+pub(crate) struct Selection {
+    /// Newest first.
+    pub(crate) reverse: bool,
+    pub(crate) limit: Option<usize>,
+    /// At this time or later, in milliseconds since 1970.
+    pub(crate) from_ms: Option<u64>,
+    /// Before this time.
+    pub(crate) before_ms: Option<u64>,
+    pub(crate) topic: Option<String>,
+    /// With this publication or later ones.
+    pub(crate) from: Option<PublicationId>,
+    pub(crate) after: Option<PublicationId>,
+    pub(crate) before: Option<PublicationId>,
+    pub(crate) until: Option<PublicationId>,
+}
+
+/// Events that were selected.
+#[derive(Debug, Default)]
+pub(crate) struct Selected {
+    pub(crate) events: Vec<Arc<Kept>>,
+    /// There would be more.
+    pub(crate) is_limit_reached: bool,
+}
+
+/// How much one answer may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) events_max: usize,
+    pub(crate) bytes_max: usize,
+}
+
+impl History {
+    /// Adds a rule, unless there is one for the same topic or pattern.
+    pub(super) fn add(&mut self, rule: HistoryRule) -> bool {
+        if self.index.get(rule.match_policy, &rule.uri).is_some() {
+            return false;
+        }
+        self.index.insert(rule.match_policy, &rule.uri, self.rings.len() as Key);
+        self.rings.push(Ring { rule, events: VecDeque::new(), bytes: 0 });
+        true
+    }
+
+    /// Whether nothing is recorded here at all.
+    #[inline]
+    pub(crate) fn is_off(&self) -> bool {
+        self.rings.is_empty()
+    }
+
+    /// Records an event in every history it belongs to.
+    pub(super) fn record(&mut self, event: &Arc<Kept>) {
+        if event.names_sessions() {
+            return;
+        }
+        let rings = &mut self.rings;
+        let mut record = |key: Key| rings[key as usize].push(event);
+        if let Some(key) = self.index.exact(&event.topic) {
+            record(key);
+        }
+        self.index.visit_patterns(&event.topic, record);
+    }
+
+    /// The events of a subscription; nothing if no rule covers it.
+    pub(crate) fn select(
+        &self,
+        subscription: &Subscription,
+        session: &Session,
+        selection: &Selection,
+        room: Room,
+        now_ms: u64,
+    ) -> Option<Selected> {
+        let ring = self.covering(subscription)?;
+        let (policy, uri) = (subscription.policy, &*subscription.uri);
+        let oldest_ms = ring.rule.age_max_ms.map_or(0, |age| now_ms.saturating_sub(age));
+        let Some((start, end)) = ring.range(selection) else { return Some(Selected::default()) };
+        let is_wanted = |event: &&Arc<Kept>| {
+            event.unix_ms >= oldest_ms
+                && selection.from_ms.is_none_or(|from| event.unix_ms >= from)
+                && selection.before_ms.is_none_or(|before| event.unix_ms < before)
+                && selection.topic.as_deref().is_none_or(|topic| topic == &*event.topic)
+                && policy.matches(uri, &event.topic)
+                && event.admits(session)
+        };
+        let events = ring.events.range(start..end);
+        let max = selection.limit.unwrap_or(usize::MAX).min(room.events_max);
+        Some(match selection.reverse {
+            true => take(events.rev().filter(is_wanted), max, room.bytes_max),
+            false => take(events.filter(is_wanted), max, room.bytes_max),
+        })
+    }
+
+    /// The history of the most specific rule that has all events of the subscription.
+    fn covering(&self, subscription: &Subscription) -> Option<&Ring> {
+        let (policy, uri) = (subscription.policy, &*subscription.uri);
+        if let Some(key) = self.index.get(policy, uri) {
+            return Some(&self.rings[key as usize]);
+        }
+        let covers = |ring: &&Ring| contains(&ring.rule, policy, uri);
+        self.rings.iter().filter(covers).max_by_key(|ring| ring.rule.uri.len())
+    }
+}
+
+fn take<'e>(events: impl Iterator<Item = &'e Arc<Kept>>, max: usize, bytes_max: usize) -> Selected {
+    let mut selected = Selected::default();
+    let mut bytes = 0;
+    for event in events {
+        bytes += event.bytes();
+        if selected.events.len() >= max || (bytes > bytes_max && !selected.events.is_empty()) {
+            selected.is_limit_reached = true;
+            break;
+        }
+        selected.events.push(event.clone());
+    }
+    selected
+}
+
+/// Whether a rule's pattern matches every topic that a subscription's does.
+fn contains(rule: &HistoryRule, policy: MatchPolicy, uri: &str) -> bool {
+    match (rule.match_policy, policy) {
+        (_, MatchPolicy::Exact) => rule.match_policy.matches(&rule.uri, uri),
+        (MatchPolicy::Prefix, MatchPolicy::Prefix) => uri.starts_with(&rule.uri),
+        (MatchPolicy::Prefix, MatchPolicy::Wildcard) => wildcard_lead(uri).starts_with(&rule.uri),
+        // An empty component of the pattern equals only an empty one of the rule.
+        (MatchPolicy::Wildcard, MatchPolicy::Wildcard) => MatchPolicy::Wildcard.matches(&rule.uri, uri),
+        (MatchPolicy::Wildcard, MatchPolicy::Prefix) | (MatchPolicy::Exact, _) => false,
+    }
+}
+
+impl Ring {
+    fn push(&mut self, event: &Arc<Kept>) {
+        let bytes = event.bytes();
+        if bytes > self.rule.bytes_max || self.rule.events_max == 0 {
+            return;
+        }
+        self.bytes += bytes;
+        self.events.push_back(event.clone());
+        let oldest_ms = self.rule.age_max_ms.map_or(0, |age| event.unix_ms.saturating_sub(age));
+        while let Some(first) = self.events.front()
+            && (self.events.len() > self.rule.events_max
+                || self.bytes > self.rule.bytes_max
+                || first.unix_ms < oldest_ms)
+        {
+            self.bytes -= first.bytes();
+            self.events.pop_front();
+        }
+    }
+
+    /// The places of the events between the publications of a selection; nothing if one of those is not there.
+    fn range(&self, selection: &Selection) -> Option<(usize, usize)> {
+        let (mut start, mut end) = (0, self.events.len());
+        let place = |id: PublicationId| self.events.iter().position(|event| event.publication == id);
+        if let Some(id) = selection.from {
+            start = start.max(place(id)?);
+        }
+        if let Some(id) = selection.after {
+            start = start.max(place(id)? + 1);
+        }
+        if let Some(id) = selection.before {
+            end = end.min(place(id)?);
+        }
+        if let Some(id) = selection.until {
+            end = end.min(place(id)? + 1);
+        }
+        (start < end).then_some((start, end))
+    }
+}

@@ -1,0 +1,115 @@
+//! An event that is kept for those who come later: retained, or in the history.
+
+use std::borrow::Cow;
+
+use crossweave_wamp::message::{Event, EventDetails, Passthru, Publish};
+use crossweave_wamp::{MatchPolicy, Payload, PublicationId, SessionId, SubscriptionId};
+
+use super::Subscription;
+use super::audience::Audience;
+use crate::boundary::Session;
+
+/// What one kept event takes besides its texts and payload.
+const OVERHEAD_BYTES: usize = 256;
+
+/// A publication as it was carried out.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) publication: PublicationId,
+    pub(crate) topic: Box<str>,
+    /// When, in milliseconds since 1970.
+    pub(crate) unix_ms: u64,
+    /// What every subscriber is told of it; the topic is for those who subscribed to a pattern.
+    pub(crate) details: EventDetails<'static>,
+    pub(crate) payload: Payload<'static>,
+    audience: Option<Audience>,
+    /// The publisher, if the event was not for itself.
+    excluded: Option<SessionId>,
+}
+
+impl Kept {
+    pub(crate) fn new(
+        publish: &Publish<'_>,
+        publication: PublicationId,
+        publisher: &Session,
+        disclose: bool,
+        unix_ms: u64,
+    ) -> Self {
+        let options = &publish.options;
+        let mut details = EventDetails {
+            passthru: options.passthru.clone(),
+            forward_for: options.forward_for.clone(),
+            transaction_hash: options.transaction_hash.clone(),
+            ..EventDetails::default()
+        };
+        if disclose || options.disclose_me {
+            details.publisher = Some(publisher.id);
+            details.publisher_authid = Some(Cow::Owned(publisher.authid.to_string()));
+            details.publisher_authrole = Some(Cow::Owned(publisher.authrole.to_string()));
+        }
+        Kept {
+            publication,
+            topic: (&*publish.topic).into(),
+            unix_ms,
+            details,
+            payload: publish.payload.borrowed().into_owned(),
+            audience: options.receivers.as_deref().map(|lists| Audience::new(lists.clone())),
+            excluded: options.exclude_me.then_some(publisher.id),
+        }
+    }
+
+    /// Whether somebody is left out, but for the publisher.
+    pub(super) fn is_restricted(&self) -> bool {
+        self.audience.is_some()
+    }
+
+    /// Whether somebody is meant or left out by session id.
+    pub(super) fn names_sessions(&self) -> bool {
+        self.audience.as_ref().is_some_and(Audience::names_sessions)
+    }
+
+    /// Whether the lists of its PUBLISH admit a session.
+    pub(crate) fn admits(&self, session: &Session) -> bool {
+        self.audience.as_ref().is_none_or(|audience| audience.admits(session))
+    }
+
+    /// Whether the session would have got it, had it been subscribed.
+    pub(super) fn was_for(&self, session: &Session) -> bool {
+        self.excluded != Some(session.id) && self.admits(session)
+    }
+
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let audience = self.audience.as_ref().map_or(0, Audience::bytes);
+        let passthru = self.details.passthru.as_deref().map_or(0, passthru_bytes);
+        let hops = self.details.forward_for.as_ref().map_or(0, |hops| hops.len() * 96);
+        OVERHEAD_BYTES + self.topic.len() + self.payload.bytes().len() + audience + passthru + hops
+    }
+
+    /// What a subscriber is told of it.
+    pub(crate) fn details_for(&self, subscription: &Subscription) -> EventDetails<'static> {
+        let topic = (subscription.policy != MatchPolicy::Exact).then(|| Cow::Owned(self.topic.to_string()));
+        EventDetails { topic, ..self.details.clone() }
+    }
+
+    /// The EVENT for one who has just subscribed.
+    pub(super) fn retained(&self, subscription: &Subscription) -> Event<'_> {
+        let details = EventDetails { retained: true, ..self.details_for(subscription) };
+        let (publication, payload) = (self.publication, self.payload.borrowed());
+        Event { subscription: SubscriptionId(subscription.id.0), publication, details, payload }
+    }
+}
+
+fn passthru_bytes(passthru: &Passthru) -> usize {
+    let texts = [
+        &passthru.ppt_scheme,
+        &passthru.ppt_serializer,
+        &passthru.ppt_cipher,
+        &passthru.ppt_keyid,
+        &passthru.enc_algo,
+        &passthru.enc_serializer,
+    ];
+    // A key is bounded by the message it came in; it is counted as a long one.
+    let key = passthru.enc_key.as_ref().map_or(0, |_| 1024);
+    texts.into_iter().flatten().map(String::len).sum::<usize>() + key
+}

@@ -1,0 +1,126 @@
+//! Events that PUBLISH asked to retain, for those who subscribe later with `get_retained`. Specification: "Event Retention".
+//!
+//! A topic retains the last event that was for everybody and, above it, later ones that were for some: whoever subscribes
+//! gets the newest that was for him. An event without payload is not retained: it clears its topic.
+//! What finds no room within the bounds is not retained, and what it would have replaced is gone, as it is no longer true.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crossweave_wamp::MatchPolicy;
+
+use super::Subscription;
+use super::kept::Kept;
+use crate::boundary::Session;
+use crate::limits::RealmLimits;
+
+/// Retained events by topic.
+#[derive(Debug, Default)]
+pub(crate) struct Retained {
+    /// Oldest first; only the first may be for everybody.
+    topics: BTreeMap<Box<str>, Vec<Arc<Kept>>>,
+    count: usize,
+    bytes: usize,
+}
+
+impl Retained {
+    /// Retains an event, and says whether there was room.
+    pub(super) fn keep(&mut self, event: &Arc<Kept>, limits: &RealmLimits) -> bool {
+        if !event.is_restricted() {
+            self.clear(&event.topic);
+        } else {
+            self.make_room_above(&event.topic, limits.retained_restricted_max);
+        }
+        let bytes = self.bytes + event.bytes();
+        if self.count >= limits.retained_events_max || bytes > limits.retained_bytes_max {
+            return false;
+        }
+        self.bytes = bytes;
+        self.count += 1;
+        self.topics.entry(event.topic.clone()).or_default().push(event.clone());
+        true
+    }
+
+    /// Forgets what a topic retains.
+    pub(super) fn clear(&mut self, topic: &str) {
+        for event in self.topics.remove(topic).into_iter().flatten() {
+            self.forget(&event);
+        }
+    }
+
+    /// Drops the oldest event that was for some, if there are as many as may be.
+    fn make_room_above(&mut self, topic: &str, max: usize) {
+        let Some(events) = self.topics.get_mut(topic) else { return };
+        let restricted = events.iter().filter(|event| event.is_restricted()).count();
+        if restricted >= max.max(1)
+            && let Some(oldest) = events.iter().position(|event| event.is_restricted())
+        {
+            let event = events.remove(oldest);
+            self.forget(&event);
+        }
+    }
+
+    fn forget(&mut self, event: &Kept) {
+        self.count -= 1;
+        self.bytes -= event.bytes();
+    }
+
+    /// What a session that subscribes gets: of each topic that matches the newest event that was for it, in the order of the
+    /// topics.
+    pub(super) fn of(
+        &self,
+        subscription: &Subscription,
+        session: &Session,
+        limits: &RealmLimits,
+        now_ms: u64,
+    ) -> Vec<Arc<Kept>> {
+        let oldest_ms = limits.retained_age_max_ms.map_or(0, |age| now_ms.saturating_sub(age));
+        let is_for = |event: &&Arc<Kept>| event.unix_ms >= oldest_ms && event.was_for(session);
+        let newest = |events: &Vec<Arc<Kept>>| events.iter().rev().find(is_for).cloned();
+        let (policy, uri) = (subscription.policy, &*subscription.uri);
+        if policy == MatchPolicy::Exact {
+            return self.topics.get(uri).and_then(newest).into_iter().collect();
+        }
+        // All topics that match begin as the pattern does, up to where a wildcard opens it.
+        let lead = if policy == MatchPolicy::Wildcard { wildcard_lead(uri) } else { uri };
+        self.topics
+            .range::<str, _>((Bound::Included(lead), Bound::Unbounded))
+            .take_while(|(topic, _)| topic.starts_with(lead))
+            .filter(|(topic, _)| policy.matches(uri, topic))
+            .filter_map(|(_, events)| newest(events))
+            .take(limits.retained_per_subscribe_max)
+            .collect()
+    }
+
+    /// Number of events.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+}
+
+/// What all topics begin with that a wildcard pattern matches.
+pub(super) fn wildcard_lead(pattern: &str) -> &str {
+    let mut len = 0;
+    for component in pattern.split('.') {
+        if component.is_empty() {
+            return &pattern[..len];
+        }
+        len += component.len() + 1;
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wildcard_lead;
+
+    #[test]
+    fn a_wildcards_lead_ends_where_it_opens() {
+        for (pattern, lead) in
+            [("a..c", "a."), ("a.b.", "a.b."), (".b", ""), ("", ""), ("..", ""), ("a.b", "a.b")]
+        {
+            assert_eq!(wildcard_lead(pattern), lead, "{pattern}");
+        }
+    }
+}

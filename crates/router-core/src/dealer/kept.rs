@@ -1,0 +1,83 @@
+//! Calls that the dealer keeps whole: those that wait for a callee with room, and those that may have to go to another callee.
+//!
+//! A call is kept for another callee only where its callee announced `call_reroute` and there are others; the rest of the
+//! calls leave nothing behind but their invocation. All kept calls of a realm share a bound of bytes: beyond it a call neither
+//! waits nor is rerouted. Specification: "Call Re-Routing".
+
+use crossweave_wamp::message::Call;
+use crossweave_wamp::{Message, RegistrationId};
+use hashbrown::HashMap;
+
+use crate::boundary::Slot;
+use crate::slab::Key;
+
+/// What one kept call takes besides its texts and payload.
+const OVERHEAD_BYTES: usize = 256;
+
+/// Kept calls by their invocation.
+#[derive(Debug, Default)]
+pub(super) struct KeptCalls {
+    calls: HashMap<Key, Box<KeptCall>>,
+    bytes: usize,
+    last_ticket: u64,
+}
+
+/// A call as its caller sent it.
+#[derive(Debug)]
+pub(super) struct KeptCall {
+    pub(super) call: Call<'static>,
+    /// The permission discloses the caller.
+    pub(super) disclose: bool,
+    /// Callees that said they are not available.
+    pub(super) tried: Vec<Slot>,
+    /// Its place in the queue of a registration.
+    pub(super) queued: Option<Queued>,
+    bytes: usize,
+}
+
+/// Where a call waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Queued {
+    pub(super) place: Key,
+    pub(super) registration: RegistrationId,
+    pub(super) ticket: u64,
+}
+
+impl KeptCall {
+    pub(super) fn new(call: &Call<'_>, disclose: bool) -> Self {
+        let Message::Call(call) = Message::Call(call.clone()).into_owned() else {
+            unreachable!("an owned CALL is a CALL")
+        };
+        let bytes = OVERHEAD_BYTES + call.procedure.len() + call.payload.bytes().len();
+        KeptCall { call, disclose, tried: Vec::new(), queued: None, bytes }
+    }
+}
+
+impl KeptCalls {
+    /// Whether this call finds room.
+    pub(super) fn has_room(&self, call: &Call<'_>, bytes_max: usize) -> bool {
+        self.bytes + OVERHEAD_BYTES + call.procedure.len() + call.payload.bytes().len() <= bytes_max
+    }
+
+    pub(super) fn insert(&mut self, invocation: Key, call: Box<KeptCall>) {
+        self.bytes += call.bytes;
+        self.calls.insert(invocation, call);
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    pub(super) fn remove(&mut self, invocation: Key) -> Option<Box<KeptCall>> {
+        let call = self.calls.remove(&invocation)?;
+        self.bytes -= call.bytes;
+        Some(call)
+    }
+
+    /// A number above all that were given before.
+    pub(super) fn ticket(&mut self) -> u64 {
+        self.last_ticket += 1;
+        self.last_ticket
+    }
+}

@@ -1,0 +1,202 @@
+//! Calls that do not go to a callee at once and for good: they wait for room, or go on to another callee.
+//!
+//! ```text
+//!            all callees full                       ERROR wamp.error.unavailable
+//!  CALL ──────────────────────▶ queue ─▶ INVOCATION ────────────────────────────▶ next callee, by the invocation policy
+//!            no room there: ERROR            ▲                                      none left: ERROR no_available_callee
+//!                                            └── a callee has room again, or a new one registers
+//! ```
+//!
+//! To its caller a call that waits is a call in flight: it can be canceled, times out, and counts for the caller's bound.
+
+use std::time::Instant;
+
+use crossweave_wamp::message::{Call, Kind};
+use crossweave_wamp::{RequestId, uris};
+
+use super::invocation::{Event, Invocation, State};
+use super::kept::{KeptCall, Queued};
+use super::{Dealer, Placed, Way, all_busy};
+use crate::boundary::{Outbox, Slot};
+use crate::ids::Ids;
+use crate::permit::Route;
+use crate::refused::Refused;
+use crate::session::Sessions;
+use crate::slab::Key;
+use crate::stats::Stats;
+
+/// The callee of a call that waits: nobody.
+const NOBODY: Slot = Slot(u32::MAX);
+
+impl Dealer {
+    /// Puts a call into the queue of its registration, or refuses it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn wait(
+        &mut self,
+        sessions: &mut Sessions,
+        from: Slot,
+        call: &Call<'_>,
+        route: Route,
+        place: Key,
+        deadline: Option<Instant>,
+    ) -> Result<Placed, Refused> {
+        let registration = &mut self.registrations[place];
+        // The parts of a progressive call would have to wait with it.
+        let has_place = registration.queue.len() < self.limits.queued_calls_per_registration_max;
+        let has_room = has_place && self.kept.has_room(call, self.limits.kept_call_bytes_max);
+        if call.options.progress || !has_room {
+            return Err(all_busy(&call.procedure));
+        }
+        let key = self.invocations.insert(Invocation {
+            state: State::Queued,
+            caller: from,
+            call: call.request,
+            callee: NOBODY,
+            request: RequestId(0),
+            registration: registration.id,
+            place,
+            counted: None,
+            can_interrupt: false,
+            can_reroute: false,
+            receive_progress: call.options.receive_progress,
+            is_open: false,
+            deadline,
+        });
+        let ticket = self.kept.ticket();
+        registration.queue.insert(ticket, key);
+        let mut kept = Box::new(KeptCall::new(call, route.disclose));
+        kept.queued = Some(Queued { place, registration: registration.id, ticket });
+        self.kept.insert(key, kept);
+        if let Some(deadline) = deadline {
+            self.timeouts.insert((deadline, key));
+        }
+        sessions.sender_mut(from).calls.insert(call.request, key);
+        Ok(Placed::Queued)
+    }
+
+    /// Keeps a call that another callee may have to take, if there is room for it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn keep(&mut self, key: Key, call: &Call<'_>, disclose: bool, tried: &[Slot]) {
+        if self.kept.has_room(call, self.limits.kept_call_bytes_max) {
+            let mut kept = Box::new(KeptCall::new(call, disclose));
+            kept.tried = tried.to_vec();
+            self.kept.insert(key, kept);
+        }
+    }
+
+    /// An invocation has ended or changed: nothing is kept of its call.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn forget_kept(&mut self, key: Key) {
+        let Some(queued) = self.kept.remove(key).and_then(|kept| kept.queued) else { return };
+        if let Some(registration) = self.registrations.get_mut(queued.place)
+            && registration.id == queued.registration
+        {
+            registration.queue.remove(&queued.ticket);
+        }
+    }
+
+    /// Whether a callee's ERROR `wamp.error.unavailable` is for the dealer rather than for the caller.
+    pub(super) fn is_rerouted(&self, key: Key) -> bool {
+        let invocation = &self.invocations[key];
+        invocation.state == State::Running && invocation.can_reroute
+    }
+
+    /// The callee is not available: the call goes to another one.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn reroute<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        ids: &mut Ids,
+        key: Key,
+        stats: &mut Stats,
+        out: &mut O,
+    ) {
+        let kept = self.kept.remove(key);
+        let invocation = self.invocations[key];
+        // The callee is done with it, and the caller is not told.
+        self.advance(sessions, key, Event::Answer, out);
+        let moved = kept.is_some_and(|mut kept| {
+            kept.tried.push(invocation.callee);
+            self.start_again(sessions, ids, &invocation, *kept, out)
+        });
+        stats.rerouted += u64::from(moved);
+        if !moved {
+            tell_nobody_is_available(&invocation, out);
+        }
+    }
+
+    /// Hands a kept call to a callee that was not tried, and says whether there was one.
+    fn start_again<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        ids: &mut Ids,
+        before: &Invocation,
+        kept: KeptCall,
+        out: &mut O,
+    ) -> bool {
+        let place = before.place;
+        let is_there = self.registrations.get(place).is_some_and(|it| it.id == before.registration);
+        if !is_there {
+            return false;
+        }
+        let Some(at) = self.choose(sessions, ids, place, &kept.tried) else { return false };
+        let KeptCall { mut call, disclose, tried, .. } = kept;
+        let way = Way { place, at, disclose, deadline: before.deadline };
+        self.start(sessions, before.caller, &mut call, way, &tried, out).is_ok()
+    }
+
+    /// Whether [`Dealer::serve_queues`] has something to do.
+    #[inline]
+    pub(crate) fn has_ready_calls(&self) -> bool {
+        !self.ready.is_empty() || !self.orphans.is_empty()
+    }
+
+    /// Starts calls that waited where there is room now, and ends those whose registration is gone.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn serve_queues<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        ids: &mut Ids,
+        stats: &mut Stats,
+        out: &mut O,
+    ) {
+        for key in std::mem::take(&mut self.orphans) {
+            if self.invocations.get(key).is_some_and(|it| it.state == State::Queued) {
+                self.advance(sessions, key, Event::CalleeLeft, out);
+            }
+        }
+        while let Some(place) = self.ready.pop() {
+            while let Some(key) = self.next_queued(sessions, place) {
+                let Some(kept) = self.kept.remove(key) else { break };
+                let waited = self.invocations[key];
+                if let Some(queued) = kept.queued {
+                    self.registrations[place].queue.remove(&queued.ticket);
+                }
+                // Its place as a call in flight goes to the invocation that now begins.
+                self.enter(sessions, key, None);
+                match self.start_again(sessions, ids, &waited, *kept, out) {
+                    true => stats.invocations += 1,
+                    false => tell_nobody_is_available(&waited, out),
+                }
+            }
+        }
+    }
+
+    /// The call that is next, if a callee has room for it.
+    fn next_queued(&self, sessions: &Sessions, place: Key) -> Option<Key> {
+        let registration = self.registrations.get(place)?;
+        let (_, key) = registration.queue.first_key_value()?;
+        let can_take = |slot: Slot| sessions.get(slot).is_some();
+        registration.callees.iter().any(|it| it.has_room() && can_take(it.slot)).then_some(*key)
+    }
+}
+
+fn tell_nobody_is_available<O: Outbox>(invocation: &Invocation, out: &mut O) {
+    let none = Refused::new(uris::NO_AVAILABLE_CALLEE, "no callee of the procedure is available");
+    out.send(invocation.caller, &none.to_error(Kind::Call, invocation.call));
+}

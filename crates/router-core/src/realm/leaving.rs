@@ -1,0 +1,165 @@
+//! How a session leaves: by its own GOODBYE or ABORT, for what it did wrong, as the router or another session closes it, or
+//! because its transport is gone.
+//!
+//! At once, whatever it had: it gets no message and no call any more, its calls and invocations end, its testaments are
+//! published, `wamp.session.on_leave` tells of it. Its subscriptions and registrations end one by one in portions, so that one who has very many
+//! delays nobody; what is left after the first portion is done at the next ticks. A registration that somebody else needs in
+//! the meantime ends before its turn.
+
+use crossweave_wamp::message::{Abort, Goodbye};
+use crossweave_wamp::{MatchPolicy, SessionId, uris};
+
+use super::Realm;
+use crate::boundary::{Flow, Outbox, Slot};
+use crate::broker::Publisher;
+use crate::meta;
+use crate::meta::testament::{Testament, Testaments};
+use crate::permit::Route;
+use crate::session::Peer;
+
+/// Whether others are told that a session leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// By its testaments and `wamp.session.on_leave`.
+    Given,
+    /// They are not, as `wamp.session.kill_all` has it.
+    None,
+}
+
+impl Realm {
+    /// Forgets a session and ends everything it took part in. Nothing is sent to it.
+    pub(super) fn remove<O: Outbox>(&mut self, slot: Slot, notice: Notice, out: &mut O) -> Flow {
+        let Some(mut peer) = self.sessions.remove(slot) else { return Flow::Gone };
+        if let Some(gate) = peer.gate.take() {
+            self.questions.remove(&gate.question);
+        }
+        let (calls, invocations) = (std::mem::take(&mut peer.calls), std::mem::take(&mut peer.invocations));
+        let left = meta::session::left(&peer.session);
+        let testaments = peer.testaments.take();
+        self.sessions.let_leave(peer);
+        self.dealer.leave(&mut self.sessions, calls, invocations, out);
+        if notice == Notice::Given {
+            if let Some(testaments) = testaments {
+                self.publish_testaments(slot, *testaments, out);
+            }
+            if self.tells(meta::session::ON_LEAVE) {
+                self.tell(meta::session::ON_LEAVE, &left, None, out);
+            }
+        }
+        self.work_off(out);
+        self.serve_queues(out);
+        Flow::Gone
+    }
+
+    /// Publishes what a session leaves behind, as far as its role may still publish that.
+    #[cold]
+    fn publish_testaments<O: Outbox>(&mut self, slot: Slot, testaments: Testaments, out: &mut O) {
+        let Some(peer) = self.sessions.leaving_mut(slot) else { return };
+        let (session, role) = (peer.session.clone(), peer.role);
+        for Testament { publication, mut publish, disclose, .. } in testaments.into_iter() {
+            let permitted = self.desk().permits_testament(role, &publish.topic, disclose);
+            let Some(disclose) = permitted else {
+                self.stats.refused += 1;
+                continue;
+            };
+            let route = Route { exact: self.broker.exact(&publish.topic), disclose };
+            self.broadcast(Publisher::Left(&session), publication, &mut publish, route, out);
+        }
+    }
+
+    /// The router closes the session.
+    pub(super) fn close<O: Outbox>(&mut self, slot: Slot, reason: &'static str, out: &mut O) -> Flow {
+        if self.sessions.get(slot).is_some() {
+            out.send(slot, &Goodbye::new(reason).into());
+            let _ = self.remove(slot, Notice::Given, out);
+            out.detach(slot, Some(reason));
+        }
+        Flow::Gone
+    }
+
+    /// Another session closes it.
+    pub(crate) fn kill<O: Outbox>(&mut self, slot: Slot, goodbye: Goodbye, notice: Notice, out: &mut O) {
+        out.send(slot, &goodbye.into());
+        let _ = self.remove(slot, notice, out);
+        out.detach(slot, Some(uris::CLOSE_KILLED));
+    }
+
+    /// The session closes itself, and its transport may open another one.
+    pub(super) fn goodbye<O: Outbox>(&mut self, slot: Slot, out: &mut O) -> Flow {
+        out.send(slot, &Goodbye::new(uris::GOODBYE_AND_OUT).into());
+        let _ = self.remove(slot, Notice::Given, out);
+        out.detach(slot, None);
+        Flow::Gone
+    }
+
+    /// The session broke the protocol or a bound.
+    #[cold]
+    pub(super) fn abort<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        reason: &'static str,
+        message: &str,
+        out: &mut O,
+    ) -> Flow {
+        if self.sessions.get(slot).is_some() {
+            self.stats.aborted += 1;
+            out.send(slot, &Abort::new(reason, message).into());
+            let _ = self.remove(slot, Notice::Given, out);
+            out.detach(slot, Some(reason));
+        }
+        Flow::Gone
+    }
+
+    /// Ends some of the subscriptions and registrations of sessions that have left.
+    pub(super) fn work_off<O: Outbox>(&mut self, out: &mut O) {
+        for _ in 0..self.options.limits.leave_portion.max(1) {
+            // Sessions that have nothing more are free at once, so that no turn is spent on them alone.
+            while let Some(peer) = self.sessions.next_leaving()
+                && peer.has_no_memberships()
+            {
+                let slot = peer.slot;
+                self.sessions.has_left(slot);
+                out.free(slot);
+            }
+            let Some(peer) = self.sessions.next_leaving() else { return };
+            let (slot, session) = (peer.slot, peer.session.id);
+            if let Some((id, membership)) = peer.subscriptions.pop_first() {
+                let ended = self.broker.remove_member(&mut self.sessions, id, membership);
+                self.tell_unsubscribed(session, ended, out);
+            } else if let Some((_, key)) = peer.registrations.pop_first() {
+                let ended = self.dealer.remove_callee(key, slot);
+                self.tell_unregistered(session, ended, out);
+            }
+        }
+    }
+
+    /// Before a call or a registration of a procedure: callees of it that have left are no longer there.
+    #[cold]
+    pub(super) fn settle_procedure<O: Outbox>(&mut self, policy: MatchPolicy, uri: &str, out: &mut O) {
+        loop {
+            let registration = match policy {
+                MatchPolicy::Exact => self.dealer.matching(uri),
+                policy => self.dealer.of_pattern(policy, uri),
+            };
+            let Some(registration) = registration else { return };
+            let has_left = |slot: &Slot| self.sessions.get(*slot).is_none();
+            let Some(slot) = registration.callees.iter().map(|callee| callee.slot).find(has_left) else {
+                return;
+            };
+            let id = registration.id;
+            let Some(session) = self.end_early(slot, |peer| peer.registrations.remove(&id)) else { return };
+            let (session, key) = session;
+            let ended = self.dealer.remove_callee(key, slot);
+            self.tell_unregistered(session, ended, out);
+        }
+    }
+
+    fn end_early<T>(
+        &mut self,
+        slot: Slot,
+        take: impl FnOnce(&mut Peer) -> Option<T>,
+    ) -> Option<(SessionId, T)> {
+        let peer = self.sessions.leaving_mut(slot)?;
+        Some((peer.session.id, take(peer)?))
+    }
+}

@@ -1,0 +1,167 @@
+//! Subscribing and registering, ending both, by whoever wants it, and the meta events that tell of it.
+
+use crossweave_wamp::features::Features;
+use crossweave_wamp::message::{self, Revoked, Unregistered, Unsubscribed};
+use crossweave_wamp::{RegistrationId, RequestId, SessionId, SubscriptionId, Value};
+
+use super::Realm;
+use crate::boundary::{Outbox, Slot};
+use crate::broker::Ended;
+use crate::meta::{self, registration, subscription};
+use crate::refused::Refused;
+
+impl Realm {
+    pub(super) fn subscribe<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        subscribe: &message::Subscribe<'_>,
+        out: &mut O,
+    ) -> Result<(), Refused> {
+        let pattern = (subscribe.options.match_policy, &*subscribe.topic);
+        let (limits, now) = (&self.options.limits, self.clock.unix_ms());
+        let done = self.broker.subscribe(&mut self.sessions, &mut self.ids, slot, pattern, limits, now)?;
+        out.send(slot, &message::Subscribed { request: subscribe.request, subscription: done.id }.into());
+        if done.is_new_member && !meta::is_reserved(&subscribe.topic) {
+            let session: Value = self.sessions.sender(slot).session.id.0.into();
+            if done.is_created && self.tells(subscription::ON_CREATE) {
+                let details = subscription::details(self.broker.at(done.key));
+                self.tell(subscription::ON_CREATE, &[session.clone(), details.into()], None, out);
+            }
+            if self.tells(subscription::ON_SUBSCRIBE) {
+                self.tell(subscription::ON_SUBSCRIBE, &[session, done.id.0.into()], None, out);
+            }
+        }
+        if subscribe.options.get_retained && self.broker.retained_len() > 0 {
+            let peer = self.sessions.sender(slot);
+            self.broker.send_retained(done.key, peer, &self.options.limits, now, out);
+        }
+        Ok(())
+    }
+
+    pub(super) fn unsubscribe<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        it: &message::Unsubscribe,
+        out: &mut O,
+    ) -> Result<(), Refused> {
+        let ended = self.broker.unsubscribe(&mut self.sessions, slot, it.subscription)?;
+        out.send(slot, &Unsubscribed { request: it.request, revoked: None }.into());
+        self.tell_unsubscribed(self.sessions.sender(slot).session.id, ended, out);
+        Ok(())
+    }
+
+    /// Ends a subscription of a session that did not ask for it. It is told so if it announced that it understands that.
+    pub(crate) fn revoke_subscription<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        id: SubscriptionId,
+        reason: Option<String>,
+        out: &mut O,
+    ) {
+        let Ok(ended) = self.broker.unsubscribe(&mut self.sessions, slot, id) else { return };
+        let session = &self.sessions.sender(slot).session;
+        let (session, features) = (session.id, session.roles.subscriber.unwrap_or_default());
+        if features.has(Features::SUBSCRIPTION_REVOCATION) {
+            let revoked = Some(Revoked { id: id.0, reason });
+            out.send(slot, &Unsubscribed { request: RequestId(0), revoked }.into());
+        }
+        self.tell_unsubscribed(session, ended, out);
+    }
+
+    pub(super) fn tell_unsubscribed<O: Outbox>(&mut self, session: SessionId, ended: Ended, out: &mut O) {
+        let topics = [subscription::ON_UNSUBSCRIBE, subscription::ON_DELETE];
+        self.tell_ended(session, ended, topics, out);
+    }
+
+    pub(super) fn register<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        register: &message::Register<'_>,
+        out: &mut O,
+    ) -> Result<(), Refused> {
+        let pattern = (register.options.match_policy, &*register.procedure);
+        if self.sessions.is_anybody_leaving() {
+            self.settle_procedure(pattern.0, pattern.1, out);
+        }
+        if register.options.force_reregister {
+            self.dealer.check_room(&self.sessions, slot, pattern)?;
+            self.revoke_procedure(pattern, out);
+        }
+        let now = self.clock.unix_ms();
+        let done = self.dealer.register(&mut self.sessions, &mut self.ids, slot, register, now)?;
+        out.send(slot, &message::Registered { request: register.request, registration: done.id }.into());
+        let session: Value = self.sessions.sender(slot).session.id.0.into();
+        if done.is_created && self.tells(registration::ON_CREATE) {
+            let details = registration::details(self.dealer.at(done.key));
+            self.tell(registration::ON_CREATE, &[session.clone(), details.into()], None, out);
+        }
+        if self.tells(registration::ON_REGISTER) {
+            self.tell(registration::ON_REGISTER, &[session, done.id.0.into()], None, out);
+        }
+        Ok(())
+    }
+
+    pub(super) fn unregister<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        it: &message::Unregister,
+        out: &mut O,
+    ) -> Result<(), Refused> {
+        let ended = self.dealer.unregister(&mut self.sessions, slot, it.registration)?;
+        out.send(slot, &Unregistered { request: it.request, revoked: None }.into());
+        self.tell_unregistered(self.sessions.sender(slot).session.id, ended, out);
+        Ok(())
+    }
+
+    /// Takes the procedure from all its callees. Their invocations in flight go on.
+    fn revoke_procedure<O: Outbox>(&mut self, pattern: (crossweave_wamp::MatchPolicy, &str), out: &mut O) {
+        let Some(registration) = self.dealer.of_pattern(pattern.0, pattern.1) else { return };
+        let id = registration.id;
+        let callees: Vec<Slot> = registration.callees.iter().map(|callee| callee.slot).collect();
+        for slot in callees {
+            self.revoke_registration(slot, id, Some("procedure was registered by another session"), out);
+        }
+    }
+
+    /// Ends a registration of a session that did not ask for it. It is told so if it announced that it understands that.
+    pub(crate) fn revoke_registration<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        id: RegistrationId,
+        reason: Option<&str>,
+        out: &mut O,
+    ) {
+        let Ok(ended) = self.dealer.unregister(&mut self.sessions, slot, id) else { return };
+        let session = &self.sessions.sender(slot).session;
+        let (session, features) = (session.id, session.roles.callee.unwrap_or_default());
+        if features.has(Features::REGISTRATION_REVOCATION) {
+            let revoked = Some(Revoked { id: id.0, reason: reason.map(str::to_owned) });
+            out.send(slot, &Unregistered { request: RequestId(0), revoked }.into());
+        }
+        self.tell_unregistered(session, ended, out);
+    }
+
+    pub(super) fn tell_unregistered<O: Outbox>(&mut self, session: SessionId, ended: Ended, out: &mut O) {
+        let topics = [registration::ON_UNREGISTER, registration::ON_DELETE];
+        self.tell_ended(session, ended, topics, out);
+    }
+
+    fn tell_ended<O: Outbox>(
+        &mut self,
+        session: SessionId,
+        ended: Ended,
+        [on_end, on_delete]: [&'static str; 2],
+        out: &mut O,
+    ) {
+        if ended.is_reserved {
+            return;
+        }
+        let args = [Value::from(session.0), ended.id.into()];
+        if self.tells(on_end) {
+            self.tell(on_end, &args, None, out);
+        }
+        if ended.was_last && self.tells(on_delete) {
+            self.tell(on_delete, &args, None, out);
+        }
+    }
+}
