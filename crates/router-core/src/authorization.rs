@@ -9,10 +9,16 @@
 //!    (`com.app.` before `com..create`, and `com..create` before `com.`);
 //! 3. without any rule, [`Permissions::allow_by_default`].
 //!
-//! A pattern (SUBSCRIBE, REGISTER) needs a rule that contains *all* URIs the pattern matches.
+//! A rule speaks for all four actions: what it does not allow it denies, whatever a less specific rule says.
+//!
+//! A pattern (SUBSCRIBE, REGISTER) is allowed if every URI that it matches is: a rule that contains the whole pattern allows
+//! it, and no rule that decides for some of its URIs denies it. See [`containment`].
+
+mod containment;
 
 use std::sync::Arc;
 
+use containment::Denials;
 use crossweave_wamp::uri::{self, BadUri};
 use crossweave_wamp::{MatchPolicy, Strictness};
 use hashbrown::HashMap;
@@ -146,6 +152,8 @@ pub enum BadPermission {
 pub struct Permissions {
     rules: Vec<Rule>,
     index: UriMap,
+    subscribe_denials: Denials,
+    register_denials: Denials,
     /// Decides everything, if a single rule does.
     everything: Option<Verdict>,
     allow_by_default: bool,
@@ -156,6 +164,33 @@ struct Rule {
     verdict: Verdict,
     /// Bytes before the pattern opens up.
     lead: usize,
+    match_policy: MatchPolicy,
+    uri: Box<str>,
+}
+
+/// What decided on an action. Rules are told by their place in the list the [`Permissions`] were made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// This rule is the most specific one that applies.
+    Rule(usize),
+    /// No rule applies.
+    NoRule,
+    /// A rule for some of the URIs that the pattern matches denies it, whatever `within`, the rule for all of them, says.
+    PartDenied {
+        /// The rule that denies.
+        by: usize,
+        /// The most specific rule for all of the pattern; none where the default allows the rest.
+        within: Option<usize>,
+    },
+}
+
+/// Whether an action is allowed, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// If it is allowed: whether the actor is disclosed.
+    pub allowed: Option<bool>,
+    /// What decided.
+    pub reason: Reason,
 }
 
 impl Permissions {
@@ -193,8 +228,15 @@ impl Permissions {
         }
         let key = self.rules.len() as Key;
         self.index.insert(match_policy, &uri, key);
-        let lead = lead(&uri, match_policy).len();
-        self.rules.push(Rule { verdict: Verdict { allow, disclose }, lead });
+        let lead = lead(&uri, match_policy);
+        if !allow.subscribe {
+            self.subscribe_denials.add(lead, key);
+        }
+        if !allow.register {
+            self.register_denials.add(lead, key);
+        }
+        let verdict = Verdict { allow, disclose };
+        self.rules.push(Rule { verdict, lead: lead.len(), match_policy, uri: uri.into() });
         Ok(())
     }
 
@@ -213,34 +255,63 @@ impl Permissions {
     pub fn decide(&self, action: Action, uri: &str, policy: MatchPolicy) -> Option<bool> {
         match self.everything {
             Some(verdict) => verdict.of(action),
-            None => self.look_up(action, uri, policy),
+            None if policy == MatchPolicy::Exact => match self.most_specific(uri, policy) {
+                Some(key) => self.rules[key as usize].verdict.of(action),
+                None => self.allow_by_default.then_some(false),
+            },
+            None => self.judge(action, uri, policy).allowed,
         }
     }
 
-    fn look_up(&self, action: Action, uri: &str, policy: MatchPolicy) -> Option<bool> {
-        match self.most_specific(uri, policy) {
-            Some(rule) => rule.verdict.of(action),
-            None => self.allow_by_default.then_some(false),
+    /// The same as [`Permissions::decide`], with the reason.
+    pub fn judge(&self, action: Action, uri: &str, policy: MatchPolicy) -> Judgement {
+        let policy = effective_policy(uri, policy);
+        let rule = self.most_specific(uri, policy);
+        let allowed = match rule {
+            Some(key) => self.rules[key as usize].verdict.of(action),
+            // `allow_all` has no rules.
+            None => self.everything.map_or(self.allow_by_default.then_some(false), |all| all.of(action)),
+        };
+        if allowed.is_some()
+            && policy != MatchPolicy::Exact
+            && let Some(by) = self.part_denied(action, uri, policy, rule)
+        {
+            let reason = Reason::PartDenied { by: by as usize, within: rule.map(|key| key as usize) };
+            return Judgement { allowed: None, reason };
         }
+        Judgement { allowed, reason: rule.map_or(Reason::NoRule, |key| Reason::Rule(key as usize)) }
+    }
+
+    /// The URI or pattern of a rule, by its place in the list these permissions were made of.
+    pub fn rule(&self, index: usize) -> Option<(&str, MatchPolicy)> {
+        self.rules.get(index).map(|rule| (&*rule.uri, rule.match_policy))
     }
 
     /// The most specific rule that applies to the URI, or to all URIs of the pattern.
-    fn most_specific(&self, uri: &str, policy: MatchPolicy) -> Option<&Rule> {
-        let rule = |key: Key| &self.rules[key as usize];
+    #[inline]
+    fn most_specific(&self, uri: &str, policy: MatchPolicy) -> Option<Key> {
         if policy == MatchPolicy::Exact
             && let Some(key) = self.index.exact(uri)
         {
-            return Some(rule(key));
+            return Some(key);
         }
-        let prefix = self.index.longest_prefix(lead(uri, policy)).map(|(_, key)| rule(key));
+        let prefix = self.index.longest_prefix(lead(uri, policy)).map(|(_, key)| key);
         // A prefix pattern matches URIs of any number of components, so no wildcard contains it.
-        let wildcard =
-            (policy != MatchPolicy::Prefix).then(|| self.index.best_wildcard(uri)).flatten().map(rule);
+        let wildcard = (policy != MatchPolicy::Prefix).then(|| self.index.best_wildcard(uri)).flatten();
+        let lead = |key: Key| self.rules[key as usize].lead;
         match (prefix, wildcard) {
-            (Some(prefix), Some(wildcard)) if prefix.lead > wildcard.lead => Some(prefix),
+            (Some(prefix), Some(wildcard)) if lead(prefix) > lead(wildcard) => Some(prefix),
             (_, Some(wildcard)) => Some(wildcard),
             (prefix, None) => prefix,
         }
+    }
+}
+
+/// A wildcard pattern without a wildcard is a URI, and the rule for that URI decides on it.
+fn effective_policy(uri: &str, policy: MatchPolicy) -> MatchPolicy {
+    match policy {
+        MatchPolicy::Wildcard if uri.split('.').all(|component| !component.is_empty()) => MatchPolicy::Exact,
+        policy => policy,
     }
 }
 

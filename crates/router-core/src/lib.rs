@@ -30,7 +30,9 @@ mod session;
 mod slab;
 mod uri_map;
 
-pub use authorization::{Actions, Authorization, BadPermission, Disclosure, Permission, Permissions, Role};
+pub use authorization::{
+    Actions, Authorization, BadPermission, Disclosure, Judgement, Permission, Permissions, Reason, Role,
+};
 pub use boundary::{Action, AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot};
 pub use limits::{RealmLimits, RealmOptions};
 pub use realm::Realm;
