@@ -42,13 +42,14 @@ pub struct Allow {
     pub subscribe: bool,
 }
 
-/// `disclose` of a permission: who learns who did it. Default: nobody.
+/// `disclose` of a permission: who learns who did it. True: always; false: never; default: if the session asks for it, with
+/// `disclose_me`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Disclose {
     /// `caller`: callees learn the caller.
-    pub caller: bool,
+    pub caller: Option<bool>,
     /// `publisher`: subscribers learn the publisher.
-    pub publisher: bool,
+    pub publisher: Option<bool>,
 }
 
 const MATCHING: &[(&str, Matching)] =
@@ -165,8 +166,8 @@ impl Allow {
 impl Disclose {
     fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
         let disclose = Self {
-            caller: fields.bool(reading, "caller", false),
-            publisher: fields.bool(reading, "publisher", false),
+            caller: fields.bool_if_set(reading, "caller"),
+            publisher: fields.bool_if_set(reading, "publisher"),
         };
         fields.finish(reading);
         disclose

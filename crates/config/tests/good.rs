@@ -55,7 +55,7 @@ fn the_starter_is_what_a_node_runs_without_a_configuration() {
         uri: String::new(),
         matching: Matching::Prefix,
         allow: Allow { call: true, register: true, publish: true, subscribe: true },
-        disclose: Disclose { caller: false, publisher: false },
+        disclose: Disclose::default(),
         cache: false,
     };
     assert_eq!(router.realms[0].roles[0].permissions, [everything]);

@@ -66,7 +66,7 @@ pub struct Permission {
     pub match_policy: MatchPolicy,
     /// What may be done with URIs it applies to.
     pub allow: Actions,
-    /// Which identities receivers learn even if nobody asked.
+    /// Which identities receivers learn.
     pub disclose: Disclosure,
 }
 
@@ -98,13 +98,37 @@ impl Actions {
     }
 }
 
-/// Identities that are disclosed; default none.
+/// Which identities are disclosed; default those of sessions that ask for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Disclosure {
     /// The caller's, to callees.
-    pub caller: bool,
+    pub caller: Disclose,
     /// The publisher's, to subscribers.
-    pub publisher: bool,
+    pub publisher: Disclose,
+}
+
+/// Whether receivers learn who acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Disclose {
+    /// If the session asks for it (`disclose_me`).
+    #[default]
+    AsAsked,
+    /// In any case.
+    Always,
+    /// In no case. `disclose_me` has no effect then, and is no error.
+    Never,
+}
+
+impl Disclose {
+    /// What holds for a message with this `disclose_me`.
+    #[inline]
+    pub fn holds(self, disclose_me: bool) -> bool {
+        match self {
+            Disclose::AsAsked => disclose_me,
+            Disclose::Always => true,
+            Disclose::Never => false,
+        }
+    }
 }
 
 /// What the most specific rule says.
@@ -116,11 +140,11 @@ struct Verdict {
 
 impl Verdict {
     #[inline]
-    fn of(self, action: Action) -> Option<bool> {
+    fn of(self, action: Action) -> Option<Disclose> {
         let disclose = match action {
             Action::Call => self.disclose.caller,
             Action::Publish => self.disclose.publisher,
-            Action::Register | Action::Subscribe => false,
+            Action::Register | Action::Subscribe => Disclose::AsAsked,
         };
         self.allow.has(action).then_some(disclose)
     }
@@ -188,7 +212,7 @@ pub enum Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Judgement {
     /// If it is allowed: whether the actor is disclosed.
-    pub allowed: Option<bool>,
+    pub allowed: Option<Disclose>,
     /// What decided.
     pub reason: Reason,
 }
@@ -204,7 +228,7 @@ impl Permissions {
         Ok(permissions)
     }
 
-    /// Everything is allowed, nothing disclosed.
+    /// Everything is allowed, and sessions are disclosed that ask for it.
     pub fn allow_all() -> Self {
         let allow = Verdict { allow: Actions::ALL, disclose: Disclosure::default() };
         Permissions { everything: Some(allow), allow_by_default: true, ..Permissions::default() }
@@ -252,12 +276,12 @@ impl Permissions {
 
     /// Whether the action is allowed; if so, whether the actor is disclosed.
     #[inline]
-    pub fn decide(&self, action: Action, uri: &str, policy: MatchPolicy) -> Option<bool> {
+    pub fn decide(&self, action: Action, uri: &str, policy: MatchPolicy) -> Option<Disclose> {
         match self.everything {
             Some(verdict) => verdict.of(action),
             None if policy == MatchPolicy::Exact => match self.most_specific(uri, policy) {
                 Some(key) => self.rules[key as usize].verdict.of(action),
-                None => self.allow_by_default.then_some(false),
+                None => self.allow_by_default.then_some(Disclose::AsAsked),
             },
             None => self.judge(action, uri, policy).allowed,
         }
@@ -270,7 +294,9 @@ impl Permissions {
         let allowed = match rule {
             Some(key) => self.rules[key as usize].verdict.of(action),
             // `allow_all` has no rules.
-            None => self.everything.map_or(self.allow_by_default.then_some(false), |all| all.of(action)),
+            None => self
+                .everything
+                .map_or(self.allow_by_default.then_some(Disclose::AsAsked), |all| all.of(action)),
         };
         if allowed.is_some()
             && policy != MatchPolicy::Exact

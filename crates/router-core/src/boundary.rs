@@ -9,6 +9,8 @@ use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Welcome;
 use crossweave_wamp::{Dict, Message, ProtocolViolation, RequestId, SessionId};
 
+use crate::authorization::Disclose;
+
 /// A session's place at the driver: a small number, unique among the sessions that are attached to the realm now.
 ///
 /// The driver chooses it (an index into its table of peers), so that no delivery costs it a look-up by session id.
@@ -121,10 +123,10 @@ pub struct AuthorizeRequest {
 /// Whether an action is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It is; `disclose` says whether the receiver learns who acts even if the session did not ask for that.
+    /// It is.
     Allow {
-        /// Disclose the caller or publisher.
-        disclose: bool,
+        /// Whether the receiver learns who calls or publishes.
+        disclose: Disclose,
     },
     /// It is not.
     Deny,

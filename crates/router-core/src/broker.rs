@@ -150,7 +150,7 @@ impl Broker {
             transaction_hash: options.transaction_hash.take(),
             ..EventDetails::default()
         };
-        if route.disclose || options.disclose_me {
+        if route.disclose.holds(options.disclose_me) {
             let publisher = &sessions.sender(from).session;
             details.publisher = Some(publisher.id);
             details.publisher_authid = Some(Cow::Borrowed(&publisher.authid));

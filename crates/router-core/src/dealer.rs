@@ -206,7 +206,7 @@ impl Dealer {
         caller.open_calls += u32::from(call.options.progress);
         let disclose_me = call.options.disclose_me;
         let mut details = details(&mut call.options, features);
-        if route.disclose || disclose_me {
+        if route.disclose.holds(disclose_me) {
             let caller = &sessions.sender(from).session;
             details.caller = Some(caller.id);
             details.caller_authid = Some(Cow::Borrowed(&caller.authid));

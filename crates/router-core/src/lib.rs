@@ -31,7 +31,8 @@ mod slab;
 mod uri_map;
 
 pub use authorization::{
-    Actions, Authorization, BadPermission, Disclosure, Judgement, Permission, Permissions, Reason, Role,
+    Actions, Authorization, BadPermission, Disclose, Disclosure, Judgement, Permission, Permissions, Reason,
+    Role,
 };
 pub use boundary::{Action, AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot};
 pub use limits::{RealmLimits, RealmOptions};

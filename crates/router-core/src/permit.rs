@@ -2,7 +2,7 @@
 
 use crossweave_wamp::{MatchPolicy, Message, RequestId, uri, uris};
 
-use crate::authorization::{Authorization, Roles};
+use crate::authorization::{Authorization, Disclose, Roles};
 use crate::boundary::{Action, AuthorizeRequest, Decision};
 use crate::broker::Broker;
 use crate::dealer::Dealer;
@@ -26,13 +26,13 @@ pub(crate) enum Permit {
 pub(crate) struct Route {
     /// The subscription or registration of exactly this URI, if there is one.
     pub(crate) exact: Option<Key>,
-    /// The permission discloses the publisher or caller.
-    pub(crate) disclose: bool,
+    /// Whether the publisher or caller is disclosed.
+    pub(crate) disclose: Disclose,
 }
 
 impl Permit {
     /// For what needs no permission.
-    const FREE: Permit = Permit::Granted(Route { exact: None, disclose: false });
+    const FREE: Permit = Permit::Granted(Route { exact: None, disclose: Disclose::AsAsked });
 }
 
 /// The parts of a realm that a decision depends on.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossweave_router::{
     AdmissionOptions, AuthorizeRequest, Authorizer, Decision, RealmDefinition, RealmOptions, Role, Router,
 };
-use crossweave_router_core::Authorization;
+use crossweave_router_core::{Authorization, Disclose};
 use crossweave_transport::Stream;
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::*;
@@ -29,7 +29,7 @@ impl Authorizer for Slow {
             sleep(Duration::from_millis(5)).await;
             match request.uri.contains("forbidden") {
                 true => Decision::Deny,
-                false => Decision::Allow { disclose: true },
+                false => Decision::Allow { disclose: Disclose::Always },
             }
         })
     }

@@ -2,7 +2,7 @@
 
 use crossweave_config as config;
 use crossweave_router::{RealmDefinition, RealmOptions, Role};
-use crossweave_router_core::authorization::{Actions, Disclosure, Permission, Permissions};
+use crossweave_router_core::authorization::{Actions, Disclose, Disclosure, Permission, Permissions};
 use crossweave_router_core::limits::RealmLimits;
 use crossweave_wamp::{MatchPolicy, Strictness};
 
@@ -62,6 +62,14 @@ fn permission(permission: &config::Permission) -> Permission {
             config::Matching::Wildcard => MatchPolicy::Wildcard,
         },
         allow: Actions { call, register, publish, subscribe },
-        disclose: Disclosure { caller, publisher },
+        disclose: Disclosure { caller: disclose(caller), publisher: disclose(publisher) },
+    }
+}
+
+fn disclose(disclose: Option<bool>) -> Disclose {
+    match disclose {
+        None => Disclose::AsAsked,
+        Some(true) => Disclose::Always,
+        Some(false) => Disclose::Never,
     }
 }

@@ -75,11 +75,11 @@ fn without_a_rule_the_default_decides() {
 
 #[test]
 fn disclosure_is_per_action() {
-    let disclose = Disclosure { caller: true, publisher: false };
+    let disclose = Disclosure { caller: Disclose::Always, publisher: Disclose::Never };
     let all = Permission { uri: String::new(), match_policy: Prefix, allow: Actions::ALL, disclose };
     let permissions = Permissions::new([all]).unwrap();
-    assert_eq!(permissions.decide(Action::Call, "com.x", Exact), Some(true));
-    assert_eq!(permissions.decide(Action::Publish, "com.x", Exact), Some(false));
+    assert_eq!(permissions.decide(Action::Call, "com.x", Exact), Some(Disclose::Always));
+    assert_eq!(permissions.decide(Action::Publish, "com.x", Exact), Some(Disclose::Never));
 }
 
 #[test]

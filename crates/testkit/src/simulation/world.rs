@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
-    Actions, Authorization, Decision, Disclosure, Input, Permission, Permissions, QuestionId, Realm,
-    RealmLimits, RealmOptions, Role, Session, Slot,
+    Actions, Authorization, Decision, Disclose, Disclosure, Input, Permission, Permissions, QuestionId,
+    Realm, RealmLimits, RealmOptions, Role, Session, Slot,
 };
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{
@@ -305,7 +305,7 @@ impl World {
         }
         let at = self.dice.below(self.questions.len());
         let Some((question, _)) = self.questions.remove(at) else { return Ok(()) };
-        let disclose = self.dice.one_in(2);
+        let disclose = [Disclose::AsAsked, Disclose::Always, Disclose::Never][self.dice.below(3)];
         let decision = match self.dice.below(8) {
             0 => Decision::Deny,
             1 => Decision::Failed,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
-    Actions, Authorization, Decision, Disclosure, Input, Permission, Permissions, QuestionId, Realm,
-    RealmOptions, Role, Session, Slot,
+    Actions, Authorization, Decision, Disclose, Disclosure, Input, Permission, Permissions, QuestionId,
+    Realm, RealmOptions, Role, Session, Slot,
 };
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Welcome;
@@ -258,8 +258,9 @@ impl Runner {
 
     fn answer(&mut self, decision: &str) -> Result<(), String> {
         let decision = match decision {
-            "allow" => Decision::Allow { disclose: false },
-            "disclose" => Decision::Allow { disclose: true },
+            "allow" => Decision::Allow { disclose: Disclose::AsAsked },
+            "disclose" => Decision::Allow { disclose: Disclose::Always },
+            "conceal" => Decision::Allow { disclose: Disclose::Never },
             "deny" => Decision::Deny,
             "failed" => Decision::Failed,
             other => return Err(format!("  no such decision: {other}")),
@@ -326,14 +327,19 @@ impl Runner {
     }
 }
 
-/// `{"allow": {"com.": ["call"], "com.x": [], "com..y": ["publish"]}, "disclose": ["caller"], "default": true}`
+/// `{"allow": {"com.": ["call"], "com.x": [], "com..y": ["publish"]}, "disclose": ["caller"], "conceal": ["publisher"],
+/// "default": true}`
 fn permissions(role: &Value) -> Result<Permissions, String> {
     let role = role.as_dict().ok_or("  a role is a dict or the word dynamic")?;
     let has = |list: Option<&Value>, word: &str| {
         list.and_then(Value::as_list).is_some_and(|list| list.iter().any(|it| it.as_str() == Some(word)))
     };
-    let disclose = role.get("disclose");
-    let disclose = Disclosure { caller: has(disclose, "caller"), publisher: has(disclose, "publisher") };
+    let disclose = |word| match (has(role.get("disclose"), word), has(role.get("conceal"), word)) {
+        (true, _) => Disclose::Always,
+        (false, true) => Disclose::Never,
+        (false, false) => Disclose::AsAsked,
+    };
+    let disclose = Disclosure { caller: disclose("caller"), publisher: disclose("publisher") };
     let rule = |(uri, allow): (&str, &Value)| {
         let allows = |word| has(Some(allow), word) || has(Some(allow), "all");
         let match_policy = if uri.contains("..") {
