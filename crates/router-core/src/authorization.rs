@@ -53,8 +53,10 @@ impl Role {
 pub enum Authorization {
     /// Rules, known here.
     Static(Arc<Permissions>),
-    /// An authorizer, asked through [`Outbox::ask`](crate::Outbox::ask) before every action.
+    /// An authorizer of the embedding program, asked through [`Outbox::ask`](crate::Outbox::ask) before every action.
     Dynamic,
+    /// A procedure of the realm, asked in the same way.
+    Procedure(Arc<str>),
 }
 
 /// One rule.
@@ -360,15 +362,25 @@ fn lead(uri: &str, policy: MatchPolicy) -> &str {
 #[derive(Debug, Default)]
 pub(crate) struct Roles {
     by_name: HashMap<Arc<str>, Key>,
-    places: Slab<Option<Authorization>>,
+    places: Slab<Place>,
+    changes: u64,
+}
+
+#[derive(Debug)]
+struct Place {
+    permissions: Option<Authorization>,
+    /// Which change of the realm's roles was the last one of this role.
+    version: u64,
 }
 
 impl Roles {
     pub(crate) fn set(&mut self, role: Role) {
+        self.changes += 1;
+        let place = Place { permissions: Some(role.permissions), version: self.changes };
         match self.by_name.get(&role.name) {
-            Some(key) => self.places[*key] = Some(role.permissions),
+            Some(key) => self.places[*key] = place,
             None => {
-                let key = self.places.insert(Some(role.permissions));
+                let key = self.places.insert(place);
                 self.by_name.insert(role.name, key);
             }
         }
@@ -376,17 +388,26 @@ impl Roles {
 
     /// The place stays, as sessions point to it; their every action is denied until the role is set again.
     pub(crate) fn remove(&mut self, name: &str) -> bool {
-        self.by_name.get(name).is_some_and(|key| self.places[*key].take().is_some())
+        let Some(key) = self.by_name.get(name) else { return false };
+        self.changes += 1;
+        let place = &mut self.places[*key];
+        place.version = self.changes;
+        place.permissions.take().is_some()
     }
 
     pub(crate) fn key(&self, name: &str) -> Option<Key> {
         let key = *self.by_name.get(name)?;
-        self.places[key].is_some().then_some(key)
+        self.places[key].permissions.is_some().then_some(key)
     }
 
     #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&Authorization> {
-        self.places[key].as_ref()
+        self.places[key].permissions.as_ref()
+    }
+
+    /// A number that is another one once the role has changed.
+    pub(crate) fn version(&self, key: Key) -> u64 {
+        self.places[key].version
     }
 }
 

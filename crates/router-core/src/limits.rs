@@ -1,7 +1,14 @@
 //! Every bound of a realm on what its sessions may make it keep or do, by name.
 
+use std::time::Duration;
+
 use crossweave_wamp::Strictness;
 use crossweave_wamp::limits::URI_LEN_MAX;
+
+/// Denials that the operator is told one by one however quickly they come.
+pub const DENIALS_TOLD_AT_ONCE: u32 = 100;
+/// Beyond that, one more for each time that passes: some 40,000 a day.
+pub const DENIALS_TOLD_EVERY: Duration = Duration::from_secs(2);
 
 /// How a realm behaves.
 #[derive(Clone, Debug)]
@@ -62,6 +69,11 @@ pub struct RealmLimits {
     /// Continuations that may still come for progressive calls of one session that have ended (default 64): so many ended
     /// calls are remembered, so that their continuations are not taken for new calls.
     pub ended_progressive_calls_max: usize,
+    /// Decisions of authorizers that are remembered (default 16,384), each of at most some 4 KiB; 0 is none. Beyond it the
+    /// oldest is forgotten.
+    pub decisions_max: usize,
+    /// For how long, in milliseconds (default 60,000).
+    pub decision_ttl_ms: u64,
 }
 
 impl Default for RealmLimits {
@@ -80,6 +92,8 @@ impl Default for RealmLimits {
             uri_len_max: URI_LEN_MAX,
             held_messages_max: 8_192,
             ended_progressive_calls_max: 64,
+            decisions_max: 16_384,
+            decision_ttl_ms: 60_000,
         }
     }
 }

@@ -1,13 +1,19 @@
 //! Before a message is carried out: is its URI valid, and may its session use it so?
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use crossweave_wamp::{MatchPolicy, Message, RequestId, uri, uris};
 
 use crate::authorization::{Authorization, Disclose, Roles};
 use crate::boundary::{Action, AuthorizeRequest, Decision};
 use crate::broker::Broker;
 use crate::dealer::Dealer;
+use crate::decisions::Decisions;
+use crate::denial::{Cause, Denied};
 use crate::limits::RealmOptions;
 use crate::meta;
+use crate::question::Deed;
 use crate::refused::Refused;
 use crate::session::Peer;
 use crate::slab::Key;
@@ -18,7 +24,7 @@ pub(crate) enum Permit {
     /// It may.
     Granted(Route),
     /// The role's authorizer is to say.
-    Ask(AuthorizeRequest),
+    Ask(Box<AuthorizeRequest>),
 }
 
 /// What was learnt on the way that carrying it out needs too.
@@ -42,6 +48,8 @@ pub(crate) struct Desk<'r> {
     pub(crate) roles: &'r Roles,
     pub(crate) broker: &'r Broker,
     pub(crate) dealer: &'r Dealer,
+    pub(crate) decisions: &'r Decisions,
+    pub(crate) now: Instant,
 }
 
 impl Desk<'_> {
@@ -54,13 +62,14 @@ impl Desk<'_> {
         decision: Option<Decision>,
     ) -> Result<Permit, Refused> {
         let exact = MatchPolicy::Exact;
+        let deed = |action, uri, match_policy| Deed { action, uri, match_policy, message };
         match message {
             Message::Publish(it) => {
                 // What somebody subscribed to was checked then.
                 let found = self.broker.exact(&it.topic);
                 self.check(found, &it.topic, exact)?;
                 forbid_reserved(&it.topic)?;
-                self.authorize(peer, Action::Publish, &it.topic, exact, found, decision)
+                self.authorize(peer, deed(Action::Publish, &it.topic, exact), found, decision)
             }
             Message::Call(it) => {
                 let found = self.dealer.exact(&it.procedure);
@@ -68,16 +77,18 @@ impl Desk<'_> {
                 if is_continuation(peer, it.request) {
                     return Ok(Permit::FREE);
                 }
-                self.authorize(peer, Action::Call, &it.procedure, exact, found, decision)
+                self.authorize(peer, deed(Action::Call, &it.procedure, exact), found, decision)
             }
             Message::Subscribe(it) => {
-                self.check(None, &it.topic, it.options.match_policy)?;
-                self.authorize(peer, Action::Subscribe, &it.topic, it.options.match_policy, None, decision)
+                let policy = it.options.match_policy;
+                self.check(None, &it.topic, policy)?;
+                self.authorize(peer, deed(Action::Subscribe, &it.topic, policy), None, decision)
             }
             Message::Register(it) => {
-                self.check(None, &it.procedure, it.options.match_policy)?;
+                let policy = it.options.match_policy;
+                self.check(None, &it.procedure, policy)?;
                 forbid_reserved(&it.procedure)?;
-                self.authorize(peer, Action::Register, &it.procedure, it.options.match_policy, None, decision)
+                self.authorize(peer, deed(Action::Register, &it.procedure, policy), None, decision)
             }
             _ => Ok(Permit::FREE),
         }
@@ -115,23 +126,39 @@ impl Desk<'_> {
     fn authorize(
         &self,
         peer: &Peer,
-        action: Action,
-        uri: &str,
-        policy: MatchPolicy,
+        deed: Deed<'_>,
         exact: Option<Key>,
         decision: Option<Decision>,
     ) -> Result<Permit, Refused> {
-        let disclose = match (decision, self.roles.get(peer.role)) {
-            (Some(Decision::Allow { disclose }), _) => Some(disclose),
-            (Some(Decision::Deny), _) | (None, None) => None,
-            (Some(Decision::Failed), _) => return Err(authorizer_failed(action, uri)),
-            (None, Some(Authorization::Static(permissions))) => permissions.decide(action, uri, policy),
-            (None, Some(Authorization::Dynamic)) => {
-                return Ok(Permit::Ask(request(peer, action, uri, policy)));
+        let (decision, procedure) = match (decision, self.roles.get(peer.role)) {
+            (None, Some(Authorization::Static(permissions))) => {
+                let Deed { action, uri, match_policy, .. } = deed;
+                return match permissions.decide(action, uri, match_policy) {
+                    Some(disclose) => Ok(Permit::Granted(Route { exact, disclose })),
+                    None => {
+                        let judgement = permissions.judge(action, uri, match_policy);
+                        Err(denied(peer, &deed, Cause::Rules(judgement.reason)))
+                    }
+                };
+            }
+            (None, None) => return Err(denied(peer, &deed, Cause::RoleIsGone)),
+            (Some(decision), _) => (Some(decision), None),
+            (None, Some(Authorization::Dynamic)) => (self.remembered(peer, &deed), None),
+            (None, Some(Authorization::Procedure(procedure))) => {
+                (self.remembered(peer, &deed), Some(procedure.clone()))
             }
         };
-        let Some(disclose) = disclose else { return Err(denied(peer, action, uri)) };
-        Ok(Permit::Granted(Route { exact, disclose }))
+        match decision {
+            Some(Decision::Allow { disclose, .. }) => Ok(Permit::Granted(Route { exact, disclose })),
+            Some(Decision::Deny { .. }) => Err(denied(peer, &deed, Cause::Authorizer)),
+            Some(Decision::Failed(why)) => Err(authorizer_failed(&deed, why)),
+            None => Ok(Permit::Ask(Box::new(deed.ask(peer, procedure)))),
+        }
+    }
+
+    #[cold]
+    fn remembered(&self, peer: &Peer, deed: &Deed<'_>) -> Option<Decision> {
+        self.decisions.find(self.now, peer, self.roles.version(peer.role), deed)
     }
 }
 
@@ -150,30 +177,21 @@ fn forbid_reserved(uri: &str) -> Result<(), Refused> {
 }
 
 #[cold]
-fn authorizer_failed(action: Action, uri: &str) -> Refused {
-    let action = action.as_str();
-    Refused::new(
-        uris::AUTHORIZATION_FAILED,
-        format!("could not find out whether the session may {action} {uri:?}"),
-    )
+fn authorizer_failed(deed: &Deed<'_>, why: Arc<str>) -> Refused {
+    let message =
+        format!("could not find out whether the session may {} {:?}", deed.action.as_str(), deed.uri);
+    Refused::denied(uris::AUTHORIZATION_FAILED, message, told(deed, Cause::Failed(why)))
 }
 
 #[cold]
-fn denied(peer: &Peer, action: Action, uri: &str) -> Refused {
-    let (authid, authrole, action) = (&peer.session.authid, &peer.session.authrole, action.as_str());
+fn denied(peer: &Peer, deed: &Deed<'_>, cause: Cause) -> Refused {
+    let (authid, authrole, action) = (&peer.session.authid, &peer.session.authrole, deed.action.as_str());
+    let uri = deed.uri;
     let why =
         format!("session of authid {authid:?} with role {authrole:?} is not authorized to {action} {uri:?}");
-    Refused::new(uris::NOT_AUTHORIZED, why)
+    Refused::denied(uris::NOT_AUTHORIZED, why, told(deed, cause))
 }
 
-#[cold]
-fn request(peer: &Peer, action: Action, uri: &str, match_policy: MatchPolicy) -> AuthorizeRequest {
-    AuthorizeRequest {
-        session: peer.session.id,
-        authid: peer.session.authid.clone(),
-        authrole: peer.session.authrole.clone(),
-        action,
-        uri: uri.to_owned(),
-        match_policy,
-    }
+fn told(deed: &Deed<'_>, cause: Cause) -> Denied {
+    Denied { action: deed.action, uri: deed.uri.into(), match_policy: deed.match_policy, cause }
 }

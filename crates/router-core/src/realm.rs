@@ -17,17 +17,22 @@ use std::time::Instant;
 use crossweave_wamp::message::{
     self, Abort, Call, Goodbye, Kind, Publish, Published, ResultDetails, Welcome,
 };
-use crossweave_wamp::{Message, ProtocolViolation, PublicationId, RequestId, SessionId, uris};
+use crossweave_wamp::{
+    Dict, Message, Payload, ProtocolViolation, PublicationId, RequestId, Serializer, SessionId, uris,
+};
 use hashbrown::HashMap;
 
 use crate::authorization::{Role, Roles};
 use crate::boundary::{AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot};
 use crate::broker::Broker;
 use crate::dealer::Dealer;
+use crate::decisions::{self, DecisionFilter, Decisions};
+use crate::denial::Denials;
 use crate::ids::Ids;
 use crate::limits::RealmOptions;
 use crate::meta;
 use crate::permit::{Desk, Permit, Route};
+use crate::question::Deed;
 use crate::refused::{Refused, Stop};
 use crate::session::{Gate, Peer, Sessions};
 use crate::stats::Stats;
@@ -44,6 +49,8 @@ pub struct Realm {
     dealer: Dealer,
     /// Who waits for which answer.
     questions: HashMap<QuestionId, Slot>,
+    decisions: Decisions,
+    denials: Denials,
     last_question: u64,
     stats: Stats,
 }
@@ -59,6 +66,8 @@ impl Realm {
             broker: Broker::default(),
             dealer: Dealer::new(options.limits.clone()),
             questions: HashMap::new(),
+            decisions: Decisions::default(),
+            denials: Denials::default(),
             last_question: 0,
             stats: Stats::default(),
             options,
@@ -72,11 +81,13 @@ impl Realm {
 
     /// Adds a role, or replaces the one of this name: its sessions have the new permissions from now on.
     pub fn set_role(&mut self, role: Role) {
+        self.decisions.forget_role(&role.name);
         self.roles.set(role);
     }
 
     /// Removes a role and says whether there was one. Sessions that have it are denied every action from now on.
     pub fn remove_role(&mut self, name: &str) -> bool {
+        self.decisions.forget_role(name);
         self.roles.remove(name)
     }
 
@@ -133,6 +144,16 @@ impl Realm {
     /// Whether a message still waits for this answer: not if its session has left, or it was answered.
     pub fn is_asked(&self, question: QuestionId) -> bool {
         self.questions.contains_key(&question)
+    }
+
+    /// Forgets decisions of authorizers that it remembers, and says how many.
+    pub fn purge_decisions(&mut self, filter: &DecisionFilter) -> usize {
+        self.decisions.purge(filter)
+    }
+
+    /// Number of decisions of authorizers that it remembers.
+    pub fn decision_count(&self) -> usize {
+        self.decisions.len()
     }
 
     /// What it counted.
@@ -239,8 +260,15 @@ impl Realm {
         Flow::Gone
     }
 
-    fn desk(&self) -> Desk<'_> {
-        Desk { options: &self.options, roles: &self.roles, broker: &self.broker, dealer: &self.dealer }
+    fn desk(&self, now: Instant) -> Desk<'_> {
+        Desk {
+            options: &self.options,
+            roles: &self.roles,
+            broker: &self.broker,
+            dealer: &self.dealer,
+            decisions: &self.decisions,
+            now,
+        }
     }
 
     // Messages, and those that wait
@@ -299,7 +327,9 @@ impl Realm {
         let question = QuestionId(self.last_question);
         self.questions.insert(question, slot);
         let (waiting, held) = (take(message), Default::default());
-        self.sessions.sender_mut(slot).gate = Some(Box::new(Gate { question, waiting, held }));
+        let peer = self.sessions.sender_mut(slot);
+        let role_version = self.roles.version(peer.role);
+        peer.gate = Some(Box::new(Gate { question, role_version, waiting, held }));
         out.ask(question, request);
         Flow::Pause
     }
@@ -314,8 +344,14 @@ impl Realm {
     ) -> Flow {
         let Some(slot) = self.questions.remove(&question) else { return Flow::Continue };
         let Some(gate) = self.sessions.sender_mut(slot).gate.take() else { return Flow::Continue };
-        let Gate { mut waiting, mut held, .. } = *gate;
-        let mut flow = self.dispatch(now, slot, &mut waiting, Some(decision), out);
+        let Gate { mut waiting, mut held, role_version, .. } = *gate;
+        // An answer about a role that is another one by now means nothing.
+        let peer = self.sessions.sender(slot);
+        let decision = (self.roles.version(peer.role) == role_version).then_some(decision);
+        if let (Some(decision), Some(deed)) = (&decision, Deed::of(&waiting)) {
+            self.decisions.remember(now, peer, role_version, &deed, decision, &self.options.limits);
+        }
+        let mut flow = self.dispatch(now, slot, &mut waiting, decision, out);
         while flow == Flow::Continue {
             let Some(mut message) = held.pop_front() else {
                 out.resume(slot);
@@ -342,7 +378,7 @@ impl Realm {
         out: &mut O,
     ) -> Flow {
         let answer_to = answer_to(message);
-        let done = match self.desk().permit(self.sessions.sender(slot), message, decision) {
+        let done = match self.desk(now).permit(self.sessions.sender(slot), message, decision) {
             Ok(Permit::Granted(route)) => match message {
                 Message::Goodbye(_) => return self.goodbye(slot, out),
                 Message::Abort(_) => {
@@ -352,19 +388,32 @@ impl Realm {
                 }
                 message => self.carry_out(now, slot, message, route, out),
             },
-            Ok(Permit::Ask(request)) => return self.ask(slot, request, message, out),
+            Ok(Permit::Ask(request)) => return self.ask(slot, *request, message, out),
             Err(refused) => Err(refused.into()),
         };
         match done {
             Ok(()) => Flow::Continue,
             Err(Stop::Violation(violation)) => self.abort(slot, violation.uri(), violation.message(), out),
-            Err(Stop::Refused(refused)) => {
+            Err(Stop::Refused(mut refused)) => {
                 self.stats.refused += 1;
+                self.tell_denied(now, slot, &mut refused, out);
                 if let Some((kind, request)) = answer_to {
                     out.send(slot, &refused.to_error(kind, request));
                 }
                 Flow::Continue
             }
+        }
+    }
+
+    /// Tells the operator why a request was denied, and the peer under which id.
+    #[cold]
+    fn tell_denied<O: Outbox>(&mut self, now: Instant, slot: Slot, refused: &mut Refused, out: &mut O) {
+        let Some(denied) = refused.denied.take() else { return };
+        let peer = self.sessions.sender(slot);
+        let (id, denial) = self.denials.tell(now, &mut self.ids, peer, self.roles.get(peer.role), &denied);
+        refused.correlation_id = Some(id);
+        if let Some(denial) = denial {
+            out.denied(denial);
         }
     }
 
@@ -454,7 +503,13 @@ impl Realm {
         if !self.options.enable_meta_api {
             return Err(Refused::no_such_procedure(&call.procedure));
         }
-        let payload = meta::call(&self.sessions, &call.procedure, &call.payload)?;
+        let payload = match &*call.procedure {
+            decisions::PURGE => {
+                let purged = self.decisions.purge(&DecisionFilter::from_payload(&call.payload)?);
+                Payload::new(Serializer::Json, &[purged.into()], &Dict::new())
+            }
+            procedure => meta::call(&self.sessions, procedure, &call.payload)?,
+        };
         let result = message::Result { request: call.request, details: ResultDetails::default(), payload };
         out.send(slot, &result.into());
         Ok(())

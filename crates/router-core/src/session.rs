@@ -101,6 +101,8 @@ pub(crate) struct Membership {
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) question: QuestionId,
+    /// The role's version when the question was asked: the answer is about that one.
+    pub(crate) role_version: u64,
     /// The message that is being decided.
     pub(crate) waiting: Message<'static>,
     /// What came after it.

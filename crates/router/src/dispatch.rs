@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crossweave_router_core::boundary::{AuthorizeRequest, Outbox, QuestionId, Slot};
+use crossweave_router_core::boundary::{AuthorizeRequest, Denial, Outbox, QuestionId, Slot};
 use crossweave_wamp::message::{Error, Kind};
 use crossweave_wamp::{Message, RequestId, uris};
 
@@ -71,6 +71,8 @@ pub(crate) struct Effects {
     pub(crate) wakes: Vec<Arc<Peer>>,
     /// Questions for the authorizer.
     pub(crate) questions: Vec<(QuestionId, AuthorizeRequest)>,
+    /// What sessions were denied, to be logged.
+    pub(crate) denials: Vec<Denial>,
     /// Peers for which events are dropped from now on.
     pub(crate) behind: Vec<Arc<Peer>>,
     /// Peers that were closed as they did not take what they must.
@@ -236,6 +238,10 @@ impl Outbox for Dispatch<'_> {
 
     fn ask(&mut self, question: QuestionId, request: AuthorizeRequest) {
         self.effects.questions.push((question, request));
+    }
+
+    fn denied(&mut self, denial: Denial) {
+        self.effects.denials.push(denial);
     }
 
     fn resume(&mut self, slot: Slot) {

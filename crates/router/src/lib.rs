@@ -27,6 +27,8 @@
 //! | one connection's task: opening, reading, writing, closing | `connection` |
 //! | who a HELLO comes from | `authenticate` |
 //! | the realm behind its lock, its clock, panics in it | `realm` |
+//! | roles that ask: a program, or a procedure | [`Authorizer`], `authorizer` |
+//! | calls that the router itself makes | `internal` |
 //! | encoding and queueing what the realm asks for | `dispatch` |
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
 //! | threads that wait awake for the next message, if that pays | `runtime` |
@@ -37,6 +39,7 @@ mod authenticate;
 mod authorizer;
 mod connection;
 mod dispatch;
+mod internal;
 mod options;
 mod peer;
 mod queue;
@@ -46,7 +49,7 @@ mod runtime;
 
 pub use authorizer::Authorizer;
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision};
-pub use crossweave_router_core::{RealmOptions, Role};
+pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 pub use options::{
     AdmissionOptions, Authentication, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions,
 };

@@ -8,18 +8,21 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crossweave_router_core::boundary::{AuthorizeRequest, Decision, Flow, Input, QuestionId, Session, Slot};
-use crossweave_router_core::{Realm, RealmOptions, Role};
+use crossweave_router_core::boundary::{
+    AuthorizeRequest, Decision, Denial, Flow, Input, QuestionId, Session, Slot,
+};
+use crossweave_router_core::{DecisionFilter, Realm, RealmOptions, Role};
 use crossweave_wamp::message::{Abort, Welcome};
 use crossweave_wamp::{Message, ProtocolViolation, Serializer, SessionId, uris};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{timeout, timeout_at};
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
-use crate::authorizer::Authorizer;
+use crate::authorizer::{Authorizer, procedure};
 use crate::dispatch::{Dispatch, Effects, Followup, Routes};
+use crate::internal::{INTERNAL_ROLE, InternalCaller, internal_role};
 use crate::peer::Peer;
 use crate::queue::{Detached, Lane};
 
@@ -47,6 +50,7 @@ pub(crate) struct RealmCell {
     asked: AtomicUsize,
     authorizer: Option<Arc<dyn Authorizer>>,
     questions: Semaphore,
+    internal: InternalCaller,
 }
 
 struct State {
@@ -71,6 +75,7 @@ impl RealmCell {
         let name: Arc<str> = name.into();
         let mut realm = Realm::new(name.clone(), options, seed());
         roles.into_iter().for_each(|role| realm.set_role(role));
+        realm.set_role(internal_role());
         let state = State {
             realm: Some(realm),
             routes: Routes::default(),
@@ -86,6 +91,7 @@ impl RealmCell {
             asked: AtomicUsize::new(0),
             authorizer,
             questions: Semaphore::new(QUESTIONS_MAX),
+            internal: InternalCaller::default(),
         });
         tokio::spawn(tick(Arc::downgrade(&cell), cell.timer.clone()));
         cell
@@ -95,9 +101,14 @@ impl RealmCell {
         &self.name
     }
 
-    /// Whether the role exists.
+    /// The router's own session on this realm.
+    pub(crate) fn internal(&self) -> &InternalCaller {
+        &self.internal
+    }
+
+    /// Whether the role exists for those who connect.
     pub(crate) fn has_role(&self, role: &str) -> bool {
-        self.state.lock().realm.as_ref().is_some_and(|realm| realm.has_role(role))
+        role != INTERNAL_ROLE && self.state.lock().realm.as_ref().is_some_and(|realm| realm.has_role(role))
     }
 
     /// Whether it still runs.
@@ -202,6 +213,11 @@ impl RealmCell {
         self.finish(effects);
     }
 
+    /// Forgets decisions of authorizers that the realm remembers, and says how many.
+    pub(crate) fn purge_decisions(&self, filter: &DecisionFilter) -> usize {
+        self.state.lock().realm.as_mut().map_or(0, |realm| realm.purge_decisions(filter))
+    }
+
     /// What waits for each session: id, bytes, events dropped.
     pub(crate) fn queues(&self) -> Vec<(SessionId, usize, u64)> {
         let peers: Vec<Arc<Peer>> = self.state.lock().routes.iter().map(|(_, peer)| peer.clone()).collect();
@@ -213,7 +229,7 @@ impl RealmCell {
     }
 
     /// Flushes all that is owed, for callers that cannot come back.
-    fn finish(&self, mut effects: Effects) {
+    pub(crate) fn finish(&self, mut effects: Effects) {
         effects.dirty.drain(..).for_each(|peer| peer.flush());
     }
 
@@ -227,6 +243,7 @@ impl RealmCell {
         let result = self.handle_locked(&mut self.state.lock(), effects, inputs);
         // Logging may block, too: the lock is free.
         effects.behind.drain(..).for_each(|peer| peer.falls_behind());
+        effects.denials.drain(..).for_each(|denial| self.log_denial(&denial));
         for peer in effects.overflown.drain(..) {
             warn!(session = peer.session(), "session does not take what it must be told: closing it");
         }
@@ -239,6 +256,13 @@ impl RealmCell {
             tokio::spawn(self.clone().answer(question, request));
         }
         result
+    }
+
+    #[cold]
+    fn log_denial(&self, denial: &Denial) {
+        let Denial { id, session, authid, authrole, action, uri, match_policy, reason, untold } = denial;
+        let (action, policy) = (action.as_str(), match_policy.as_str());
+        info!(realm = %self.name, correlation_id = %id, %session, %authid, %authrole, action, uri, match = policy, reason, untold, "session was denied");
     }
 
     #[inline]
@@ -298,34 +322,35 @@ impl RealmCell {
 
     /// Asks the authorizer and tells the realm its answer.
     async fn answer(self: Arc<Self>, question: QuestionId, request: AuthorizeRequest) {
+        let failed = |why: &str| Decision::Failed(why.into());
         let waiting = self.asked.fetch_add(1, Ordering::Relaxed);
         let decision = match waiting < QUESTIONS_WAITING_MAX {
-            true => timeout(ANSWER_DEADLINE, self.ask(question, &request)).await.ok().flatten(),
-            false => None,
+            true => timeout(ANSWER_DEADLINE, self.ask(question, request)).await,
+            false => Ok(failed("too many questions wait for their answer")),
         };
         self.asked.fetch_sub(1, Ordering::Relaxed);
-        if decision.is_none() && self.is_asked(question) {
-            let AuthorizeRequest { session, action, uri, .. } = &request;
-            warn!(realm = %self.name, %session, action = action.as_str(), uri, "authorizer failed or did not answer in time");
-        }
-        let answer = Input::Answer(question, decision.unwrap_or(Decision::Failed));
+        let decision = decision.unwrap_or_else(|_| failed("no answer within 5 s"));
         let mut effects = Effects::default();
-        if self.handle(&mut effects, |run| run.input(answer)).is_err() {
+        if self.handle(&mut effects, |run| run.input(Input::Answer(question, decision))).is_err() {
             debug!(realm = %self.name, "an authorizer answered for a realm that is down");
         }
         self.finish(effects);
     }
 
-    /// The authorizer's decision; nothing if there is no authorizer, it panics, or nobody waits for it any more.
-    async fn ask(&self, question: QuestionId, request: &AuthorizeRequest) -> Option<Decision> {
-        let authorizer = self.authorizer.clone()?;
-        let _turn = self.questions.acquire().await.ok()?;
+    /// The authorizer's decision. Whatever else happens is a failure.
+    async fn ask(self: &Arc<Self>, question: QuestionId, request: AuthorizeRequest) -> Decision {
+        let failed = |why: &str| Decision::Failed(why.into());
+        let Ok(_turn) = self.questions.acquire().await else { return failed("the realm is closed") };
         if !self.is_asked(question) {
-            return None;
+            return failed("nobody waits for the answer any more");
         }
-        let (realm, request) = (self.name.clone(), request.clone());
+        if let Some(procedure) = request.procedure.clone() {
+            return procedure::ask(self, &procedure, request, ANSWER_DEADLINE).await;
+        }
+        let Some(authorizer) = self.authorizer.clone() else { return failed("the realm has no authorizer") };
+        let realm = self.name.clone();
         let asked = tokio::spawn(async move { authorizer.authorize(&realm, request).await });
-        AbortOnDrop(asked).await
+        AbortOnDrop(asked).await.unwrap_or_else(|| failed("it panicked"))
     }
 
     fn is_asked(&self, question: QuestionId) -> bool {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossweave_router_core::{RealmOptions, Role};
+use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 use crossweave_transport::codec::Framing;
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_transport::rawsocket::MaxLen;
@@ -36,7 +36,7 @@ pub struct RealmDefinition {
     pub options: RealmOptions,
     /// Its roles.
     pub roles: Vec<Role>,
-    /// Decides for roles that are dynamic.
+    /// Decides for roles that are dynamic and name no procedure.
     pub authorizer: Option<Arc<dyn Authorizer>>,
 }
 
@@ -162,6 +162,12 @@ impl Router {
         };
         tokio::spawn(Connection::new(self.shared.clone(), Arc::new(options), established, None, None));
         near
+    }
+
+    /// Forgets decisions that authorizers allowed to be remembered, and says how many; none if there is no such realm. The
+    /// procedure `wamp.authorization.purge` of the realm does the same.
+    pub fn purge_decisions(&self, realm: &str, filter: &DecisionFilter) -> usize {
+        self.shared.realm(realm).map_or(0, |realm| realm.purge_decisions(filter))
     }
 
     /// What waits for each session of a realm; nothing if there is no such realm.

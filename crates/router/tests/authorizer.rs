@@ -28,8 +28,8 @@ impl Authorizer for Slow {
         Box::pin(async move {
             sleep(Duration::from_millis(5)).await;
             match request.uri.contains("forbidden") {
-                true => Decision::Deny,
-                false => Decision::Allow { disclose: Disclose::Always },
+                true => Decision::DENY,
+                false => Decision::Allow { disclose: Disclose::Always, cache: false },
             }
         })
     }

@@ -204,6 +204,12 @@ impl World {
                 }
                 self.questions.push_back((question, *slot));
             }
+            Output::Denied(denial) => {
+                let is_here = self.peers.values().any(|peer| peer.session.id == denial.session);
+                if !is_here || denial.reason.is_empty() {
+                    return Err(format!("a denial that says nothing: {denial:?}"));
+                }
+            }
             Output::Resume(slot) => {
                 if self.questions.iter().any(|(_, waiting)| *waiting == slot) {
                     return Err(format!("{slot:?} is resumed while a message of it waits"));
@@ -301,15 +307,15 @@ impl World {
     fn answer_question(&mut self) -> Result<(), Broken> {
         if self.dice.one_in(20) {
             // Nobody waits for this one.
-            self.input(Input::Answer(QuestionId(u64::MAX), Decision::Deny))?;
+            self.input(Input::Answer(QuestionId(u64::MAX), Decision::DENY))?;
         }
         let at = self.dice.below(self.questions.len());
         let Some((question, _)) = self.questions.remove(at) else { return Ok(()) };
         let disclose = [Disclose::AsAsked, Disclose::Always, Disclose::Never][self.dice.below(3)];
         let decision = match self.dice.below(8) {
-            0 => Decision::Deny,
-            1 => Decision::Failed,
-            _ => Decision::Allow { disclose },
+            0 => Decision::Deny { cache: self.dice.one_in(2) },
+            1 => Decision::Failed("the dice say so".into()),
+            _ => Decision::Allow { disclose, cache: self.dice.one_in(4) },
         };
         self.input(Input::Answer(question, decision))?;
         Ok(())

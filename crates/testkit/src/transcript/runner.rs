@@ -30,6 +30,7 @@ pub(super) struct Runner {
     /// What came and was not expected yet, by session.
     got: BTreeMap<Slot, VecDeque<Got>>,
     asked: VecDeque<String>,
+    denials: VecDeque<String>,
     questions: VecDeque<QuestionId>,
 }
 
@@ -62,6 +63,7 @@ impl Default for Runner {
             recorder: Recorder::default(),
             got: BTreeMap::new(),
             asked: VecDeque::new(),
+            denials: VecDeque::new(),
             questions: VecDeque::new(),
         }
     }
@@ -76,6 +78,7 @@ impl Runner {
         }
         match (first, rest.split_once(' ').unwrap_or((rest, ""))) {
             ("ask", _) => return self.expect_question(rest),
+            ("denied", _) => return self.expect_denial(rest),
             (name, ("resumed", "")) => return self.expect(name, Got::Resumed),
             (name, ("detached", reason)) => return self.expect_detached(name, reason.trim()),
             _ => {}
@@ -160,6 +163,13 @@ impl Runner {
                     self.asked.push_back(format!("{name} {} {}{pattern}", it.action.as_str(), it.uri));
                     self.questions.push_back(question);
                 }
+                Output::Denied(it) => {
+                    let name = self.name_of(it.session.0);
+                    let untold =
+                        if it.untold > 0 { format!(" after {} untold", it.untold) } else { String::new() };
+                    let (action, uri) = (it.action.as_str(), it.uri);
+                    self.denials.push_back(format!("{name} {action} {uri}{untold}: {}", it.reason));
+                }
                 Output::Resume(slot) => self.got.entry(slot).or_default().push_back(Got::Resumed),
                 Output::Detach(slot, reason) => {
                     self.got.entry(slot).or_default().push_back(Got::Detached(reason))
@@ -198,6 +208,8 @@ impl Runner {
                 "abandoned_per_session_max" => limits.abandoned_per_session_max = number()?,
                 "uri_len_max" => limits.uri_len_max = number()?,
                 "held_messages_max" => limits.held_messages_max = number()?,
+                "decisions_max" => limits.decisions_max = number()?,
+                "decision_ttl_ms" => limits.decision_ttl_ms = number()? as u64,
                 "ended_progressive_calls_max" => limits.ended_progressive_calls_max = number()?,
                 _ => return Err(format!("  no such option: {key}")),
             }
@@ -258,11 +270,13 @@ impl Runner {
 
     fn answer(&mut self, decision: &str) -> Result<(), String> {
         let decision = match decision {
-            "allow" => Decision::Allow { disclose: Disclose::AsAsked },
-            "disclose" => Decision::Allow { disclose: Disclose::Always },
-            "conceal" => Decision::Allow { disclose: Disclose::Never },
-            "deny" => Decision::Deny,
-            "failed" => Decision::Failed,
+            "allow" => Decision::ALLOW,
+            "disclose" => Decision::Allow { disclose: Disclose::Always, cache: false },
+            "conceal" => Decision::Allow { disclose: Disclose::Never, cache: false },
+            "deny" => Decision::DENY,
+            "allow-and-cache" => Decision::Allow { disclose: Disclose::AsAsked, cache: true },
+            "deny-and-cache" => Decision::Deny { cache: true },
+            "failed" => Decision::Failed("the transcript says so".into()),
             other => return Err(format!("  no such decision: {other}")),
         };
         let question = self.questions.pop_front().ok_or("  there is no question")?;
@@ -312,6 +326,14 @@ impl Runner {
         match self.asked.pop_front() {
             Some(asked) if asked == expected => Ok(()),
             asked => Err(format!("  expected question {expected:?}, got {asked:?}")),
+        }
+    }
+
+    /// Denials may be left unexpected: most transcripts are about something else.
+    fn expect_denial(&mut self, expected: &str) -> Result<(), String> {
+        match self.denials.pop_front() {
+            Some(denial) if denial == expected => Ok(()),
+            denial => Err(format!("  expected denial {expected:?}\n       got {denial:?}")),
         }
     }
 

@@ -1,0 +1,58 @@
+use std::sync::Arc;
+
+use crossweave_router_core::{RealmOptions, Role};
+use crossweave_wamp::uris;
+
+use super::*;
+
+const DEADLINE: Duration = Duration::from_secs(5);
+
+fn realm() -> Arc<RealmCell> {
+    RealmCell::start("realm1", RealmOptions::default(), vec![Role::allow_all("anonymous")], None)
+}
+
+#[tokio::test]
+async fn the_router_calls_and_is_answered() {
+    let realm = realm();
+    for _ in 0..3 {
+        let answer = realm.call("wamp.session.count", &[], &Dict::new(), DEADLINE).await;
+        assert_eq!(answer.unwrap().args, [Value::from(1)], "one session for all calls");
+    }
+}
+
+#[tokio::test]
+async fn errors_come_back_with_their_text() {
+    let failed = realm().call("com.example.missing", &[], &Dict::new(), DEADLINE).await.unwrap_err();
+    assert!(
+        matches!(&failed, CallFailed::Error { error, .. } if error == uris::NO_SUCH_PROCEDURE),
+        "{failed}"
+    );
+    assert!(failed.to_string().contains("com.example.missing"), "{failed}");
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_is_joined_anew() {
+    let realm = realm();
+    realm.call("wamp.session.count", &[], &Dict::new(), DEADLINE).await.unwrap();
+    realm.close_all(uris::SYSTEM_SHUTDOWN);
+    // The realm lets nobody in any more: the call ends, and does not hang.
+    for _ in 0..3 {
+        let failed = realm.call("wamp.session.count", &[], &Dict::new(), DEADLINE).await.unwrap_err();
+        assert_eq!(failed, CallFailed::Lost);
+    }
+    assert!(realm.queues().is_empty());
+}
+
+#[tokio::test]
+async fn nobody_who_connects_gets_the_routers_role() {
+    assert!(!realm().has_role(INTERNAL_ROLE));
+}
+
+#[tokio::test]
+async fn a_realm_that_goes_takes_its_session_with_it() {
+    let realm = realm();
+    realm.call("wamp.session.count", &[], &Dict::new(), DEADLINE).await.unwrap();
+    let line = Arc::downgrade(&realm.line().unwrap());
+    drop(realm);
+    assert!(line.upgrade().is_none());
+}
