@@ -76,7 +76,7 @@ impl Decisions {
         let entry = self.entries.get(&*deed.key(peer))?;
         let holds = now < entry.until && entry.role_version == role_version;
         let cache = true;
-        holds.then(|| match entry.allowed {
+        holds.then_some(match entry.allowed {
             Some(disclose) => Decision::Allow { disclose, cache },
             None => Decision::Deny { cache },
         })

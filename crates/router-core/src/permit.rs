@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crossweave_wamp::{MatchPolicy, Message, RequestId, uri, uris};
 
-use crate::authorization::{Authorization, Disclose, Roles};
+use crate::authorization::{Authorization, Disclose, Permissions, Roles};
 use crate::boundary::{Action, AuthorizeRequest, Decision};
 use crate::broker::Broker;
 use crate::dealer::Dealer;
@@ -130,33 +130,37 @@ impl Desk<'_> {
         exact: Option<Key>,
         decision: Option<Decision>,
     ) -> Result<Permit, Refused> {
-        let (decision, procedure) = match (decision, self.roles.get(peer.role)) {
-            (None, Some(Authorization::Static(permissions))) => {
-                let Deed { action, uri, match_policy, .. } = deed;
-                return match permissions.decide(action, uri, match_policy) {
-                    Some(disclose) => Ok(Permit::Granted(Route { exact, disclose })),
-                    None => {
-                        let judgement = permissions.judge(action, uri, match_policy);
-                        Err(denied(peer, &deed, Cause::Rules(judgement.reason)))
-                    }
-                };
-            }
-            (None, None) => return Err(denied(peer, &deed, Cause::RoleIsGone)),
-            (Some(decision), _) => (Some(decision), None),
-            (None, Some(Authorization::Dynamic)) => (self.remembered(peer, &deed), None),
-            (None, Some(Authorization::Procedure(procedure))) => {
-                (self.remembered(peer, &deed), Some(procedure.clone()))
-            }
+        if let (None, Some(Authorization::Static(permissions))) = (&decision, self.roles.get(peer.role)) {
+            return match permissions.decide(deed.action, deed.uri, deed.match_policy) {
+                Some(disclose) => Ok(Permit::Granted(Route { exact, disclose })),
+                None => Err(denied_by_rules(peer, &deed, permissions)),
+            };
+        }
+        self.decide(peer, &deed, exact, decision)
+    }
+
+    /// What does not only depend on rules.
+    #[cold]
+    fn decide(
+        &self,
+        peer: &Peer,
+        deed: &Deed<'_>,
+        exact: Option<Key>,
+        decision: Option<Decision>,
+    ) -> Result<Permit, Refused> {
+        let procedure = match self.roles.get(peer.role) {
+            None => return Err(denied(peer, deed, Cause::RoleIsGone)),
+            Some(Authorization::Procedure(procedure)) => Some(procedure),
+            Some(Authorization::Static(_) | Authorization::Dynamic) => None,
         };
-        match decision {
+        match decision.or_else(|| self.remembered(peer, deed)) {
             Some(Decision::Allow { disclose, .. }) => Ok(Permit::Granted(Route { exact, disclose })),
-            Some(Decision::Deny { .. }) => Err(denied(peer, &deed, Cause::Authorizer)),
-            Some(Decision::Failed(why)) => Err(authorizer_failed(&deed, why)),
-            None => Ok(Permit::Ask(Box::new(deed.ask(peer, procedure)))),
+            Some(Decision::Deny { .. }) => Err(denied(peer, deed, Cause::Authorizer)),
+            Some(Decision::Failed(why)) => Err(authorizer_failed(deed, why)),
+            None => Ok(Permit::Ask(Box::new(deed.ask(peer, procedure.cloned())))),
         }
     }
 
-    #[cold]
     fn remembered(&self, peer: &Peer, deed: &Deed<'_>) -> Option<Decision> {
         self.decisions.find(self.now, peer, self.roles.version(peer.role), deed)
     }
@@ -181,6 +185,12 @@ fn authorizer_failed(deed: &Deed<'_>, why: Arc<str>) -> Refused {
     let message =
         format!("could not find out whether the session may {} {:?}", deed.action.as_str(), deed.uri);
     Refused::denied(uris::AUTHORIZATION_FAILED, message, told(deed, Cause::Failed(why)))
+}
+
+#[cold]
+fn denied_by_rules(peer: &Peer, deed: &Deed<'_>, permissions: &Permissions) -> Refused {
+    let judgement = permissions.judge(deed.action, deed.uri, deed.match_policy);
+    denied(peer, deed, Cause::Rules(judgement.reason))
 }
 
 #[cold]

@@ -49,8 +49,8 @@ pub struct Realm {
     dealer: Dealer,
     /// Who waits for which answer.
     questions: HashMap<QuestionId, Slot>,
-    decisions: Decisions,
-    denials: Denials,
+    decisions: Box<Decisions>,
+    denials: Box<Denials>,
     last_question: u64,
     stats: Stats,
 }
@@ -66,8 +66,8 @@ impl Realm {
             broker: Broker::default(),
             dealer: Dealer::new(options.limits.clone()),
             questions: HashMap::new(),
-            decisions: Decisions::default(),
-            denials: Denials::default(),
+            decisions: Box::default(),
+            denials: Box::default(),
             last_question: 0,
             stats: Stats::default(),
             options,
