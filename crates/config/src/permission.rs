@@ -16,6 +16,8 @@ pub struct Permission {
     pub disclose: Disclose,
     /// `cache`: whether the decision may be remembered. Static rules need no cache. Default: false.
     pub cache: bool,
+    /// The JSON path of the permission in the file.
+    pub path: String,
 }
 
 /// How the `uri` of a permission is compared.
@@ -57,6 +59,7 @@ const MATCHING: &[(&str, Matching)] =
 
 impl Permission {
     pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>) -> Option<Self> {
+        let path = reading.mark(&at);
         let mut fields = reading.object(at, "a permission")?;
         let matching = fields.word(reading, "match", MATCHING);
         let is_matching_given = fields.get("match").is_some();
@@ -88,6 +91,7 @@ impl Permission {
             allow: allow.unwrap_or_default(),
             disclose: disclose.unwrap_or_default(),
             cache,
+            path,
         })
     }
 }
@@ -134,7 +138,8 @@ fn uri_text(reading: &mut Reading<'_>, at: &At<'_>) -> Option<String> {
     }
 }
 
-fn check(reading: &mut Reading<'_>, at: &At<'_>, uri: &str, matching: Matching) {
+/// Reports a URI or pattern that is none.
+pub(crate) fn check(reading: &mut Reading<'_>, at: &At<'_>, uri: &str, matching: Matching) {
     let has_bad_character = uri.chars().any(|character| character.is_whitespace() || character == '#');
     let empty = uri.split('.').filter(|component| component.is_empty()).count();
     let is_complete = match matching {

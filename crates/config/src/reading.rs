@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::document::{Document, Item, Value};
 use crate::environment::Environment;
+use crate::places::Places;
 use crate::problem::{Problem, Severity};
 use crate::secrets;
 use crate::source::Source;
@@ -37,6 +38,7 @@ pub(crate) struct Reading<'e> {
     /// The node directory; None while a text is checked for itself, then paths stay relative and no file is looked at.
     cbdir: Option<&'e Path>,
     problems: Vec<Problem>,
+    places: Places,
     pub(crate) ids: AutoIds,
 }
 
@@ -45,11 +47,18 @@ pub(crate) type Words<T> = [(&'static str, T)];
 
 impl<'e> Reading<'e> {
     pub(crate) fn new(source: &'e Source, env: Environment<'e>, cbdir: Option<&'e Path>) -> Self {
-        Self { source, env, cbdir, problems: Vec::new(), ids: AutoIds::default() }
+        Self { source, env, cbdir, problems: Vec::new(), places: Places::default(), ids: AutoIds::default() }
     }
 
-    pub(crate) fn into_problems(self) -> Vec<Problem> {
-        self.problems
+    pub(crate) fn into_findings(self) -> (Vec<Problem>, Places) {
+        (self.problems, self.places)
+    }
+
+    /// Remembers where this value stands, and returns its path, by which the place is found.
+    pub(crate) fn mark(&mut self, at: &At<'_>) -> String {
+        let range = self.source.clamp_range(at.range.clone());
+        self.places.insert(at.path.clone(), self.source.place(range.start));
+        at.path.clone()
     }
 
     /// The root of the document, with its duplicate keys reported.

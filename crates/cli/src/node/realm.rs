@@ -2,7 +2,9 @@
 
 use crossweave_config as config;
 use crossweave_router::{RealmDefinition, RealmOptions, Role};
-use crossweave_router_core::authorization::{Actions, Disclose, Disclosure, Permission, Permissions};
+use crossweave_router_core::authorization::{
+    Actions, Authorization, Disclose, Disclosure, Permission, Permissions,
+};
 use crossweave_router_core::limits::RealmLimits;
 use crossweave_wamp::{MatchPolicy, Strictness};
 
@@ -40,6 +42,10 @@ fn options(options: &config::RealmOptions, limits: &config::Limits) -> RealmOpti
 }
 
 fn role(role: &config::Role, place: &str, findings: &mut Findings) -> Option<Role> {
+    if let Some(procedure) = &role.authorizer {
+        let permissions = Authorization::Procedure(procedure.as_str().into());
+        return Some(Role { name: role.name.as_str().into(), permissions });
+    }
     match Permissions::new(role.permissions.iter().map(permission)) {
         Ok(permissions) => {
             Some(Role::fixed(role.name.as_str(), permissions.allow_by_default(role.allow_by_default)))
