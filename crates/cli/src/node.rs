@@ -10,6 +10,7 @@
 mod builtin;
 mod certificates;
 mod directory;
+mod judge;
 mod plan;
 mod ready;
 mod realm;
@@ -20,6 +21,7 @@ mod websocket;
 pub(crate) use builtin::builtin;
 pub(crate) use certificates::load_certificates;
 pub(crate) use directory::{NodeDirectory, NotLoaded};
+pub(crate) use judge::{Judged, Question, Verdict, judge};
 pub(crate) use plan::{Obstacle, Plan, plan};
 pub(crate) use running::RunningNode;
 

@@ -343,6 +343,11 @@ fn effective_policy(uri: &str, policy: MatchPolicy) -> MatchPolicy {
     }
 }
 
+/// Whether a URI is the router's own: nobody else publishes or registers it, whatever their role.
+pub fn is_reserved(uri: &str) -> bool {
+    crate::meta::is_reserved(uri)
+}
+
 /// What all URIs that the pattern matches start with.
 fn lead(uri: &str, policy: MatchPolicy) -> &str {
     if policy != MatchPolicy::Wildcard {

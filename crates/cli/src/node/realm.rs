@@ -3,7 +3,7 @@
 use crossweave_config as config;
 use crossweave_router::{RealmDefinition, RealmOptions, Role};
 use crossweave_router_core::authorization::{
-    Actions, Authorization, Disclose, Disclosure, Permission, Permissions,
+    Actions, Authorization, BadPermission, Disclose, Disclosure, Permission, Permissions,
 };
 use crossweave_router_core::limits::RealmLimits;
 use crossweave_wamp::{MatchPolicy, Strictness};
@@ -46,15 +46,19 @@ fn role(role: &config::Role, place: &str, findings: &mut Findings) -> Option<Rol
         let permissions = Authorization::Procedure(procedure.as_str().into());
         return Some(Role { name: role.name.as_str().into(), permissions });
     }
-    match Permissions::new(role.permissions.iter().map(permission)) {
-        Ok(permissions) => {
-            Some(Role::fixed(role.name.as_str(), permissions.allow_by_default(role.allow_by_default)))
-        }
+    match permissions(role) {
+        Ok(permissions) => Some(Role::fixed(role.name.as_str(), permissions)),
         Err(bad) => {
             findings.obstacle(&format!("{place}, role {:?}", role.name), bad);
             None
         }
     }
+}
+
+/// The permissions of a role that has no authorizer, in the same order.
+pub(super) fn permissions(role: &config::Role) -> Result<Permissions, BadPermission> {
+    let permissions = Permissions::new(role.permissions.iter().map(permission))?;
+    Ok(permissions.allow_by_default(role.allow_by_default))
 }
 
 fn permission(permission: &config::Permission) -> Permission {

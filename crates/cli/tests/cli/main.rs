@@ -2,6 +2,7 @@
 
 mod background;
 mod configuration;
+mod explain;
 mod node;
 mod peer;
 mod register;
