@@ -1,5 +1,6 @@
 //! The real program, run as its users run it.
 
+mod authorizer;
 mod background;
 mod configuration;
 mod explain;
