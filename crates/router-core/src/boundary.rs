@@ -170,6 +170,8 @@ pub struct Denial {
     pub uri: String,
     /// How that is matched.
     pub match_policy: MatchPolicy,
+    /// Whether that is for an authorizer that failed, which somebody may have to look after.
+    pub is_failure: bool,
     /// What decided against it: one sentence, lower case, without full stop.
     pub reason: String,
     /// Denials since the last that was told which came too quickly to be told.

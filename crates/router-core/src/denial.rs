@@ -112,6 +112,7 @@ impl Denials {
             action: denied.action,
             uri: denied.uri.to_string(),
             match_policy: denied.match_policy,
+            is_failure: matches!(denied.cause, Cause::Failed(_)),
             reason,
             untold: std::mem::take(&mut self.untold),
         };

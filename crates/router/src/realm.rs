@@ -260,9 +260,13 @@ impl RealmCell {
 
     #[cold]
     fn log_denial(&self, denial: &Denial) {
-        let Denial { id, session, authid, authrole, action, uri, match_policy, reason, untold } = denial;
+        let Denial { id, session, authid, authrole, action, uri, match_policy, reason, untold, .. } = denial;
         let (action, policy) = (action.as_str(), match_policy.as_str());
-        info!(realm = %self.name, correlation_id = %id, %session, %authid, %authrole, action, uri, match = policy, reason, untold, "session was denied");
+        if denial.is_failure {
+            warn!(realm = %self.name, correlation_id = %id, %session, %authid, %authrole, action, uri, match = policy, reason, untold, "session was denied");
+        } else {
+            info!(realm = %self.name, correlation_id = %id, %session, %authid, %authrole, action, uri, match = policy, reason, untold, "session was denied");
+        }
     }
 
     #[inline]

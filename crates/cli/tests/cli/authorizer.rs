@@ -28,7 +28,8 @@ fn denial(node: &Node, outcome: &Outcome) -> (Value, String) {
     let error: Value = serde_json::from_str(outcome.stderr.trim()).unwrap();
     let id = error["kwargs"]["correlation_id"].as_str().expect("a correlation id").to_owned();
     loop {
-        let line = node.process.line();
+        let is_failure = error["error"] == "wamp.error.authorization_failed";
+        let line = if is_failure { node.process.complaint() } else { node.process.line() };
         if line.contains(&id) {
             return (error, line);
         }

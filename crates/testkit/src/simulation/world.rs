@@ -304,10 +304,22 @@ impl World {
         if self.peers.contains_key(&slot) { Err(format!("{slot:?} is still there")) } else { Ok(()) }
     }
 
+    /// The authorizer becomes another one: what the old one was asked and what it decided means nothing any more.
+    fn flip_role(&mut self) -> Result<(), Broken> {
+        self.realm.set_role(Role { name: "dynamic".into(), permissions: Authorization::Dynamic });
+        match self.realm.decision_count() {
+            0 => Ok(()),
+            kept => Err(format!("{kept} decisions outlive the role")),
+        }
+    }
+
     fn answer_question(&mut self) -> Result<(), Broken> {
         if self.dice.one_in(20) {
             // Nobody waits for this one.
             self.input(Input::Answer(QuestionId(u64::MAX), Decision::DENY))?;
+        }
+        if self.dice.one_in(30) {
+            self.flip_role()?;
         }
         let at = self.dice.below(self.questions.len());
         let Some((question, _)) = self.questions.remove(at) else { return Ok(()) };
