@@ -6,8 +6,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use crossweave_router_core::{
-    Actions, Authorization, AuthorizeRequest, Disclosure, Input, Outbox, Permission, Permissions, QuestionId,
-    Realm, RealmLimits, RealmOptions, Role, Session, Slot,
+    Actions, Authorization, AuthorizeRequest, Decision, Disclose, Disclosure, Input, Outbox, Permission,
+    Permissions, QuestionId, Realm, RealmLimits, RealmOptions, Role, Session, Slot,
 };
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{
@@ -192,6 +192,7 @@ fn main() {
     bench.call("call and yield, prefix", "com.prefix.procedure", 0);
     bench.call("call and yield with timeout", "com.example.procedure", 10_000);
     many_rules();
+    remembered_decision();
     crowd();
     hostile_patterns();
     skipped_calls();
@@ -219,6 +220,20 @@ fn many_rules() {
     ] {
         bench.measure(name, 4_000, |bench, _| bench.subscribe(session, policy, pattern));
     }
+}
+
+/// An authorizer's decision that is remembered, in the place of rules.
+fn remembered_decision() {
+    let mut bench = Bench::new(Permissions::allow_all());
+    bench.realm.set_role(Role { name: "user".into(), permissions: Authorization::Dynamic });
+    bench.join(0);
+    let options = PublishOptions::default();
+    let publish =
+        Publish { request: RequestId(1), options, topic: "com.x".into(), payload: Payload::empty() };
+    bench.input(Input::Message(Slot(0), publish.into()));
+    bench.input(Input::Answer(QuestionId(1), Decision::Allow { disclose: Disclose::AsAsked, cache: true }));
+    bench.publish("publish to nobody, remembered decision", "com.x", ROUNDS / 10);
+    assert_eq!(bench.realm.question_count(), 0, "it was remembered");
 }
 
 /// 100,000 subscriptions, a tenth of them prefixes and a twentieth wildcards; one session has half of them and leaves.

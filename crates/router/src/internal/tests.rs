@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use crossweave_router_core::{RealmOptions, Role};
+use crossweave_wamp::message::Goodbye;
 use crossweave_wamp::uris;
 
 use super::*;
@@ -31,7 +32,7 @@ async fn errors_come_back_with_their_text() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_ended_is_joined_anew() {
+async fn no_call_hangs_once_the_realm_closes() {
     let realm = realm();
     realm.call("wamp.session.count", &[], &Dict::new(), DEADLINE).await.unwrap();
     realm.close_all(uris::SYSTEM_SHUTDOWN);
@@ -41,6 +42,27 @@ async fn a_session_that_was_ended_is_joined_anew() {
         assert_eq!(failed, CallFailed::Lost);
     }
     assert!(realm.queues().is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_is_joined_anew() {
+    let realm = realm();
+    realm.call("wamp.session.count", &[], &Dict::new(), DEADLINE).await.unwrap();
+    let first = realm.line().unwrap();
+    let slot = first.calls.lock().slot;
+    let goodbye = Goodbye::new(uris::CLOSE_KILLED);
+    let mut effects = Effects::default();
+    assert!(realm.messages(slot, [goodbye.into()].into_iter(), None, &mut effects).is_ok());
+    realm.finish(effects);
+    // Until the end is noticed calls fail; none hangs.
+    let answer = loop {
+        match realm.call("wamp.session.count", &[], &Dict::new(), DEADLINE).await {
+            Err(CallFailed::Lost) => tokio::task::yield_now().await,
+            answer => break answer,
+        }
+    };
+    assert_eq!(answer.unwrap().args, [Value::from(1)]);
+    assert!(!Arc::ptr_eq(&first, &realm.line().unwrap()));
 }
 
 #[tokio::test]
