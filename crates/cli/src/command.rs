@@ -3,6 +3,7 @@
 mod call;
 mod check;
 mod completion;
+mod explain;
 mod init;
 mod publish;
 mod register;
@@ -29,7 +30,8 @@ Try it, in three terminals:
 Exit codes:
   0    it worked
   1    the command line, the configuration or the connection is at fault
-  2    the router or a peer answered with an error
+  2    the router or a peer answered with an error; for `explain`, it would
+  3    for `explain`: an authorizer decides while the node runs
   130  ended by Ctrl-C before it was done";
 
 /// Crossweave
@@ -55,6 +57,7 @@ struct CommandLine {
 enum Command {
     Start(start::Start),
     Check(check::Check),
+    Explain(explain::Explain),
     Init(init::Init),
     Sub(subscribe::Sub),
     Pub(publish::Pub),
@@ -68,7 +71,7 @@ enum Command {
 pub(crate) fn run() -> ExitCode {
     let line = match CommandLine::try_parse() {
         Ok(line) => line,
-        Err(error) => return explain(&error),
+        Err(error) => return refuse(&error),
     };
     let terminal = Terminal::new(line.color);
     match line.command.run(terminal) {
@@ -83,7 +86,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 /// Shows help, or what is wrong with the command line.
-fn explain(error: &clap::Error) -> ExitCode {
+fn refuse(error: &clap::Error) -> ExitCode {
     match error.print() {
         _ if error.use_stderr() => Code::Setup.into(),
         // As for other output: whoever has read enough is no failure.
@@ -100,6 +103,7 @@ impl Command {
         match self {
             Command::Start(start) => start.run(terminal),
             Command::Check(check) => check.run(terminal),
+            Command::Explain(explain) => explain.run(terminal),
             Command::Init(init) => init.run(terminal),
             Command::Sub(sub) => sub.run(terminal),
             Command::Pub(publish) => publish.run(terminal),

@@ -16,8 +16,10 @@ pub(crate) enum Code {
     Success = 0,
     /// The command line, the configuration, the machine or the connection is at fault.
     Setup = 1,
-    /// The router or a peer answered with a WAMP error.
+    /// The router or a peer answered with a WAMP error; for `explain`, it would.
     Wamp = 2,
+    /// `explain`: an authorizer decides while the node runs.
+    Undecided = 3,
     /// Ended by Ctrl-C before it was done.
     Interrupted = 130,
 }
@@ -81,6 +83,11 @@ impl Failure {
     pub(crate) fn answered(code: Code, answer: WampError, message: impl fmt::Display) -> Self {
         let failure = Failure::new(code, Some(message.to_string()), "wamp");
         Failure { answer: Some(Box::new(answer)), ..failure }
+    }
+
+    /// It works as it was told, and that is not what the exit code 0 says.
+    pub(crate) fn explained(code: Code) -> Self {
+        Failure::new(code, None, "explained")
     }
 
     /// Ctrl-C.

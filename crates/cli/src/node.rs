@@ -11,6 +11,7 @@ mod authentication;
 mod builtin;
 mod certificates;
 mod directory;
+mod judge;
 mod key;
 mod plan;
 mod ready;
@@ -21,6 +22,7 @@ mod websocket;
 
 pub(crate) use builtin::builtin;
 pub(crate) use directory::{NodeDirectory, NotLoaded};
+pub(crate) use judge::{Judged, Question, Verdict, judge};
 pub(crate) use key::node_key;
 pub(crate) use plan::{Obstacle, Plan, plan};
 pub(crate) use running::RunningNode;

@@ -105,6 +105,14 @@ pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &R
 }
 
 impl<T> Method<T> {
+    /// What stands in the configuration.
+    pub(crate) fn known(&self) -> Option<&T> {
+        match self {
+            Self::Static(known) => Some(known),
+            Self::Dynamic(_) | Self::Function(_) => None,
+        }
+    }
+
     fn function(&self) -> Option<&Function> {
         match self {
             Self::Function(function) => Some(function),

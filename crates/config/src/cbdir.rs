@@ -9,6 +9,7 @@ use crate::document::{FILE_LEN_MAX, Format};
 use crate::endpoint::TlsCheck;
 use crate::environment::Environment;
 use crate::node::Node;
+use crate::places::Places;
 use crate::problem::{Problem, Problems, Severity};
 use crate::source::Source;
 use crate::starter::default_node;
@@ -27,6 +28,8 @@ pub struct Loaded {
     pub config_file: Option<PathBuf>,
     /// What the file says. Relative paths in it were joined to the node directory.
     pub node: Node,
+    /// Where its roles and permissions stand in the file; nothing without a file.
+    pub places: Places,
     /// What is probably not meant as it is written, but does no harm.
     pub warnings: Problems,
 }
@@ -94,7 +97,8 @@ fn read(
     };
     let Some(file) = file else {
         let warnings = Problems::new(Arc::new(Source::new("", "")), Vec::new());
-        return Ok(Loaded { cbdir: cbdir.to_path_buf(), config_file: None, node: default_node(), warnings });
+        let (node, places) = (default_node(), Places::default());
+        return Ok(Loaded { cbdir: cbdir.to_path_buf(), config_file: None, node, places, warnings });
     };
     let name = file.display().to_string();
     if let Err(error) = fs::metadata(&file)
@@ -115,6 +119,7 @@ fn read(
         cbdir: cbdir.to_path_buf(),
         config_file: Some(file),
         node: checked.node,
+        places: checked.places,
         warnings: checked.warnings,
     })
 }

@@ -19,8 +19,10 @@ mod controller;
 mod document;
 mod endpoint;
 mod environment;
+mod identity;
 mod node;
 mod permission;
+mod places;
 mod problem;
 mod reading;
 mod realm;
@@ -44,8 +46,10 @@ pub use controller::{Controller, ControllerOptions, Limits, ShutdownTrigger};
 pub use document::{FILE_LEN_MAX, Format, NESTING_MAX, VALUES_MAX};
 pub use endpoint::{Endpoint, IpVersion, Ports, TcpEndpoint, Tls, TlsCheck, UnixEndpoint, UnusableFile};
 pub use environment::Environment;
+pub use identity::Identity;
 pub use node::Node;
 pub use permission::{Allow, Disclose, Matching, Permission};
+pub use places::Places;
 pub use problem::{PROBLEMS_MAX, Problem, Problems, Severity};
 pub use realm::{Realm, RealmOptions, UriCheck};
 pub use role::{Role, TRUSTED};
@@ -69,6 +73,8 @@ use source::Source;
 pub struct Checked {
     /// What it says.
     pub node: Node,
+    /// Where its roles and permissions stand.
+    pub places: Places,
     /// What is probably not meant as it is written, but does no harm.
     pub warnings: Problems,
 }
@@ -103,8 +109,8 @@ fn check(
             reading.add(error.range, "$", finding);
         }
     }
-    let list = reading.into_problems();
+    let (list, places) = reading.into_findings();
     let is_refused = list.iter().any(|problem| problem.severity == Severity::Error);
     let problems = Problems::new(source.clone(), list);
-    if is_refused { Err(problems) } else { Ok(Checked { node, warnings: problems }) }
+    if is_refused { Err(problems) } else { Ok(Checked { node, places, warnings: problems }) }
 }

@@ -16,6 +16,8 @@ pub struct Permission {
     pub disclose: Disclose,
     /// `cache`: whether the decision may be remembered. Static rules need no cache. Default: false.
     pub cache: bool,
+    /// The JSON path of the permission in the file.
+    pub path: String,
 }
 
 /// How the `uri` of a permission is compared.
@@ -42,13 +44,14 @@ pub struct Allow {
     pub subscribe: bool,
 }
 
-/// `disclose` of a permission: who learns who did it. Default: nobody.
+/// `disclose` of a permission: who learns who did it. True: always; false: never; default: if the session asks for it, with
+/// `disclose_me`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Disclose {
     /// `caller`: callees learn the caller.
-    pub caller: bool,
+    pub caller: Option<bool>,
     /// `publisher`: subscribers learn the publisher.
-    pub publisher: bool,
+    pub publisher: Option<bool>,
 }
 
 const MATCHING: &[(&str, Matching)] =
@@ -56,6 +59,7 @@ const MATCHING: &[(&str, Matching)] =
 
 impl Permission {
     pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>) -> Option<Self> {
+        let path = reading.mark(&at);
         let mut fields = reading.object(at, "a permission")?;
         let matching = fields.word(reading, "match", MATCHING);
         let is_matching_given = fields.get("match").is_some();
@@ -87,6 +91,7 @@ impl Permission {
             allow: allow.unwrap_or_default(),
             disclose: disclose.unwrap_or_default(),
             cache,
+            path,
         })
     }
 }
@@ -133,7 +138,8 @@ fn uri_text(reading: &mut Reading<'_>, at: &At<'_>) -> Option<String> {
     }
 }
 
-fn check(reading: &mut Reading<'_>, at: &At<'_>, uri: &str, matching: Matching) {
+/// Reports a URI or pattern that is none.
+pub(crate) fn check(reading: &mut Reading<'_>, at: &At<'_>, uri: &str, matching: Matching) {
     let has_bad_character = uri.chars().any(|character| character.is_whitespace() || character == '#');
     let empty = uri.split('.').filter(|component| component.is_empty()).count();
     let is_complete = match matching {
@@ -165,8 +171,8 @@ impl Allow {
 impl Disclose {
     fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
         let disclose = Self {
-            caller: fields.bool(reading, "caller", false),
-            publisher: fields.bool(reading, "publisher", false),
+            caller: fields.bool_if_set(reading, "caller"),
+            publisher: fields.bool_if_set(reading, "publisher"),
         };
         fields.finish(reading);
         disclose

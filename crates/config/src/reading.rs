@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::document::{Document, Item, Value};
 use crate::endpoint::TlsCheck;
 use crate::environment::Environment;
+use crate::places::Places;
 use crate::problem::{Problem, Severity};
 use crate::secrets::{self, Secret};
 use crate::source::Source;
@@ -43,6 +44,7 @@ pub(crate) struct Reading<'e> {
     /// What looks into the files of TLS; without it, only their being there is checked.
     pub(crate) tls_check: Option<TlsCheck<'e>>,
     problems: Vec<Problem>,
+    places: Places,
     pub(crate) ids: AutoIds,
 }
 
@@ -51,11 +53,26 @@ pub(crate) type Words<T> = [(&'static str, T)];
 
 impl<'e> Reading<'e> {
     pub(crate) fn new(source: &'e Source, env: Environment<'e>, cbdir: Option<&'e Path>) -> Self {
-        Self { source, env, cbdir, tls_check: None, problems: Vec::new(), ids: AutoIds::default() }
+        Self {
+            source,
+            env,
+            cbdir,
+            tls_check: None,
+            problems: Vec::new(),
+            places: Places::default(),
+            ids: AutoIds::default(),
+        }
     }
 
-    pub(crate) fn into_problems(self) -> Vec<Problem> {
-        self.problems
+    pub(crate) fn into_findings(self) -> (Vec<Problem>, Places) {
+        (self.problems, self.places)
+    }
+
+    /// Remembers where this value stands, and returns its path, by which the place is found.
+    pub(crate) fn mark(&mut self, at: &At<'_>) -> String {
+        let range = self.source.clamp_range(at.range.clone());
+        self.places.insert(at.path.clone(), self.source.place(range.start));
+        at.path.clone()
     }
 
     /// The root of the document, with its duplicate keys reported.

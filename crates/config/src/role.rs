@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use crate::permission::Permission;
-use crate::reading::{At, Finding, Reading, Unique};
+use crate::permission::{self, Matching, Permission};
+use crate::reading::{At, Fields, Finding, Reading, Unique};
 
 /// The role that Crossbar.io gives its own sessions: everything is allowed.
 pub const TRUSTED: &str = "trusted";
+
+/// The role of the router's own sessions, by which it calls authorizers.
+const INTERNAL: &str = "crossweave.internal";
 
 /// A role of a realm.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,10 +19,15 @@ pub struct Role {
     pub id: String,
     /// `name`: the authrole that sessions have. Not `trusted`, which is the router's own.
     pub name: String,
+    /// `authorizer`: the procedure of the realm that decides instead of `permissions`. It is called with the session (a dict),
+    /// the URI, the action and its options, and answers true or false, or a dict of `allow`, `disclose` and `cache`.
+    pub authorizer: Option<String>,
     /// `permissions`: rules for URIs; the most specific one that matches decides. Default: none.
     pub permissions: Vec<Permission>,
     /// `allow-by-default`: whether everything that no rule matches is allowed. Default: false.
     pub allow_by_default: bool,
+    /// The JSON path of the role in the file.
+    pub path: String,
 }
 
 impl Role {
@@ -29,20 +37,12 @@ impl Role {
         ids: &mut Unique,
         names: &mut Unique,
     ) -> Option<Self> {
+        let path = reading.mark(&at);
         let mut fields = reading.object(at, "a role")?;
         let id = fields.id(reading, "role", ids);
         let name = fields.required(reading, "name").and_then(|at| name(reading, &at, names));
-        let authorizer = fields.get("authorizer");
+        let authorizer = authorizer(reading, &mut fields);
         let list = fields.list(reading, "permissions", "a list of permissions");
-        if let Some(authorizer) = &authorizer {
-            match fields.get("permissions") {
-                Some(_) => {
-                    let message = "a role has either `permissions` or an `authorizer`, not both";
-                    reading.report(authorizer, Finding::error(message));
-                }
-                None => reading.not_built(authorizer, "dynamic authorization by an `authorizer`"),
-            }
-        }
         let permissions = permissions(reading, list);
         let allow_by_default = fields.bool(reading, "allow-by-default", false);
         if permissions.is_empty() && !allow_by_default && authorizer.is_none() {
@@ -50,14 +50,31 @@ impl Role {
             reading.report(&fields.at.start(), Finding::warning(message).expected("`permissions`"));
         }
         fields.finish_lenient(reading);
-        Some(Self { id, name: name.unwrap_or_default(), permissions, allow_by_default })
+        Some(Self { id, name: name.unwrap_or_default(), authorizer, permissions, allow_by_default, path })
     }
+}
+
+fn authorizer(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<String> {
+    let at = fields.get("authorizer")?;
+    reading.mark(&at);
+    let procedure = reading.text(&at)?;
+    permission::check(reading, &at, &procedure, Matching::Exact);
+    if fields.get("permissions").is_some() {
+        let message = "a role has either `permissions` or an `authorizer`, not both";
+        reading.report(&at, Finding::error(message));
+    }
+    fields.no_effect(reading, "allow-by-default", "the authorizer decides on everything");
+    Some(procedure)
 }
 
 fn name(reading: &mut Reading<'_>, at: &At<'_>, names: &mut Unique) -> Option<String> {
     let name = reading.text(at)?;
     if name == TRUSTED {
         let message = "role `trusted` is the router's own and may do everything";
+        reading.report(at, Finding::error(message).expected("another name"));
+    }
+    if name == INTERNAL {
+        let message = format!("role `{INTERNAL}` is the router's own, for calls that it makes itself");
         reading.report(at, Finding::error(message).expected("another name"));
     }
     names.check(reading, at, &name);

@@ -55,8 +55,9 @@ fn the_starter_is_what_a_node_runs_without_a_configuration() {
         uri: String::new(),
         matching: Matching::Prefix,
         allow: Allow { call: true, register: true, publish: true, subscribe: true },
-        disclose: Disclose { caller: false, publisher: false },
+        disclose: Disclose::default(),
         cache: false,
+        path: "$.workers[0].realms[0].roles[0].permissions[0]".to_owned(),
     };
     assert_eq!(router.realms[0].roles[0].permissions, [everything]);
 }
@@ -406,4 +407,21 @@ fn clients_of_every_method() {
     assert_eq!((asked.authenticator.as_str(), asked.role.as_deref()), ("com.example.auth", Some("trusted")));
     let shown = format!("{node:?}");
     assert!(!shown.contains("s3cret") && !shown.contains("2481f3"), "{shown}");
+}
+
+#[test]
+fn a_role_may_have_an_authorizer_and_roles_and_permissions_have_places() {
+    let text = r#"{"version": 2, "workers": [{"type": "router", "realms": [{"name": "realm1", "roles": [
+  {"name": "asking", "authorizer": "com.example.authorize"},
+  {"name": "user", "permissions": [{"uri": "com.example.a"},
+    {"uri": "com.example.b"}, {"uri": "com.example.a", "allow": {"call": true}}]}]}]}]}"#;
+    let checked = parse(text, Format::Json, "config.json", Environment::empty()).unwrap();
+    let roles = &router(&checked.node).realms[0].roles;
+    assert_eq!(roles[0].authorizer.as_deref(), Some("com.example.authorize"));
+    let place = |path: &str| checked.places.get(path).map(|place| (place.line, place.column));
+    assert_eq!(place(&roles[1].path), Some((3, 3)));
+    // The later one of two for the same URIs has taken the place of the earlier one, with its own place in the file.
+    assert_eq!(place(&roles[1].permissions[0].path), Some((4, 31)));
+    assert_eq!(place(&roles[1].permissions[1].path), Some((4, 5)));
+    assert_eq!(place(&format!("{}.authorizer", roles[0].path)), Some((2, 36)));
 }

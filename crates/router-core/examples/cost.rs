@@ -6,8 +6,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use crossweave_router_core::{
-    Actions, Authorization, AuthorizeRequest, Disclosure, Input, Outbox, Permission, Permissions, QuestionId,
-    Realm, RealmLimits, RealmOptions, Role, Session, Slot,
+    Actions, Authorization, AuthorizeRequest, Decision, Disclose, Disclosure, Input, Outbox, Permission,
+    Permissions, QuestionId, Realm, RealmLimits, RealmOptions, Role, Session, Slot,
 };
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{
@@ -192,9 +192,49 @@ fn main() {
     bench.call("call and yield", "com.example.procedure", 0);
     bench.call("call and yield, prefix", "com.prefix.procedure", 0);
     bench.call("call and yield with timeout", "com.example.procedure", 10_000);
+    many_rules();
+    remembered_decision();
     crowd();
     hostile_patterns();
     skipped_calls();
+}
+
+/// A role of 10,000 rules, half of which deny; what a SUBSCRIBE of a pattern costs of which each such rule may deny a part.
+fn many_rules() {
+    let rule = |n: usize| {
+        let (uri, match_policy) = match n % 4 {
+            0 => (format!("com.app{n}."), MatchPolicy::Prefix),
+            1 => (format!("com.app{n}..x"), MatchPolicy::Wildcard),
+            _ => (format!("com.app{n}.topic"), MatchPolicy::Exact),
+        };
+        let allow = if n.is_multiple_of(2) { Actions::ALL } else { Actions::default() };
+        Permission { uri, match_policy, allow, disclose: Disclosure::default() }
+    };
+    let everything = Permission { uri: String::new(), match_policy: MatchPolicy::Prefix, ..rule(0) };
+    let rules = (1..10_000).map(rule).chain([everything]);
+    let mut bench = Bench::new(Permissions::new(rules).expect("the rules are well formed"));
+    let session = bench.join(0);
+    bench.publish("publish to nobody, 10,000 rules", "com.app4000.some.topic", ROUNDS / 10);
+    for (name, policy, pattern) in [
+        ("subscribe com.app4000., 10,000 rules", MatchPolicy::Prefix, "com.app4000."),
+        ("subscribe com..other, 10,000 rules", MatchPolicy::Wildcard, "com..other"),
+    ] {
+        bench.measure(name, 4_000, |bench, _| bench.subscribe(session, policy, pattern));
+    }
+}
+
+/// An authorizer's decision that is remembered, in the place of rules.
+fn remembered_decision() {
+    let mut bench = Bench::new(Permissions::allow_all());
+    bench.realm.set_role(Role { name: "user".into(), permissions: Authorization::Dynamic });
+    bench.join(0);
+    let options = PublishOptions::default();
+    let publish =
+        Publish { request: RequestId(1), options, topic: "com.x".into(), payload: Payload::empty() };
+    bench.input(Input::Message(Slot(0), publish.into()));
+    bench.input(Input::Answer(QuestionId(1), Decision::Allow { disclose: Disclose::AsAsked, cache: true }));
+    bench.publish("publish to nobody, remembered decision", "com.x", ROUNDS / 10);
+    assert_eq!(bench.realm.question_count(), 0, "it was remembered");
 }
 
 /// 100,000 subscriptions, a tenth of them prefixes and a twentieth wildcards; one session has half of them and leaves.

@@ -9,15 +9,22 @@
 //!    (`com.app.` before `com..create`, and `com..create` before `com.`);
 //! 3. without any rule, [`Permissions::allow_by_default`].
 //!
-//! A pattern (SUBSCRIBE, REGISTER) needs a rule that contains *all* URIs the pattern matches.
+//! A rule speaks for all four actions: what it does not allow it denies, whatever a less specific rule says.
+//!
+//! A pattern (SUBSCRIBE, REGISTER) is allowed if every URI that it matches is: a rule that contains the whole pattern allows
+//! it, and no rule that decides for some of its URIs denies it. See [`containment`].
+
+mod containment;
 
 use std::sync::Arc;
 
+use containment::Denials;
 use crossweave_wamp::uri::{self, BadUri};
 use crossweave_wamp::{MatchPolicy, Strictness};
 use hashbrown::HashMap;
 
 use crate::boundary::Action;
+use crate::meta;
 use crate::slab::{Key, Slab};
 use crate::uri_map::UriMap;
 
@@ -47,8 +54,10 @@ impl Role {
 pub enum Authorization {
     /// Rules, known here.
     Static(Arc<Permissions>),
-    /// An authorizer, asked through [`Outbox::ask`](crate::Outbox::ask) before every action.
+    /// An authorizer of the embedding program, asked through [`Outbox::ask`](crate::Outbox::ask) before every action.
     Dynamic,
+    /// A procedure of the realm, asked in the same way.
+    Procedure(Arc<str>),
 }
 
 /// One rule.
@@ -60,7 +69,7 @@ pub struct Permission {
     pub match_policy: MatchPolicy,
     /// What may be done with URIs it applies to.
     pub allow: Actions,
-    /// Which identities receivers learn even if nobody asked.
+    /// Which identities receivers learn.
     pub disclose: Disclosure,
 }
 
@@ -92,13 +101,37 @@ impl Actions {
     }
 }
 
-/// Identities that are disclosed; default none.
+/// Which identities are disclosed; default those of sessions that ask for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Disclosure {
     /// The caller's, to callees.
-    pub caller: bool,
+    pub caller: Disclose,
     /// The publisher's, to subscribers.
-    pub publisher: bool,
+    pub publisher: Disclose,
+}
+
+/// Whether receivers learn who acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Disclose {
+    /// If the session asks for it (`disclose_me`).
+    #[default]
+    AsAsked,
+    /// In any case.
+    Always,
+    /// In no case. `disclose_me` has no effect then, and is no error.
+    Never,
+}
+
+impl Disclose {
+    /// What holds for a message with this `disclose_me`.
+    #[inline]
+    pub fn holds(self, disclose_me: bool) -> bool {
+        match self {
+            Disclose::AsAsked => disclose_me,
+            Disclose::Always => true,
+            Disclose::Never => false,
+        }
+    }
 }
 
 /// What the most specific rule says.
@@ -110,11 +143,11 @@ struct Verdict {
 
 impl Verdict {
     #[inline]
-    fn of(self, action: Action) -> Option<bool> {
+    fn of(self, action: Action) -> Option<Disclose> {
         let disclose = match action {
             Action::Call => self.disclose.caller,
             Action::Publish => self.disclose.publisher,
-            Action::Register | Action::Subscribe => false,
+            Action::Register | Action::Subscribe => Disclose::AsAsked,
         };
         self.allow.has(action).then_some(disclose)
     }
@@ -146,6 +179,8 @@ pub enum BadPermission {
 pub struct Permissions {
     rules: Vec<Rule>,
     index: UriMap,
+    subscribe_denials: Denials,
+    register_denials: Denials,
     /// Decides everything, if a single rule does.
     everything: Option<Verdict>,
     allow_by_default: bool,
@@ -156,6 +191,36 @@ struct Rule {
     verdict: Verdict,
     /// Bytes before the pattern opens up.
     lead: usize,
+    match_policy: MatchPolicy,
+    uri: Box<str>,
+}
+
+/// What decided on an action. Rules are told by their place in the list the [`Permissions`] were made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// This rule is the most specific one that applies.
+    Rule(usize),
+    /// No rule applies.
+    NoRule,
+    /// The procedure gives power over other sessions, and no rule that names it or the beginning `wamp.` allows it. What allows
+    /// everything does not count.
+    Unnamed,
+    /// A rule for some of the URIs that the pattern matches denies it, whatever `within`, the rule for all of them, says.
+    PartDenied {
+        /// The rule that denies.
+        by: usize,
+        /// The most specific rule for all of the pattern; none where the default allows the rest.
+        within: Option<usize>,
+    },
+}
+
+/// Whether an action is allowed, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// If it is allowed: whether the actor is disclosed.
+    pub allowed: Option<Disclose>,
+    /// What decided.
+    pub reason: Reason,
 }
 
 impl Permissions {
@@ -169,7 +234,7 @@ impl Permissions {
         Ok(permissions)
     }
 
-    /// Everything is allowed, nothing disclosed.
+    /// Everything is allowed, and sessions are disclosed that ask for it.
     pub fn allow_all() -> Self {
         let allow = Verdict { allow: Actions::ALL, disclose: Disclosure::default() };
         Permissions { everything: Some(allow), allow_by_default: true, ..Permissions::default() }
@@ -193,8 +258,15 @@ impl Permissions {
         }
         let key = self.rules.len() as Key;
         self.index.insert(match_policy, &uri, key);
-        let lead = lead(&uri, match_policy).len();
-        self.rules.push(Rule { verdict: Verdict { allow, disclose }, lead });
+        let lead = lead(&uri, match_policy);
+        if !allow.subscribe {
+            self.subscribe_denials.add(lead, key);
+        }
+        if !allow.register {
+            self.register_denials.add(lead, key);
+        }
+        let verdict = Verdict { allow, disclose };
+        self.rules.push(Rule { verdict, lead: lead.len(), match_policy, uri: uri.into() });
         Ok(())
     }
 
@@ -210,46 +282,83 @@ impl Permissions {
 
     /// Whether the action is allowed; if so, whether the actor is disclosed.
     #[inline]
-    pub fn decide(&self, action: Action, uri: &str, policy: MatchPolicy) -> Option<bool> {
+    pub fn decide(&self, action: Action, uri: &str, policy: MatchPolicy) -> Option<Disclose> {
         match self.everything {
             Some(verdict) => verdict.of(action),
-            None => self.look_up(action, uri, policy),
+            None if policy == MatchPolicy::Exact => match self.most_specific(uri, policy) {
+                Some(key) => self.rules[key as usize].verdict.of(action),
+                None => self.allow_by_default.then_some(Disclose::AsAsked),
+            },
+            None => self.judge(action, uri, policy).allowed,
         }
     }
 
-    /// Whether a procedure of the router's own that gives power over others may be called; if so, whether the caller is
-    /// disclosed. Unlike [`Permissions::decide`], it takes a rule that names the router's namespace: `wamp.` or longer.
-    pub fn decide_power(&self, procedure: &str) -> Option<bool> {
-        let rule = self.most_specific(procedure, MatchPolicy::Exact)?;
-        let names_it = procedure.as_bytes().get(..rule.lead).is_some_and(|lead| lead.starts_with(b"wamp."));
-        if names_it { rule.verdict.of(Action::Call) } else { None }
+    /// The same as [`Permissions::decide`], with the reason.
+    pub fn judge(&self, action: Action, uri: &str, policy: MatchPolicy) -> Judgement {
+        let policy = effective_policy(uri, policy);
+        let rule = self.most_specific(uri, policy);
+        if action == Action::Call && meta::gives_power(uri) && !rule.is_some_and(|key| self.names_own(key)) {
+            return Judgement { allowed: None, reason: Reason::Unnamed };
+        }
+        let allowed = match rule {
+            Some(key) => self.rules[key as usize].verdict.of(action),
+            // `allow_all` has no rules.
+            None => self
+                .everything
+                .map_or(self.allow_by_default.then_some(Disclose::AsAsked), |all| all.of(action)),
+        };
+        if allowed.is_some()
+            && policy != MatchPolicy::Exact
+            && let Some(by) = self.part_denied(action, uri, policy, rule)
+        {
+            let reason = Reason::PartDenied { by: by as usize, within: rule.map(|key| key as usize) };
+            return Judgement { allowed: None, reason };
+        }
+        Judgement { allowed, reason: rule.map_or(Reason::NoRule, |key| Reason::Rule(key as usize)) }
     }
 
-    fn look_up(&self, action: Action, uri: &str, policy: MatchPolicy) -> Option<bool> {
-        match self.most_specific(uri, policy) {
-            Some(rule) => rule.verdict.of(action),
-            None => self.allow_by_default.then_some(false),
-        }
+    /// Whether the rule names the router's own namespace: what it is for begins with `wamp.`.
+    fn names_own(&self, key: Key) -> bool {
+        let rule = &self.rules[key as usize];
+        meta::is_reserved(&rule.uri[..rule.lead])
+    }
+
+    /// The URI or pattern of a rule, by its place in the list these permissions were made of.
+    pub fn rule(&self, index: usize) -> Option<(&str, MatchPolicy)> {
+        self.rules.get(index).map(|rule| (&*rule.uri, rule.match_policy))
     }
 
     /// The most specific rule that applies to the URI, or to all URIs of the pattern.
-    fn most_specific(&self, uri: &str, policy: MatchPolicy) -> Option<&Rule> {
-        let rule = |key: Key| &self.rules[key as usize];
+    #[inline]
+    fn most_specific(&self, uri: &str, policy: MatchPolicy) -> Option<Key> {
         if policy == MatchPolicy::Exact
             && let Some(key) = self.index.exact(uri)
         {
-            return Some(rule(key));
+            return Some(key);
         }
-        let prefix = self.index.longest_prefix(lead(uri, policy)).map(|(_, key)| rule(key));
+        let prefix = self.index.longest_prefix(lead(uri, policy)).map(|(_, key)| key);
         // A prefix pattern matches URIs of any number of components, so no wildcard contains it.
-        let wildcard =
-            (policy != MatchPolicy::Prefix).then(|| self.index.best_wildcard(uri)).flatten().map(rule);
+        let wildcard = (policy != MatchPolicy::Prefix).then(|| self.index.best_wildcard(uri)).flatten();
+        let lead = |key: Key| self.rules[key as usize].lead;
         match (prefix, wildcard) {
-            (Some(prefix), Some(wildcard)) if prefix.lead > wildcard.lead => Some(prefix),
+            (Some(prefix), Some(wildcard)) if lead(prefix) > lead(wildcard) => Some(prefix),
             (_, Some(wildcard)) => Some(wildcard),
             (prefix, None) => prefix,
         }
     }
+}
+
+/// A wildcard pattern without a wildcard is a URI, and the rule for that URI decides on it.
+fn effective_policy(uri: &str, policy: MatchPolicy) -> MatchPolicy {
+    match policy {
+        MatchPolicy::Wildcard if uri.split('.').all(|component| !component.is_empty()) => MatchPolicy::Exact,
+        policy => policy,
+    }
+}
+
+/// Whether a URI is the router's own: nobody else publishes or registers it, whatever their role.
+pub fn is_reserved(uri: &str) -> bool {
+    crate::meta::is_reserved(uri)
 }
 
 /// What all URIs that the pattern matches start with.
@@ -271,15 +380,25 @@ fn lead(uri: &str, policy: MatchPolicy) -> &str {
 #[derive(Debug, Default)]
 pub(crate) struct Roles {
     by_name: HashMap<Arc<str>, Key>,
-    places: Slab<Option<Authorization>>,
+    places: Slab<Place>,
+    changes: u64,
+}
+
+#[derive(Debug)]
+struct Place {
+    permissions: Option<Authorization>,
+    /// Which change of the realm's roles was the last one of this role.
+    version: u64,
 }
 
 impl Roles {
     pub(crate) fn set(&mut self, role: Role) {
+        self.changes += 1;
+        let place = Place { permissions: Some(role.permissions), version: self.changes };
         match self.by_name.get(&role.name) {
-            Some(key) => self.places[*key] = Some(role.permissions),
+            Some(key) => self.places[*key] = place,
             None => {
-                let key = self.places.insert(Some(role.permissions));
+                let key = self.places.insert(place);
                 self.by_name.insert(role.name, key);
             }
         }
@@ -287,17 +406,26 @@ impl Roles {
 
     /// The place stays, as sessions point to it; their every action is denied until the role is set again.
     pub(crate) fn remove(&mut self, name: &str) -> bool {
-        self.by_name.get(name).is_some_and(|key| self.places[*key].take().is_some())
+        let Some(key) = self.by_name.get(name) else { return false };
+        self.changes += 1;
+        let place = &mut self.places[*key];
+        place.version = self.changes;
+        place.permissions.take().is_some()
     }
 
     pub(crate) fn key(&self, name: &str) -> Option<Key> {
         let key = *self.by_name.get(name)?;
-        self.places[key].is_some().then_some(key)
+        self.places[key].permissions.is_some().then_some(key)
     }
 
     #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&Authorization> {
-        self.places[key].as_ref()
+        self.places[key].permissions.as_ref()
+    }
+
+    /// A number that is another one once the role has changed.
+    pub(crate) fn version(&self, key: Key) -> u64 {
+        self.places[key].version
     }
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Welcome;
-use crossweave_wamp::{Dict, Message, ProtocolViolation, RequestId, SessionId};
+use crossweave_wamp::{Dict, MatchPolicy, Message, ProtocolViolation, RequestId, SessionId};
+
+use crate::authorization::Disclose;
 
 /// A session's place at the driver: a small number, unique among the sessions that are attached to the realm now.
 ///
@@ -113,32 +115,76 @@ impl Action {
 /// A question to the role's authorizer.
 #[derive(Clone, Debug)]
 pub struct AuthorizeRequest {
+    /// The procedure that is to decide; none if the embedding program is.
+    pub procedure: Option<Arc<str>>,
     /// Who asks.
     pub session: SessionId,
     /// Its authid.
     pub authid: Arc<str>,
     /// Its role.
     pub authrole: Arc<str>,
+    /// The session as authorizers are told of it: `session`, `authid`, `authrole`, `authmethod`, `authprovider`, `authextra`
+    /// and `transport`.
+    pub details: Dict,
     /// What it wants to do.
     pub action: Action,
     /// With which URI or pattern.
     pub uri: String,
     /// `exact`, `prefix` or `wildcard`, for SUBSCRIBE and REGISTER.
-    pub match_policy: crossweave_wamp::MatchPolicy,
+    pub match_policy: MatchPolicy,
+    /// The message's options, as far as the router knows them.
+    pub options: Dict,
 }
 
 /// Whether an action is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It is; `disclose` says whether the receiver learns who acts even if the session did not ask for that.
+    /// It is.
     Allow {
-        /// Disclose the caller or publisher.
-        disclose: bool,
+        /// Whether the receiver learns who calls or publishes.
+        disclose: Disclose,
+        /// Whether the decision may be remembered, for the same session and the same action with the same options.
+        cache: bool,
     },
     /// It is not.
-    Deny,
-    /// The authorizer failed or took too long: ERROR `wamp.error.authorization_failed`.
-    Failed,
+    Deny {
+        /// Whether the decision may be remembered.
+        cache: bool,
+    },
+    /// The authorizer failed or took too long: ERROR `wamp.error.authorization_failed`. Why, for the log.
+    Failed(Arc<str>),
+}
+
+impl Decision {
+    /// It is allowed; the actor is disclosed if it asks for that.
+    pub const ALLOW: Decision = Decision::Allow { disclose: Disclose::AsAsked, cache: false };
+    /// It is not allowed.
+    pub const DENY: Decision = Decision::Deny { cache: false };
+}
+
+/// Why a session was denied something, for the operator. Not for the session, which gets the id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// The correlation id that the session was given.
+    pub id: Arc<str>,
+    /// The session.
+    pub session: SessionId,
+    /// Its authid.
+    pub authid: Arc<str>,
+    /// Its role.
+    pub authrole: Arc<str>,
+    /// What it wanted to do.
+    pub action: Action,
+    /// With which URI or pattern.
+    pub uri: String,
+    /// How that is matched.
+    pub match_policy: MatchPolicy,
+    /// Whether that is for an authorizer that failed, which somebody may have to look after.
+    pub is_failure: bool,
+    /// What decided against it: one sentence, lower case, without full stop.
+    pub reason: String,
+    /// Denials since the last that was told which came too quickly to be told.
+    pub untold: u64,
 }
 
 /// Everything a realm can ask its driver to do. Called only during [`Realm::handle`](crate::Realm::handle), in the order in
@@ -152,6 +198,11 @@ pub trait Outbox {
 
     /// Asks the role's authorizer; the answer comes as [`Input::Answer`], at once or later.
     fn ask(&mut self, question: QuestionId, request: AuthorizeRequest);
+
+    /// Tells the operator of a denial. The rate is bounded: see [`DENIALS_TOLD_AT_ONCE`](crate::limits::DENIALS_TOLD_AT_ONCE).
+    fn denied(&mut self, denial: Denial) {
+        let _ = denial;
+    }
 
     /// Reads from the session again: nothing of it waits any more.
     fn resume(&mut self, slot: Slot);

@@ -20,6 +20,7 @@ use kept::Kept;
 use recipients::Filter;
 use retained::Retained;
 
+use crate::authorization::Disclose;
 use crate::boundary::{Outbox, Session, Slot};
 use crate::ids::Ids;
 use crate::limits::{HistoryRule, RealmLimits};
@@ -274,7 +275,7 @@ impl Broker {
         publish: &Publish<'_>,
         publication: PublicationId,
         publisher: &Session,
-        disclose: bool,
+        disclose: Disclose,
         unix_ms: u64,
         limits: &RealmLimits,
     ) -> bool {
@@ -328,7 +329,7 @@ impl Broker {
             transaction_hash: options.transaction_hash.take(),
             ..EventDetails::default()
         };
-        if route.disclose || options.disclose_me {
+        if route.disclose.holds(options.disclose_me) {
             let publisher = from.session(sessions);
             details.publisher = Some(publisher.id);
             details.publisher_authid = Some(Cow::Borrowed(&publisher.authid));

@@ -23,6 +23,7 @@ use kept::KeptCalls;
 use registration::Callee;
 pub(crate) use registration::{Registered, Registration};
 
+use crate::authorization::Disclose;
 use crate::boundary::{Outbox, Slot};
 use crate::broker::Ended;
 use crate::ids::Ids;
@@ -75,8 +76,8 @@ struct Way {
     place: Key,
     /// Which of its callees.
     at: usize,
-    /// The permission discloses the caller.
-    disclose: bool,
+    /// What the permission says of disclosing the caller.
+    disclose: Disclose,
     deadline: Option<Instant>,
 }
 
@@ -320,7 +321,7 @@ impl Dealer {
         }
         let disclose_me = call.options.disclose_me;
         let mut details = details(&mut call.options, features);
-        if disclose || disclose_me {
+        if disclose.holds(disclose_me) {
             let caller = &sessions.sender(from).session;
             details.caller = Some(caller.id);
             details.caller_authid = Some(Cow::Borrowed(&caller.authid));

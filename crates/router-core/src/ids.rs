@@ -36,6 +36,11 @@ impl Ids {
         PublicationId(self.draw())
     }
 
+    /// The correlation id of a denial.
+    pub(crate) fn denial(&mut self) -> u64 {
+        self.random.next_u64()
+    }
+
     pub(crate) fn subscription(&mut self) -> SubscriptionId {
         self.subscriptions += 1;
         SubscriptionId(self.subscriptions)

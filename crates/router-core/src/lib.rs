@@ -11,6 +11,8 @@
 //! | registrations, calls, the life of an invocation | `dealer` |
 //! | which pattern matches which URI | `uri_map` |
 //! | roles and permissions | [`authorization`], `permit` |
+//! | what an authorizer is asked, and which answers are remembered | `question`, `decisions` |
+//! | what is told of a denial | `denial` |
 //! | `wamp.session.*`, `wamp.subscription.*`, `wamp.registration.*` | `meta` |
 //! | every bound | [`limits`] |
 
@@ -23,18 +25,25 @@ pub mod stats;
 mod broker;
 mod clock;
 mod dealer;
+mod decisions;
+mod denial;
 mod ids;
 mod meta;
 mod permit;
+mod question;
 mod refused;
 mod session;
 mod slab;
 mod uri_map;
 
-pub use authorization::{Actions, Authorization, BadPermission, Disclosure, Permission, Permissions, Role};
-pub use boundary::{
-    Action, AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot, Undelivered,
+pub use authorization::{
+    Actions, Authorization, BadPermission, Disclose, Disclosure, Judgement, Permission, Permissions, Reason,
+    Role,
 };
+pub use boundary::{
+    Action, AuthorizeRequest, Decision, Denial, Flow, Input, Outbox, QuestionId, Session, Slot, Undelivered,
+};
+pub use decisions::DecisionFilter;
 pub use limits::{HistoryRule, RealmLimits, RealmOptions};
 pub use realm::Realm;
 pub use stats::Stats;

@@ -2,6 +2,12 @@
 
 use crossweave_wamp::limits::URI_LEN_MAX;
 use crossweave_wamp::{MatchPolicy, Strictness};
+use std::time::Duration;
+
+/// Denials that the operator is told one by one however quickly they come.
+pub const DENIALS_TOLD_AT_ONCE: u32 = 100;
+/// Beyond that, one more for each time that passes: some 40,000 a day.
+pub const DENIALS_TOLD_EVERY: Duration = Duration::from_secs(2);
 
 /// How a realm behaves.
 #[derive(Clone, Debug)]
@@ -124,6 +130,11 @@ pub struct RealmLimits {
     /// Continuations that may still come for progressive calls of one session that have ended (default 64): so many ended
     /// calls are remembered, so that their continuations are not taken for new calls.
     pub ended_progressive_calls_max: usize,
+    /// Decisions of authorizers that are remembered (default 16,384), each of at most some 4 KiB; 0 is none. Beyond it the
+    /// oldest is forgotten.
+    pub decisions_max: usize,
+    /// For how long, in milliseconds (default 60,000).
+    pub decision_ttl_ms: u64,
 }
 
 impl Default for RealmLimits {
@@ -155,6 +166,8 @@ impl Default for RealmLimits {
             history_result_bytes_max: 1 << 20,
             meta_list_max: 200_000,
             ended_progressive_calls_max: 64,
+            decisions_max: 16_384,
+            decision_ttl_ms: 60_000,
         }
     }
 }

@@ -20,9 +20,13 @@ pub(crate) mod subscription;
 pub(crate) mod testament;
 
 use crossweave_wamp::message::{Event, EventDetails};
-use crossweave_wamp::{Dict, MatchPolicy, Payload, PublicationId, Serializer, SubscriptionId, Value};
+use crossweave_wamp::{
+    Dict, MatchPolicy, Message, Payload, PublicationId, Serializer, SubscriptionId, Value,
+};
 
-use crate::boundary::{Action, Outbox, Slot};
+use crate::authorization::Disclose;
+use crate::boundary::{Outbox, Slot};
+use crate::decisions::{self, DecisionFilter};
 use crate::realm::Realm;
 use crate::refused::Refused;
 use arguments::Arguments;
@@ -31,7 +35,8 @@ use arguments::Arguments;
 const RESERVED: &[u8; 5] = b"wamp.";
 
 /// What takes effect on other sessions.
-const POWERS: [&str; 6] = [
+const POWERS: [&str; 7] = [
+    decisions::PURGE,
     "wamp.session.kill",
     "wamp.session.kill_by_authid",
     "wamp.session.kill_by_authrole",
@@ -52,36 +57,27 @@ pub(crate) fn gives_power(procedure: &str) -> bool {
     is_reserved(procedure) && POWERS.contains(&procedure)
 }
 
-/// What a session must be permitted to do besides calling a procedure.
-#[derive(Debug)]
-pub(crate) struct Also {
-    pub(crate) action: Action,
-    pub(crate) uri: String,
-    pub(crate) match_policy: MatchPolicy,
-}
-
-/// A testament is published in its session's name, and the events of a subscription are those it would have got.
-pub(crate) fn also(realm: &Realm, procedure: &str, arguments: &Arguments) -> Result<Option<Also>, Refused> {
+/// The message that a session must be permitted to send besides calling a procedure: a testament is published in its session's
+/// name, and the events of a subscription are those it would have got.
+pub(crate) fn effect(
+    realm: &Realm,
+    procedure: &str,
+    arguments: &Arguments,
+) -> Result<Option<Message<'static>>, Refused> {
     Ok(match procedure {
-        "wamp.session.add_testament" => {
-            let (uri, match_policy) = (testament::topic(arguments)?, MatchPolicy::Exact);
-            Some(Also { action: Action::Publish, uri, match_policy })
-        }
-        "wamp.subscription.get_events" => {
-            let (match_policy, uri) = history::pattern(realm, arguments)?;
-            Some(Also { action: Action::Subscribe, uri, match_policy })
-        }
+        "wamp.session.add_testament" => Some(testament::publication(arguments)?.into()),
+        "wamp.subscription.get_events" => Some(history::subscription(realm, arguments)?.into()),
         _ => None,
     })
 }
 
-/// Calls a procedure of the realm itself. `disclose` is what the permission of [`also`] says.
+/// Calls a procedure of the realm itself. `disclose` is what the permission of [`effect`] says.
 pub(crate) fn call<O: Outbox>(
     realm: &mut Realm,
     caller: Slot,
     procedure: &str,
     arguments: &Arguments,
-    disclose: bool,
+    disclose: Disclose,
     out: &mut O,
 ) -> Result<Payload<'static>, Refused> {
     let value = match procedure {
@@ -109,6 +105,7 @@ pub(crate) fn call<O: Outbox>(
         "wamp.registration.list_callees" => registration::list_callees(realm, arguments)?,
         "wamp.registration.count_callees" => registration::count_callees(realm, arguments)?,
         "wamp.registration.remove_callee" => registration::remove_callee(realm, arguments, out)?,
+        decisions::PURGE => realm.purge_decisions(&DecisionFilter::of(arguments)?).into(),
         _ => return Err(Refused::no_such_procedure(procedure)),
     };
     Ok(result(&[value]))

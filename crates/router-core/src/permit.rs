@@ -1,13 +1,19 @@
 //! Before a message is carried out: is its URI valid, and may its session use it so?
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use crossweave_wamp::{MatchPolicy, Message, RequestId, uri, uris};
 
-use crate::authorization::{Authorization, Roles};
+use crate::authorization::{Authorization, Disclose, Permissions, Roles};
 use crate::boundary::{Action, AuthorizeRequest, Decision};
 use crate::broker::Broker;
 use crate::dealer::Dealer;
+use crate::decisions::Decisions;
+use crate::denial::{Cause, Denied};
 use crate::limits::RealmOptions;
 use crate::meta;
+use crate::question::Deed;
 use crate::refused::Refused;
 use crate::session::Peer;
 use crate::slab::Key;
@@ -18,7 +24,7 @@ pub(crate) enum Permit {
     /// It may.
     Granted(Route),
     /// The role's authorizer is to say.
-    Ask(AuthorizeRequest),
+    Ask(Box<AuthorizeRequest>),
 }
 
 /// What was learnt on the way that carrying it out needs too.
@@ -26,13 +32,13 @@ pub(crate) enum Permit {
 pub(crate) struct Route {
     /// The subscription or registration of exactly this URI, if there is one.
     pub(crate) exact: Option<Key>,
-    /// The permission discloses the publisher or caller.
-    pub(crate) disclose: bool,
+    /// Whether the publisher or caller is disclosed.
+    pub(crate) disclose: Disclose,
 }
 
 impl Permit {
     /// For what needs no permission.
-    const FREE: Permit = Permit::Granted(Route { exact: None, disclose: false });
+    const FREE: Permit = Permit::Granted(Route { exact: None, disclose: Disclose::AsAsked });
 }
 
 /// The parts of a realm that a decision depends on.
@@ -42,6 +48,8 @@ pub(crate) struct Desk<'r> {
     pub(crate) roles: &'r Roles,
     pub(crate) broker: &'r Broker,
     pub(crate) dealer: &'r Dealer,
+    pub(crate) decisions: &'r Decisions,
+    pub(crate) now: Instant,
 }
 
 impl Desk<'_> {
@@ -54,13 +62,14 @@ impl Desk<'_> {
         decision: Option<Decision>,
     ) -> Result<Permit, Refused> {
         let exact = MatchPolicy::Exact;
+        let deed = |action, uri, match_policy| Deed { action, uri, match_policy, message };
         match message {
             Message::Publish(it) => {
                 // What somebody subscribed to was checked then.
                 let found = self.broker.exact(&it.topic);
                 self.check(found, &it.topic, exact)?;
                 forbid_reserved(&it.topic)?;
-                self.authorize(peer, Action::Publish, &it.topic, exact, found, decision)
+                self.authorize(peer, deed(Action::Publish, &it.topic, exact), found, decision)
             }
             Message::Call(it) => {
                 let found = self.dealer.exact(&it.procedure);
@@ -69,18 +78,20 @@ impl Desk<'_> {
                     return Ok(Permit::FREE);
                 }
                 if found.is_none() && meta::gives_power(&it.procedure) {
-                    return self.authorize_power(peer, &it.procedure, decision);
+                    return self.authorize_power(peer, &deed(Action::Call, &it.procedure, exact), decision);
                 }
-                self.authorize(peer, Action::Call, &it.procedure, exact, found, decision)
+                self.authorize(peer, deed(Action::Call, &it.procedure, exact), found, decision)
             }
             Message::Subscribe(it) => {
-                self.check(None, &it.topic, it.options.match_policy)?;
-                self.authorize(peer, Action::Subscribe, &it.topic, it.options.match_policy, None, decision)
+                let policy = it.options.match_policy;
+                self.check(None, &it.topic, policy)?;
+                self.authorize(peer, deed(Action::Subscribe, &it.topic, policy), None, decision)
             }
             Message::Register(it) => {
-                self.check(None, &it.procedure, it.options.match_policy)?;
+                let policy = it.options.match_policy;
+                self.check(None, &it.procedure, policy)?;
                 forbid_reserved(&it.procedure)?;
-                self.authorize(peer, Action::Register, &it.procedure, it.options.match_policy, None, decision)
+                self.authorize(peer, deed(Action::Register, &it.procedure, policy), None, decision)
             }
             _ => Ok(Permit::FREE),
         }
@@ -119,61 +130,76 @@ impl Desk<'_> {
     fn authorize_power(
         &self,
         peer: &Peer,
-        procedure: &str,
+        deed: &Deed<'_>,
         decision: Option<Decision>,
     ) -> Result<Permit, Refused> {
-        let allowed = match (decision, self.roles.get(peer.role)) {
-            (None, Some(Authorization::Static(permissions))) => permissions.decide_power(procedure).is_some(),
-            (Some(Decision::Deny), _) => false,
-            _ => return self.authorize(peer, Action::Call, procedure, MatchPolicy::Exact, None, decision),
+        let permit = match (&decision, self.roles.get(peer.role)) {
+            (None, Some(Authorization::Static(permissions))) => {
+                match permissions.judge(deed.action, deed.uri, deed.match_policy).allowed {
+                    Some(_) => Ok(Permit::FREE),
+                    None => Err(denied_by_rules(peer, deed, permissions)),
+                }
+            }
+            _ => self.decide(peer, deed, None, decision),
         };
-        if allowed { Ok(Permit::FREE) } else { Err(Refused::no_such_procedure(procedure)) }
-    }
-
-    /// Whether a call of the realm's own procedure may have its effect.
-    pub(crate) fn permit_also(
-        &self,
-        peer: &Peer,
-        also: &meta::Also,
-        decision: Option<Decision>,
-    ) -> Result<Permit, Refused> {
-        if also.action == Action::Publish {
-            self.check(None, &also.uri, also.match_policy)?;
-            forbid_reserved(&also.uri)?;
-        }
-        self.authorize(peer, also.action, &also.uri, also.match_policy, None, decision)
-    }
-
-    /// Whether a testament may still be published; if so, whether its publisher is disclosed. An authorizer has said so when
-    /// it was added.
-    pub(crate) fn permits_testament(&self, role: Key, topic: &str, disclose: bool) -> Option<bool> {
-        match self.roles.get(role)? {
-            Authorization::Static(rules) => rules.decide(Action::Publish, topic, MatchPolicy::Exact),
-            Authorization::Dynamic => Some(disclose),
-        }
+        permit.map_err(|refused| Refused { denied: refused.denied, ..Refused::no_such_procedure(deed.uri) })
     }
 
     #[inline]
     fn authorize(
         &self,
         peer: &Peer,
-        action: Action,
-        uri: &str,
-        policy: MatchPolicy,
+        deed: Deed<'_>,
         exact: Option<Key>,
         decision: Option<Decision>,
     ) -> Result<Permit, Refused> {
-        let disclose = match (decision, self.roles.get(peer.role)) {
-            (Some(Decision::Allow { disclose }), _) => Some(disclose),
-            (Some(Decision::Deny), _) | (None, None) => None,
-            (Some(Decision::Failed), _) => return Err(authorizer_failed(action, uri)),
-            (None, Some(Authorization::Static(permissions))) => permissions.decide(action, uri, policy),
-            (None, Some(Authorization::Dynamic)) => {
-                return Ok(Permit::Ask(request(peer, action, uri, policy)));
-            }
+        if let (None, Some(Authorization::Static(permissions))) = (&decision, self.roles.get(peer.role)) {
+            return match permissions.decide(deed.action, deed.uri, deed.match_policy) {
+                Some(disclose) => Ok(Permit::Granted(Route { exact, disclose })),
+                None => Err(denied_by_rules(peer, &deed, permissions)),
+            };
+        }
+        self.decide(peer, &deed, exact, decision)
+    }
+
+    /// What does not only depend on rules.
+    #[cold]
+    fn decide(
+        &self,
+        peer: &Peer,
+        deed: &Deed<'_>,
+        exact: Option<Key>,
+        decision: Option<Decision>,
+    ) -> Result<Permit, Refused> {
+        let procedure = match self.roles.get(peer.role) {
+            None => return Err(denied(peer, deed, Cause::RoleIsGone)),
+            Some(Authorization::Procedure(procedure)) => Some(procedure),
+            Some(Authorization::Static(_) | Authorization::Dynamic) => None,
         };
-        let Some(disclose) = disclose else { return Err(denied(peer, action, uri)) };
-        Ok(Permit::Granted(Route { exact, disclose }))
+        match decision.or_else(|| self.remembered(peer, deed)) {
+            Some(Decision::Allow { disclose, .. }) => Ok(Permit::Granted(Route { exact, disclose })),
+            Some(Decision::Deny { .. }) => Err(denied(peer, deed, Cause::Authorizer)),
+            Some(Decision::Failed(why)) => Err(authorizer_failed(deed, why)),
+            None => Ok(Permit::Ask(Box::new(deed.ask(peer, procedure.cloned())))),
+        }
+    }
+
+    fn remembered(&self, peer: &Peer, deed: &Deed<'_>) -> Option<Decision> {
+        self.decisions.find(self.now, peer, self.roles.version(peer.role), deed)
+    }
+}
+
+/// Whether a testament may still be published; if so, what is said of its publisher. An authorizer has said so when it was
+/// added.
+pub(crate) fn permits_testament(
+    roles: &Roles,
+    role: Key,
+    topic: &str,
+    disclose: Disclose,
+) -> Option<Disclose> {
+    match roles.get(role)? {
+        Authorization::Static(rules) => rules.decide(Action::Publish, topic, MatchPolicy::Exact),
+        Authorization::Dynamic | Authorization::Procedure(_) => Some(disclose),
     }
 }
 
@@ -192,30 +218,27 @@ fn forbid_reserved(uri: &str) -> Result<(), Refused> {
 }
 
 #[cold]
-fn authorizer_failed(action: Action, uri: &str) -> Refused {
-    let action = action.as_str();
-    Refused::new(
-        uris::AUTHORIZATION_FAILED,
-        format!("could not find out whether the session may {action} {uri:?}"),
-    )
+fn authorizer_failed(deed: &Deed<'_>, why: Arc<str>) -> Refused {
+    let message =
+        format!("could not find out whether the session may {} {:?}", deed.action.as_str(), deed.uri);
+    Refused::denied(uris::AUTHORIZATION_FAILED, message, told(deed, Cause::Failed(why)))
 }
 
 #[cold]
-fn denied(peer: &Peer, action: Action, uri: &str) -> Refused {
-    let (authid, authrole, action) = (&peer.session.authid, &peer.session.authrole, action.as_str());
+fn denied_by_rules(peer: &Peer, deed: &Deed<'_>, permissions: &Permissions) -> Refused {
+    let judgement = permissions.judge(deed.action, deed.uri, deed.match_policy);
+    denied(peer, deed, Cause::Rules(judgement.reason))
+}
+
+#[cold]
+fn denied(peer: &Peer, deed: &Deed<'_>, cause: Cause) -> Refused {
+    let (authid, authrole, action) = (&peer.session.authid, &peer.session.authrole, deed.action.as_str());
+    let uri = deed.uri;
     let why =
         format!("session of authid {authid:?} with role {authrole:?} is not authorized to {action} {uri:?}");
-    Refused::new(uris::NOT_AUTHORIZED, why)
+    Refused::denied(uris::NOT_AUTHORIZED, why, told(deed, cause))
 }
 
-#[cold]
-fn request(peer: &Peer, action: Action, uri: &str, match_policy: MatchPolicy) -> AuthorizeRequest {
-    AuthorizeRequest {
-        session: peer.session.id,
-        authid: peer.session.authid.clone(),
-        authrole: peer.session.authrole.clone(),
-        action,
-        uri: uri.to_owned(),
-        match_policy,
-    }
+fn told(deed: &Deed<'_>, cause: Cause) -> Denied {
+    Denied { action: deed.action, uri: deed.uri.into(), match_policy: deed.match_policy, cause }
 }

@@ -23,18 +23,21 @@ use crossweave_wamp::{
 };
 use hashbrown::HashMap;
 
-use crate::authorization::{Role, Roles};
+use crate::authorization::{Disclose, Role, Roles};
 use crate::boundary::{
     AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot, Undelivered,
 };
 use crate::broker::{Broker, Publisher};
 use crate::clock::Clock;
 use crate::dealer::{Dealer, Placed};
+use crate::decisions::{DecisionFilter, Decisions};
+use crate::denial::Denials;
 use crate::ids::Ids;
 use crate::limits::RealmOptions;
 use crate::meta;
 use crate::meta::arguments::Arguments;
 use crate::permit::{Desk, Permit, Route};
+use crate::question::Deed;
 use crate::refused::{Refused, Stop};
 use crate::session::{About, Gate, Peer, Sessions};
 use crate::stats::Stats;
@@ -53,6 +56,8 @@ pub struct Realm {
     pub(crate) dealer: Dealer,
     /// Who waits for which answer.
     questions: HashMap<QuestionId, Slot>,
+    decisions: Box<Decisions>,
+    denials: Box<Denials>,
     last_question: u64,
     stats: Stats,
 }
@@ -72,6 +77,8 @@ impl Realm {
             broker,
             dealer: Dealer::new(options.limits.clone()),
             questions: HashMap::new(),
+            decisions: Box::default(),
+            denials: Box::default(),
             last_question: 0,
             stats: Stats::default(),
             options,
@@ -103,11 +110,13 @@ impl Realm {
 
     /// Adds a role, or replaces the one of this name: its sessions have the new permissions from now on.
     pub fn set_role(&mut self, role: Role) {
+        self.decisions.forget_role(&role.name);
         self.roles.set(role);
     }
 
     /// Removes a role and says whether there was one. Sessions that have it are denied every action from now on.
     pub fn remove_role(&mut self, name: &str) -> bool {
+        self.decisions.forget_role(name);
         self.roles.remove(name)
     }
 
@@ -164,6 +173,16 @@ impl Realm {
     /// Whether a message still waits for this answer: not if its session has left, or it was answered.
     pub fn is_asked(&self, question: QuestionId) -> bool {
         self.questions.contains_key(&question)
+    }
+
+    /// Forgets decisions of authorizers that it remembers, and says how many.
+    pub fn purge_decisions(&mut self, filter: &DecisionFilter) -> usize {
+        self.decisions.purge(filter)
+    }
+
+    /// Number of decisions of authorizers that it remembers.
+    pub fn decision_count(&self) -> usize {
+        self.decisions.len()
     }
 
     /// What it counted.
@@ -248,8 +267,15 @@ impl Realm {
         self.broker.publish_meta(&self.sessions, topic, event, excluded, out);
     }
 
-    fn desk(&self) -> Desk<'_> {
-        Desk { options: &self.options, roles: &self.roles, broker: &self.broker, dealer: &self.dealer }
+    fn desk(&self, now: Instant) -> Desk<'_> {
+        Desk {
+            options: &self.options,
+            roles: &self.roles,
+            broker: &self.broker,
+            dealer: &self.dealer,
+            decisions: &self.decisions,
+            now,
+        }
     }
 
     // Messages, and those that wait
@@ -286,7 +312,7 @@ impl Realm {
     /// topic, nobody registered for the procedure. Permissions are not asked.
     pub fn has_receivers(&self, message: &Message<'_>) -> bool {
         match message {
-            Message::Publish(it) => self.broker.has_subscribers(&it.topic),
+            Message::Publish(it) => self.broker.is_heard(&it.topic),
             Message::Call(it) => self.dealer.has_callees(&it.procedure),
             _ => true,
         }
@@ -332,7 +358,9 @@ impl Realm {
         let question = QuestionId(self.last_question);
         self.questions.insert(question, slot);
         let (waiting, held) = (take(message), Default::default());
-        self.sessions.sender_mut(slot).gate = Some(Box::new(Gate { question, about, waiting, held }));
+        let peer = self.sessions.sender_mut(slot);
+        let role_version = self.roles.version(peer.role);
+        peer.gate = Some(Box::new(Gate { question, about, role_version, waiting, held }));
         out.ask(question, request);
         Flow::Pause
     }
@@ -347,10 +375,19 @@ impl Realm {
     ) -> Flow {
         let Some(slot) = self.questions.remove(&question) else { return Flow::Continue };
         let Some(gate) = self.sessions.sender_mut(slot).gate.take() else { return Flow::Continue };
-        let Gate { about, mut waiting, mut held, .. } = *gate;
+        let Gate { about, mut waiting, mut held, role_version, .. } = *gate;
+        // An answer about a role that is another one by now means nothing.
+        let peer = self.sessions.sender(slot);
+        let decision = (self.roles.version(peer.role) == role_version).then_some(decision);
         let mut flow = match about {
-            About::Message => self.dispatch(now, slot, &mut waiting, Some(decision), out),
-            About::Effect => self.take_effect(slot, &mut waiting, decision, out),
+            About::Message => {
+                if let (Some(decision), Some(deed)) = (&decision, Deed::of(&waiting)) {
+                    let limits = &self.options.limits;
+                    self.decisions.remember(now, peer, role_version, &deed, decision, limits);
+                }
+                self.dispatch(now, slot, &mut waiting, decision, out)
+            }
+            About::Effect => self.take_effect(now, slot, &mut waiting, decision, out),
         };
         while flow == Flow::Continue {
             let Some(mut message) = held.pop_front() else {
@@ -378,7 +415,7 @@ impl Realm {
         out: &mut O,
     ) -> Flow {
         let answer_to = answer_to(message);
-        let done = match self.desk().permit(self.sessions.sender(slot), message, decision) {
+        let done = match self.desk(now).permit(self.sessions.sender(slot), message, decision) {
             Ok(Permit::Granted(route)) => match message {
                 Message::Goodbye(_) => return self.goodbye(slot, out),
                 Message::Abort(_) => {
@@ -388,30 +425,32 @@ impl Realm {
                 }
                 _ => self.carry_out(now, slot, message, route, out),
             },
-            Ok(Permit::Ask(request)) => return self.ask(slot, (About::Message, request), message, out),
+            Ok(Permit::Ask(request)) => return self.ask(slot, (About::Message, *request), message, out),
             Err(refused) => Err(refused.into()),
         };
-        self.conclude(slot, message, answer_to, done, out)
+        self.conclude(now, slot, message, answer_to, done, out)
     }
 
     /// Carries out a call of the realm's own procedure that waited for the authorizer to permit its effect.
     #[cold]
     fn take_effect<O: Outbox>(
         &mut self,
+        now: Instant,
         slot: Slot,
         message: &mut Message<'_>,
-        decision: Decision,
+        decision: Option<Decision>,
         out: &mut O,
     ) -> Flow {
         let answer_to = answer_to(message);
         let Message::Call(call) = message else { unreachable!("only calls have an effect to ask for") };
-        let done = self.call_meta(slot, call, Some(decision), out);
-        self.conclude(slot, message, answer_to, done, out)
+        let done = self.call_meta(now, slot, call, decision, out);
+        self.conclude(now, slot, message, answer_to, done, out)
     }
 
     #[inline]
     fn conclude<O: Outbox>(
         &mut self,
+        now: Instant,
         slot: Slot,
         message: &mut Message<'_>,
         answer_to: Option<(Kind, RequestId)>,
@@ -422,13 +461,27 @@ impl Realm {
             Ok(()) => Flow::Continue,
             Err(Stop::Violation(violation)) => self.abort(slot, violation.uri(), violation.message(), out),
             Err(Stop::Ask(request)) => self.ask(slot, (About::Effect, *request), message, out),
-            Err(Stop::Refused(refused)) => {
+            Err(Stop::Refused(mut refused)) => {
                 self.stats.refused += 1;
+                self.tell_denied(now, slot, &mut refused, out);
                 if let Some((kind, request)) = answer_to {
                     out.send(slot, &refused.to_error(kind, request));
                 }
                 Flow::Continue
             }
+        }
+    }
+
+    /// Tells the operator why a request was denied, and the peer under which id.
+    #[cold]
+    fn tell_denied<O: Outbox>(&mut self, now: Instant, slot: Slot, refused: &mut Refused, out: &mut O) {
+        let Some(denied) = refused.denied.take() else { return };
+        let peer = self.sessions.sender(slot);
+        let (id, denial) = self.denials.tell(now, &mut self.ids, peer, self.roles.get(peer.role), &denied);
+        // Who may not even know of a procedure learns nothing of the denial.
+        refused.correlation_id = (refused.error != uris::NO_SUCH_PROCEDURE).then_some(id);
+        if let Some(denial) = denial {
+            out.denied(denial);
         }
     }
 
@@ -523,7 +576,7 @@ impl Realm {
             return Ok(());
         }
         if route.exact.is_none() && meta::is_reserved(&call.procedure) {
-            return self.call_meta(slot, call, None, out);
+            return self.call_meta(now, slot, call, None, out);
         }
         let mut route = route;
         if self.sessions.is_anybody_leaving() {
@@ -540,6 +593,7 @@ impl Realm {
     /// Calls a procedure of the realm's own; `decision` is about its effect.
     fn call_meta<O: Outbox>(
         &mut self,
+        now: Instant,
         slot: Slot,
         call: &Call<'_>,
         decision: Option<Decision>,
@@ -549,18 +603,33 @@ impl Realm {
             return Err(Refused::no_such_procedure(&call.procedure).into());
         }
         let arguments = Arguments::of(&call.payload);
-        let mut disclose = false;
-        if let Some(also) = meta::also(self, &call.procedure, &arguments)? {
-            match self.desk().permit_also(self.sessions.sender(slot), &also, decision)? {
-                Permit::Granted(route) => disclose = route.disclose,
-                Permit::Ask(request) => return Err(Stop::Ask(Box::new(request))),
-            }
-        }
+        let disclose = self.permit_effect(now, slot, &call.procedure, &arguments, decision)?;
         let payload = meta::call(self, slot, &call.procedure, &arguments, disclose, out)?;
         self.serve_queues(out);
         let result = message::Result { request: call.request, details: ResultDetails::default(), payload };
         out.send(slot, &result.into());
         Ok(())
+    }
+
+    /// Whether a call of the realm's own procedure may have its effect; if so, whether its author is disclosed.
+    fn permit_effect(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        procedure: &str,
+        arguments: &Arguments,
+        decision: Option<Decision>,
+    ) -> Result<Disclose, Stop> {
+        let Some(effect) = meta::effect(self, procedure, arguments)? else { return Ok(Disclose::AsAsked) };
+        let peer = self.sessions.sender(slot);
+        if let (Some(decision), Some(deed)) = (&decision, Deed::of(&effect)) {
+            let version = self.roles.version(peer.role);
+            self.decisions.remember(now, peer, version, &deed, decision, &self.options.limits);
+        }
+        match self.desk(now).permit(peer, &effect, decision)? {
+            Permit::Granted(route) => Ok(route.disclose),
+            Permit::Ask(request) => Err(Stop::Ask(request)),
+        }
     }
 }
 

@@ -1,11 +1,14 @@
 //! Why a request is answered with ERROR.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::boundary::AuthorizeRequest;
 use crossweave_wamp::message::{self, Kind};
 use crossweave_wamp::uri::BadUri;
 use crossweave_wamp::{Dict, Message, Payload, ProtocolViolation, RequestId, Serializer, Value, uris};
+
+use crate::denial::Denied;
 
 /// A request that is not carried out. [`Realm::handle`](crate::Realm::handle) turns it into ERROR.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,11 +17,20 @@ pub(crate) struct Refused {
     pub(crate) error: &'static str,
     /// For the peer's author: the only argument of ERROR.
     pub(crate) message: Cow<'static, str>,
+    /// What the operator is told, if it was for want of permission.
+    pub(crate) denied: Option<Box<Denied>>,
+    /// The correlation id of that, for the peer.
+    pub(crate) correlation_id: Option<Arc<str>>,
 }
 
 impl Refused {
     pub(crate) fn new(error: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Refused { error, message: message.into() }
+        Refused { error, message: message.into(), denied: None, correlation_id: None }
+    }
+
+    /// For want of permission.
+    pub(crate) fn denied(error: &'static str, message: impl Into<Cow<'static, str>>, denied: Denied) -> Self {
+        Refused { denied: Some(Box::new(denied)), ..Refused::new(error, message) }
     }
 
     pub(crate) fn no_such_procedure(procedure: &str) -> Self {
@@ -32,7 +44,14 @@ impl Refused {
     /// The ERROR that tells the peer.
     pub(crate) fn to_error(&self, kind: Kind, request: RequestId) -> Message<'static> {
         let mut error = message::Error::new(kind, request, self.error);
-        error.payload = text(&self.message);
+        error.payload = match &self.correlation_id {
+            None => text(&self.message),
+            Some(id) => {
+                let message = format!("{} (correlation id {id})", self.message);
+                let kwargs = Dict::new().with("correlation_id", &**id);
+                Payload::new(Serializer::Json, &[message.into()], &kwargs)
+            }
+        };
         error.into()
     }
 }

@@ -116,6 +116,8 @@ pub(crate) enum About {
 pub(crate) struct Gate {
     pub(crate) question: QuestionId,
     pub(crate) about: About,
+    /// The role's version when the question was asked: the answer is about that one.
+    pub(crate) role_version: u64,
     /// The message that is being decided.
     pub(crate) waiting: Message<'static>,
     /// What came after it.

@@ -5,10 +5,13 @@ use std::pin::Pin;
 
 use crossweave_router_core::boundary::{AuthorizeRequest, Decision};
 
-/// Decides for the sessions of dynamic roles. A realm has at most one.
+pub(crate) mod procedure;
+
+/// Decides for the sessions of roles that are [`Authorization::Dynamic`](crossweave_router_core::Authorization). A realm has at
+/// most one. Roles that name a procedure of the realm need none.
 ///
 /// The session's later messages wait in order; other sessions do not notice. An answer that takes longer than five seconds
-/// counts as [`Decision::Failed`].
+/// counts as [`Decision::Failed`], and so does one that panics.
 pub trait Authorizer: Send + Sync {
     /// Decides on one request on this realm.
     fn authorize(

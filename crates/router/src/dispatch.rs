@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use crossweave_router_core::boundary::{AuthorizeRequest, Outbox, QuestionId, Slot, Undelivered};
+use crossweave_router_core::boundary::{AuthorizeRequest, Denial, Outbox, QuestionId, Slot, Undelivered};
 use crossweave_wamp::message::{Abort, Error, Kind};
 use crossweave_wamp::{Message, RequestId, Serializer, uris};
 
@@ -115,6 +115,8 @@ pub(crate) struct Effects {
     pub(crate) wakes: Vec<Arc<Peer>>,
     /// Questions for the authorizer.
     pub(crate) questions: Vec<(QuestionId, AuthorizeRequest)>,
+    /// What sessions were denied, to be logged.
+    pub(crate) denials: Vec<Denial>,
     /// Peers for which events are dropped from now on.
     pub(crate) behind: Vec<Arc<Peer>>,
     /// Peers that miss events that are too long for them.
@@ -322,6 +324,10 @@ impl Outbox for Dispatch<'_> {
 
     fn ask(&mut self, question: QuestionId, request: AuthorizeRequest) {
         self.effects.questions.push((question, request));
+    }
+
+    fn denied(&mut self, denial: Denial) {
+        self.effects.denials.push(denial);
     }
 
     fn resume(&mut self, slot: Slot) {

@@ -29,8 +29,9 @@
 //! | by which methods clients prove who they are | `methods`, `authenticator` |
 //! | who a HELLO comes from | `authenticate` |
 //! | cookies that remember who a browser is | `cookies` |
-//! | the router's own sessions, by which it calls procedures | `service` |
 //! | the realm behind its lock, its clock, panics in it | `realm` |
+//! | roles that ask: a program, or a procedure | [`Authorizer`], `authorizer` |
+//! | calls that the router itself makes | `internal` |
 //! | encoding and queueing what the realm asks for | `dispatch` |
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
 //! | threads that wait awake for the next message, if that pays | `runtime` |
@@ -44,6 +45,7 @@ mod authorizer;
 mod connection;
 mod cookies;
 mod dispatch;
+mod internal;
 mod methods;
 mod options;
 mod peer;
@@ -52,7 +54,6 @@ mod quota;
 mod realm;
 mod router;
 mod runtime;
-mod service;
 mod trace;
 
 pub use authenticator::{
@@ -61,7 +62,7 @@ pub use authenticator::{
 pub use authorizer::Authorizer;
 pub use cookies::{CookieOptions, CookieStore, CookieStoreError};
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision};
-pub use crossweave_router_core::{RealmOptions, Role};
+pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
 pub use options::{AdmissionOptions, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};

@@ -28,12 +28,10 @@ pub(crate) enum Kind {
     Framing,
     /// A session that does not take what it is sent.
     Slow,
-    /// A question that the authorizer did not answer.
-    Authorizer,
 }
 
 impl Kind {
-    const COUNT: usize = 7;
+    const COUNT: usize = 6;
 
     fn what(self) -> &'static str {
         match self {
@@ -43,7 +41,6 @@ impl Kind {
             Kind::Authentication => "authentications that failed",
             Kind::Framing => "connections that broke the framing",
             Kind::Slow => "sessions that do not take what they are sent",
-            Kind::Authorizer => "questions that the authorizer did not answer",
         }
     }
 }

@@ -8,8 +8,10 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crossweave_router_core::boundary::{AuthorizeRequest, Decision, Flow, Input, QuestionId, Session, Slot};
-use crossweave_router_core::{Realm, RealmOptions, Role};
+use crossweave_router_core::boundary::{
+    AuthorizeRequest, Decision, Denial, Flow, Input, QuestionId, Session, Slot,
+};
+use crossweave_router_core::{DecisionFilter, Realm, RealmOptions, Role};
 use crossweave_wamp::message::{Abort, Welcome};
 use crossweave_wamp::payload::Prepared;
 use crossweave_wamp::{Message, ProtocolViolation, SessionId, uris};
@@ -19,15 +21,13 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{timeout, timeout_at};
 use tracing::{debug, error, info, warn};
 
-use crate::authorizer::Authorizer;
+use crate::authorizer::{Authorizer, procedure};
 use crate::dispatch::{Dispatch, Effects, Followup, Routes, SerializersInUse};
+use crate::internal::{InternalCaller, TRUSTED, internal_role};
 use crate::peer::Peer;
 use crate::queue::{Detached, Lane};
 use crate::quota::{Kind, LogQuota};
 use crate::trace;
-
-/// The role of the router's own sessions, which may do everything. Nobody from outside gets it.
-pub(crate) const TRUSTED: &str = "trusted";
 
 /// Questions that may be with the authorizer of one realm at a time; further ones wait their turn.
 const QUESTIONS_MAX: usize = 256;
@@ -54,6 +54,7 @@ pub(crate) struct RealmCell {
     asked: AtomicUsize,
     authorizer: Option<Arc<dyn Authorizer>>,
     questions: Semaphore,
+    internal: InternalCaller,
 }
 
 struct State {
@@ -78,9 +79,9 @@ impl RealmCell {
     ) -> Arc<RealmCell> {
         let name: Arc<str> = name.into();
         let mut realm = Realm::new(name.clone(), options, seed());
-        realm.set_role(Role::allow_all(TRUSTED));
         set_clock(&mut realm);
         roles.into_iter().for_each(|role| realm.set_role(role));
+        realm.set_role(internal_role());
         let routes = Routes::default();
         let serializers = routes.serializers.clone();
         let state =
@@ -94,6 +95,7 @@ impl RealmCell {
             asked: AtomicUsize::new(0),
             authorizer,
             questions: Semaphore::new(QUESTIONS_MAX),
+            internal: InternalCaller::default(),
         });
         tokio::spawn(tick(Arc::downgrade(&cell), cell.timer.clone()));
         cell
@@ -103,9 +105,18 @@ impl RealmCell {
         &self.name
     }
 
-    /// Whether the role exists.
+    pub(crate) fn quota(&self) -> &Arc<LogQuota> {
+        &self.quota
+    }
+
+    /// The router's own sessions on this realm.
+    pub(crate) fn internal(&self) -> &InternalCaller {
+        &self.internal
+    }
+
+    /// Whether the role exists for those who connect.
     pub(crate) fn has_role(&self, role: &str) -> bool {
-        self.state.lock().realm.as_ref().is_some_and(|realm| realm.has_role(role))
+        role != TRUSTED && self.state.lock().realm.as_ref().is_some_and(|realm| realm.has_role(role))
     }
 
     /// Whether it still runs.
@@ -221,6 +232,11 @@ impl RealmCell {
         self.finish(effects);
     }
 
+    /// Forgets decisions of authorizers that the realm remembers, and says how many.
+    pub(crate) fn purge_decisions(&self, filter: &DecisionFilter) -> usize {
+        self.state.lock().realm.as_mut().map_or(0, |realm| realm.purge_decisions(filter))
+    }
+
     /// What waits for each session: id, bytes, events dropped.
     pub(crate) fn queues(&self) -> Vec<(SessionId, usize, u64)> {
         let peers: Vec<Arc<Peer>> = self.state.lock().routes.iter().map(|(_, peer)| peer.clone()).collect();
@@ -232,7 +248,7 @@ impl RealmCell {
     }
 
     /// Flushes all that is owed, for callers that cannot come back.
-    fn finish(&self, mut effects: Effects) {
+    pub(crate) fn finish(&self, mut effects: Effects) {
         effects.dirty.drain(..).for_each(|peer| peer.flush());
     }
 
@@ -245,6 +261,7 @@ impl RealmCell {
     ) -> Result<T, RealmIsDown> {
         let result = self.handle_locked(&mut self.state.lock(), effects, inputs);
         // Logging may block, too: the lock is free.
+        effects.denials.drain(..).for_each(|denial| self.log_denial(&denial));
         if !effects.traced.is_empty() {
             effects.traced.write();
         }
@@ -266,6 +283,17 @@ impl RealmCell {
             tokio::spawn(self.clone().answer(question, request));
         }
         result
+    }
+
+    #[cold]
+    fn log_denial(&self, denial: &Denial) {
+        let Denial { id, session, authid, authrole, action, uri, match_policy, reason, untold, .. } = denial;
+        let (action, policy) = (action.as_str(), match_policy.as_str());
+        if denial.is_failure {
+            warn!(realm = %self.name, correlation_id = %id, %session, %authid, %authrole, action, uri, match = policy, reason, untold, "session was denied");
+        } else {
+            info!(realm = %self.name, correlation_id = %id, %session, %authid, %authrole, action, uri, match = policy, reason, untold, "session was denied");
+        }
     }
 
     #[inline]
@@ -326,36 +354,35 @@ impl RealmCell {
 
     /// Asks the authorizer and tells the realm its answer.
     async fn answer(self: Arc<Self>, question: QuestionId, request: AuthorizeRequest) {
+        let failed = |why: &str| Decision::Failed(why.into());
         let waiting = self.asked.fetch_add(1, Ordering::Relaxed);
         let decision = match waiting < QUESTIONS_WAITING_MAX {
-            true => timeout(ANSWER_DEADLINE, self.ask(question, &request)).await.ok().flatten(),
-            false => None,
+            true => timeout(ANSWER_DEADLINE, self.ask(question, request)).await,
+            false => Ok(failed("too many questions wait for their answer")),
         };
         self.asked.fetch_sub(1, Ordering::Relaxed);
-        if decision.is_none() && self.is_asked(question) {
-            let AuthorizeRequest { session, action, uri, .. } = &request;
-            self.quota.log(Kind::Authorizer, || {
-                warn!(realm = %self.name, %session, action = action.as_str(), uri, "authorizer failed or did not answer in time");
-            });
-        }
-        let answer = Input::Answer(question, decision.unwrap_or(Decision::Failed));
+        let decision = decision.unwrap_or_else(|_| failed("no answer within 5 s"));
         let mut effects = Effects::default();
-        if self.handle(&mut effects, |run| run.input(answer)).is_err() {
+        if self.handle(&mut effects, |run| run.input(Input::Answer(question, decision))).is_err() {
             debug!(realm = %self.name, "an authorizer answered for a realm that is down");
         }
         self.finish(effects);
     }
 
-    /// The authorizer's decision; nothing if there is no authorizer, it panics, or nobody waits for it any more.
-    async fn ask(&self, question: QuestionId, request: &AuthorizeRequest) -> Option<Decision> {
-        let authorizer = self.authorizer.clone()?;
-        let _turn = self.questions.acquire().await.ok()?;
+    /// The authorizer's decision. Whatever else happens is a failure.
+    async fn ask(self: &Arc<Self>, question: QuestionId, request: AuthorizeRequest) -> Decision {
+        let failed = |why: &str| Decision::Failed(why.into());
+        let Ok(_turn) = self.questions.acquire().await else { return failed("the realm is closed") };
         if !self.is_asked(question) {
-            return None;
+            return failed("nobody waits for the answer any more");
         }
-        let (realm, request) = (self.name.clone(), request.clone());
+        if let Some(procedure) = request.procedure.clone() {
+            return procedure::ask(self, &procedure, request, ANSWER_DEADLINE).await;
+        }
+        let Some(authorizer) = self.authorizer.clone() else { return failed("the realm has no authorizer") };
+        let realm = self.name.clone();
         let asked = tokio::spawn(async move { authorizer.authorize(&realm, request).await });
-        AbortOnDrop(asked).await
+        AbortOnDrop(asked).await.unwrap_or_else(|| failed("it panicked"))
     }
 
     fn is_asked(&self, question: QuestionId) -> bool {

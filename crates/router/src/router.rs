@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_auth::decoy::Decoy;
-use crossweave_router_core::{RealmOptions, Role};
+use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 use crossweave_transport::codec::Framing;
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_transport::rawsocket::MaxLen;
@@ -32,7 +32,6 @@ use crate::options::{AdmissionOptions, TransportOptions};
 use crate::peer::Wire;
 use crate::quota::LogQuota;
 use crate::realm::RealmCell;
-use crate::service::Services;
 
 /// How long sessions get to take their GOODBYE.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
@@ -44,7 +43,7 @@ pub struct RealmDefinition {
     pub options: RealmOptions,
     /// Its roles.
     pub roles: Vec<Role>,
-    /// Decides for roles that are dynamic.
+    /// Decides for roles that are dynamic and name no procedure.
     pub authorizer: Option<Arc<dyn Authorizer>>,
 }
 
@@ -92,7 +91,6 @@ pub(crate) struct Shared {
     key: RwLock<Option<PrivateKey>>,
     /// Those that are parts of this program, by name.
     authenticators: RwLock<HashMap<String, Arc<dyn Authenticator>>>,
-    pub(crate) services: Services,
     jars: Jars,
     /// The turns of questions to authenticators.
     pub(crate) questions: Arc<Semaphore>,
@@ -159,17 +157,12 @@ impl Router {
             decoy,
             key: RwLock::default(),
             authenticators: RwLock::default(),
-            services: Services::default(),
             jars: Jars::default(),
             questions,
             realms: RwLock::default(),
             stop,
         };
         Router { shared: Arc::new(shared) }
-    }
-
-    pub(crate) fn of(shared: Arc<Shared>) -> Router {
-        Router { shared }
     }
 
     /// The key by which the router proves itself to cryptosign clients that challenge it. Without one, they are refused.
@@ -239,6 +232,12 @@ impl Router {
         near
     }
 
+    /// Forgets decisions that authorizers allowed to be remembered, and says how many; none if there is no such realm. The
+    /// procedure `wamp.authorization.purge` of the realm does the same.
+    pub fn purge_decisions(&self, realm: &str, filter: &DecisionFilter) -> usize {
+        self.shared.realm(realm).map_or(0, |realm| realm.purge_decisions(filter))
+    }
+
     /// What waits for each session of a realm; nothing if there is no such realm.
     pub fn session_queues(&self, realm: &str) -> Vec<SessionQueue> {
         let Some(realm) = self.shared.realm(realm) else { return Vec::new() };
@@ -255,7 +254,6 @@ impl Router {
     /// have not joined are not waited for.
     pub async fn shutdown(&self) {
         self.shared.stop.send_replace(true);
-        self.shared.end_services();
         let realms: Vec<Arc<RealmCell>> =
             self.shared.realms.read().values().map(|it| it.cell.clone()).collect();
         realms.iter().for_each(|realm| realm.close_all(uris::SYSTEM_SHUTDOWN));

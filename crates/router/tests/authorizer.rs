@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossweave_router::{
     AdmissionOptions, AuthorizeRequest, Authorizer, Decision, RealmDefinition, RealmOptions, Role, Router,
 };
-use crossweave_router_core::Authorization;
+use crossweave_router_core::{Authorization, Disclose};
 use crossweave_transport::Stream;
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::*;
@@ -28,8 +28,8 @@ impl Authorizer for Slow {
         Box::pin(async move {
             sleep(Duration::from_millis(5)).await;
             match request.uri.contains("forbidden") {
-                true => Decision::Deny,
-                false => Decision::Allow { disclose: true },
+                true => Decision::DENY,
+                false => Decision::Allow { disclose: Disclose::Always, cache: false },
             }
         })
     }
@@ -55,7 +55,7 @@ impl Authorizer for Panicking {
     ) -> Pin<Box<dyn Future<Output = Decision> + Send + '_>> {
         Box::pin(async move {
             assert!(!request.uri.contains("defect"), "a defect");
-            Decision::Allow { disclose: false }
+            Decision::ALLOW
         })
     }
 }
@@ -63,7 +63,7 @@ impl Authorizer for Panicking {
 fn router(authorizer: impl Authorizer + 'static) -> Router {
     let router = Router::new(AdmissionOptions::default());
     let asking = Role { name: "asking".into(), permissions: Authorization::Dynamic };
-    let roles = vec![asking, Role::allow_all("trusted")];
+    let roles = vec![asking, Role::allow_all("free")];
     let realm =
         RealmDefinition { options: RealmOptions::default(), roles, authorizer: Some(Arc::new(authorizer)) };
     router.start_realm("realm1", realm).unwrap();
@@ -106,7 +106,7 @@ fn publish(n: u64, topic: &'static str) -> Publish<'static> {
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_behind_a_pending_authorization_keep_their_order() {
     let router = router(Slow);
-    let mut subscriber = Peer::join(&router, "trusted").await;
+    let mut subscriber = Peer::join(&router, "free").await;
     let options =
         SubscribeOptions { match_policy: crossweave_wamp::MatchPolicy::Prefix, ..Default::default() };
     subscriber.send(Subscribe { request: RequestId(1), options, topic: "com.".into() }).await;
@@ -138,7 +138,7 @@ async fn a_session_that_waits_does_not_delay_others() {
     let router = router(Hanging);
     let mut waiting = Peer::join(&router, "asking").await;
     waiting.send(publish(1, "com.example")).await;
-    let mut other = Peer::join(&router, "trusted").await;
+    let mut other = Peer::join(&router, "free").await;
     other.send(publish(1, "com.example")).await;
     assert!(matches!(other.receive().await, Message::Published(_)));
 }

@@ -1,6 +1,6 @@
 //! An [`Outbox`] that keeps what a realm asks of its driver.
 
-use crossweave_router_core::{AuthorizeRequest, Outbox, QuestionId, Slot};
+use crossweave_router_core::{AuthorizeRequest, Denial, Outbox, QuestionId, Slot};
 use crossweave_wamp::Message;
 
 /// One thing a realm asked for.
@@ -10,6 +10,8 @@ pub enum Output {
     Send(Slot, Message<'static>),
     /// A question to an authorizer.
     Ask(QuestionId, AuthorizeRequest),
+    /// A denial, for the operator.
+    Denied(Denial),
     /// A session is read again.
     Resume(Slot),
     /// A session has left.
@@ -45,6 +47,10 @@ impl Outbox for Recorder {
 
     fn ask(&mut self, question: QuestionId, request: AuthorizeRequest) {
         self.outputs.push(Output::Ask(question, request));
+    }
+
+    fn denied(&mut self, denial: Denial) {
+        self.outputs.push(Output::Denied(denial));
     }
 
     fn resume(&mut self, slot: Slot) {

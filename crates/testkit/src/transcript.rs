@@ -14,7 +14,7 @@
 //! alice< [36,$sub,_,{},["hello"]]
 //! +500ms                                                   the clock moves; what is due times out, what is left is done
 //! ask alice publish com.x                                  the realm asks
-//! answer allow                                             to the oldest question: allow, disclose, deny or failed
+//! answer allow                                             to the oldest question: allow, disclose, conceal, deny or failed
 //! alice resumed                                            the driver reads from alice again
 //! leave bob                                                bob's transport is gone
 //! close bob wamp.close.system_shutdown                     the router closes bob

@@ -34,7 +34,7 @@ pub(crate) enum Step {
         /// The realm.
         name: String,
         /// Its options and roles.
-        definition: RealmDefinition,
+        definition: Box<RealmDefinition>,
     },
     /// A transport of it.
     Listen(Box<Listen>),
@@ -144,7 +144,7 @@ fn plan_router(worker: &RouterWorker, limits: &Limits, steps: &mut Vec<Step>, fi
     for realm in &worker.realms {
         let place = format!("worker {:?}, realm {:?}", worker.id, realm.name);
         let definition = realm::definition(realm, limits, &place, findings);
-        steps.push(Step::Realm { name: realm.name.clone(), definition });
+        steps.push(Step::Realm { name: realm.name.clone(), definition: Box::new(definition) });
     }
     let realms: Vec<String> = worker.realms.iter().map(|realm| realm.name.clone()).collect();
     for transport in &worker.transports {

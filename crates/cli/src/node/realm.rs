@@ -2,7 +2,9 @@
 
 use crossweave_config as config;
 use crossweave_router::{RealmDefinition, RealmOptions, Role};
-use crossweave_router_core::authorization::{Actions, Disclosure, Permission, Permissions};
+use crossweave_router_core::authorization::{
+    Actions, Authorization, BadPermission, Disclose, Disclosure, Permission, Permissions,
+};
 use crossweave_router_core::limits::RealmLimits;
 use crossweave_wamp::{MatchPolicy, Strictness};
 
@@ -36,19 +38,29 @@ fn options(options: &config::RealmOptions, limits: &config::Limits) -> RealmOpti
             uri_len_max: limits.max_uri_length as usize,
             ..RealmLimits::default()
         },
+        // `store` is not built yet, and refused.
+        history: Vec::new(),
     }
 }
 
 fn role(role: &config::Role, place: &str, findings: &mut Findings) -> Option<Role> {
-    match Permissions::new(role.permissions.iter().map(permission)) {
-        Ok(permissions) => {
-            Some(Role::fixed(role.name.as_str(), permissions.allow_by_default(role.allow_by_default)))
-        }
+    if let Some(procedure) = &role.authorizer {
+        let permissions = Authorization::Procedure(procedure.as_str().into());
+        return Some(Role { name: role.name.as_str().into(), permissions });
+    }
+    match permissions(role) {
+        Ok(permissions) => Some(Role::fixed(role.name.as_str(), permissions)),
         Err(bad) => {
             findings.obstacle(&format!("{place}, role {:?}", role.name), bad);
             None
         }
     }
+}
+
+/// The permissions of a role that has no authorizer, in the same order.
+pub(super) fn permissions(role: &config::Role) -> Result<Permissions, BadPermission> {
+    let permissions = Permissions::new(role.permissions.iter().map(permission))?;
+    Ok(permissions.allow_by_default(role.allow_by_default))
 }
 
 fn permission(permission: &config::Permission) -> Permission {
@@ -62,6 +74,14 @@ fn permission(permission: &config::Permission) -> Permission {
             config::Matching::Wildcard => MatchPolicy::Wildcard,
         },
         allow: Actions { call, register, publish, subscribe },
-        disclose: Disclosure { caller, publisher },
+        disclose: Disclosure { caller: disclose(caller), publisher: disclose(publisher) },
+    }
+}
+
+fn disclose(disclose: Option<bool>) -> Disclose {
+    match disclose {
+        None => Disclose::AsAsked,
+        Some(true) => Disclose::Always,
+        Some(false) => Disclose::Never,
     }
 }

@@ -51,7 +51,7 @@ impl RunningNode {
             }
             Step::Realm { name, definition } => {
                 let (worker, router) = self.last_router();
-                router.start_realm(&name, definition).map_err(|error| Obstacle {
+                router.start_realm(&name, *definition).map_err(|error| Obstacle {
                     place: format!("worker {worker:?}, realm {name:?}"),
                     what: error.to_string(),
                 })

@@ -1,8 +1,10 @@
 //! The real program, run as its users run it.
 
 mod authentication;
+mod authorizer;
 mod background;
 mod configuration;
+mod explain;
 mod node;
 mod peer;
 mod register;

@@ -295,9 +295,19 @@ fn roles_and_permissions() {
         "role `trusted` is the router's own",
     );
     realm(
-        r#""roles": [{"name": "a", "authorizer": §"com.example.authorize"}]"#,
+        r#""roles": [{"name": §"crossweave.internal", "allow-by-default": true}]"#,
+        "$.workers[0].realms[0].roles[0].name",
+        "role `crossweave.internal` is the router's own",
+    );
+    realm(
+        r#""roles": [{"name": "a", "authorizer": §"com..authorize"}]"#,
         "$.workers[0].realms[0].roles[0].authorizer",
-        "dynamic authorization by an `authorizer` is not built yet",
+        "`com..authorize` is not a URI",
+    );
+    realm(
+        r#""roles": [{"name": "a", "authorizer": "com.example.authorize", "allow-by-default": §true}]"#,
+        "$.workers[0].realms[0].roles[0][\"allow-by-default\"]",
+        "warning: `allow-by-default` has no effect: the authorizer decides on everything",
     );
     realm(
         r#""roles": [{"name": "a", "authorizer": §"com.example.authorize", "permissions": []}]"#,

@@ -7,6 +7,7 @@ use crossweave_wamp::{MatchPolicy, Payload, PublicationId, SessionId, Subscripti
 
 use super::Subscription;
 use super::audience::Audience;
+use crate::authorization::Disclose;
 use crate::boundary::Session;
 
 /// What one kept event takes besides its texts and payload.
@@ -32,7 +33,7 @@ impl Kept {
         publish: &Publish<'_>,
         publication: PublicationId,
         publisher: &Session,
-        disclose: bool,
+        disclose: Disclose,
         unix_ms: u64,
     ) -> Self {
         let options = &publish.options;
@@ -42,7 +43,7 @@ impl Kept {
             transaction_hash: options.transaction_hash.clone(),
             ..EventDetails::default()
         };
-        if disclose || options.disclose_me {
+        if disclose.holds(options.disclose_me) {
             details.publisher = Some(publisher.id);
             details.publisher_authid = Some(Cow::Owned(publisher.authid.to_string()));
             details.publisher_authrole = Some(Cow::Owned(publisher.authrole.to_string()));

@@ -8,6 +8,7 @@ use crossweave_wamp::message::Call;
 use crossweave_wamp::{Message, RegistrationId};
 use hashbrown::HashMap;
 
+use crate::authorization::Disclose;
 use crate::boundary::Slot;
 use crate::slab::Key;
 
@@ -26,8 +27,8 @@ pub(super) struct KeptCalls {
 #[derive(Debug)]
 pub(super) struct KeptCall {
     pub(super) call: Call<'static>,
-    /// The permission discloses the caller.
-    pub(super) disclose: bool,
+    /// What the permission says of disclosing the caller.
+    pub(super) disclose: Disclose,
     /// Callees that said they are not available.
     pub(super) tried: Vec<Slot>,
     /// Its place in the queue of a registration.
@@ -44,7 +45,7 @@ pub(super) struct Queued {
 }
 
 impl KeptCall {
-    pub(super) fn new(call: &Call<'_>, disclose: bool) -> Self {
+    pub(super) fn new(call: &Call<'_>, disclose: Disclose) -> Self {
         let Message::Call(call) = Message::Call(call.clone()).into_owned() else {
             unreachable!("an owned CALL is a CALL")
         };

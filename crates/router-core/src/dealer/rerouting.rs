@@ -17,6 +17,7 @@ use crossweave_wamp::{RequestId, uris};
 use super::invocation::{Event, Invocation, State};
 use super::kept::{KeptCall, Queued};
 use super::{Dealer, Placed, Way, all_busy};
+use crate::authorization::Disclose;
 use crate::boundary::{Outbox, Slot};
 use crate::ids::Ids;
 use crate::permit::Route;
@@ -78,7 +79,7 @@ impl Dealer {
     /// Keeps a call that another callee may have to take, if there is room for it.
     #[cold]
     #[inline(never)]
-    pub(super) fn keep(&mut self, key: Key, call: &Call<'_>, disclose: bool, tried: &[Slot]) {
+    pub(super) fn keep(&mut self, key: Key, call: &Call<'_>, disclose: Disclose, tried: &[Slot]) {
         if self.kept.has_room(call, self.limits.kept_call_bytes_max) {
             let mut kept = Box::new(KeptCall::new(call, disclose));
             kept.tried = tried.to_vec();

@@ -16,6 +16,14 @@ impl Arguments {
         Arguments { args: payload.args(), kwargs: payload.kwargs() }
     }
 
+    /// The named arguments, for procedures that have no others.
+    pub(crate) fn only_named(&self) -> Result<&Dict, Refused> {
+        match self.args.is_empty() {
+            true => Ok(&self.kwargs),
+            false => Err(invalid("arguments are given by name".into())),
+        }
+    }
+
     /// The argument at a place; null counts as absent.
     pub(crate) fn at(&self, at: usize) -> Option<&Value> {
         self.args.get(at).filter(|value| !value.is_null())

@@ -6,8 +6,9 @@
 
 use std::str::FromStr;
 
+use crossweave_wamp::message::{Subscribe, SubscribeOptions};
 use crossweave_wamp::{
-    Dict, MatchPolicy, Message, Payload, PublicationId, Serializer, SessionId, SubscriptionId, Value, uris,
+    Dict, Message, Payload, PublicationId, RequestId, Serializer, SessionId, SubscriptionId, Value, uris,
 };
 use jiff::Timestamp;
 
@@ -21,10 +22,11 @@ use crate::clock::rfc3339;
 use crate::realm::Realm;
 use crate::refused::Refused;
 
-/// The subscription's pattern: its events are for those who may subscribe to it.
-pub(super) fn pattern(realm: &Realm, arguments: &Arguments) -> Result<(MatchPolicy, String), Refused> {
-    let subscription = subscription::find(&realm.broker, arguments)?;
-    Ok((subscription.policy, subscription.uri.to_string()))
+/// What a subscription's events are for: those who may subscribe.
+pub(super) fn subscription(realm: &Realm, arguments: &Arguments) -> Result<Subscribe<'static>, Refused> {
+    let found = subscription::find(&realm.broker, arguments)?;
+    let options = SubscribeOptions { match_policy: found.policy, ..SubscribeOptions::default() };
+    Ok(Subscribe { request: RequestId(0), options, topic: found.uri.to_string().into() })
 }
 
 pub(super) fn get_events(

@@ -7,6 +7,7 @@ use crossweave_wamp::message::Publish;
 use crossweave_wamp::{Message, PublicationId, Serializer, Value, uris};
 
 use super::arguments::{Arguments, invalid};
+use crate::authorization::Disclose;
 use crate::boundary::Slot;
 use crate::limits::RealmLimits;
 use crate::realm::Realm;
@@ -25,8 +26,8 @@ pub(crate) struct Testaments {
 pub(crate) struct Testament {
     pub(crate) publication: PublicationId,
     pub(crate) publish: Publish<'static>,
-    /// The permission discloses the publisher.
-    pub(crate) disclose: bool,
+    /// What the permission says of disclosing the publisher.
+    pub(crate) disclose: Disclose,
     bytes: usize,
 }
 
@@ -75,7 +76,7 @@ pub(super) fn add(
     realm: &mut Realm,
     caller: Slot,
     arguments: &Arguments,
-    disclose: bool,
+    disclose: Disclose,
 ) -> Result<Value, Refused> {
     let scope = scope(arguments, 4)?;
     let (publish, bytes) = publish(arguments)?;
@@ -138,7 +139,7 @@ fn publish(arguments: &Arguments) -> Result<(Publish<'static>, usize), Refused> 
     }
 }
 
-/// The topic of a testament to be added.
-pub(super) fn topic(arguments: &Arguments) -> Result<String, Refused> {
-    arguments.text(0, "topic").map(str::to_owned)
+/// The PUBLISH of a testament to be added.
+pub(super) fn publication(arguments: &Arguments) -> Result<Publish<'static>, Refused> {
+    publish(arguments).map(|(publish, _)| publish)
 }

@@ -14,7 +14,7 @@ use crate::boundary::{Flow, Outbox, Slot};
 use crate::broker::Publisher;
 use crate::meta;
 use crate::meta::testament::{Testament, Testaments};
-use crate::permit::Route;
+use crate::permit::{Route, permits_testament};
 use crate::session::Peer;
 
 /// Whether others are told that a session leaves.
@@ -57,7 +57,7 @@ impl Realm {
         let Some(peer) = self.sessions.leaving_mut(slot) else { return };
         let (session, role) = (peer.session.clone(), peer.role);
         for Testament { publication, mut publish, disclose, .. } in testaments.into_iter() {
-            let permitted = self.desk().permits_testament(role, &publish.topic, disclose);
+            let permitted = permits_testament(&self.roles, role, &publish.topic, disclose);
             let Some(disclose) = permitted else {
                 self.stats.refused += 1;
                 continue;

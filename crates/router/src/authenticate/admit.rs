@@ -8,7 +8,8 @@ use crossweave_wamp::message::{Abort, Hello, Welcome};
 use crossweave_wamp::{Dict, uris};
 
 use super::{Caller, Grant, excerpt, random};
-use crate::realm::{RealmCell, TRUSTED};
+use crate::internal::TRUSTED;
+use crate::realm::RealmCell;
 use crate::router::Shared;
 
 /// The name in WELCOME's `agent`.

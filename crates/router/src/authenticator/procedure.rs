@@ -7,17 +7,14 @@ use crossweave_auth::cryptosign::PublicKey;
 use crossweave_auth::scram::Kdf;
 use crossweave_auth::scram::credential::{Credential as Scram, Hashing};
 use crossweave_auth::wampcra::Salting;
-use crossweave_client::{Arguments, CallError, WampError};
 use crossweave_wamp::{Dict, Value};
 
 use super::{AuthenticateRequest, Credential, Granted, NotGranted};
-use crate::realm::TRUSTED;
+use crate::internal::{Answer, CallFailed, TRUSTED};
 use crate::router::Shared;
 
 /// How long the procedure may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest text of an error that a client is passed, in characters.
-const MESSAGE_LEN_MAX: usize = 256;
 
 /// A procedure that decides who a client is: `authenticator(realm, authid, details)`.
 ///
@@ -52,15 +49,16 @@ impl Procedure {
         let home = self.realm.as_deref().or(realm.as_deref());
         let home = home.ok_or_else(|| failed("the client names no realm to call it on".to_owned()))?;
         let authrole = self.authrole.as_deref().unwrap_or(TRUSTED);
-        let service = shared.service(home, authrole).await.map_err(failed)?;
+        let cell = shared.realm(home).ok_or_else(|| failed(format!("there is no realm {home:?}")))?;
         let args: Vec<Value> = vec![realm.into(), authid.into(), details.into()];
-        let called = service.call(&self.uri).arguments(Arguments::from(args)).timeout(TIMEOUT).await;
-        match called {
-            Ok(reply) => {
-                let answer = reply.args().into_iter().next().unwrap_or_default();
+        match cell.call(authrole, &self.uri, &args, &Dict::new(), TIMEOUT).await {
+            Ok(Answer { args, .. }) => {
+                let answer = args.into_iter().next().unwrap_or_default();
                 self.granted(method, answer).map_err(|what| failed(format!("its answer {what}")))
             }
-            Err(CallError::Application(error)) if !error.uri.starts_with("wamp.") => Err(denied(error)),
+            Err(CallFailed::Error { error, message }) if !error.starts_with("wamp.") => {
+                Err(denied(error, message))
+            }
             Err(error) => Err(failed(error.to_string())),
         }
     }
@@ -89,10 +87,8 @@ impl Procedure {
 }
 
 /// The texts are the authenticator's, bounded.
-fn denied(error: WampError) -> NotGranted {
-    let message = error.args.first().and_then(Value::as_str).unwrap_or("authentication failed");
-    let message = message.chars().take(MESSAGE_LEN_MAX).collect();
-    NotGranted::Denied { uri: error.uri.chars().take(MESSAGE_LEN_MAX).collect(), message }
+fn denied(uri: String, message: Option<String>) -> NotGranted {
+    NotGranted::Denied { uri, message: message.unwrap_or_else(|| "authentication failed".to_owned()) }
 }
 
 fn credential(method: &str, answer: &Dict) -> Result<Credential, String> {

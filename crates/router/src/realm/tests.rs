@@ -246,7 +246,7 @@ async fn a_resume_that_is_older_than_the_pause_is_forgotten() {
     });
     assert_eq!(flow.unwrap(), Flow::Pause);
     let (question, _) = effects.questions.pop().expect("the authorizer is asked");
-    let answer = Input::Answer(question, Decision::Allow { disclose: false });
+    let answer = Input::Answer(question, Decision::ALLOW);
     let _ = cell.handle(&mut effects, |run| run.input(answer)).unwrap();
     assert!(asking.peer.queue.lock().is_resumed);
     // Its own task has not seen that yet, as it still hands over what it had read before.
@@ -385,7 +385,7 @@ async fn a_call_too_long_for_a_callee_that_awaits_authorization_fails_at_once() 
         run.input(Input::Message(callee.slot, register.into()))
     });
     let (question, _) = effects.questions.pop().expect("the authorizer is asked");
-    let answer = Input::Answer(question, Decision::Allow { disclose: false });
+    let answer = Input::Answer(question, Decision::ALLOW);
     let _ = cell.handle(&mut effects, |run| run.input(answer)).unwrap();
     say(&cell, &callee, subscribe(2));
     let payload = Payload::new(Serializer::Json, &["x".repeat(500).into()], &Dict::new());

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
-    Actions, Authorization, Decision, Disclosure, Input, Permission, Permissions, QuestionId, Realm,
-    RealmLimits, RealmOptions, Role, Session, Slot,
+    Actions, Authorization, Decision, Disclose, Disclosure, Input, Permission, Permissions, QuestionId,
+    Realm, RealmLimits, RealmOptions, Role, Session, Slot,
 };
 use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::{
@@ -220,6 +220,12 @@ impl World {
                 }
                 self.questions.push_back((question, *slot));
             }
+            Output::Denied(denial) => {
+                let is_here = self.peers.values().any(|peer| peer.session.id == denial.session);
+                if !is_here || denial.reason.is_empty() {
+                    return Err(format!("a denial that says nothing: {denial:?}"));
+                }
+            }
             Output::Resume(slot) => {
                 if self.questions.iter().any(|(_, waiting)| *waiting == slot) {
                     return Err(format!("{slot:?} is resumed while a message of it waits"));
@@ -326,18 +332,30 @@ impl World {
         if self.peers.contains_key(&slot) { Err(format!("{slot:?} is still there")) } else { Ok(()) }
     }
 
+    /// The authorizer becomes another one: what the old one was asked and what it decided means nothing any more.
+    fn flip_role(&mut self) -> Result<(), Broken> {
+        self.realm.set_role(Role { name: "dynamic".into(), permissions: Authorization::Dynamic });
+        match self.realm.decision_count() {
+            0 => Ok(()),
+            kept => Err(format!("{kept} decisions outlive the role")),
+        }
+    }
+
     fn answer_question(&mut self) -> Result<(), Broken> {
         if self.dice.one_in(20) {
             // Nobody waits for this one.
-            self.input(Input::Answer(QuestionId(u64::MAX), Decision::Deny))?;
+            self.input(Input::Answer(QuestionId(u64::MAX), Decision::DENY))?;
+        }
+        if self.dice.one_in(30) {
+            self.flip_role()?;
         }
         let at = self.dice.below(self.questions.len());
         let Some((question, _)) = self.questions.remove(at) else { return Ok(()) };
-        let disclose = self.dice.one_in(2);
+        let disclose = [Disclose::AsAsked, Disclose::Always, Disclose::Never][self.dice.below(3)];
         let decision = match self.dice.below(8) {
-            0 => Decision::Deny,
-            1 => Decision::Failed,
-            _ => Decision::Allow { disclose },
+            0 => Decision::Deny { cache: self.dice.one_in(2) },
+            1 => Decision::Failed("the dice say so".into()),
+            _ => Decision::Allow { disclose, cache: self.dice.one_in(4) },
         };
         self.input(Input::Answer(question, decision))?;
         Ok(())

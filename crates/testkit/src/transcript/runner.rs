@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
-    Actions, Authorization, Decision, Disclosure, HistoryRule, Input, Permission, Permissions, QuestionId,
-    Realm, RealmOptions, Role, Session, Slot, Undelivered,
+    Actions, Authorization, Decision, Disclose, Disclosure, HistoryRule, Input, Permission, Permissions,
+    QuestionId, Realm, RealmOptions, Role, Session, Slot, Undelivered,
 };
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Welcome;
@@ -35,6 +35,7 @@ pub(super) struct Runner {
     /// What came and was not expected yet, by session.
     got: BTreeMap<Slot, VecDeque<Got>>,
     asked: VecDeque<String>,
+    denials: VecDeque<String>,
     questions: VecDeque<QuestionId>,
 }
 
@@ -68,6 +69,7 @@ impl Default for Runner {
             recorder: Recorder::default(),
             got: BTreeMap::new(),
             asked: VecDeque::new(),
+            denials: VecDeque::new(),
             questions: VecDeque::new(),
         }
     }
@@ -82,6 +84,7 @@ impl Runner {
         }
         match (first, rest.split_once(' ').unwrap_or((rest, ""))) {
             ("ask", _) => return self.expect_question(rest),
+            ("denied", _) => return self.expect_denial(rest),
             (name, ("resumed", "")) => return self.expect(name, Got::Resumed),
             (name, ("detached", reason)) => return self.expect_detached(name, reason.trim()),
             _ => {}
@@ -173,6 +176,13 @@ impl Runner {
                     self.asked.push_back(format!("{name} {} {}{pattern}", it.action.as_str(), it.uri));
                     self.questions.push_back(question);
                 }
+                Output::Denied(it) => {
+                    let name = self.name_of(it.session.0);
+                    let untold =
+                        if it.untold > 0 { format!(" after {} untold", it.untold) } else { String::new() };
+                    let (action, uri) = (it.action.as_str(), it.uri);
+                    self.denials.push_back(format!("{name} {action} {uri}{untold}: {}", it.reason));
+                }
                 Output::Resume(slot) => self.got.entry(slot).or_default().push_back(Got::Resumed),
                 Output::Detach(slot, reason) => {
                     self.got.entry(slot).or_default().push_back(Got::Detached(reason))
@@ -226,6 +236,8 @@ impl Runner {
                 "leave_portion" => limits.leave_portion = number()?,
                 "meta_list_max" => limits.meta_list_max = number()?,
                 "held_messages_max" => limits.held_messages_max = number()?,
+                "decisions_max" => limits.decisions_max = number()?,
+                "decision_ttl_ms" => limits.decision_ttl_ms = number()? as u64,
                 "ended_progressive_calls_max" => limits.ended_progressive_calls_max = number()?,
                 _ => return Err(format!("  no such option: {key}")),
             }
@@ -288,10 +300,13 @@ impl Runner {
 
     fn answer(&mut self, decision: &str) -> Result<(), String> {
         let decision = match decision {
-            "allow" => Decision::Allow { disclose: false },
-            "disclose" => Decision::Allow { disclose: true },
-            "deny" => Decision::Deny,
-            "failed" => Decision::Failed,
+            "allow" => Decision::ALLOW,
+            "disclose" => Decision::Allow { disclose: Disclose::Always, cache: false },
+            "conceal" => Decision::Allow { disclose: Disclose::Never, cache: false },
+            "deny" => Decision::DENY,
+            "allow-and-cache" => Decision::Allow { disclose: Disclose::AsAsked, cache: true },
+            "deny-and-cache" => Decision::Deny { cache: true },
+            "failed" => Decision::Failed("the transcript says so".into()),
             other => return Err(format!("  no such decision: {other}")),
         };
         let question = self.questions.pop_front().ok_or("  there is no question")?;
@@ -348,6 +363,14 @@ impl Runner {
         }
     }
 
+    /// Denials may be left unexpected: most transcripts are about something else.
+    fn expect_denial(&mut self, expected: &str) -> Result<(), String> {
+        match self.denials.pop_front() {
+            Some(denial) if denial == expected => Ok(()),
+            denial => Err(format!("  expected denial {expected:?}\n       got {denial:?}")),
+        }
+    }
+
     fn nothing_left(&self) -> Result<(), String> {
         let name =
             |slot: &Slot| self.sessions.iter().find(|(_, it)| *it == slot).map_or("?", |(name, _)| name);
@@ -376,14 +399,19 @@ fn history(rules: &Value) -> Result<Vec<HistoryRule>, String> {
     rules.iter().map(|it| rule(it).ok_or_else(|| format!("  no such rule: {}", to_json(it)))).collect()
 }
 
-/// `{"allow": {"com.": ["call"], "com.x": [], "com..y": ["publish"]}, "disclose": ["caller"], "default": true}`
+/// `{"allow": {"com.": ["call"], "com.x": [], "com..y": ["publish"]}, "disclose": ["caller"], "conceal": ["publisher"],
+/// "default": true}`
 fn permissions(role: &Value) -> Result<Permissions, String> {
     let role = role.as_dict().ok_or("  a role is a dict or the word dynamic")?;
     let has = |list: Option<&Value>, word: &str| {
         list.and_then(Value::as_list).is_some_and(|list| list.iter().any(|it| it.as_str() == Some(word)))
     };
-    let disclose = role.get("disclose");
-    let disclose = Disclosure { caller: has(disclose, "caller"), publisher: has(disclose, "publisher") };
+    let disclose = |word| match (has(role.get("disclose"), word), has(role.get("conceal"), word)) {
+        (true, _) => Disclose::Always,
+        (false, true) => Disclose::Never,
+        (false, false) => Disclose::AsAsked,
+    };
+    let disclose = Disclosure { caller: disclose("caller"), publisher: disclose("publisher") };
     let rule = |(uri, allow): (&str, &Value)| {
         let allows = |word| has(Some(allow), word) || has(Some(allow), "all");
         let match_policy = if uri.contains("..") {

@@ -1,0 +1,204 @@
+//! What the configuration says about one action of one session, and why. The decision is the router's own: nothing of its
+//! rules is written down here a second time.
+
+use crossweave_config::{Disclose, Node, Permission, Realm, Role, UriCheck, Worker};
+use crossweave_router::Action;
+use crossweave_router_core::Reason;
+use crossweave_router_core::authorization::is_reserved;
+use crossweave_wamp::{MatchPolicy, Strictness, uri};
+
+use super::realm::permissions;
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Question<'q> {
+    /// What the session does.
+    pub(crate) action: Action,
+    /// With which URI or pattern.
+    pub(crate) uri: &'q str,
+    /// How that is matched.
+    pub(crate) policy: MatchPolicy,
+    /// An authid or a role; `authid:` and `role:` before it say which.
+    pub(crate) who: &'q str,
+    /// The realm; none if there is only one that it can be.
+    pub(crate) realm: Option<&'q str>,
+}
+
+/// The answer.
+#[derive(Debug)]
+pub(crate) struct Judged<'n> {
+    /// The worker's id.
+    pub(crate) worker: &'n str,
+    /// The realm.
+    pub(crate) realm: &'n Realm,
+    /// The role of the session.
+    pub(crate) role: &'n Role,
+    /// The authid that was asked for, if it was not the role.
+    pub(crate) authid: Option<&'n str>,
+    /// What becomes of it.
+    pub(crate) verdict: Verdict<'n>,
+}
+
+/// What becomes of an action.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Verdict<'n> {
+    /// This permission is the most specific one.
+    Permission(&'n Permission, bool),
+    /// No permission matches: the role's default.
+    Default(bool),
+    /// A permission denies a part of the pattern.
+    PartDenied(&'n Permission),
+    /// The procedure gives power over other sessions, and no permission that begins with `wamp.` allows it.
+    Unnamed,
+    /// The URI is the router's own.
+    Reserved,
+    /// This procedure is asked.
+    Authorizer(&'n str),
+}
+
+impl Verdict<'_> {
+    /// Whether it is allowed; none if that is decided later.
+    pub(crate) fn is_allowed(&self) -> Option<bool> {
+        match self {
+            Verdict::Permission(_, allowed) | Verdict::Default(allowed) => Some(*allowed),
+            Verdict::PartDenied(_) | Verdict::Reserved | Verdict::Unnamed => Some(false),
+            Verdict::Authorizer(_) => None,
+        }
+    }
+
+    /// The permission that decided.
+    pub(crate) fn permission(&self) -> Option<&Permission> {
+        match self {
+            Verdict::Permission(it, _) | Verdict::PartDenied(it) => Some(it),
+            _ => None,
+        }
+    }
+
+    /// Whether receivers learn who acts: always, never, or none if the session says so.
+    pub(crate) fn disclose(&self, action: Action) -> Option<bool> {
+        let Disclose { caller, publisher } = self.permission()?.disclose;
+        match action {
+            Action::Call => caller,
+            Action::Publish => publisher,
+            Action::Register | Action::Subscribe => None,
+        }
+    }
+}
+
+/// Answers a question about a node that can be started.
+///
+/// # Errors
+/// The question is about nobody, about several, or about what is no URI. The text is for the one who asks.
+pub(crate) fn judge<'n>(node: &'n Node, question: &Question<'_>) -> Result<Judged<'n>, String> {
+    let found = candidates(node, question)?;
+    let [(worker, realm, role, authid)] = found[..] else { return Err(ambiguous(question, &found)) };
+    let Question { action, uri, policy, .. } = *question;
+    let strictness = match realm.options.uri_check {
+        UriCheck::Loose => Strictness::Loose,
+        UriCheck::Strict => Strictness::Strict,
+    };
+    uri::check(uri, policy, strictness).map_err(|bad| bad.to_string())?;
+    let verdict = match &role.authorizer {
+        _ if matches!(action, Action::Publish | Action::Register) && is_reserved(uri) => Verdict::Reserved,
+        Some(authorizer) => Verdict::Authorizer(authorizer),
+        None => {
+            let permissions = permissions(role).map_err(|bad| bad.to_string())?;
+            let judgement = permissions.judge(action, uri, policy);
+            let allowed = judgement.allowed.is_some();
+            match judgement.reason {
+                Reason::Rule(index) => Verdict::Permission(&role.permissions[index], allowed),
+                Reason::NoRule => Verdict::Default(allowed),
+                Reason::Unnamed => Verdict::Unnamed,
+                Reason::PartDenied { by, .. } => Verdict::PartDenied(&role.permissions[by]),
+            }
+        }
+    };
+    Ok(Judged { worker, realm, role, authid, verdict })
+}
+
+type Candidate<'n> = (&'n str, &'n Realm, &'n Role, Option<&'n str>);
+
+/// The roles on realms that the question can be about. What is the name of a role is one, even if it is an authid too.
+fn candidates<'n>(node: &'n Node, question: &Question<'_>) -> Result<Vec<Candidate<'n>>, String> {
+    let (as_role, as_authid) = match question.who.split_once(':') {
+        Some(("role", name)) => (Some(name), None),
+        Some(("authid", name)) => (None, Some(name)),
+        _ => (Some(question.who), Some(question.who)),
+    };
+    let all = roles(node, question.realm);
+    let mut found: Vec<Candidate<'n>> =
+        all.iter().filter(|(.., role, _)| as_role == Some(&*role.name)).copied().collect();
+    if found.is_empty() {
+        found = identities(node, as_authid, &all);
+    }
+    if found.is_empty() { Err(unknown(node, question, &all)) } else { Ok(found) }
+}
+
+/// Every role of every realm that runs.
+fn roles<'n>(node: &'n Node, realm: Option<&str>) -> Vec<Candidate<'n>> {
+    let mut roles = Vec::new();
+    for Worker::Router(worker) in &node.workers {
+        if worker.options.disabled {
+            continue;
+        }
+        for it in worker.realms.iter().filter(|it| realm.is_none_or(|name| name == it.name)) {
+            roles.extend(it.roles.iter().map(|role| (&*worker.id, it, role, None)));
+        }
+    }
+    roles
+}
+
+/// The roles that an authid gets.
+fn identities<'n>(node: &'n Node, authid: Option<&str>, roles: &[Candidate<'n>]) -> Vec<Candidate<'n>> {
+    let mut found: Vec<Candidate<'n>> = Vec::new();
+    for Worker::Router(worker) in &node.workers {
+        let auths = worker.transports.iter().flat_map(crossweave_config::Transport::auths);
+        for identity in auths.flat_map(crossweave_config::Auth::identities) {
+            if Some(identity.authid) != authid {
+                continue;
+            }
+            let is_its = |(id, realm, role, _): &&Candidate<'n>| {
+                *id == worker.id
+                    && role.name == identity.role
+                    && identity.realm.is_none_or(|name| name == realm.name)
+            };
+            for (id, realm, role, _) in roles.iter().filter(is_its) {
+                let is_new = !found.iter().any(|(.., it, _)| std::ptr::eq(*it, *role));
+                if is_new {
+                    found.push((id, realm, role, Some(identity.authid)));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn unknown(node: &Node, question: &Question<'_>, roles: &[Candidate<'_>]) -> String {
+    let realms: Vec<&str> = self::roles(node, None).iter().map(|(_, realm, ..)| &*realm.name).collect();
+    if let Some(realm) = question.realm
+        && !realms.contains(&realm)
+    {
+        return format!("there is no realm {realm:?}: there are {}", listed(realms.into_iter()));
+    }
+    let names = listed(roles.iter().map(|(.., role, _)| &*role.name));
+    format!("the configuration knows no role and no authid {:?}: there are the roles {names}", question.who)
+}
+
+fn ambiguous(question: &Question<'_>, found: &[Candidate<'_>]) -> String {
+    let describe =
+        |(worker, realm, role, _): &Candidate<'_>| format!("{} on {} of {worker}", role.name, realm.name);
+    let found: Vec<String> = found.iter().map(describe).collect();
+    format!(
+        "{:?} can be several: {}; `--realm` and `--as role:ROLE` say which",
+        question.who,
+        found.join(", ")
+    )
+}
+
+/// The words, each once.
+fn listed<'w>(words: impl Iterator<Item = &'w str>) -> String {
+    let mut words: Vec<&str> = words.collect();
+    words.sort_unstable();
+    words.dedup();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}

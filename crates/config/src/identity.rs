@@ -1,0 +1,65 @@
+//! Who can come in through a transport, as far as the configuration alone says it.
+
+use crate::auth::{Auth, Method};
+use crate::transport::{Protocol, Transport, WebService};
+
+/// An authid that the configuration knows, with the role it gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity<'n> {
+    /// The authid.
+    pub authid: &'n str,
+    /// Its authrole.
+    pub role: &'n str,
+    /// The realm it is sent to; without one, any of the worker that has the role.
+    pub realm: Option<&'n str>,
+}
+
+impl Auth {
+    /// The authids that are named here, each with its role; those that a procedure or function knows are not.
+    pub fn identities(&self) -> Vec<Identity<'_>> {
+        let Self { anonymous, ticket, wampcra, scram, cryptosign, tls, cookie: _ } = self;
+        let anonymous = anonymous.as_ref().and_then(Method::known).and_then(|it| {
+            let authid = it.authid.as_deref()?;
+            Some(Identity { authid, role: &it.role, realm: it.realm.as_deref() })
+        });
+        let mut identities: Vec<Identity<'_>> = anonymous.into_iter().collect();
+        identities.extend(all(ticket).map(|it| identity(&it.authid, &it.role, &it.realm)));
+        identities.extend(all(wampcra).map(|it| identity(&it.authid, &it.role, &it.realm)));
+        identities.extend(all(scram).map(|it| identity(&it.authid, &it.role, &it.realm)));
+        identities.extend(all(cryptosign).map(|it| identity(&it.authid, &it.role, &it.realm)));
+        identities.extend(all(tls).map(|it| identity(&it.authid, &it.role, &it.realm)));
+        identities
+    }
+}
+
+/// The principals that stand in the configuration.
+fn all<T>(method: &Option<Method<Vec<T>>>) -> impl Iterator<Item = &T> {
+    method.as_ref().and_then(Method::known).into_iter().flatten()
+}
+
+fn identity<'n>(authid: &'n str, role: &'n str, realm: &'n Option<String>) -> Identity<'n> {
+    Identity { authid, role, realm: realm.as_deref() }
+}
+
+impl Transport {
+    /// `auth` of each of its parts.
+    pub fn auths(&self) -> Vec<&Auth> {
+        match &self.protocol {
+            Protocol::WebSocket(it) => vec![&it.auth],
+            Protocol::RawSocket(it) => vec![&it.auth],
+            Protocol::Web(web) => web.paths.iter().map(|path| auth_of(&path.service)).collect(),
+            Protocol::Universal(it) => {
+                let rawsocket = it.rawsocket.iter().map(|it| &it.auth);
+                let websocket = it.websocket.iter().map(|path| &path.websocket.auth);
+                let web = it.web.iter().flat_map(|web| &web.paths).map(|path| auth_of(&path.service));
+                rawsocket.chain(websocket).chain(web).collect()
+            }
+        }
+    }
+}
+
+fn auth_of(service: &WebService) -> &Auth {
+    match service {
+        WebService::WebSocket(it) => &it.auth,
+    }
+}
