@@ -56,7 +56,7 @@ impl Log {
 pub fn config(message_size_max: u64) -> Value {
     let everything = json!({"call": true, "register": true, "publish": true, "subscribe": true});
     let permissions = json!([{"uri": "", "match": "prefix", "allow": everything}]);
-    let serializers = json!(["json", "msgpack", "cbor"]);
+    let serializers = json!(["json", "msgpack", "cbor", "ubjson", "flatbuffers"]);
     let options = json!({"max_message_size": message_size_max});
     json!({
         "version": 2,

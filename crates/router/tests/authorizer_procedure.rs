@@ -90,7 +90,7 @@ async fn the_procedure_is_told_the_session_the_uri_the_action_and_the_options() 
     let mut asking = Peer::join(&router, "asking").await;
     asking.publish(1, "com.example.topic").await;
     let asked = authorizer.asked().await;
-    assert_eq!(asked.details.caller_authrole.as_deref(), Some("crossweave.internal"));
+    assert_eq!(asked.details.caller_authrole.as_deref(), Some("trusted"));
     let args = asked.payload.args();
     let [Value::Dict(session), uri, action, Value::Dict(options)] = &args[..] else { panic!("{args:?}") };
     assert_eq!((uri.as_str(), action.as_str()), (Some("com.example.topic"), Some("publish")));
