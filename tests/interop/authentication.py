@@ -112,6 +112,9 @@ async def run(results, router, agents, options):
             name = f"{agent.name}/{transport}"
             if not transport.startswith("ws") or (options.client and options.client not in name):
                 continue
+            if "auth" in agent.features.get("without", {}).get(transport, []):
+                results.skipped += len(agent.features.get("auth", []))
+                continue
             for method in agent.features.get("auth", []):
                 await run_method(results, table, router, agent, transport, method, options)
     return table

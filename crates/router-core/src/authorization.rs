@@ -12,7 +12,7 @@
 //! A rule speaks for all four actions: what it does not allow it denies, whatever a less specific rule says.
 //!
 //! A pattern (SUBSCRIBE, REGISTER) is allowed if every URI that it matches is: a rule that contains the whole pattern allows
-//! it, and no rule that decides for some of its URIs denies it. See [`containment`].
+//! it, and no rule that decides for some of its URIs denies it. See `containment`.
 
 mod containment;
 

@@ -105,7 +105,7 @@ pub(crate) struct Membership {
 pub(crate) enum About {
     /// Whether it may be carried out.
     Message,
-    /// Whether a CALL of the realm's own procedure may have its effect: see [`crate::meta::also`].
+    /// Whether a CALL of the realm's own procedure may have its effect: see [`crate::meta::effect`].
     Effect,
 }
 

@@ -55,10 +55,10 @@ FEATURES = {
     "complex_result": True,
     "publish_lists": True,
     "topic_of_event": True,
-    # In FlatBuffers Autobahn announces no feature, takes the URI of an ERROR for its arguments, and cannot write lists of
+    # In FlatBuffers Autobahn announces no feature, names no authentication method, takes the URI of an ERROR for its arguments, and cannot write lists of
     # authroles.
     "without": {
-        f"{transport}-flatbuffers": ["progress", "interruptible", "errors", "publish_authroles"] for transport in ("ws", "rs")
+        f"{transport}-flatbuffers": ["auth", "progress", "interruptible", "errors", "publish_authroles"] for transport in ("ws", "rs")
     },
     "auth": ["ticket", "wampcra", "wampcra-salted", "wampcra-derived", "scram", "cryptosign"],
 }
