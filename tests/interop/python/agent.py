@@ -55,8 +55,8 @@ FEATURES = {
     "complex_result": True,
     "publish_lists": True,
     "topic_of_event": True,
-    # In FlatBuffers Autobahn announces no feature, names no authentication method, takes the URI of an ERROR for its arguments, and cannot write lists of
-    # authroles.
+    # In FlatBuffers Autobahn announces no feature, names no authentication method, takes the URI of an ERROR for its
+    # arguments, and cannot write lists of authroles.
     "without": {
         f"{transport}-flatbuffers": ["auth", "progress", "interruptible", "errors", "publish_authroles"] for transport in ("ws", "rs")
     },

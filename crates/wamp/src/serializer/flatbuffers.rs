@@ -7,15 +7,15 @@
 //!
 //! # What the schema has no field for
 //! The schema knows fewer options and details than WAMP has. Those it does not know, and values that its fields cannot
-//! hold, travel as a CBOR dict in a field far behind those of the schema ([`schema::REST`]): readers that do not know the
+//! hold, travel as a CBOR dict in a field far behind those of the schema (`schema::REST`): readers that do not know the
 //! field do not see it, as FlatBuffers promises. So nothing is lost between two peers that both know it.
 //!
 //! Autobahn leaves out the `roles` of HELLO and WELCOME, although its schema requires them: a peer without any is taken for
 //! one that has all roles, without features.
 //!
 //! # How it is done
-//! [`schema`] says which element, option or detail of a message is in which field. By it a table is rewritten as a CBOR
-//! message, which is read as any other ([`read`]), and a message, written in CBOR, becomes a table ([`write`]). So there is
+//! `schema` says which element, option or detail of a message is in which field. By it a table is rewritten as a CBOR
+//! message, which is read as any other (`read`), and a message, written in CBOR, becomes a table (`write`). So there is
 //! one place that knows the rules of messages. The price is a second pass, some 0.5 µs.
 
 mod read;

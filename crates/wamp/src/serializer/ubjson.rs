@@ -2,10 +2,10 @@
 //!
 //! Both are one marker byte and then the value. They differ where a number has more than one byte (BJData is
 //! little-endian, and has unsigned integers) and in how bytes are written: `[$U#` in UBJSON, `[$B#` in BJData. A peer speaks
-//! one of them; [`dialect::of`] finds out which from its first message.
+//! one of them; `dialect::of` finds out which from its first message.
 //!
 //! Containers whose values share one type and lack their markers (`[$l#…`) are rare: nothing but bytes is written so by
-//! those who speak WAMP. They are spelled out, see [`typed`], when a message cannot be read otherwise.
+//! those who speak WAMP. They are spelled out, see `typed`, when a message cannot be read otherwise.
 
 pub mod dialect;
 mod scan;
