@@ -119,8 +119,7 @@ fn latency() -> Vec<Case> {
             ws,
             Scenario::Slow(slow),
         )
-        .once()
-        .lasting(Timing::ms(300, 1500)),
+        .lasting(Timing::ms(300, 3000)),
     ]
 }
 

@@ -40,7 +40,8 @@ pub(crate) fn run(plan: &Plan, target: &Target, pid: u32, timing: Timing) -> Res
     reactor.tick(plan.publications)?;
     flows.drive(&mut reactor, pace, timing.warm_up)?;
     flows.begin();
-    flows.drive(&mut reactor, pace, timing.measure)?;
+    // As later: what watching costs the generator is part of both latencies.
+    watch(&mut flows, &mut reactor, pace, timing.measure, pid)?;
     let p99_before = flows.latencies.percentile_us(99.0);
 
     let slow = flows.first_subscriber + plan.neighbours;
