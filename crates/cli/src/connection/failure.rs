@@ -7,7 +7,7 @@ use crossweave_transport::connector::{Cause, Step};
 use crossweave_transport::tls::TlsError;
 use crossweave_transport::url::UrlError;
 use crossweave_transport::websocket::handshake::UpgradeError;
-use crossweave_wamp::Value;
+use crossweave_wamp::{Value, uris};
 
 use crate::exit::{Code, Failure};
 use crate::value;
@@ -52,7 +52,17 @@ pub(super) fn connect_failure(error: ConnectError) -> Failure {
 
 /// What is probably the matter.
 fn hint(error: &ConnectError) -> Option<&'static str> {
-    let ConnectError::Transport(error) = error else { return None };
+    let error = match error {
+        ConnectError::Transport(error) => error,
+        ConnectError::Join { cause: JoinError::Refused(answer), .. }
+            if answer.uri == uris::NO_MATCHING_AUTH_METHOD =>
+        {
+            return Some(
+                "--ticket-file is for ticket, --secret-file for wampcra, --password-file for scram, --key-file for cryptosign",
+            );
+        }
+        _ => return None,
+    };
     let scheme = error.url.split(':').next().unwrap_or_default();
     let is_tls = matches!(scheme, "wss" | "rss");
     let other_protocol = match scheme.contains("unix") {

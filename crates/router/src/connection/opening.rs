@@ -175,13 +175,13 @@ impl Connection {
                     self.refuse(&Abort::new(uris::PAYLOAD_SIZE_EXCEEDED, text));
                 }
             }
+            Verdict::Refuse(refusal) if refusal.cause.is_empty() => self.refuse(&refusal.abort),
             Verdict::Refuse(refusal) => {
-                if !refusal.cause.is_empty() {
-                    self.shared.quota.log(Kind::Authentication, || {
-                        info!(peer = %self.address, cause = refusal.cause, "authentication failed");
-                    });
-                }
-                self.refuse(&refusal.abort);
+                self.shared.quota.log(Kind::Authentication, || {
+                    info!(peer = %self.address, cause = refusal.cause, "authentication failed");
+                });
+                self.append_abort(&refusal.abort);
+                self.close("");
             }
             Verdict::Wait(deciding) => {
                 opening.deciding = Some(deciding);
