@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::compare::{self, Comparison};
+use crate::login::Login;
 use crate::outcome::Outcome;
 use crate::peer::{Kind, Peer, Placement, Places};
 use crate::report::table;
@@ -160,6 +161,9 @@ enum What {
     Joins {
         #[arg(long, default_value_t = 1000)]
         count: usize,
+        /// How they prove who they are, over WebSocket with JSON.
+        #[arg(long, value_enum, default_value = "anonymous")]
+        login: Login,
     },
     /// Sessions that do nothing.
     Idle {
@@ -211,7 +215,7 @@ impl What {
             Self::Neighbour { subscribers, publications, calls } => {
                 Scenario::Neighbour(neighbour::Plan { subscribers, publications, calls })
             }
-            Self::Joins { count } => Scenario::Joins { count },
+            Self::Joins { count, login } => Scenario::Joins { count, login },
             Self::Idle { sessions } => Scenario::Idle { sessions },
             Self::Patterns { policy, count } => {
                 let policy = match policy {

@@ -8,6 +8,7 @@ mod accounting;
 mod args;
 mod compare;
 mod latency;
+mod login;
 mod outcome;
 mod payload;
 mod peer;

@@ -14,6 +14,7 @@ pub(crate) mod crossweave;
 pub(crate) mod nats;
 
 use crate::accounting;
+use crate::login::Login;
 use crate::reactor::{Reactor, Target};
 use crate::trouble::{Result, Trouble};
 use crate::wire::Wire;
@@ -179,7 +180,19 @@ impl Running {
     /// Where it listens for `wire`.
     pub(crate) fn target(&self, wire: Wire) -> Result<Target> {
         let wire = self.peer.kind.wire(wire).ok_or_else(|| Trouble::Unsupported(wire.to_string()))?;
-        Ok(Target { address: self.address, wire, path: "ws", realm: REALM })
+        let login = Login::Anonymous;
+        Ok(Target { address: self.address, wire, path: login.path(), realm: REALM, login })
+    }
+
+    /// The same for sessions that prove who they are.
+    pub(crate) fn target_for(&self, wire: Wire, login: Login) -> Result<Target> {
+        let target = self.target(wire)?;
+        match (login, self.peer.kind) {
+            (Login::Anonymous, _) | (_, Kind::Crossweave | Kind::Crossbar) => {
+                Ok(Target { path: login.path(), login, ..target })
+            }
+            _ => Err(Trouble::Unsupported(format!("authentication by {login:?}"))),
+        }
     }
 
     /// Whether the process has ended by itself.
@@ -272,11 +285,20 @@ fn node_config(port: u16) -> serde_json::Value {
     let allow = serde_json::json!({"call": true, "register": true, "publish": true, "subscribe": true});
     let disclose = serde_json::json!({"caller": false, "publisher": false});
     let permission = serde_json::json!({"uri": "", "match": "prefix", "allow": allow, "disclose": disclose, "cache": true});
+    let serializers = ["cbor", "msgpack", "json"];
+    let websocket: serde_json::Map<_, _> = Login::ALL
+        .into_iter()
+        .map(|login| {
+            let auth = login.auth_section();
+            let service = serde_json::json!({"type": "websocket", "serializers": serializers, "auth": auth});
+            (login.path().to_owned(), service)
+        })
+        .collect();
     let transport = serde_json::json!({
         "type": "universal",
         "endpoint": {"type": "tcp", "port": port, "interface": "127.0.0.1", "backlog": 1024},
-        "rawsocket": {"serializers": ["cbor", "msgpack", "json"]},
-        "websocket": {"ws": {"type": "websocket", "serializers": ["cbor", "msgpack", "json"]}},
+        "rawsocket": {"serializers": serializers},
+        "websocket": websocket,
     });
     serde_json::json!({
         "version": 2,

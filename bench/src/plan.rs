@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::login::Login;
 use crate::peer::Kind;
 use crate::scenario::{Pace, Scenario, Timing, neighbour, pubsub, rpc, slow};
 use crate::wire::Wire;
@@ -123,12 +124,18 @@ fn latency() -> Vec<Case> {
     ]
 }
 
+fn joins(name: &'static str, title: &'static str, wire: Wire, login: Login) -> Case {
+    Case::new(name, title, wire, Scenario::Joins { count: 1000, login })
+}
+
 fn sessions() -> Vec<Case> {
     let (rs, ws) = (Wire::RS_MSGPACK, Wire::WS_JSON);
     vec![
         Case::new("start", "Start", ws, Scenario::Start),
-        Case::new("joins-ws", "Joins: 1,000, 16 at a time", ws, Scenario::Joins { count: 1000 }),
-        Case::new("joins-rs", "Joins: 1,000, 16 at a time", rs, Scenario::Joins { count: 1000 }).long(),
+        joins("joins-ws", "Joins: 1,000, 16 at a time", ws, Login::Anonymous),
+        joins("joins-rs", "Joins: 1,000, 16 at a time", rs, Login::Anonymous).long(),
+        joins("joins-ticket", "Joins by ticket: 1,000, 16 at a time", ws, Login::Ticket),
+        joins("joins-cryptosign", "Joins by cryptosign: 1,000, 16 at a time", ws, Login::Cryptosign),
         Case::new("idle-rs", "5,000 idle sessions (battler: 500)", rs, Scenario::Idle { sessions: 5000 })
             .once(),
         Case::new("idle-ws", "5,000 idle sessions (battler: 500)", ws, Scenario::Idle { sessions: 5000 })

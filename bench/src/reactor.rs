@@ -17,6 +17,7 @@ mod ticker;
 pub(crate) use connection::Connection;
 use ticker::Ticker;
 
+use crate::login::Login;
 use crate::trouble::{Result, Trouble};
 use crate::wire::{Incoming, Wire};
 
@@ -37,6 +38,8 @@ pub(crate) struct Target {
     /// Path of the WebSocket endpoint, without its leading slash.
     pub(crate) path: &'static str,
     pub(crate) realm: &'static str,
+    /// How sessions prove who they are.
+    pub(crate) login: Login,
 }
 
 /// The event loop with its connections.

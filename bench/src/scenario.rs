@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::login::Login;
 use crate::outcome::Outcome;
 use crate::peer::Running;
 use crate::trouble::Result;
@@ -50,7 +51,7 @@ pub(crate) enum Scenario {
     /// A caller beside a fan-out in the same realm.
     Neighbour(neighbour::Plan),
     /// Sessions that join and leave.
-    Joins { count: usize },
+    Joins { count: usize, login: Login },
     /// Sessions that do nothing.
     Idle { sessions: usize },
     /// One subscriber with many patterns.
@@ -75,7 +76,7 @@ impl Scenario {
             Self::PubSub(plan) => pubsub::run(&plan, &target, pid, timing),
             Self::Rpc(plan) => rpc::run(&plan, &target, pid, timing),
             Self::Neighbour(plan) => neighbour::run(&plan, &target, pid, timing),
-            Self::Joins { count } => joins::run(count, &target, pid),
+            Self::Joins { count, login } => joins::run(count, &server.target_for(wire, login)?, pid),
             Self::Idle { sessions } => idle::run(sessions, &target, pid),
             Self::Patterns { policy, count } => patterns::run(policy, count, &target, pid, timing),
             Self::Slow(plan) => slow::run(&plan, &target, pid, timing),

@@ -104,6 +104,8 @@ pub(crate) enum Key<'a> {
 pub(crate) enum Incoming<'a> {
     /// The transport's handshake has been accepted.
     Upgraded,
+    /// CHALLENGE in JSON, whole.
+    Challenged(&'a [u8]),
     /// WELCOME.
     Joined,
     /// SUBSCRIBED, REGISTERED, PUBLISHED or UNSUBSCRIBED.

@@ -1,9 +1,10 @@
 //! Project tasks, run as `cargo xtask <verb>`.
 //!
-//! `test` is the one test command of the project, `tidy` the part of it that reads the tree, `bench` the comparison
-//! with other routers.
+//! `test` is the one test command of the project, `tidy` the part of it that reads the tree, `mutants` tests
+//! the tests of the core, `bench` compares with other routers.
 
 mod bench;
+mod mutants;
 mod test;
 mod tidy;
 mod workspace;
@@ -28,6 +29,8 @@ enum Task {
     Test(test::Options),
     /// Check the rules of the tree: who may use whom, file names and sizes, words that must not be committed.
     Tidy,
+    /// Put defects into a copy of the core, one after the other, and see whether its tests notice.
+    Mutants(mutants::Options),
     /// Compare a release build with other routers; arguments go to `crossweave-bench compare`.
     Bench(bench::Options),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
     let passed = match arguments.task {
         Task::Test(options) => test::run(&workspace, &options),
         Task::Tidy => tidy::run(&workspace),
+        Task::Mutants(options) => mutants::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),
     };
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 
 use super::Target;
+use crate::login::Login;
 use crate::trouble::Result;
 use crate::wire::template::Template;
 use crate::wire::value::{self, Match, Value};
@@ -24,6 +25,7 @@ pub(crate) struct Connection {
     stream: TcpStream,
     wire: Wire,
     realm: &'static str,
+    login: Login,
     is_open: bool,
     is_joined: bool,
     is_closed: bool,
@@ -52,6 +54,7 @@ impl Connection {
             stream: TcpStream::from_std(stream),
             wire: target.wire,
             realm: target.realm,
+            login: target.login,
             is_open: false,
             is_joined: false,
             is_closed: false,
@@ -251,6 +254,7 @@ impl Connection {
         let text = |reason: &[u8]| Some(String::from_utf8_lossy(reason).into_owned());
         match incoming {
             Incoming::Upgraded => self.introduce(),
+            Incoming::Challenged(challenge) => self.prove(challenge),
             Incoming::Joined => self.is_joined = true,
             Incoming::Pong if !self.is_joined => self.is_joined = true,
             Incoming::Acknowledged | Incoming::Pong => self.awaited = self.awaited.saturating_sub(1),
@@ -265,7 +269,14 @@ impl Connection {
         self.is_open = true;
         match self.wire {
             Wire::Nats => self.out.extend_from_slice(nats::CONNECT),
-            _ => self.send(&value::hello(self.realm)),
+            _ => self.send(&value::hello(self.realm, self.login)),
+        }
+    }
+
+    fn prove(&mut self, challenge: &[u8]) {
+        match self.login.answer(challenge) {
+            Some(signature) => self.send(&value::authenticate(&signature)),
+            None => self.refusal = Some("a CHALLENGE that cannot be answered".to_owned()),
         }
     }
 

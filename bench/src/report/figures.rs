@@ -39,17 +39,19 @@ fn ratios(results: &Results) -> Vec<Figure> {
         ("fan-out 1:1000, WebSocket/JSON", "fanout-1000-ws", 1.3),
         ("RPC 8 x 16 over 4 callees, WebSocket/JSON", "rpc-8x16-ws", 1.2),
     ];
-    const CROSSBAR: [(&str, &str, f64); 6] = [
+    const CROSSBAR: [(&str, &str, f64); 8] = [
         ("1:1, window 1000, RawSocket/MessagePack", "pubsub-1000-rs", 100.0),
         ("1:1, window 1000, WebSocket/JSON", "pubsub-1000-ws", 100.0),
         ("1:1, window 16, WebSocket/JSON", "pubsub-16-ws", 100.0),
         ("RPC 8 x 16 over 4 callees", "rpc-8x16-ws", 100.0),
         ("fan-out 1:100", "fanout-100-ws", 20.0),
         ("fan-out 1:1000", "fanout-1000-ws", 20.0),
+        ("joins by ticket", "joins-ticket", 10.0),
+        ("joins by cryptosign", "joins-cryptosign", 8.0),
     ];
     let mut figures = Vec::new();
-    for (peer, list) in [(Kind::Nats, NATS), (Kind::Crossbar, CROSSBAR)] {
-        for (what, case, target) in list {
+    for (peer, list) in [(Kind::Nats, &NATS[..]), (Kind::Crossbar, &CROSSBAR[..])] {
+        for &(what, case, target) in list {
             let found = ratio(results, case, peer, Metric::PerCpuSecond);
             let found = found.map(|ratio| (format!("{ratio:.2} x"), ratio >= target));
             figures.push(Figure::new(what, format!(">= {target} x {}", peer.name()), found));

@@ -19,6 +19,7 @@ pub(crate) trait Skim<'a> {
 /// Reads the message in `body`.
 pub(crate) fn read(codec: Codec, body: &[u8]) -> Result<Incoming<'_>, Malformed> {
     match codec {
+        Codec::Json if body.starts_with(b"[4,") => Ok(Incoming::Challenged(body)),
         Codec::Json => skim(json::Skimmer::new(body)),
         Codec::Msgpack => skim(msgpack::Skimmer::new(body)),
         Codec::Cbor => skim(cbor::Skimmer::new(body)),

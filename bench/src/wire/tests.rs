@@ -1,6 +1,7 @@
 use super::template::Template;
 use super::value::{Match, hello, register, subscribe};
 use super::*;
+use crate::login::Login;
 
 const WIRES: [Wire; 4] = [Wire::RS_MSGPACK, Wire::RS_CBOR, Wire::WS_JSON, Wire::WebSocket(Codec::Msgpack)];
 
@@ -217,7 +218,7 @@ fn set_up_messages_are_what_the_specification_says() {
         String::from_utf8(out).expect("JSON is UTF-8")
     };
     let roles = r#"{"roles":{"publisher":{},"subscriber":{},"caller":{},"callee":{}}}"#;
-    assert_eq!(json(hello("realm1")), format!(r#"[1,"realm1",{roles}]"#));
+    assert_eq!(json(hello("realm1", Login::Anonymous)), format!(r#"[1,"realm1",{roles}]"#));
     assert_eq!(json(subscribe(7, Match::Prefix, "com.a")), r#"[32,7,{"match":"prefix"},"com.a"]"#);
     assert_eq!(json(subscribe(8, Match::Exact, "com.a")), r#"[32,8,{},"com.a"]"#);
     assert_eq!(json(register(9, "com.p")), r#"[64,9,{},"com.p"]"#);

@@ -1,6 +1,7 @@
 //! The few values that set-up messages are made of.
 
 use super::{Codec, cbor, json, msgpack};
+use crate::login::Login;
 
 /// A value of a set-up message. The hot messages are templates instead.
 pub(crate) enum Value<'a> {
@@ -31,10 +32,17 @@ impl Codec {
 }
 
 /// HELLO for `realm`, with all four client roles.
-pub(crate) fn hello(realm: &str) -> Value<'_> {
+pub(crate) fn hello(realm: &str, login: Login) -> Value<'_> {
     let roles = ["publisher", "subscriber", "caller", "callee"];
     let roles = roles.map(|role| (role, Value::Map(vec![]))).into_iter().collect();
-    Value::List(vec![Value::Uint(1), Value::Text(realm), Value::Map(vec![("roles", Value::Map(roles))])])
+    let mut details = vec![("roles", Value::Map(roles))];
+    details.extend(login.details());
+    Value::List(vec![Value::Uint(1), Value::Text(realm), Value::Map(details)])
+}
+
+/// AUTHENTICATE.
+pub(crate) fn authenticate(signature: &str) -> Value<'_> {
+    Value::List(vec![Value::Uint(5), Value::Text(signature), Value::Map(vec![])])
 }
 
 /// How the URI of a subscription is matched.
