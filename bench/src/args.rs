@@ -10,7 +10,7 @@ use crate::login::Login;
 use crate::outcome::Outcome;
 use crate::peer::{Kind, Peer, Placement, Places};
 use crate::report::table;
-use crate::scenario::{Pace, Scenario, Timing, neighbour, pubsub, rpc, slow};
+use crate::scenario::{Pace, Scenario, Timing, neighbour, pubsub, rpc, slow, storm};
 use crate::trouble::Result;
 use crate::wire::value::Match;
 use crate::wire::{Codec, Wire};
@@ -165,6 +165,14 @@ enum What {
         #[arg(long, value_enum, default_value = "anonymous")]
         login: Login,
     },
+    /// A caller while very many sessions join by ticket and leave.
+    Storm {
+        #[arg(long, default_value_t = 5000)]
+        joins: usize,
+        /// Calls a second.
+        #[arg(long, default_value_t = 500)]
+        calls: u64,
+    },
     /// Sessions that do nothing.
     Idle {
         #[arg(long, default_value_t = 5000)]
@@ -216,6 +224,7 @@ impl What {
                 Scenario::Neighbour(neighbour::Plan { subscribers, publications, calls })
             }
             Self::Joins { count, login } => Scenario::Joins { count, login },
+            Self::Storm { joins, calls } => Scenario::Storm(storm::Plan { joins, calls }),
             Self::Idle { sessions } => Scenario::Idle { sessions },
             Self::Patterns { policy, count } => {
                 let policy = match policy {

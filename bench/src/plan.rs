@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::login::Login;
 use crate::peer::Kind;
-use crate::scenario::{Pace, Scenario, Timing, neighbour, pubsub, rpc, slow};
+use crate::scenario::{Pace, Scenario, Timing, neighbour, pubsub, rpc, slow, storm};
 use crate::wire::Wire;
 use crate::wire::value::Match;
 
@@ -135,6 +135,13 @@ fn sessions() -> Vec<Case> {
         joins("joins-ws", "Joins: 1,000, 16 at a time", ws, Login::Anonymous),
         joins("joins-rs", "Joins: 1,000, 16 at a time", rs, Login::Anonymous).long(),
         joins("joins-ticket", "Joins by ticket: 1,000, 16 at a time", ws, Login::Ticket),
+        Case::new(
+            "storm-ws",
+            "500 calls/s while 5,000 sessions join by ticket and leave (latencies are the caller's, the rest the joins')",
+            ws,
+            Scenario::Storm(storm::Plan { joins: 5000, calls: 500 }),
+        )
+        .lasting(Timing::ms(300, 2000)),
         joins("joins-cryptosign", "Joins by cryptosign: 1,000, 16 at a time", ws, Login::Cryptosign),
         Case::new("idle-rs", "5,000 idle sessions (battler: 500)", rs, Scenario::Idle { sessions: 5000 })
             .once(),

@@ -18,6 +18,7 @@ pub(crate) mod pubsub;
 pub(crate) mod rpc;
 pub(crate) mod slow;
 pub(crate) mod start;
+pub(crate) mod storm;
 
 /// How long is measured, after how long a warm-up.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,8 @@ pub(crate) enum Scenario {
     Neighbour(neighbour::Plan),
     /// Sessions that join and leave.
     Joins { count: usize, login: Login },
+    /// A caller while very many sessions join and leave.
+    Storm(storm::Plan),
     /// Sessions that do nothing.
     Idle { sessions: usize },
     /// One subscriber with many patterns.
@@ -77,6 +80,9 @@ impl Scenario {
             Self::Rpc(plan) => rpc::run(&plan, &target, pid, timing),
             Self::Neighbour(plan) => neighbour::run(&plan, &target, pid, timing),
             Self::Joins { count, login } => joins::run(count, &server.target_for(wire, login)?, pid),
+            Self::Storm(plan) => {
+                storm::run(&plan, &target, &server.target_for(wire, Login::Ticket)?, pid, timing)
+            }
             Self::Idle { sessions } => idle::run(sessions, &target, pid),
             Self::Patterns { policy, count } => patterns::run(policy, count, &target, pid, timing),
             Self::Slow(plan) => slow::run(&plan, &target, pid, timing),

@@ -23,10 +23,16 @@ impl Figure {
 /// All figures in the order of the tables.
 pub(crate) fn all(results: &Results) -> Vec<Figure> {
     let of = |case| move |metric| results.figure(case, Kind::Crossweave, metric);
-    [ratios(results), latencies(results), sizes(&of), vec![losses(results), stalls(results)], slow(results)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        ratios(results),
+        latencies(results),
+        sizes(&of),
+        vec![losses(results), stalls(results), storm(results)],
+        slow(results),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Deliveries per second of server CPU, as multiples of a peer's.
@@ -123,6 +129,14 @@ fn stalls(results: &Results) -> Figure {
     let worst = worst.max_by(|a, b| a.0.total_cmp(&b.0));
     let found = worst.map(|(us, case)| (format!("{:.1} ms ({case})", us / 1e3), us < STALL_US));
     Figure::new("largest p99.9 in any scenario", "< 40 ms", found)
+}
+
+/// What a storm of joins does to others.
+fn storm(results: &Results) -> Figure {
+    let of = |metric| results.figure("storm-ws", Kind::Crossweave, metric);
+    let p99 = of(Metric::P99Us).zip(of(Metric::P99BeforeUs)).map(|(during, before)| during / before);
+    let found = p99.map(|x| (format!("{x:.2} x"), x <= 3.0));
+    Figure::new("500 calls/s while 5,000 sessions join by ticket: p99", "<= 3 x before", found)
 }
 
 /// The router queues 4 MiB for one session by default; a buffer that grows needs its old and its new size at once.
