@@ -5,7 +5,8 @@ use std::path::Path;
 /// A fuzz target by its name.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 15] = [
+const TARGETS: [Target; 16] = [
+    ("authentication", crossweave_fuzz::authentication),
     ("json", crossweave_fuzz::json),
     ("msgpack", crossweave_fuzz::msgpack),
     ("cbor", crossweave_fuzz::cbor),
