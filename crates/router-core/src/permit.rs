@@ -59,7 +59,7 @@ impl Desk<'_> {
         &self,
         peer: &Peer,
         message: &Message<'_>,
-        decision: Option<Decision>,
+        decision: Option<&Decision>,
     ) -> Result<Permit, Refused> {
         let exact = MatchPolicy::Exact;
         let deed = |action, uri, match_policy| Deed { action, uri, match_policy, message };
@@ -131,9 +131,9 @@ impl Desk<'_> {
         &self,
         peer: &Peer,
         deed: &Deed<'_>,
-        decision: Option<Decision>,
+        decision: Option<&Decision>,
     ) -> Result<Permit, Refused> {
-        let permit = match (&decision, self.roles.get(peer.role)) {
+        let permit = match (decision, self.roles.get(peer.role)) {
             (None, Some(Authorization::Static(permissions))) => {
                 match permissions.judge(deed.action, deed.uri, deed.match_policy).allowed {
                     Some(_) => Ok(Permit::FREE),
@@ -142,7 +142,11 @@ impl Desk<'_> {
             }
             _ => self.decide(peer, deed, None, decision),
         };
-        permit.map_err(|refused| Refused { denied: refused.denied, ..Refused::no_such_procedure(deed.uri) })
+        permit.map_err(|mut refused| {
+            let mut unknown = Refused::no_such_procedure(deed.uri);
+            unknown.denied = refused.denied.take();
+            unknown
+        })
     }
 
     #[inline]
@@ -151,9 +155,9 @@ impl Desk<'_> {
         peer: &Peer,
         deed: Deed<'_>,
         exact: Option<Key>,
-        decision: Option<Decision>,
+        decision: Option<&Decision>,
     ) -> Result<Permit, Refused> {
-        if let (None, Some(Authorization::Static(permissions))) = (&decision, self.roles.get(peer.role)) {
+        if let (None, Some(Authorization::Static(permissions))) = (decision, self.roles.get(peer.role)) {
             return match permissions.decide(deed.action, deed.uri, deed.match_policy) {
                 Some(disclose) => Ok(Permit::Granted(Route { exact, disclose })),
                 None => Err(denied_by_rules(peer, &deed, permissions)),
@@ -169,14 +173,14 @@ impl Desk<'_> {
         peer: &Peer,
         deed: &Deed<'_>,
         exact: Option<Key>,
-        decision: Option<Decision>,
+        decision: Option<&Decision>,
     ) -> Result<Permit, Refused> {
         let procedure = match self.roles.get(peer.role) {
             None => return Err(denied(peer, deed, Cause::RoleIsGone)),
             Some(Authorization::Procedure(procedure)) => Some(procedure),
             Some(Authorization::Static(_) | Authorization::Dynamic) => None,
         };
-        match decision.or_else(|| self.remembered(peer, deed)) {
+        match decision.cloned().or_else(|| self.remembered(peer, deed)) {
             Some(Decision::Allow { disclose, .. }) => Ok(Permit::Granted(Route { exact, disclose })),
             Some(Decision::Deny { .. }) => Err(denied(peer, deed, Cause::Authorizer)),
             Some(Decision::Failed(why)) => Err(authorizer_failed(deed, why)),

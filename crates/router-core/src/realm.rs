@@ -385,9 +385,9 @@ impl Realm {
                     let limits = &self.options.limits;
                     self.decisions.remember(now, peer, role_version, &deed, decision, limits);
                 }
-                self.dispatch(now, slot, &mut waiting, decision, out)
+                self.dispatch(now, slot, &mut waiting, decision.as_ref(), out)
             }
-            About::Effect => self.take_effect(now, slot, &mut waiting, decision, out),
+            About::Effect => self.take_effect(now, slot, &mut waiting, decision.as_ref(), out),
         };
         while flow == Flow::Continue {
             let Some(mut message) = held.pop_front() else {
@@ -411,7 +411,7 @@ impl Realm {
         now: Instant,
         slot: Slot,
         message: &mut Message<'_>,
-        decision: Option<Decision>,
+        decision: Option<&Decision>,
         out: &mut O,
     ) -> Flow {
         let answer_to = answer_to(message);
@@ -438,7 +438,7 @@ impl Realm {
         now: Instant,
         slot: Slot,
         message: &mut Message<'_>,
-        decision: Option<Decision>,
+        decision: Option<&Decision>,
         out: &mut O,
     ) -> Flow {
         let answer_to = answer_to(message);
@@ -596,7 +596,7 @@ impl Realm {
         now: Instant,
         slot: Slot,
         call: &Call<'_>,
-        decision: Option<Decision>,
+        decision: Option<&Decision>,
         out: &mut O,
     ) -> Result<(), Stop> {
         if !self.options.enable_meta_api {
@@ -618,11 +618,11 @@ impl Realm {
         slot: Slot,
         procedure: &str,
         arguments: &Arguments,
-        decision: Option<Decision>,
+        decision: Option<&Decision>,
     ) -> Result<Disclose, Stop> {
         let Some(effect) = meta::effect(self, procedure, arguments)? else { return Ok(Disclose::AsAsked) };
         let peer = self.sessions.sender(slot);
-        if let (Some(decision), Some(deed)) = (&decision, Deed::of(&effect)) {
+        if let (Some(decision), Some(deed)) = (decision, Deed::of(&effect)) {
             let version = self.roles.version(peer.role);
             self.decisions.remember(now, peer, version, &deed, decision, &self.options.limits);
         }

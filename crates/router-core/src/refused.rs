@@ -1,6 +1,7 @@
 //! Why a request is answered with ERROR.
 
 use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::boundary::AuthorizeRequest;
@@ -11,8 +12,14 @@ use crossweave_wamp::{Dict, Message, Payload, ProtocolViolation, RequestId, Seri
 use crate::denial::Denied;
 
 /// A request that is not carried out. [`Realm::handle`](crate::Realm::handle) turns it into ERROR.
+///
+/// Boxed, as it is rare and part of what every function on the hot path returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct Refused(Box<Refusal>);
+
+/// What there is to say of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
     /// The error URI.
     pub(crate) error: &'static str,
     /// For the peer's author: the only argument of ERROR.
@@ -24,13 +31,17 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
+    #[cold]
     pub(crate) fn new(error: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Refused { error, message: message.into(), denied: None, correlation_id: None }
+        let message = message.into();
+        Refused(Box::new(Refusal { error, message, denied: None, correlation_id: None }))
     }
 
     /// For want of permission.
     pub(crate) fn denied(error: &'static str, message: impl Into<Cow<'static, str>>, denied: Denied) -> Self {
-        Refused { denied: Some(Box::new(denied)), ..Refused::new(error, message) }
+        let mut refused = Refused::new(error, message);
+        refused.denied = Some(Box::new(denied));
+        refused
     }
 
     pub(crate) fn no_such_procedure(procedure: &str) -> Self {
@@ -56,6 +67,20 @@ impl Refused {
     }
 }
 
+impl Deref for Refused {
+    type Target = Refusal;
+
+    fn deref(&self) -> &Refusal {
+        &self.0
+    }
+}
+
+impl DerefMut for Refused {
+    fn deref_mut(&mut self) -> &mut Refusal {
+        &mut self.0
+    }
+}
+
 impl From<BadUri> for Refused {
     fn from(bad: BadUri) -> Self {
         Refused::new(uris::INVALID_URI, bad.to_string())
@@ -73,7 +98,7 @@ pub(crate) enum Stop {
     /// The request gets ERROR.
     Refused(Refused),
     /// The session is aborted.
-    Violation(ProtocolViolation),
+    Violation(Box<ProtocolViolation>),
     /// The role's authorizer is to say whether it may have its effect.
     Ask(Box<AuthorizeRequest>),
 }
@@ -86,6 +111,6 @@ impl From<Refused> for Stop {
 
 impl From<ProtocolViolation> for Stop {
     fn from(violation: ProtocolViolation) -> Self {
-        Stop::Violation(violation)
+        Stop::Violation(Box::new(violation))
     }
 }
