@@ -57,6 +57,7 @@ fn the_starter_is_what_a_node_runs_without_a_configuration() {
         allow: Allow { call: true, register: true, publish: true, subscribe: true },
         disclose: Disclose::default(),
         cache: false,
+        trustlevel: None,
         path: "$.workers[0].realms[0].roles[0].permissions[0]".to_owned(),
     };
     assert_eq!(router.realms[0].roles[0].permissions, [everything]);

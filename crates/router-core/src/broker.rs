@@ -20,7 +20,6 @@ use kept::Kept;
 use recipients::Filter;
 use retained::Retained;
 
-use crate::authorization::Disclose;
 use crate::boundary::{Outbox, Session, Slot};
 use crate::ids::Ids;
 use crate::limits::{HistoryRule, RealmLimits};
@@ -29,6 +28,7 @@ use crate::permit::Route;
 use crate::refused::Refused;
 use crate::session::{Membership, Peer, Sessions};
 use crate::slab::{Key, Slab};
+use crate::trust::Attribution;
 use crate::uri_map::UriMap;
 
 /// One topic or pattern and its subscribers.
@@ -275,7 +275,7 @@ impl Broker {
         publish: &Publish<'_>,
         publication: PublicationId,
         publisher: &Session,
-        disclose: Disclose,
+        attribution: Attribution,
         unix_ms: u64,
         limits: &RealmLimits,
     ) -> bool {
@@ -285,7 +285,7 @@ impl Broker {
                 return true;
             }
         }
-        let event = Arc::new(Kept::new(publish, publication, publisher, disclose, unix_ms));
+        let event = Arc::new(Kept::new(publish, publication, publisher, attribution, unix_ms));
         self.history.record(&event);
         let retains = publish.options.retain && !is_void(publish);
         !retains || self.retained.keep(&event, limits)
@@ -327,9 +327,10 @@ impl Broker {
             passthru: options.passthru.take(),
             forward_for: options.forward_for.take(),
             transaction_hash: options.transaction_hash.take(),
+            trustlevel: route.attribution.trustlevel,
             ..EventDetails::default()
         };
-        if route.disclose.holds(options.disclose_me) {
+        if route.attribution.disclose.holds(options.disclose_me) {
             let publisher = from.session(sessions);
             details.publisher = Some(publisher.id);
             details.publisher_authid = Some(Cow::Borrowed(&publisher.authid));

@@ -23,7 +23,6 @@ use kept::KeptCalls;
 use registration::Callee;
 pub(crate) use registration::{Registered, Registration};
 
-use crate::authorization::Disclose;
 use crate::boundary::{Outbox, Slot};
 use crate::broker::Ended;
 use crate::ids::Ids;
@@ -34,6 +33,7 @@ use crate::refused::Refused;
 use crate::session::Sessions;
 use crate::slab::{Key, Slab};
 use crate::stats::Stats;
+use crate::trust::Attribution;
 use crate::uri_map::UriMap;
 
 /// The registrations of a realm and its invocations in flight.
@@ -76,8 +76,8 @@ struct Way {
     place: Key,
     /// Which of its callees.
     at: usize,
-    /// What the permission says of disclosing the caller.
-    disclose: Disclose,
+    /// What the callee is told of the caller.
+    attribution: Attribution,
     deadline: Option<Instant>,
 }
 
@@ -250,7 +250,7 @@ impl Dealer {
         let Some(at) = self.choose(sessions, ids, place, &[]) else {
             return self.wait(sessions, from, call, route, place, deadline);
         };
-        let way = Way { place, at, disclose: route.disclose, deadline };
+        let way = Way { place, at, attribution: route.attribution, deadline };
         self.start(sessions, from, call, way, &[], out)?;
         Ok(Placed::Started)
     }
@@ -275,7 +275,7 @@ impl Dealer {
         tried: &[Slot],
         out: &mut O,
     ) -> Result<(), Refused> {
-        let Way { place, at, disclose, deadline } = way;
+        let Way { place, at, attribution, deadline } = way;
         let registration = &mut self.registrations[place];
         let callee = &registration.callees[at];
         let (to, counted) = (callee.slot, callee.is_limited().then_some(callee.number));
@@ -317,11 +317,12 @@ impl Dealer {
         caller.calls.insert(call.request, key);
         caller.open_calls += u32::from(call.options.progress);
         if can_reroute && has_others && !call.options.progress {
-            self.keep(key, call, disclose, tried);
+            self.keep(key, call, attribution, tried);
         }
         let disclose_me = call.options.disclose_me;
         let mut details = details(&mut call.options, features);
-        if disclose.holds(disclose_me) {
+        details.trustlevel = attribution.trustlevel;
+        if attribution.disclose.holds(disclose_me) {
             let caller = &sessions.sender(from).session;
             details.caller = Some(caller.id);
             details.caller_authid = Some(Cow::Borrowed(&caller.authid));

@@ -13,6 +13,7 @@
 //! | roles and permissions | [`authorization`], `permit` |
 //! | what an authorizer is asked, and which answers are remembered | `question`, `decisions` |
 //! | what is told of a denial | `denial` |
+//! | how far senders are trusted | `trust` |
 //! | `wamp.session.*`, `wamp.subscription.*`, `wamp.registration.*` | `meta` |
 //! | every bound | [`limits`] |
 
@@ -34,6 +35,7 @@ mod question;
 mod refused;
 mod session;
 mod slab;
+mod trust;
 mod uri_map;
 
 pub use authorization::{
@@ -47,3 +49,4 @@ pub use decisions::DecisionFilter;
 pub use limits::{HistoryRule, RealmLimits, RealmOptions};
 pub use realm::Realm;
 pub use stats::Stats;
+pub use trust::TrustRule;

@@ -1,8 +1,12 @@
 //! Every bound of a realm on what its sessions may make it keep or do, by name.
 
+use std::time::Duration;
+
+use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::limits::URI_LEN_MAX;
 use crossweave_wamp::{MatchPolicy, Strictness};
-use std::time::Duration;
+
+use crate::trust::TrustRule;
 
 /// Denials that the operator is told one by one however quickly they come.
 pub const DENIALS_TOLD_AT_ONCE: u32 = 100;
@@ -19,6 +23,8 @@ pub struct RealmOptions {
     pub enable_meta_api: bool,
     /// What the event history keeps (default: nothing). Of several rules for the same topic or pattern the first counts.
     pub history: Vec<HistoryRule>,
+    /// How far publishers and callers are trusted (default: nothing is said of it).
+    pub trust: Vec<TrustRule>,
     /// The bounds.
     pub limits: RealmLimits,
 }
@@ -45,12 +51,26 @@ impl HistoryRule {
     }
 }
 
+impl RealmOptions {
+    /// What a realm with these options announces in WELCOME: what it does, and trust levels where it assigns any.
+    pub fn announced(&self) -> Roles {
+        let mut roles = Roles::router();
+        if !self.trust.is_empty() {
+            let and = |role: &mut Option<Features>, feature| *role = role.map(|has| has.and(feature));
+            and(&mut roles.broker, Features::PUBLICATION_TRUSTLEVELS);
+            and(&mut roles.dealer, Features::CALL_TRUSTLEVELS);
+        }
+        roles
+    }
+}
+
 impl Default for RealmOptions {
     fn default() -> Self {
         RealmOptions {
             strictness: Strictness::Loose,
             enable_meta_api: true,
             history: Vec::new(),
+            trust: Vec::new(),
             limits: RealmLimits::default(),
         }
     }

@@ -63,6 +63,10 @@ features! {
     EVENT_HISTORY = 21: "event_history",
     /// Call rerouting.
     CALL_REROUTE = 22: "call_reroute",
+    /// Publication trust levels.
+    PUBLICATION_TRUSTLEVELS = 28: "publication_trustlevels",
+    /// Call trust levels.
+    CALL_TRUSTLEVELS = 29: "call_trustlevels",
 }
 
 impl Features {

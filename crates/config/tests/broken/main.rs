@@ -365,6 +365,16 @@ fn roles_and_permissions() {
         "validation of payloads is not built yet",
     );
     permission(
+        r#"{"uri": "com.*", "trustlevel": §-1}"#,
+        "$.workers[0].realms[0].roles[0].permissions[0].trustlevel",
+        "`trustlevel` is out of range: -1; expected an integer from 0 to 1000000",
+    );
+    realm(
+        r#""roles": [{"name": "a", "allow-by-default": true, "trustlevel": §"high"}]"#,
+        "$.workers[0].realms[0].roles[0].trustlevel",
+        "expected an integer from 0 to 1000000",
+    );
+    permission(
         r#"{"uri": "com.*"}, §{"uri": "com.", "match": "prefix"}"#,
         "$.workers[0].realms[0].roles[0].permissions[1]",
         "warning: this permission replaces an earlier one",

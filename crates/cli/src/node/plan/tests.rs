@@ -69,6 +69,33 @@ fn the_start_page_is_on_the_transport_and_the_demo_on_its_realm() {
 }
 
 #[test]
+fn trust_levels_of_permissions_and_roles_reach_the_realm() {
+    let levels = |role: Value| {
+        let mut config = with_transport(json!({"type": "rawsocket", "endpoint": tcp(0)}));
+        config["workers"][0]["realms"][0]["roles"][0] = role;
+        let plan = planned(&config).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
+        let realm = plan.steps.into_iter().find_map(|step| match step {
+            Step::Realm { definition, .. } => Some(definition),
+            _ => None,
+        });
+        let rules = realm.expect("the node has a realm").options.trust;
+        let rule = |it: &crossweave_router_core::TrustRule| {
+            (it.role.to_string(), it.uri.clone(), it.match_policy.as_str(), it.level)
+        };
+        rules.iter().map(rule).collect::<Vec<_>>()
+    };
+    let permissions = json!([{"uri": "*"}, {"uri": "com.a.*", "trustlevel": 0}]);
+    let role = json!({"name": "anonymous", "permissions": permissions, "trustlevel": 2});
+    assert_eq!(
+        levels(role),
+        [("anonymous".into(), "com.a.".into(), "prefix", 0), ("anonymous".into(), "".into(), "prefix", 2)]
+    );
+    assert_eq!(levels(json!({"name": "anonymous", "allow-by-default": true})), []);
+    let asking = json!({"name": "anonymous", "authorizer": "com.example.authorize", "trustlevel": 1});
+    assert_eq!(levels(asking), [("anonymous".into(), "".into(), "prefix", 1)]);
+}
+
+#[test]
 fn every_websocket_option_reaches_the_router() {
     let options = json!({
         "max_frame_size": 1000, "max_message_size": 2000, "auto_fragment_size": 300,
