@@ -7,6 +7,7 @@ mod invocation;
 mod kept;
 mod registration;
 mod rerouting;
+mod sharding;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -121,6 +122,7 @@ impl Dealer {
         let options = &register.options;
         let (policy, uri) = (options.match_policy, &*register.procedure);
         self.check_room(sessions, from, (policy, uri))?;
+        let node = options.nkey.as_deref().map(sharding::node).transpose()?;
         let key = self.procedures.get(policy, uri);
         if let Some(key) = key {
             self.registrations[key].admit(from, options.invoke, self.limits.callees_per_registration_max)?;
@@ -140,7 +142,7 @@ impl Dealer {
         self.callees += 1;
         let registration = &mut self.registrations[key];
         let concurrency = options.concurrency.map(|asked| asked.min(self.limits.concurrency_max));
-        registration.callees.push(Callee::new(from, self.callees, concurrency));
+        registration.callees.push(Callee::new(from, self.callees, concurrency, node));
         let peer = sessions.sender_mut(from);
         peer.registrations.insert(registration.id, key);
         peer.registered.add(policy, uri);
@@ -247,7 +249,11 @@ impl Dealer {
             return Err(Refused::resource_exhausted("calls in flight", max));
         }
         let deadline = deadline(now, call.options.timeout_ms);
-        let Some(at) = self.choose(sessions, ids, place, &[]) else {
+        let chosen = match call.options.runmode {
+            None => self.choose(sessions, ids, place, &[]),
+            Some(mode) => Some(self.choose_shard(sessions, place, call, mode)?),
+        };
+        let Some(at) = chosen else {
             return self.wait(sessions, from, call, route, place, deadline);
         };
         let way = Way { place, at, attribution: route.attribution, deadline };
@@ -316,7 +322,9 @@ impl Dealer {
         let caller = sessions.sender_mut(from);
         caller.calls.insert(call.request, key);
         caller.open_calls += u32::from(call.options.progress);
-        if can_reroute && has_others && !call.options.progress {
+        // What belongs to one callee is no other's.
+        let is_anybodys = !call.options.progress && call.options.runmode.is_none();
+        if can_reroute && has_others && is_anybodys {
             self.keep(key, call, attribution, tried);
         }
         let disclose_me = call.options.disclose_me;

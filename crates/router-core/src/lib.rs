@@ -10,6 +10,7 @@
 //! | subscriptions and events | `broker` |
 //! | registrations, calls, the life of an invocation | `dealer` |
 //! | which pattern matches which URI | `uri_map` |
+//! | which node has a resource | `shard` |
 //! | roles and permissions | [`authorization`], `permit` |
 //! | what an authorizer is asked, and which answers are remembered | `question`, `decisions` |
 //! | what is told of a denial | `denial` |
@@ -34,6 +35,7 @@ mod permit;
 mod question;
 mod refused;
 mod session;
+mod shard;
 mod slab;
 mod trust;
 mod uri_map;

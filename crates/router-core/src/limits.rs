@@ -13,6 +13,9 @@ pub const DENIALS_TOLD_AT_ONCE: u32 = 100;
 /// Beyond that, one more for each time that passes: some 40,000 a day.
 pub const DENIALS_TOLD_EVERY: Duration = Duration::from_secs(2);
 
+/// Bytes of one `nkey`, the name of a node in SUBSCRIBE and REGISTER; a longer one gets ERROR `wamp.error.invalid_argument`.
+pub const NODE_KEY_LEN_MAX: usize = 1_024;
+
 /// How a realm behaves.
 #[derive(Clone, Debug)]
 pub struct RealmOptions {
@@ -103,6 +106,8 @@ pub struct RealmLimits {
     pub calls_per_session_max: usize,
     /// Callees of one shared registration (default 4,096): choosing one may look at each.
     pub callees_per_registration_max: usize,
+    /// Subscribers of one subscription that name a node with `nkey` (default 4,096): a publication with `rkey` looks at each.
+    pub sharded_subscribers_max: usize,
     /// The most calls at once that `concurrency` of REGISTER can stand for (default 1,024): a larger one counts as this, so
     /// that a callee never gets more than it said. A callee without `concurrency` gets any number.
     pub concurrency_max: u64,
@@ -168,6 +173,7 @@ impl Default for RealmLimits {
             wildcard_positions_max: 8,
             calls_per_session_max: 65_536,
             callees_per_registration_max: 4_096,
+            sharded_subscribers_max: 4_096,
             concurrency_max: 1_024,
             queued_calls_per_registration_max: 0,
             kept_call_bytes_max: 64 << 20,

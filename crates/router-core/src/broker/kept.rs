@@ -55,7 +55,7 @@ impl Kept {
             unix_ms,
             details,
             payload: publish.payload.borrowed().into_owned(),
-            audience: options.receivers.as_deref().map(|lists| Audience::new(lists.clone())),
+            audience: options.receivers.as_deref().and_then(Audience::of),
             excluded: options.exclude_me.then_some(publisher.id),
         }
     }

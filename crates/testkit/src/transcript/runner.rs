@@ -214,6 +214,7 @@ impl Runner {
                 "registrations_per_session_max" => limits.registrations_per_session_max = number()?,
                 "calls_per_session_max" => limits.calls_per_session_max = number()?,
                 "callees_per_registration_max" => limits.callees_per_registration_max = number()?,
+                "sharded_subscribers_max" => limits.sharded_subscribers_max = number()?,
                 "patterns_per_session_max" => limits.patterns_per_session_max = number()?,
                 "uri_memory_per_session_max" => limits.uri_memory_per_session_max = number()?,
                 "uri_memory_max" => limits.uri_memory_max = number()?,
