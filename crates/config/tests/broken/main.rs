@@ -550,9 +550,19 @@ fn endpoints() {
         "warning: `dhparam` has no effect",
     );
     endpoint(
-        r#"{"type": "tcp", "port": 1, "tls": {"key": "k", "certificate": "c", §"certificates": []}}"#,
-        "$.workers[0].transports[0].endpoint.tls.certificates",
+        r#"{"type": "tcp", "port": 1, "tls": {"key": "k", "certificate": "c", §"certificats": []}}"#,
+        "$.workers[0].transports[0].endpoint.tls.certificats",
         "nearest certificate",
+    );
+    endpoint(
+        r#"{"type": "tcp", "port": 1, "tls": {"key": "k", "certificate": "c", "certificates": [§{"key": "k"}]}}"#,
+        "$.workers[0].transports[0].endpoint.tls.certificates[0]",
+        "a certificate has no `certificate`",
+    );
+    endpoint(
+        r#"{"type": "tcp", "port": 1, "tls": {"key": "k", "certificate": "c", "certificates": [§"b.pem"]}}"#,
+        "$.workers[0].transports[0].endpoint.tls.certificates[0]",
+        "expected an object",
     );
     endpoint(r#"§{"type": "unix"}"#, "$.workers[0].transports[0].endpoint", "has no `path`");
     endpoint(

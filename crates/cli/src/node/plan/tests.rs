@@ -182,11 +182,15 @@ fn endpoints_keep_all_their_options() {
 fn tls_files_reach_the_router() {
     let mut endpoint = tcp(1);
     endpoint["tls"] = json!({"key": "k.pem", "certificate": "c.pem", "chain_certificates": ["x.pem"],
-        "ca_certificates": ["ca.pem"]});
+        "ca_certificates": ["ca.pem"],
+        "certificates": [{"key": "k2.pem", "certificate": "c2.pem", "chain_certificates": ["x2.pem"]}]});
     let tls = only_listen(json!({"type": "rawsocket", "endpoint": endpoint})).options.tls.unwrap();
     assert_eq!(tls.certificates[0].key.to_str(), Some("k.pem"));
     assert_eq!(tls.certificates[0].certificate.to_str(), Some("c.pem"));
     assert_eq!(tls.certificates[0].chain[0].to_str(), Some("x.pem"));
+    assert_eq!(tls.certificates[1].key.to_str(), Some("k2.pem"));
+    assert_eq!(tls.certificates[1].certificate.to_str(), Some("c2.pem"));
+    assert_eq!(tls.certificates[1].chain[0].to_str(), Some("x2.pem"));
     assert_eq!(tls.client_ca[0].to_str(), Some("ca.pem"));
 }
 
