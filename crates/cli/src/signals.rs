@@ -35,6 +35,21 @@ impl Signals {
     }
 }
 
+/// SIGHUP. From its making on, it no longer ends the process.
+pub(crate) struct Hangups(Signal);
+
+impl Hangups {
+    /// Must be called within a tokio runtime.
+    pub(crate) fn listen() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Hangups)
+    }
+
+    /// Waits for the next one. Cancel safe.
+    pub(crate) async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}
+
 /// From now on, SIGINT or SIGTERM ends the process with code 130: after `grace`, or at once if there is a second one.
 ///
 /// The orderly way is quicker. This is for when it is blocked, as a write to a pipe that nobody reads is; so it has a

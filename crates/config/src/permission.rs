@@ -16,6 +16,9 @@ pub struct Permission {
     pub disclose: Disclose,
     /// `cache`: whether the decision may be remembered. Static rules need no cache. Default: false.
     pub cache: bool,
+    /// `trustlevel`: how far what the role publishes and calls with these URIs is trusted, told to the receivers. 0 is lowest.
+    /// Default: that of a less specific rule that has one, or of the role.
+    pub trustlevel: Option<u64>,
     /// The JSON path of the permission in the file.
     pub path: String,
 }
@@ -77,6 +80,7 @@ impl Permission {
         let disclose =
             fields.object(reading, "disclose", "`disclose`").map(|fields| Disclose::read(reading, fields));
         let cache = fields.bool(reading, "cache", false);
+        let trustlevel = fields.trustlevel(reading);
         fields.not_built(reading, "validate", "validation of payloads");
         for action in ["call", "register", "publish", "subscribe"] {
             fields.elsewhere(action, "it under `allow`");
@@ -91,6 +95,7 @@ impl Permission {
             allow: allow.unwrap_or_default(),
             disclose: disclose.unwrap_or_default(),
             cache,
+            trustlevel,
             path,
         })
     }

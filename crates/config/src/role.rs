@@ -26,6 +26,9 @@ pub struct Role {
     pub permissions: Vec<Permission>,
     /// `allow-by-default`: whether everything that no rule matches is allowed. Default: false.
     pub allow_by_default: bool,
+    /// `trustlevel`: how far what its sessions publish and call is trusted, told to the receivers as `trustlevel`. 0 is lowest;
+    /// what the others mean is the application's. A permission may say otherwise for its URIs. Default: nothing is told.
+    pub trustlevel: Option<u64>,
     /// The JSON path of the role in the file.
     pub path: String,
 }
@@ -45,12 +48,14 @@ impl Role {
         let list = fields.list(reading, "permissions", "a list of permissions");
         let permissions = permissions(reading, list);
         let allow_by_default = fields.bool(reading, "allow-by-default", false);
+        let trustlevel = fields.trustlevel(reading);
         if permissions.is_empty() && !allow_by_default && authorizer.is_none() {
             let message = "this role may do nothing: it has no permissions";
             reading.report(&fields.at.start(), Finding::warning(message).expected("`permissions`"));
         }
         fields.finish_lenient(reading);
-        Some(Self { id, name: name.unwrap_or_default(), authorizer, permissions, allow_by_default, path })
+        let name = name.unwrap_or_default();
+        Some(Self { id, name, authorizer, permissions, allow_by_default, trustlevel, path })
     }
 }
 

@@ -57,6 +57,7 @@ fn the_starter_is_what_a_node_runs_without_a_configuration() {
         allow: Allow { call: true, register: true, publish: true, subscribe: true },
         disclose: Disclose::default(),
         cache: false,
+        trustlevel: None,
         path: "$.workers[0].realms[0].roles[0].permissions[0]".to_owned(),
     };
     assert_eq!(router.realms[0].roles[0].permissions, [everything]);
@@ -163,13 +164,17 @@ fn tls_on_ipv6_shared_by_processes() {
         "transports": [{"type": "web", "paths": {"ws": {"type": "websocket"}}, "endpoint": {
             "type": "tcp", "portrange": [8443, 8453], "version": 6, "interface": "::", "shared": true,
             "user_timeout": 5000, "tls": {"key": "server.key", "certificate": "server.crt",
-                "chain_certificates": ["chain.crt"], "ca_certificates": ["ca.crt"]}}}]}]}"#;
+                "chain_certificates": ["chain.crt"], "ca_certificates": ["ca.crt"],
+                "certificates": [{"key": "b.key", "certificate": "b.crt", "chain_certificates": ["b2.crt"]}]}}}]}]}"#;
     let node = node(text, Format::Json);
     let Endpoint::Tcp(tcp) = &transport(&node).endpoint else { panic!("no TCP endpoint") };
     let tls = tcp.tls.clone().expect("it has TLS");
     assert_eq!(tls.key, PathBuf::from("server.key"));
     assert_eq!(tls.chain_certificates, [PathBuf::from("chain.crt")]);
     assert_eq!(tls.ca_certificates, [PathBuf::from("ca.crt")]);
+    let more = &tls.certificates[0];
+    assert_eq!((more.key.to_str(), more.certificate.to_str()), (Some("b.key"), Some("b.crt")));
+    assert_eq!(more.chain_certificates, [PathBuf::from("b2.crt")]);
     let expected = TcpEndpoint {
         ports: Ports::Range(8443, 8453),
         version: IpVersion::V6,

@@ -362,7 +362,7 @@ pub fn is_reserved(uri: &str) -> bool {
 }
 
 /// What all URIs that the pattern matches start with.
-fn lead(uri: &str, policy: MatchPolicy) -> &str {
+pub(crate) fn lead(uri: &str, policy: MatchPolicy) -> &str {
     if policy != MatchPolicy::Wildcard {
         return uri;
     }

@@ -20,7 +20,6 @@ use kept::Kept;
 use recipients::Filter;
 use retained::Retained;
 
-use crate::authorization::Disclose;
 use crate::boundary::{Outbox, Session, Slot};
 use crate::ids::Ids;
 use crate::limits::{HistoryRule, RealmLimits};
@@ -28,7 +27,9 @@ use crate::meta;
 use crate::permit::Route;
 use crate::refused::Refused;
 use crate::session::{Membership, Peer, Sessions};
+use crate::shard::{self, ShardKey, Shards};
 use crate::slab::{Key, Slab};
+use crate::trust::Attribution;
 use crate::uri_map::UriMap;
 
 /// One topic or pattern and its subscribers.
@@ -43,6 +44,8 @@ pub(crate) struct Subscription {
     stays: bool,
     /// In no order: the last one takes the place of one who leaves.
     pub(crate) members: Vec<Slot>,
+    /// Those of the members that named a node.
+    shards: Option<Box<Shards>>,
 }
 
 /// What SUBSCRIBE has done.
@@ -163,9 +166,35 @@ impl Broker {
         Ok(Subscribed { key, id: subscription.id, is_created, is_new_member: true })
     }
 
+    /// Says which node a member of a subscription is.
+    #[cold]
+    pub(crate) fn name_node(&mut self, key: Key, member: Slot, nkey: &str) {
+        let node = ShardKey::new(nkey.as_bytes());
+        self.subscriptions[key].shards.get_or_insert_default().set(member, node);
+    }
+
+    /// Whether one who subscribes may name this node.
+    #[cold]
+    pub(crate) fn check_node(
+        &self,
+        (policy, uri): (MatchPolicy, &str),
+        nkey: &str,
+        limits: &RealmLimits,
+    ) -> Result<(), Refused> {
+        shard::check_node_key(nkey)?;
+        let max = limits.sharded_subscribers_max;
+        let shards = self.topics.get(policy, uri).and_then(|key| self.subscriptions[key].shards.as_ref());
+        if shards.is_some_and(|shards| shards.len() >= max) {
+            let why = format!("subscription {uri:?} has {max} subscribers with nkey, no more are allowed");
+            return Err(Refused::new(uris::RESOURCE_EXHAUSTED, why));
+        }
+        Ok(())
+    }
+
     fn create(&mut self, id: SubscriptionId, policy: MatchPolicy, uri: &str, created_ms: u64) -> Key {
         let (uri_, members) = (uri.into(), Vec::new());
-        let subscription = Subscription { id, uri: uri_, policy, created_ms, stays: false, members };
+        let subscription =
+            Subscription { id, uri: uri_, policy, created_ms, stays: false, members, shards: None };
         let key = self.subscriptions.insert(subscription);
         self.topics.insert(policy, uri, key);
         self.by_id.insert(id, key);
@@ -200,7 +229,10 @@ impl Broker {
     ) -> Ended {
         let Membership { key, position } = membership;
         let subscription = &mut self.subscriptions[key];
-        subscription.members.swap_remove(position as usize);
+        let left = subscription.members.swap_remove(position as usize);
+        if let Some(shards) = &mut subscription.shards {
+            shards.remove(left);
+        }
         if let Some(moved) = subscription.members.get(position as usize) {
             let moved = sessions.member_mut(*moved).subscriptions.get_mut(&id);
             moved.expect("members know their subscription").position = position;
@@ -275,7 +307,7 @@ impl Broker {
         publish: &Publish<'_>,
         publication: PublicationId,
         publisher: &Session,
-        disclose: Disclose,
+        attribution: Attribution,
         unix_ms: u64,
         limits: &RealmLimits,
     ) -> bool {
@@ -285,7 +317,7 @@ impl Broker {
                 return true;
             }
         }
-        let event = Arc::new(Kept::new(publish, publication, publisher, disclose, unix_ms));
+        let event = Arc::new(Kept::new(publish, publication, publisher, attribution, unix_ms));
         self.history.record(&event);
         let retains = publish.options.retain && !is_void(publish);
         !retains || self.retained.keep(&event, limits)
@@ -327,9 +359,10 @@ impl Broker {
             passthru: options.passthru.take(),
             forward_for: options.forward_for.take(),
             transaction_hash: options.transaction_hash.take(),
+            trustlevel: route.attribution.trustlevel,
             ..EventDetails::default()
         };
-        if route.disclose.holds(options.disclose_me) {
+        if route.attribution.disclose.holds(options.disclose_me) {
             let publisher = from.session(sessions);
             details.publisher = Some(publisher.id);
             details.publisher_authid = Some(Cow::Borrowed(&publisher.authid));
@@ -380,7 +413,7 @@ impl Broker {
                 None => {
                     out.multicast(members.iter().copied().filter(|slot| Some(*slot) != excluded), &message)
                 }
-                Some(filter) => filter.deliver(sessions, subscription.id, members, excluded, &message, out),
+                Some(filter) => filter.deliver(sessions, subscription, excluded, &message, out),
             }
         };
         if let Some(key) = exact {

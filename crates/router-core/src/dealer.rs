@@ -7,6 +7,7 @@ mod invocation;
 mod kept;
 mod registration;
 mod rerouting;
+mod sharding;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -23,7 +24,6 @@ use kept::KeptCalls;
 use registration::Callee;
 pub(crate) use registration::{Registered, Registration};
 
-use crate::authorization::Disclose;
 use crate::boundary::{Outbox, Slot};
 use crate::broker::Ended;
 use crate::ids::Ids;
@@ -34,6 +34,7 @@ use crate::refused::Refused;
 use crate::session::Sessions;
 use crate::slab::{Key, Slab};
 use crate::stats::Stats;
+use crate::trust::Attribution;
 use crate::uri_map::UriMap;
 
 /// The registrations of a realm and its invocations in flight.
@@ -76,8 +77,8 @@ struct Way {
     place: Key,
     /// Which of its callees.
     at: usize,
-    /// What the permission says of disclosing the caller.
-    disclose: Disclose,
+    /// What the callee is told of the caller.
+    attribution: Attribution,
     deadline: Option<Instant>,
 }
 
@@ -121,6 +122,7 @@ impl Dealer {
         let options = &register.options;
         let (policy, uri) = (options.match_policy, &*register.procedure);
         self.check_room(sessions, from, (policy, uri))?;
+        let node = options.nkey.as_deref().map(sharding::node).transpose()?;
         let key = self.procedures.get(policy, uri);
         if let Some(key) = key {
             self.registrations[key].admit(from, options.invoke, self.limits.callees_per_registration_max)?;
@@ -140,7 +142,7 @@ impl Dealer {
         self.callees += 1;
         let registration = &mut self.registrations[key];
         let concurrency = options.concurrency.map(|asked| asked.min(self.limits.concurrency_max));
-        registration.callees.push(Callee::new(from, self.callees, concurrency));
+        registration.callees.push(Callee::new(from, self.callees, concurrency, node));
         let peer = sessions.sender_mut(from);
         peer.registrations.insert(registration.id, key);
         peer.registered.add(policy, uri);
@@ -247,10 +249,14 @@ impl Dealer {
             return Err(Refused::resource_exhausted("calls in flight", max));
         }
         let deadline = deadline(now, call.options.timeout_ms);
-        let Some(at) = self.choose(sessions, ids, place, &[]) else {
+        let chosen = match call.options.runmode {
+            None => self.choose(sessions, ids, place, &[]),
+            Some(mode) => Some(self.choose_shard(sessions, place, call, mode)?),
+        };
+        let Some(at) = chosen else {
             return self.wait(sessions, from, call, route, place, deadline);
         };
-        let way = Way { place, at, disclose: route.disclose, deadline };
+        let way = Way { place, at, attribution: route.attribution, deadline };
         self.start(sessions, from, call, way, &[], out)?;
         Ok(Placed::Started)
     }
@@ -275,7 +281,7 @@ impl Dealer {
         tried: &[Slot],
         out: &mut O,
     ) -> Result<(), Refused> {
-        let Way { place, at, disclose, deadline } = way;
+        let Way { place, at, attribution, deadline } = way;
         let registration = &mut self.registrations[place];
         let callee = &registration.callees[at];
         let (to, counted) = (callee.slot, callee.is_limited().then_some(callee.number));
@@ -316,12 +322,15 @@ impl Dealer {
         let caller = sessions.sender_mut(from);
         caller.calls.insert(call.request, key);
         caller.open_calls += u32::from(call.options.progress);
-        if can_reroute && has_others && !call.options.progress {
-            self.keep(key, call, disclose, tried);
+        // What belongs to one callee is no other's.
+        let is_anybodys = !call.options.progress && call.options.runmode.is_none();
+        if can_reroute && has_others && is_anybodys {
+            self.keep(key, call, attribution, tried);
         }
         let disclose_me = call.options.disclose_me;
         let mut details = details(&mut call.options, features);
-        if disclose.holds(disclose_me) {
+        details.trustlevel = attribution.trustlevel;
+        if attribution.disclose.holds(disclose_me) {
             let caller = &sessions.sender(from).session;
             details.caller = Some(caller.id);
             details.caller_authid = Some(Cow::Borrowed(&caller.authid));

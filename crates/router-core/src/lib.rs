@@ -10,9 +10,11 @@
 //! | subscriptions and events | `broker` |
 //! | registrations, calls, the life of an invocation | `dealer` |
 //! | which pattern matches which URI | `uri_map` |
+//! | which node has a resource | `shard` |
 //! | roles and permissions | [`authorization`], `permit` |
 //! | what an authorizer is asked, and which answers are remembered | `question`, `decisions` |
 //! | what is told of a denial | `denial` |
+//! | how far senders are trusted | `trust` |
 //! | `wamp.session.*`, `wamp.subscription.*`, `wamp.registration.*` | `meta` |
 //! | every bound | [`limits`] |
 
@@ -33,7 +35,9 @@ mod permit;
 mod question;
 mod refused;
 mod session;
+mod shard;
 mod slab;
+mod trust;
 mod uri_map;
 
 pub use authorization::{
@@ -47,3 +51,4 @@ pub use decisions::DecisionFilter;
 pub use limits::{HistoryRule, RealmLimits, RealmOptions};
 pub use realm::Realm;
 pub use stats::Stats;
+pub use trust::TrustRule;

@@ -1,13 +1,20 @@
 //! Every bound of a realm on what its sessions may make it keep or do, by name.
 
+use std::time::Duration;
+
+use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::limits::URI_LEN_MAX;
 use crossweave_wamp::{MatchPolicy, Strictness};
-use std::time::Duration;
+
+use crate::trust::TrustRule;
 
 /// Denials that the operator is told one by one however quickly they come.
 pub const DENIALS_TOLD_AT_ONCE: u32 = 100;
 /// Beyond that, one more for each time that passes: some 40,000 a day.
 pub const DENIALS_TOLD_EVERY: Duration = Duration::from_secs(2);
+
+/// Bytes of one `nkey`, the name of a node in SUBSCRIBE and REGISTER; a longer one gets ERROR `wamp.error.invalid_argument`.
+pub const NODE_KEY_LEN_MAX: usize = 1_024;
 
 /// How a realm behaves.
 #[derive(Clone, Debug)]
@@ -19,6 +26,8 @@ pub struct RealmOptions {
     pub enable_meta_api: bool,
     /// What the event history keeps (default: nothing). Of several rules for the same topic or pattern the first counts.
     pub history: Vec<HistoryRule>,
+    /// How far publishers and callers are trusted (default: nothing is said of it).
+    pub trust: Vec<TrustRule>,
     /// The bounds.
     pub limits: RealmLimits,
 }
@@ -45,12 +54,26 @@ impl HistoryRule {
     }
 }
 
+impl RealmOptions {
+    /// What a realm with these options announces in WELCOME: what it does, and trust levels where it assigns any.
+    pub fn announced(&self) -> Roles {
+        let mut roles = Roles::router();
+        if !self.trust.is_empty() {
+            let and = |role: &mut Option<Features>, feature| *role = role.map(|has| has.and(feature));
+            and(&mut roles.broker, Features::PUBLICATION_TRUSTLEVELS);
+            and(&mut roles.dealer, Features::CALL_TRUSTLEVELS);
+        }
+        roles
+    }
+}
+
 impl Default for RealmOptions {
     fn default() -> Self {
         RealmOptions {
             strictness: Strictness::Loose,
             enable_meta_api: true,
             history: Vec::new(),
+            trust: Vec::new(),
             limits: RealmLimits::default(),
         }
     }
@@ -83,6 +106,8 @@ pub struct RealmLimits {
     pub calls_per_session_max: usize,
     /// Callees of one shared registration (default 4,096): choosing one may look at each.
     pub callees_per_registration_max: usize,
+    /// Subscribers of one subscription that name a node with `nkey` (default 4,096): a publication with `rkey` looks at each.
+    pub sharded_subscribers_max: usize,
     /// The most calls at once that `concurrency` of REGISTER can stand for (default 1,024): a larger one counts as this, so
     /// that a callee never gets more than it said. A callee without `concurrency` gets any number.
     pub concurrency_max: u64,
@@ -148,6 +173,7 @@ impl Default for RealmLimits {
             wildcard_positions_max: 8,
             calls_per_session_max: 65_536,
             callees_per_registration_max: 4_096,
+            sharded_subscribers_max: 4_096,
             concurrency_max: 1_024,
             queued_calls_per_registration_max: 0,
             kept_call_bytes_max: 64 << 20,

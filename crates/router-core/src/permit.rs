@@ -17,6 +17,7 @@ use crate::question::Deed;
 use crate::refused::Refused;
 use crate::session::Peer;
 use crate::slab::Key;
+use crate::trust::Attribution;
 
 /// Whether a message may be carried out.
 #[derive(Debug)]
@@ -32,13 +33,23 @@ pub(crate) enum Permit {
 pub(crate) struct Route {
     /// The subscription or registration of exactly this URI, if there is one.
     pub(crate) exact: Option<Key>,
-    /// Whether the publisher or caller is disclosed.
-    pub(crate) disclose: Disclose,
+    /// What receivers are told of the publisher or caller.
+    pub(crate) attribution: Attribution,
+}
+
+impl Route {
+    #[inline]
+    pub(crate) fn new(exact: Option<Key>, disclose: Disclose) -> Self {
+        Route { exact, attribution: Attribution::new(disclose) }
+    }
 }
 
 impl Permit {
     /// For what needs no permission.
-    const FREE: Permit = Permit::Granted(Route { exact: None, disclose: Disclose::AsAsked });
+    const FREE: Permit = Permit::Granted(Route {
+        exact: None,
+        attribution: Attribution { disclose: Disclose::AsAsked, trustlevel: None },
+    });
 }
 
 /// The parts of a realm that a decision depends on.
@@ -159,7 +170,7 @@ impl Desk<'_> {
     ) -> Result<Permit, Refused> {
         if let (None, Some(Authorization::Static(permissions))) = (decision, self.roles.get(peer.role)) {
             return match permissions.decide(deed.action, deed.uri, deed.match_policy) {
-                Some(disclose) => Ok(Permit::Granted(Route { exact, disclose })),
+                Some(disclose) => Ok(Permit::Granted(Route::new(exact, disclose))),
                 None => Err(denied_by_rules(peer, &deed, permissions)),
             };
         }
@@ -181,7 +192,7 @@ impl Desk<'_> {
             Some(Authorization::Static(_) | Authorization::Dynamic) => None,
         };
         match decision.cloned().or_else(|| self.remembered(peer, deed)) {
-            Some(Decision::Allow { disclose, .. }) => Ok(Permit::Granted(Route { exact, disclose })),
+            Some(Decision::Allow { disclose, .. }) => Ok(Permit::Granted(Route::new(exact, disclose))),
             Some(Decision::Deny { .. }) => Err(denied(peer, deed, Cause::Authorizer)),
             Some(Decision::Failed(why)) => Err(authorizer_failed(deed, why)),
             None => Ok(Permit::Ask(Box::new(deed.ask(peer, procedure.cloned())))),

@@ -41,6 +41,7 @@ use crate::question::Deed;
 use crate::refused::{Refused, Stop};
 use crate::session::{About, Gate, Peer, Sessions};
 use crate::stats::Stats;
+use crate::trust::Trust;
 use leaving::Notice;
 
 /// A realm as a pure state machine. See [`Realm::handle`].
@@ -59,6 +60,8 @@ pub struct Realm {
     decisions: Box<Decisions>,
     denials: Box<Denials>,
     last_question: u64,
+    /// None where the configuration assigns no trust levels.
+    trust: Option<Box<Trust>>,
     stats: Stats,
 }
 
@@ -80,6 +83,7 @@ impl Realm {
             decisions: Box::default(),
             denials: Box::default(),
             last_question: 0,
+            trust: Trust::new(&options.trust),
             stats: Stats::default(),
             options,
         }
@@ -526,7 +530,11 @@ impl Realm {
 
     /// PUBLISHED goes out before the events do: a publisher that also subscribes learns the publication's id first.
     #[inline]
-    fn publish<O: Outbox>(&mut self, slot: Slot, publish: &mut Publish<'_>, route: Route, out: &mut O) {
+    fn publish<O: Outbox>(&mut self, slot: Slot, publish: &mut Publish<'_>, mut route: Route, out: &mut O) {
+        if let Some(trust) = &self.trust {
+            let role = &self.sessions.sender(slot).session.authrole;
+            route.attribution.trustlevel = trust.level(role, &publish.topic);
+        }
         let publication = self.ids.publication();
         self.stats.publications += 1;
         if publish.options.acknowledge {
@@ -547,8 +555,8 @@ impl Realm {
     ) {
         if self.broker.keeps(publish) {
             let (publisher, now) = (from.session(&self.sessions), self.clock.unix_ms());
-            let (disclose, limits) = (route.disclose, &self.options.limits);
-            let is_kept = self.broker.keep(publish, publication, publisher, disclose, now, limits);
+            let (attribution, limits) = (route.attribution, &self.options.limits);
+            let is_kept = self.broker.keep(publish, publication, publisher, attribution, now, limits);
             self.stats.not_retained += u64::from(!is_kept);
         }
         self.broker.publish(&self.sessions, from, publication, publish, route, out);
@@ -579,6 +587,10 @@ impl Realm {
             return self.call_meta(now, slot, call, None, out);
         }
         let mut route = route;
+        if let Some(trust) = &self.trust {
+            let role = &self.sessions.sender(slot).session.authrole;
+            route.attribution.trustlevel = trust.level(role, &call.procedure);
+        }
         if self.sessions.is_anybody_leaving() {
             self.settle_procedure(MatchPolicy::Exact, &call.procedure, out);
             route.exact = self.dealer.exact(&call.procedure);
@@ -627,7 +639,7 @@ impl Realm {
             self.decisions.remember(now, peer, version, &deed, decision, &self.options.limits);
         }
         match self.desk(now).permit(peer, &effect, decision)? {
-            Permit::Granted(route) => Ok(route.disclose),
+            Permit::Granted(route) => Ok(route.attribution.disclose),
             Permit::Ask(request) => Err(Stop::Ask(request)),
         }
     }

@@ -12,6 +12,7 @@ use crossweave_router_core::boundary::{
     AuthorizeRequest, Decision, Denial, Flow, Input, QuestionId, Session, Slot,
 };
 use crossweave_router_core::{DecisionFilter, Realm, RealmOptions, Role};
+use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{Abort, Welcome};
 use crossweave_wamp::payload::Prepared;
 use crossweave_wamp::{Message, ProtocolViolation, SessionId, uris};
@@ -49,6 +50,8 @@ pub(crate) struct RealmCell {
     timer: Arc<Notify>,
     /// Sessions by their serializer, to be looked at without the lock.
     serializers: Arc<SerializersInUse>,
+    /// What WELCOME says the realm does.
+    announced: Roles,
     quota: Arc<LogQuota>,
     /// Questions that wait for their turn or their answer.
     asked: AtomicUsize,
@@ -78,6 +81,7 @@ impl RealmCell {
         quota: Arc<LogQuota>,
     ) -> Arc<RealmCell> {
         let name: Arc<str> = name.into();
+        let announced = options.announced();
         let mut realm = Realm::new(name.clone(), options, seed());
         set_clock(&mut realm);
         roles.into_iter().for_each(|role| realm.set_role(role));
@@ -91,6 +95,7 @@ impl RealmCell {
             state: Mutex::new(state),
             timer: Arc::default(),
             serializers,
+            announced,
             quota,
             asked: AtomicUsize::new(0),
             authorizer,
@@ -103,6 +108,11 @@ impl RealmCell {
 
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// The roles and features for WELCOME.
+    pub(crate) fn announced(&self) -> Roles {
+        self.announced
     }
 
     pub(crate) fn quota(&self) -> &Arc<LogQuota> {

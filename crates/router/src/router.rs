@@ -18,7 +18,7 @@ use crossweave_wamp::{Batching, Serializer, SessionId, uris};
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::accept::Acceptor;
 use crate::admission::Admission;
@@ -95,6 +95,8 @@ pub(crate) struct Shared {
     /// The turns of questions to authenticators.
     pub(crate) questions: Arc<Semaphore>,
     realms: RwLock<HashMap<String, RunningRealm>>,
+    /// TLS of the transports, by their address.
+    tls: RwLock<Vec<(BoundAddress, TlsAcceptor)>>,
     stop: watch::Sender<bool>,
 }
 
@@ -160,6 +162,7 @@ impl Router {
             jars: Jars::default(),
             questions,
             realms: RwLock::default(),
+            tls: RwLock::default(),
             stop,
         };
         Router { shared: Arc::new(shared) }
@@ -204,9 +207,35 @@ impl Router {
                 jars.insert(path.clone(), self.shared.jars.open(cookies)?);
             }
         }
+        if let Some(tls) = &tls {
+            self.shared.tls.write().push((address.clone(), tls.clone()));
+        }
         let acceptor = Acceptor { shared: self.shared.clone(), options: Arc::new(options), tls, jars };
         tokio::spawn(Arc::new(acceptor).run(listener, self.shared.stop.subscribe()));
         Ok(address)
+    }
+
+    /// Whether a transport has TLS.
+    pub fn has_tls(&self) -> bool {
+        !self.shared.tls.read().is_empty()
+    }
+
+    /// Reads the certificates, keys and authorities of all transports again, and tells the log. Connections that are there go on,
+    /// handshakes from now on use the new files. Where a file cannot be used the transport keeps what it had. Says of how many
+    /// transports that is so. Blocks while it reads.
+    pub fn reload_certificates(&self) -> usize {
+        let mut failed = 0;
+        let transports = self.shared.tls.read().clone();
+        for (address, tls) in transports {
+            match tls.reload() {
+                Ok(()) => info!(endpoint = %address, "certificates were read again"),
+                Err(error) => {
+                    failed += 1;
+                    error!(endpoint = %address, %error, "certificates stay as they were");
+                }
+            }
+        }
+        failed
     }
 
     /// Connects a part of this program. The stream speaks RawSocket framing with this serializer, without a handshake; its

@@ -342,11 +342,11 @@ async fn a_result_too_long_for_the_caller_becomes_an_error() {
     let node = node().await;
     let mut callee = Peer::join(&node, Serializer::Json).await;
     callee.register("com.example.big").await;
-    let mut caller = Peer::connect_taking(&node, Serializer::Json, 1).await;
+    let mut caller = Peer::connect_taking(&node, Serializer::Json, 2).await;
     caller.hello().await;
     caller.send(call(1, "com.example.big", Payload::empty())).await;
     let Message::Invocation(invocation) = callee.receive().await else { panic!("not an INVOCATION") };
-    let payload = Payload::new(Serializer::Json, &["x".repeat(2_000).into()], &Dict::new());
+    let payload = Payload::new(Serializer::Json, &["x".repeat(4_000).into()], &Dict::new());
     callee.send(Yield { request: invocation.request, options: YieldOptions::default(), payload }).await;
     let Message::Error(error) = caller.receive().await else { panic!("not an ERROR") };
     assert_eq!(error.error, uris::PAYLOAD_SIZE_EXCEEDED);
@@ -355,11 +355,11 @@ async fn a_result_too_long_for_the_caller_becomes_an_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invocation_too_long_for_the_callee_fails_the_call() {
     let node = node().await;
-    let mut callee = Peer::connect_taking(&node, Serializer::Json, 1).await;
+    let mut callee = Peer::connect_taking(&node, Serializer::Json, 2).await;
     callee.hello().await;
     callee.register("com.example.small").await;
     let mut caller = Peer::join(&node, Serializer::Json).await;
-    let payload = Payload::new(Serializer::Json, &["x".repeat(2_000).into()], &Dict::new());
+    let payload = Payload::new(Serializer::Json, &["x".repeat(4_000).into()], &Dict::new());
     caller.send(call(1, "com.example.small", payload)).await;
     let Message::Error(error) = caller.receive().await else { panic!("not an ERROR") };
     assert_eq!(error.error, uris::PAYLOAD_SIZE_EXCEEDED);

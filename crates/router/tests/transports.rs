@@ -349,6 +349,49 @@ async fn tls_with_websocket_and_rawsocket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn certificates_are_read_again_without_closing_a_connection_on_ipv6() {
+    let scratch = Scratch::new("tls-again");
+    let (certificate, key) = (scratch.0.join("server.pem"), scratch.0.join("server.key"));
+    let issue = || {
+        let made = rcgen::generate_simple_self_signed(vec!["::1".into()]).unwrap();
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    };
+    issue();
+    let files = CertificateFiles { certificate: certificate.clone(), chain: Vec::new(), key: key.clone() };
+    let (router, address) = listen(ListenEndpoint::tcp("::1", 0), |transport| {
+        transport.tls = Some(TlsServerOptions { certificates: vec![files], client_ca: Vec::new() });
+    })
+    .await;
+    let BoundAddress::Tcp(address) = address else { panic!("not tcp") };
+    let url = format!("wss://[::1]:{}/ws", address.port());
+    // A client trusts the certificate that is in the file when it connects, and no other.
+    let options = || {
+        let tls = TlsClientOptions { ca_file: Some(certificate.clone()), ..TlsClientOptions::default() };
+        ConnectOptions { tls, ..ConnectOptions::default() }
+    };
+    let mut before = Peer::join(&url, Serializer::Cbor, options()).await;
+    issue();
+    let protocols = vec![Serializer::Cbor.subprotocol().to_owned()];
+    let refused = connect(&url, &ConnectOptions { protocols, ..options() }).await;
+    assert!(refused.is_err(), "the old certificate is in use");
+    assert!(router.has_tls());
+    assert_eq!(router.reload_certificates(), 0);
+    let mut after = Peer::join(&url, Serializer::Cbor, options()).await;
+    std::fs::write(&key, "no key").unwrap();
+    assert_eq!(router.reload_certificates(), 1, "the new one stays");
+    let _later = Peer::join(&url, Serializer::Cbor, options()).await;
+    // The session of before is still there.
+    let topic = "com.example.topic";
+    let options = SubscribeOptions::default();
+    before.send(Subscribe { request: RequestId(1), options, topic: topic.into() }).await;
+    assert!(matches!(before.receive().await, Message::Subscribed(_)));
+    let (options, payload) = (PublishOptions::default(), Payload::empty());
+    after.send(Publish { request: RequestId(1), options, topic: topic.into(), payload }).await;
+    assert!(matches!(before.receive().await, Message::Event(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_transport_hears_one_publication() {
     let (router, port) = listen_tcp(|transport| {
         let deflate = Some(DeflateOptions::default());

@@ -63,6 +63,14 @@ features! {
     EVENT_HISTORY = 21: "event_history",
     /// Call rerouting.
     CALL_REROUTE = 22: "call_reroute",
+    /// Publication trust levels.
+    PUBLICATION_TRUSTLEVELS = 28: "publication_trustlevels",
+    /// Call trust levels.
+    CALL_TRUSTLEVELS = 29: "call_trustlevels",
+    /// Sharded subscriptions.
+    SHARDED_SUBSCRIPTION = 30: "sharded_subscription",
+    /// Sharded registrations.
+    SHARDED_REGISTRATION = 31: "sharded_registration",
 }
 
 impl Features {
@@ -180,7 +188,8 @@ impl Roles {
             .and(Features::SUBSCRIPTION_META_API)
             .and(Features::SUBSCRIPTION_REVOCATION)
             .and(Features::EVENT_RETENTION)
-            .and(Features::EVENT_HISTORY);
+            .and(Features::EVENT_HISTORY)
+            .and(Features::SHARDED_SUBSCRIPTION);
         let dealer = Features::PROGRESSIVE_CALL_RESULTS
             .and(Features::CALL_TIMEOUT)
             .and(Features::CALL_CANCELING)
@@ -191,7 +200,8 @@ impl Roles {
             .and(Features::REGISTRATION_REVOCATION)
             .and(Features::TESTAMENT_META_API)
             .and(Features::PROGRESSIVE_CALL_INVOCATIONS)
-            .and(Features::CALL_REROUTE);
+            .and(Features::CALL_REROUTE)
+            .and(Features::SHARDED_REGISTRATION);
         Roles { broker: Some(broker.and(common)), dealer: Some(dealer.and(common)), ..Roles::default() }
     }
 }

@@ -17,7 +17,8 @@ pub use pubsub::{
 };
 pub use rpc::{
     Call, CallOptions, Cancel, CancelMode, Interrupt, Invocation, InvocationDetails, InvokePolicy, Register,
-    RegisterOptions, Registered, Result, ResultDetails, Unregister, Unregistered, Yield, YieldOptions,
+    RegisterOptions, Registered, Result, ResultDetails, RunMode, Unregister, Unregistered, Yield,
+    YieldOptions,
 };
 pub use session::{Abort, Authenticate, Challenge, Goodbye, Hello, Welcome};
 pub use shared::{Error, ErrorDetails, ForwardFor, Passthru, Revoked};

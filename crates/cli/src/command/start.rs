@@ -11,7 +11,7 @@ use super::check::show_problems;
 use crate::exit::Failure;
 use crate::log::{self, LogFormat, LogLevel};
 use crate::node::{NodeDirectory, NotLoaded, Plan, RunningNode, builtin, node_key, plan};
-use crate::signals::{self, Signals};
+use crate::signals::{self, Hangups, Signals};
 use crate::terminal::Terminal;
 
 /// How long the orderly end may take after Ctrl-C; routers give their sessions 5 s.
@@ -32,7 +32,8 @@ Examples:
 /// Run the node: its realms, and the transports by which clients reach them
 ///
 /// Prints one line `listening on URL` for each address as soon as all of them are open. SIGINT (Ctrl-C) and SIGTERM say
-/// GOODBYE to every session and end it with exit code 0; a second one ends it at once, with 130.
+/// GOODBYE to every session and end it with exit code 0; a second one ends it at once, with 130. SIGHUP reads the
+/// certificates of TLS endpoints again.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Start {
@@ -120,8 +121,14 @@ impl Start {
         let mut signals = Signals::listen()
             .map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
         let mut node = RunningNode::start(plan).await.map_err(Failure::setup)?;
+        // Before anybody is told that the node is ready, and may want it.
+        let hangups = node
+            .has_tls()
+            .then(Hangups::listen)
+            .transpose()
+            .map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
         log::announce(self.logformat, &node.ready);
-        let signal = signals.next().await;
+        let signal = wait(&mut signals, hangups, &node).await;
         info!("{signal}: saying goodbye to every session");
         tokio::select! {
             () = node.shutdown() => {
@@ -129,6 +136,20 @@ impl Start {
                 Ok(())
             }
             _ = signals.next() => Err(Failure::interrupted()),
+        }
+    }
+}
+
+/// Waits for the signal that ends the node. Meanwhile SIGHUP reads certificates again, if there are any.
+async fn wait(signals: &mut Signals, hangups: Option<Hangups>, node: &RunningNode) -> &'static str {
+    let Some(mut hangups) = hangups else { return signals.next().await };
+    loop {
+        tokio::select! {
+            signal = signals.next() => return signal,
+            () = hangups.next() => {
+                info!("SIGHUP: reading the certificates again");
+                node.reload_certificates().await;
+            }
         }
     }
 }

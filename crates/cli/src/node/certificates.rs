@@ -7,25 +7,36 @@ use crossweave_transport::tls::{CertificateFiles, TlsAcceptor, TlsError, TlsServ
 
 /// What a listener is told.
 pub(super) fn tls_options(tls: &Tls) -> TlsServerOptions {
-    let files = CertificateFiles {
+    let first = CertificateFiles {
         certificate: tls.certificate.clone(),
         chain: tls.chain_certificates.clone(),
         key: tls.key.clone(),
     };
-    TlsServerOptions { certificates: vec![files], client_ca: tls.ca_certificates.clone() }
+    let more = tls.certificates.iter().map(|it| CertificateFiles {
+        certificate: it.certificate.clone(),
+        chain: it.chain_certificates.clone(),
+        key: it.key.clone(),
+    });
+    let certificates = std::iter::once(first).chain(more).collect();
+    TlsServerOptions { certificates, client_ca: tls.ca_certificates.clone() }
 }
 
 /// Loads them as a listener would, and says what cannot be used.
 pub(super) fn unusable(tls: &Tls) -> Vec<UnusableFile> {
     let all = tls_options(tls);
-    // Without the clients' authorities first: so it is known which files an error is about.
-    let own = TlsServerOptions { client_ca: Vec::new(), ..all.clone() };
-    let own_paths = [&tls.key, &tls.certificate].into_iter().chain(&tls.chain_certificates);
-    let failure = match TlsAcceptor::new(&own) {
-        Err(error) => Some(explain(&error, own_paths)),
-        Ok(_) => TlsAcceptor::new(&all).err().map(|error| explain(&error, tls.ca_certificates.iter())),
-    };
+    // Each without the others and the clients' authorities first: so it is known which files an error is about.
+    let unusable: Vec<UnusableFile> = all.certificates.iter().filter_map(unusable_certificate).collect();
+    if !unusable.is_empty() {
+        return unusable;
+    }
+    let failure = TlsAcceptor::new(&all).err().map(|error| explain(&error, tls.ca_certificates.iter()));
     failure.into_iter().collect()
+}
+
+fn unusable_certificate(files: &CertificateFiles) -> Option<UnusableFile> {
+    let alone = TlsServerOptions { certificates: vec![files.clone()], client_ca: Vec::new() };
+    let paths = [&files.key, &files.certificate].into_iter().chain(&files.chain);
+    TlsAcceptor::new(&alone).err().map(|error| explain(&error, paths))
 }
 
 /// Names the files of which an error may be, and blames the first.

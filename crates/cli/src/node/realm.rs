@@ -2,6 +2,7 @@
 
 use crossweave_config as config;
 use crossweave_router::{RealmDefinition, RealmOptions, Role};
+use crossweave_router_core::TrustRule;
 use crossweave_router_core::authorization::{
     Actions, Authorization, BadPermission, Disclose, Disclosure, Permission, Permissions,
 };
@@ -22,10 +23,10 @@ pub(super) fn definition(
         findings.no_effect(place, "event_dispatching_chunk_size", why);
     }
     let roles = realm.roles.iter().filter_map(|it| role(it, place, findings)).collect();
-    RealmDefinition { options: options(&realm.options, limits), roles, authorizer: None }
+    RealmDefinition { options: options(&realm.options, &realm.roles, limits), roles, authorizer: None }
 }
 
-fn options(options: &config::RealmOptions, limits: &config::Limits) -> RealmOptions {
+fn options(options: &config::RealmOptions, roles: &[config::Role], limits: &config::Limits) -> RealmOptions {
     RealmOptions {
         strictness: match options.uri_check {
             config::UriCheck::Loose => Strictness::Loose,
@@ -40,7 +41,19 @@ fn options(options: &config::RealmOptions, limits: &config::Limits) -> RealmOpti
         },
         // `store` is not built yet, and refused.
         history: Vec::new(),
+        trust: roles.iter().flat_map(trust).collect(),
     }
+}
+
+/// The trust levels of a role's permissions and, for all other URIs, its own.
+fn trust(role: &config::Role) -> impl Iterator<Item = TrustRule> {
+    let rule = |uri: &str, match_policy, level: Option<u64>| {
+        let level = level?;
+        Some(TrustRule { role: role.name.as_str().into(), uri: uri.to_owned(), match_policy, level })
+    };
+    let of_permissions =
+        role.permissions.iter().map(move |it| rule(&it.uri, match_policy(it.matching), it.trustlevel));
+    of_permissions.chain([rule("", MatchPolicy::Prefix, role.trustlevel)]).flatten()
 }
 
 fn role(role: &config::Role, place: &str, findings: &mut Findings) -> Option<Role> {
@@ -68,13 +81,17 @@ fn permission(permission: &config::Permission) -> Permission {
     let config::Disclose { caller, publisher } = permission.disclose;
     Permission {
         uri: permission.uri.clone(),
-        match_policy: match permission.matching {
-            config::Matching::Exact => MatchPolicy::Exact,
-            config::Matching::Prefix => MatchPolicy::Prefix,
-            config::Matching::Wildcard => MatchPolicy::Wildcard,
-        },
+        match_policy: match_policy(permission.matching),
         allow: Actions { call, register, publish, subscribe },
         disclose: Disclosure { caller: disclose(caller), publisher: disclose(publisher) },
+    }
+}
+
+fn match_policy(matching: config::Matching) -> MatchPolicy {
+    match matching {
+        config::Matching::Exact => MatchPolicy::Exact,
+        config::Matching::Prefix => MatchPolicy::Prefix,
+        config::Matching::Wildcard => MatchPolicy::Wildcard,
     }
 }
 

@@ -9,7 +9,7 @@ use crossweave_transport::ListenEndpoint;
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_web::{StartPage, run_demo};
 use tokio::task::JoinSet;
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::plan::{Listen, Plan, Step};
 use super::{Obstacle, ready};
@@ -97,6 +97,20 @@ impl RunningNode {
         let urls = ready::urls(&bound, &listen.options, listen.url.as_deref());
         self.ready.extend(urls.into_iter().map(|url| format!("listening on {url} ({remark})")));
         Ok(())
+    }
+
+    /// Whether a transport has certificates.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.routers.iter().any(|(_, router)| router.has_tls())
+    }
+
+    /// Reads the certificates of all transports again; the log says what came of it.
+    pub(crate) async fn reload_certificates(&self) {
+        let routers: Vec<Router> = self.routers.iter().map(|(_, router)| router.clone()).collect();
+        let reload = move || routers.iter().map(Router::reload_certificates).sum::<usize>();
+        if let Err(failure) = tokio::task::spawn_blocking(reload).await {
+            error!("reading the certificates again ended early: {failure}");
+        }
     }
 
     /// The router that is being set up, with the id of its worker.

@@ -205,6 +205,30 @@ fn certificates_and_keys_that_cannot_be_used_are_told() {
 }
 
 #[test]
+fn each_of_several_certificates_is_looked_into() {
+    let folder = TempDir::new().unwrap();
+    let of = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let write = |name: &str, pem: &str| fs::write(folder.path().join(name), pem).unwrap();
+    for name in ["a", "b", "c"] {
+        let made = rcgen::generate_simple_self_signed(vec![format!("{name}.test")]).unwrap();
+        write(&format!("{name}.crt"), &made.cert.pem());
+        write(&format!("{name}.key"), &made.signing_key.serialize_pem());
+    }
+    let pair = |name: &str, key: &str| json!({"certificate": of(&format!("{name}.crt")), "key": of(key)});
+    let with = |key_of_c: &str| {
+        let mut tls = pair("a", "a.key");
+        tls["certificates"] = json!([pair("b", "b.key"), pair("c", key_of_c)]);
+        let endpoint = json!({"type": "tcp", "port": 1, "interface": "127.0.0.1", "tls": tls});
+        config(&transport(&json!({"endpoint": endpoint})))
+    };
+    assert_eq!(check(&with("c.key"), &[]).code, Some(0));
+    let verdict: Value = serde_json::from_str(&check(&with("b.key"), &["--json"]).stdout).unwrap();
+    let problems = verdict["problems"].as_array().unwrap();
+    assert_eq!(problems.len(), 1, "{verdict}");
+    assert!(problems[0]["message"].as_str().unwrap().contains("c.crt"), "{verdict}");
+}
+
+#[test]
 fn a_node_without_transports_gets_a_warning() {
     let outcome = check(&config(&json!([])), &[]);
     assert_eq!(outcome.code, Some(0));

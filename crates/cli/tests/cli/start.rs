@@ -300,6 +300,39 @@ fn tls_is_served_and_checked_by_clients() {
 }
 
 #[test]
+fn sighup_reads_certificates_again_and_a_broken_one_changes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let issue = || {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        write("cert.pem", &made.cert.pem());
+        write("key.pem", &made.signing_key.serialize_pem());
+    };
+    issue();
+    let endpoint = json!({"type": "tcp", "port": 0, "interface": "127.0.0.1",
+        "tls": {"key": "key.pem", "certificate": "cert.pem"}});
+    write("config.json", &config(&json!([{"type": "rawsocket", "endpoint": endpoint}])));
+    let node = Node::start_in(folder.path(), &[], 1);
+    let url = format!("rss://localhost:{}", node.address().port());
+    let ca = folder.path().join("cert.pem");
+    // Trusts what is in the file now.
+    let calls = || {
+        let ca = ["--ca-file", ca.to_str().unwrap()];
+        run(&[&["call", "wamp.session.count", "--url", &url][..], &ca].concat()).code == Some(0)
+    };
+    assert!(calls());
+    issue();
+    assert!(!calls(), "the old certificate is in use until it is told otherwise");
+    node.process.signal(Signal::HUP);
+    while !node.process.line().contains("certificates were read again") {}
+    assert!(calls());
+    write("key.pem", "no key");
+    node.process.signal(Signal::HUP);
+    node.process.wait_for("certificates stay as they were");
+    assert!(calls(), "with the certificate of before");
+}
+
+#[test]
 fn what_has_no_effect_is_told_and_the_node_starts() {
     let endpoint = json!({"type": "tcp", "port": 0, "interface": "127.0.0.1"});
     let transport = json!({"type": "websocket", "endpoint": endpoint, "options": {"tcp_nodelay": false}});

@@ -56,7 +56,7 @@ pub(super) struct Topics {
 }
 
 fn ask(line: &mut Line, key: &TopicKey, get_retained: bool) -> Result<RequestId, SendError> {
-    let options = SubscribeOptions { match_policy: key.policy, get_retained, forward_for: None };
+    let options = SubscribeOptions { match_policy: key.policy, get_retained, ..SubscribeOptions::default() };
     line.request(|request| message::Subscribe { request, options, topic: (*key.uri).into() }.into())
 }
 

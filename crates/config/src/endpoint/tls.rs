@@ -13,8 +13,22 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// `chain_certificates`: files with the certificates between this one and the root. Default: none.
     pub chain_certificates: Vec<PathBuf>,
+    /// `certificates`: more certificates, for other names. The first one that is for the name a client asks for is shown, the one
+    /// above if none is. Default: none.
+    pub certificates: Vec<Certificate>,
     /// `ca_certificates`: if there are any, clients must show a certificate issued by one of them. Default: none.
     pub ca_certificates: Vec<PathBuf>,
+}
+
+/// A certificate beside the first one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Certificate {
+    /// `key`: the file with the private key. Needed.
+    pub key: PathBuf,
+    /// `certificate`: the file with the certificate, which may be followed by its chain. Needed.
+    pub certificate: PathBuf,
+    /// `chain_certificates`: files with the certificates between this one and the root. Default: none.
+    pub chain_certificates: Vec<PathBuf>,
 }
 
 /// Looks into the files, all of which are there, and says which cannot be used.
@@ -36,6 +50,7 @@ impl Tls {
             key: files.one(reading, &mut fields, "key"),
             certificate: files.one(reading, &mut fields, "certificate"),
             chain_certificates: files.list(reading, &mut fields, "chain_certificates"),
+            certificates: files.certificates(reading, &mut fields),
             ca_certificates: files.list(reading, &mut fields, "ca_certificates"),
         };
         if let Some(check) = reading.tls_check.filter(|_| !files.is_incomplete) {
@@ -61,6 +76,23 @@ impl<'d> Files<'d> {
         let at = fields.required(reading, key);
         self.is_incomplete |= at.is_none();
         at.and_then(|at| self.at(reading, at)).unwrap_or_default()
+    }
+
+    fn certificates(&mut self, reading: &mut Reading<'_>, fields: &mut Fields<'d>) -> Vec<Certificate> {
+        let mut certificates = Vec::new();
+        for at in fields.list(reading, "certificates", "a list of certificates") {
+            let Some(mut fields) = reading.object(at, "a certificate") else {
+                self.is_incomplete = true;
+                continue;
+            };
+            certificates.push(Certificate {
+                key: self.one(reading, &mut fields, "key"),
+                certificate: self.one(reading, &mut fields, "certificate"),
+                chain_certificates: self.list(reading, &mut fields, "chain_certificates"),
+            });
+            fields.finish(reading);
+        }
+        certificates
     }
 
     fn list(

@@ -90,6 +90,11 @@ impl<'d> Fields<'d> {
         reading.integer(&at, range, unit).and_then(|value| T::try_from(value).ok())
     }
 
+    /// `trustlevel` of a role or a permission, if it is set.
+    pub(crate) fn trustlevel(&mut self, reading: &mut Reading<'_>) -> Option<u64> {
+        self.int(reading, "trustlevel", 0..=1_000_000, "")
+    }
+
     /// A time in milliseconds: 0 for off, or at least 100, so that seconds given by mistake are noticed.
     pub(crate) fn millis(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<u32> {
         const MIN: i64 = 100;

@@ -365,6 +365,16 @@ fn roles_and_permissions() {
         "validation of payloads is not built yet",
     );
     permission(
+        r#"{"uri": "com.*", "trustlevel": §-1}"#,
+        "$.workers[0].realms[0].roles[0].permissions[0].trustlevel",
+        "`trustlevel` is out of range: -1; expected an integer from 0 to 1000000",
+    );
+    realm(
+        r#""roles": [{"name": "a", "allow-by-default": true, "trustlevel": §"high"}]"#,
+        "$.workers[0].realms[0].roles[0].trustlevel",
+        "expected an integer from 0 to 1000000",
+    );
+    permission(
         r#"{"uri": "com.*"}, §{"uri": "com.", "match": "prefix"}"#,
         "$.workers[0].realms[0].roles[0].permissions[1]",
         "warning: this permission replaces an earlier one",
@@ -540,9 +550,19 @@ fn endpoints() {
         "warning: `dhparam` has no effect",
     );
     endpoint(
-        r#"{"type": "tcp", "port": 1, "tls": {"key": "k", "certificate": "c", §"certificates": []}}"#,
-        "$.workers[0].transports[0].endpoint.tls.certificates",
+        r#"{"type": "tcp", "port": 1, "tls": {"key": "k", "certificate": "c", §"certificats": []}}"#,
+        "$.workers[0].transports[0].endpoint.tls.certificats",
         "nearest certificate",
+    );
+    endpoint(
+        r#"{"type": "tcp", "port": 1, "tls": {"key": "k", "certificate": "c", "certificates": [§{"key": "k"}]}}"#,
+        "$.workers[0].transports[0].endpoint.tls.certificates[0]",
+        "a certificate has no `certificate`",
+    );
+    endpoint(
+        r#"{"type": "tcp", "port": 1, "tls": {"key": "k", "certificate": "c", "certificates": [§"b.pem"]}}"#,
+        "$.workers[0].transports[0].endpoint.tls.certificates[0]",
+        "expected an object",
     );
     endpoint(r#"§{"type": "unix"}"#, "$.workers[0].transports[0].endpoint", "has no `path`");
     endpoint(

@@ -27,6 +27,12 @@ impl Audience {
         Audience(lists)
     }
 
+    /// The lists of a publication that is kept, if it has any: who asks for it later is asked for no shard.
+    pub(super) fn of(lists: &Receivers) -> Option<Self> {
+        let lists = Receivers { rkey: None, ..lists.clone() };
+        (lists != Receivers::default()).then(|| Audience::new(lists))
+    }
+
     /// Whether it is for this session.
     pub(crate) fn admits(&self, session: &Session) -> bool {
         let lists = &self.0;

@@ -7,8 +7,8 @@ use crossweave_wamp::{MatchPolicy, Payload, PublicationId, SessionId, Subscripti
 
 use super::Subscription;
 use super::audience::Audience;
-use crate::authorization::Disclose;
 use crate::boundary::Session;
+use crate::trust::Attribution;
 
 /// What one kept event takes besides its texts and payload.
 const OVERHEAD_BYTES: usize = 256;
@@ -33,7 +33,7 @@ impl Kept {
         publish: &Publish<'_>,
         publication: PublicationId,
         publisher: &Session,
-        disclose: Disclose,
+        attribution: Attribution,
         unix_ms: u64,
     ) -> Self {
         let options = &publish.options;
@@ -41,9 +41,10 @@ impl Kept {
             passthru: options.passthru.clone(),
             forward_for: options.forward_for.clone(),
             transaction_hash: options.transaction_hash.clone(),
+            trustlevel: attribution.trustlevel,
             ..EventDetails::default()
         };
-        if disclose.holds(options.disclose_me) {
+        if attribution.disclose.holds(options.disclose_me) {
             details.publisher = Some(publisher.id);
             details.publisher_authid = Some(Cow::Owned(publisher.authid.to_string()));
             details.publisher_authrole = Some(Cow::Owned(publisher.authrole.to_string()));
@@ -54,7 +55,7 @@ impl Kept {
             unix_ms,
             details,
             payload: publish.payload.borrowed().into_owned(),
-            audience: options.receivers.as_deref().map(|lists| Audience::new(lists.clone())),
+            audience: options.receivers.as_deref().and_then(Audience::of),
             excluded: options.exclude_me.then_some(publisher.id),
         }
     }

@@ -1,11 +1,13 @@
-//! Subscriber black- and white-listing: which members of a subscription a publication is for.
+//! Subscriber black- and white-listing and sharding: which members of a subscription a publication is for.
 
+use crossweave_wamp::Message;
 use crossweave_wamp::message::Receivers;
-use crossweave_wamp::{Message, SubscriptionId};
 
+use super::Subscription;
 use super::audience::{Audience, has};
 use crate::boundary::{Outbox, Slot};
 use crate::session::{Peer, Sessions};
+use crate::shard::ShardKey;
 
 /// The lists of one PUBLISH, and whom of the joined sessions they name.
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub(super) struct Filter {
     audience: Audience,
     /// The sessions of `eligible` that are joined, each once.
     eligible: Option<Vec<Slot>>,
+    /// What it is about.
+    resource: Option<ShardKey>,
 }
 
 impl Filter {
@@ -23,26 +27,32 @@ impl Filter {
             slots.dedup();
             slots
         });
-        Filter { audience: Audience::new(lists), eligible }
+        let resource = lists.rkey.take().map(|rkey| ShardKey::new(rkey.as_bytes()));
+        Filter { audience: Audience::new(lists), eligible, resource }
     }
 
     /// Sends to the members it admits. Goes through whichever is shorter: the members, or the eligible sessions.
     pub(super) fn deliver<O: Outbox>(
         &self,
         sessions: &Sessions,
-        subscription: SubscriptionId,
-        members: &[Slot],
+        subscription: &Subscription,
         excluded: Option<Slot>,
         event: &Message<'_>,
         out: &mut O,
     ) {
+        let (members, id) = (&subscription.members, subscription.id);
+        let shards = self.resource.and_then(|resource| {
+            let shards = subscription.shards.as_ref()?;
+            Some((shards, shards.owner(resource, sessions)?))
+        });
         let admits = |slot: &Slot| {
-            Some(*slot) != excluded && sessions.get(*slot).is_some_and(|peer| self.admits(peer))
+            Some(*slot) != excluded
+                && sessions.get(*slot).is_some_and(|peer| self.admits(peer))
+                && shards.is_none_or(|(shards, owner)| shards.is_for(owner, *slot))
         };
         match &self.eligible {
             Some(eligible) if eligible.len() < members.len() => {
-                let is_member =
-                    |slot: &Slot| sessions.sender(*slot).subscriptions.contains_key(&subscription);
+                let is_member = |slot: &Slot| sessions.sender(*slot).subscriptions.contains_key(&id);
                 out.multicast(eligible.iter().copied().filter(is_member).filter(admits), event);
             }
             _ => out.multicast(members.iter().copied().filter(admits), event),

@@ -8,9 +8,9 @@ use crossweave_wamp::message::Call;
 use crossweave_wamp::{Message, RegistrationId};
 use hashbrown::HashMap;
 
-use crate::authorization::Disclose;
 use crate::boundary::Slot;
 use crate::slab::Key;
+use crate::trust::Attribution;
 
 /// What one kept call takes besides its texts and payload.
 const OVERHEAD_BYTES: usize = 256;
@@ -27,8 +27,8 @@ pub(super) struct KeptCalls {
 #[derive(Debug)]
 pub(super) struct KeptCall {
     pub(super) call: Call<'static>,
-    /// What the permission says of disclosing the caller.
-    pub(super) disclose: Disclose,
+    /// What its callee is told of the caller.
+    pub(super) attribution: Attribution,
     /// Callees that said they are not available.
     pub(super) tried: Vec<Slot>,
     /// Its place in the queue of a registration.
@@ -45,12 +45,12 @@ pub(super) struct Queued {
 }
 
 impl KeptCall {
-    pub(super) fn new(call: &Call<'_>, disclose: Disclose) -> Self {
+    pub(super) fn new(call: &Call<'_>, attribution: Attribution) -> Self {
         let Message::Call(call) = Message::Call(call.clone()).into_owned() else {
             unreachable!("an owned CALL is a CALL")
         };
         let bytes = OVERHEAD_BYTES + call.procedure.len() + call.payload.bytes().len();
-        KeptCall { call, disclose, tried: Vec::new(), queued: None, bytes }
+        KeptCall { call, attribution, tried: Vec::new(), queued: None, bytes }
     }
 }
 

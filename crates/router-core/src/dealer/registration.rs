@@ -8,6 +8,7 @@ use crossweave_wamp::{MatchPolicy, RegistrationId, uris};
 use crate::boundary::Slot;
 use crate::ids::Ids;
 use crate::refused::Refused;
+use crate::shard::ShardKey;
 use crate::slab::Key;
 
 /// One procedure or pattern and its callees.
@@ -46,11 +47,15 @@ pub(crate) struct Callee {
     concurrency: Option<u64>,
     /// Calls it has now; counted only if `concurrency` bounds them.
     in_flight: u64,
+    /// The node it is, for sharded calls.
+    pub(super) node: ShardKey,
 }
 
 impl Callee {
-    pub(super) fn new(slot: Slot, number: u64, concurrency: Option<u64>) -> Self {
-        Callee { slot, number, concurrency, in_flight: 0 }
+    /// A callee that names no node is one of its own.
+    pub(super) fn new(slot: Slot, number: u64, concurrency: Option<u64>, node: Option<ShardKey>) -> Self {
+        let node = node.unwrap_or_else(|| ShardKey::new(&number.to_be_bytes()));
+        Callee { slot, number, concurrency, in_flight: 0, node }
     }
 
     /// Whether the calls it has are counted.

@@ -17,7 +17,6 @@ use crossweave_wamp::{RequestId, uris};
 use super::invocation::{Event, Invocation, State};
 use super::kept::{KeptCall, Queued};
 use super::{Dealer, Placed, Way, all_busy};
-use crate::authorization::Disclose;
 use crate::boundary::{Outbox, Slot};
 use crate::ids::Ids;
 use crate::permit::Route;
@@ -25,6 +24,7 @@ use crate::refused::Refused;
 use crate::session::Sessions;
 use crate::slab::Key;
 use crate::stats::Stats;
+use crate::trust::Attribution;
 
 /// The callee of a call that waits: nobody.
 const NOBODY: Slot = Slot(u32::MAX);
@@ -66,7 +66,7 @@ impl Dealer {
         });
         let ticket = self.kept.ticket();
         registration.queue.insert(ticket, key);
-        let mut kept = Box::new(KeptCall::new(call, route.disclose));
+        let mut kept = Box::new(KeptCall::new(call, route.attribution));
         kept.queued = Some(Queued { place, registration: registration.id, ticket });
         self.kept.insert(key, kept);
         if let Some(deadline) = deadline {
@@ -79,9 +79,9 @@ impl Dealer {
     /// Keeps a call that another callee may have to take, if there is room for it.
     #[cold]
     #[inline(never)]
-    pub(super) fn keep(&mut self, key: Key, call: &Call<'_>, disclose: Disclose, tried: &[Slot]) {
+    pub(super) fn keep(&mut self, key: Key, call: &Call<'_>, attribution: Attribution, tried: &[Slot]) {
         if self.kept.has_room(call, self.limits.kept_call_bytes_max) {
-            let mut kept = Box::new(KeptCall::new(call, disclose));
+            let mut kept = Box::new(KeptCall::new(call, attribution));
             kept.tried = tried.to_vec();
             self.kept.insert(key, kept);
         }
@@ -145,8 +145,8 @@ impl Dealer {
             return false;
         }
         let Some(at) = self.choose(sessions, ids, place, &kept.tried) else { return false };
-        let KeptCall { mut call, disclose, tried, .. } = kept;
-        let way = Way { place, at, disclose, deadline: before.deadline };
+        let KeptCall { mut call, attribution, tried, .. } = kept;
+        let way = Way { place, at, attribution, deadline: before.deadline };
         self.start(sessions, before.caller, &mut call, way, &tried, out).is_ok()
     }
 

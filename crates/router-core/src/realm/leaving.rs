@@ -62,7 +62,10 @@ impl Realm {
                 self.stats.refused += 1;
                 continue;
             };
-            let route = Route { exact: self.broker.exact(&publish.topic), disclose };
+            let mut route = Route::new(self.broker.exact(&publish.topic), disclose);
+            if let Some(trust) = &self.trust {
+                route.attribution.trustlevel = trust.level(&session.authrole, &publish.topic);
+            }
             self.broadcast(Publisher::Left(&session), publication, &mut publish, route, out);
         }
     }

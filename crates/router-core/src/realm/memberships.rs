@@ -19,7 +19,13 @@ impl Realm {
     ) -> Result<(), Refused> {
         let pattern = (subscribe.options.match_policy, &*subscribe.topic);
         let (limits, now) = (&self.options.limits, self.clock.unix_ms());
+        if let Some(nkey) = &subscribe.options.nkey {
+            self.broker.check_node(pattern, nkey, limits)?;
+        }
         let done = self.broker.subscribe(&mut self.sessions, &mut self.ids, slot, pattern, limits, now)?;
+        if let Some(nkey) = &subscribe.options.nkey {
+            self.broker.name_node(done.key, slot, nkey);
+        }
         out.send(slot, &message::Subscribed { request: subscribe.request, subscription: done.id }.into());
         if done.is_new_member && !meta::is_reserved(&subscribe.topic) {
             let session: Value = self.sessions.sender(slot).session.id.0.into();

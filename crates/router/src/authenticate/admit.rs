@@ -90,7 +90,7 @@ fn details(realm: &RealmCell, session: &Session) -> Dict {
         .with("authmethod", session.authmethod.to_string())
         .with("authprovider", session.authprovider.to_string())
         .with("agent", AGENT)
-        .with("roles", Roles::router().to_dict());
+        .with("roles", realm.announced().to_dict());
     match session.authextra.is_empty() {
         true => details,
         false => details.with("authextra", session.authextra.clone()),

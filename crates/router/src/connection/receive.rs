@@ -113,7 +113,7 @@ impl Connection {
     }
 
     /// What a session sends makes replies; if it does not read those, it must wait until this task has written them.
-    fn reads_its_replies(&self) -> bool {
+    pub(super) fn reads_its_replies(&self) -> bool {
         let mut queue = self.peer.queue.lock();
         let may_go_on = queue.len() <= self.options.queue.bytes_max;
         if !may_go_on {

@@ -10,8 +10,8 @@ use crossweave_router_core::{
 use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::{
     Call, CallOptions, Cancel, CancelMode, Error, Goodbye, InvokePolicy, Kind, Publish, PublishOptions,
-    Receivers, Register, RegisterOptions, Subscribe, SubscribeOptions, Unregister, Unsubscribe, Welcome,
-    Yield, YieldOptions,
+    Receivers, Register, RegisterOptions, RunMode, Subscribe, SubscribeOptions, Unregister, Unsubscribe,
+    Welcome, Yield, YieldOptions,
 };
 use crossweave_wamp::{
     Dict, MatchPolicy, Message, Payload, ProtocolViolation, RegistrationId, RequestId, Serializer, SessionId,
@@ -451,6 +451,7 @@ impl World {
             exclude_authrole: names(&["static", "dynamic"]),
             eligible_authid: names(&["ann", "ben"]),
             eligible_authrole: names(&["static", "dynamic"]),
+            rkey: None,
         }))
     }
 
@@ -481,7 +482,9 @@ impl World {
         let concurrency = self.dice.one_in(2).then_some(1 + self.dice.below(2) as u64);
         // Mostly the same for the same pattern, so that registrations are shared.
         let policy = if self.dice.one_in(4) { self.dice.below(5) } else { pattern.1.len() % 4 + 1 };
+        let nkey = slot.0.is_multiple_of(2).then(|| format!("node{}", slot.0 % 3).into());
         let options = RegisterOptions {
+            nkey,
             match_policy: pattern.0,
             invoke: POLICIES[policy],
             concurrency,
@@ -507,7 +510,7 @@ impl World {
     }
 
     fn call(&mut self, slot: Slot) -> Result<(), Broken> {
-        let options = CallOptions {
+        let mut options = CallOptions {
             timeout_ms: if self.dice.one_in(3) { 1 + self.dice.below(50) as u64 } else { 0 },
             receive_progress: self.dice.one_in(2),
             disclose_me: self.dice.one_in(3),
@@ -516,6 +519,10 @@ impl World {
         let uri = URIS[self.dice.below(URIS.len())];
         let peer = self.peer(slot);
         let request = peer.request();
+        if request.0.is_multiple_of(6) {
+            options.runmode = Some(RunMode::Partition);
+            options.rkey = Some(request.0.to_string().into());
+        }
         peer.calls.insert(request, options.receive_progress);
         self.send(slot, call(request, uri, options))?;
         Ok(())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
     Actions, Authorization, Decision, Disclose, Disclosure, HistoryRule, Input, Permission, Permissions,
-    QuestionId, Realm, RealmOptions, Role, Session, Slot, Undelivered,
+    QuestionId, Realm, RealmOptions, Role, Session, Slot, TrustRule, Undelivered,
 };
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Welcome;
@@ -214,6 +214,7 @@ impl Runner {
                 "registrations_per_session_max" => limits.registrations_per_session_max = number()?,
                 "calls_per_session_max" => limits.calls_per_session_max = number()?,
                 "callees_per_registration_max" => limits.callees_per_registration_max = number()?,
+                "sharded_subscribers_max" => limits.sharded_subscribers_max = number()?,
                 "patterns_per_session_max" => limits.patterns_per_session_max = number()?,
                 "uri_memory_per_session_max" => limits.uri_memory_per_session_max = number()?,
                 "uri_memory_max" => limits.uri_memory_max = number()?,
@@ -222,6 +223,7 @@ impl Runner {
                 "abandoned_per_session_max" => limits.abandoned_per_session_max = number()?,
                 "uri_len_max" => limits.uri_len_max = number()?,
                 "history" => self.options.history = history(value)?,
+                "trust" => self.options.trust = trust(value)?,
                 "testaments_per_session_max" => limits.testaments_per_session_max = number()?,
                 "testament_bytes_per_session_max" => limits.testament_bytes_per_session_max = number()?,
                 "retained_events_max" => limits.retained_events_max = number()?,
@@ -396,6 +398,19 @@ fn history(rules: &Value) -> Result<Vec<HistoryRule>, String> {
         Some(rule)
     };
     let rules = rules.as_list().ok_or("  history is a list of rules")?;
+    rules.iter().map(|it| rule(it).ok_or_else(|| format!("  no such rule: {}", to_json(it)))).collect()
+}
+
+/// `[["user", "com.x", "prefix", level], …]`
+fn trust(rules: &Value) -> Result<Vec<TrustRule>, String> {
+    let rule = |rule: &Value| {
+        let parts = rule.as_list()?;
+        let text = |at: usize| parts.get(at).and_then(Value::as_str);
+        let match_policy = MatchPolicy::parse(text(2)?)?;
+        let level = parts.get(3)?.as_u64()?;
+        Some(TrustRule { role: text(0)?.into(), uri: text(1)?.into(), match_policy, level })
+    };
+    let rules = rules.as_list().ok_or("  trust is a list of rules")?;
     rules.iter().map(|it| rule(it).ok_or_else(|| format!("  no such rule: {}", to_json(it)))).collect()
 }
 

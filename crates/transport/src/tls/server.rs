@@ -8,7 +8,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::ServerName;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio_rustls::server::TlsStream;
 
 /// One certificate with its key.
@@ -31,9 +31,15 @@ pub struct TlsServerOptions {
     pub client_ca: Vec<PathBuf>,
 }
 
-/// Does the server's part of TLS handshakes. Cheap to clone.
+/// Does the server's part of TLS handshakes. Cheap to clone; clones share what [`TlsAcceptor::reload`] reads.
 #[derive(Clone)]
-pub struct TlsAcceptor(tokio_rustls::TlsAcceptor);
+pub struct TlsAcceptor(Arc<Reloadable>);
+
+struct Reloadable {
+    options: TlsServerOptions,
+    /// Behind a lock only to be replaced: a handshake takes a reference and lets go.
+    current: RwLock<tokio_rustls::TlsAcceptor>,
+}
 
 impl TlsAcceptor {
     /// Reads the files and checks that certificates and keys belong together.
@@ -41,24 +47,18 @@ impl TlsAcceptor {
     /// # Errors
     /// Names the file that cannot be used.
     pub fn new(options: &TlsServerOptions) -> Result<TlsAcceptor, TlsError> {
-        let keys = options.certificates.iter().map(load_key).collect::<Result<Vec<_>, _>>()?;
-        if keys.is_empty() {
-            return Err(TlsError::NoCertificate);
-        }
-        let builder = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Config)?;
-        let builder = match client_roots(options)? {
-            None => builder.with_no_client_auth(),
-            Some(roots) => {
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider())
-                    .build()
-                    .map_err(|error| TlsError::Config(rustls::Error::General(error.to_string())))?;
-                builder.with_client_cert_verifier(verifier)
-            }
-        };
-        let config = builder.with_cert_resolver(Arc::new(CertificateChoice { keys }));
-        Ok(TlsAcceptor(Arc::new(config).into()))
+        let current = RwLock::new(load(options)?);
+        Ok(TlsAcceptor(Arc::new(Reloadable { options: options.clone(), current })))
+    }
+
+    /// Reads the files again, for handshakes that begin from now on; connections that are there go on. Blocks while it reads.
+    ///
+    /// # Errors
+    /// Names the file that cannot be used. What was read before stays in use.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let fresh = load(&self.0.options)?;
+        *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
     }
 
     /// Does the handshake. As long as the peer wishes: put a deadline around it.
@@ -66,9 +66,31 @@ impl TlsAcceptor {
     /// # Errors
     /// The peer does not speak TLS, does not trust us, or shows no acceptable certificate.
     pub async fn secure(&self, stream: Stream) -> Result<Stream, TlsError> {
-        let stream = self.0.accept(stream).await.map_err(TlsError::Handshake)?;
+        let acceptor = self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let stream = acceptor.accept(stream).await.map_err(TlsError::Handshake)?;
         Ok(Stream::Boxed(Box::new(stream)))
     }
+}
+
+fn load(options: &TlsServerOptions) -> Result<tokio_rustls::TlsAcceptor, TlsError> {
+    let keys = options.certificates.iter().map(load_key).collect::<Result<Vec<_>, _>>()?;
+    if keys.is_empty() {
+        return Err(TlsError::NoCertificate);
+    }
+    let builder = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Config)?;
+    let builder = match client_roots(options)? {
+        None => builder.with_no_client_auth(),
+        Some(roots) => {
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider())
+                .build()
+                .map_err(|error| TlsError::Config(rustls::Error::General(error.to_string())))?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let config = builder.with_cert_resolver(Arc::new(CertificateChoice { keys }));
+    Ok(Arc::new(config).into())
 }
 
 impl Duplex for TlsStream<Stream> {

@@ -27,9 +27,12 @@ impl Authority {
 
     /// Files of a certificate for `name`.
     fn issue(&self, scratch: &Scratch, name: &str) -> CertificateFiles {
-        let key = KeyPair::generate().unwrap();
+        self.issue_for(scratch, name, &KeyPair::generate().unwrap())
+    }
+
+    fn issue_for(&self, scratch: &Scratch, name: &str, key: &KeyPair) -> CertificateFiles {
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
+        let certificate = params.signed_by(key, &self.0).unwrap();
         CertificateFiles {
             certificate: scratch.write(&format!("{name}.pem"), &certificate.pem()),
             chain: Vec::new(),
@@ -133,6 +136,55 @@ async fn certificate_is_chosen_by_the_name_asked_for() {
     }
     let error = shake(&acceptor, &setup.client, "c.test").await.err().unwrap();
     assert!(matches!(error, TlsError::Handshake(_)), "{error}");
+}
+
+#[tokio::test]
+async fn files_are_read_again_and_connections_go_on() {
+    let setup = Setup::new();
+    let acceptor = setup.acceptor(&["a.test"], false);
+    let (mut server, mut client) = shake(&acceptor, &setup.client, "a.test").await.unwrap();
+    let before = client.tls().unwrap().peer_certificates;
+    let renewed = setup.authority.issue(&setup.scratch, "a.test");
+    let (_server, client_before) = shake(&acceptor, &setup.client, "a.test").await.unwrap();
+    assert_eq!(client_before.tls().unwrap().peer_certificates, before, "nobody has asked for it");
+    acceptor.clone().reload().unwrap();
+    let (_server, client_after) = shake(&acceptor, &setup.client, "a.test").await.unwrap();
+    let after = client_after.tls().unwrap().peer_certificates;
+    assert_ne!(after, before);
+    // One that was there.
+    client.write_all(b"on").await.unwrap();
+    client.flush().await.unwrap();
+    let mut octets = [0; 3];
+    server.read_exact(&mut octets).await.unwrap();
+    assert_eq!(&octets, b"!on");
+    // A broken file changes nothing.
+    std::fs::write(&renewed.key, "no key").unwrap();
+    let error = acceptor.reload().unwrap_err().to_string();
+    assert!(error.contains("a.test.key: no private key in the file"), "{error}");
+    let (_server, client) = shake(&acceptor, &setup.client, "a.test").await.unwrap();
+    assert_eq!(client.tls().unwrap().peer_certificates, after);
+}
+
+#[tokio::test]
+async fn keys_of_several_kinds_serve_side_by_side() {
+    let setup = Setup::new();
+    let kinds: [(&str, &'static rcgen::SignatureAlgorithm); 3] = [
+        ("p256.test", &rcgen::PKCS_ECDSA_P256_SHA256),
+        ("p384.test", &rcgen::PKCS_ECDSA_P384_SHA384),
+        ("ed25519.test", &rcgen::PKCS_ED25519),
+    ];
+    let mut certificates = Vec::new();
+    for (name, kind) in kinds {
+        let key = KeyPair::generate_for(kind).unwrap();
+        certificates.push(setup.authority.issue_for(&setup.scratch, name, &key));
+    }
+    let acceptor = TlsAcceptor::new(&TlsServerOptions { certificates, client_ca: Vec::new() }).unwrap();
+    for (name, _) in kinds {
+        let (_server, client) = shake(&acceptor, &setup.client, name).await.unwrap();
+        let certificate = std::fs::read_to_string(setup.scratch.path(&format!("{name}.pem"))).unwrap();
+        let shown = &client.tls().unwrap().peer_certificates[0];
+        assert_eq!(pem_of(shown), certificate.split_whitespace().collect::<String>(), "{name}");
+    }
 }
 
 fn pem_of(der: &[u8]) -> String {

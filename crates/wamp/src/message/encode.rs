@@ -170,6 +170,7 @@ fn publish<F: Format>(it: &Publish<'_>, w: &mut Writer<'_, F>) {
             d.ids("eligible", receivers.eligible.as_ref().map(|ids| ids.iter().map(|id| id.0)));
             d.strs("eligible_authid", receivers.eligible_authid.as_deref());
             d.strs("eligible_authrole", receivers.eligible_authrole.as_deref());
+            d.str("rkey", receivers.rkey.as_deref());
         }
         d.str("transaction_hash", options.transaction_hash.as_deref());
         passthru(d, options.passthru.as_deref());
@@ -186,6 +187,7 @@ fn subscribe<F: Format>(it: &Subscribe<'_>, w: &mut Writer<'_, F>) {
     w.details(|d| {
         match_policy(d, it.options.match_policy);
         d.flag("get_retained", it.options.get_retained);
+        d.str("nkey", it.options.nkey.as_deref());
         forward_for(d, it.options.forward_for.as_deref());
     });
     w.str(&it.topic);
@@ -206,6 +208,8 @@ fn call<F: Format>(it: &Call<'_>, w: &mut Writer<'_, F>) {
         d.flag("receive_progress", options.receive_progress);
         d.flag("progress", options.progress);
         d.flag("disclose_me", options.disclose_me);
+        d.str("runmode", options.runmode.map(RunMode::as_str));
+        d.str("rkey", options.rkey.as_deref());
         d.str("transaction_hash", options.transaction_hash.as_deref());
         passthru(d, options.passthru.as_deref());
         forward_for(d, options.forward_for.as_deref());
@@ -246,6 +250,7 @@ fn register<F: Format>(it: &Register<'_>, w: &mut Writer<'_, F>) {
         match_policy(d, options.match_policy);
         d.str("invoke", (options.invoke != InvokePolicy::Single).then(|| options.invoke.as_str()));
         d.uint("concurrency", options.concurrency);
+        d.str("nkey", options.nkey.as_deref());
         d.flag("force_reregister", options.force_reregister);
         d.flag("disclose_caller", options.disclose_caller);
         forward_for(d, options.forward_for.as_deref());

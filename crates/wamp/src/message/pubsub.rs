@@ -25,6 +25,8 @@ pub struct SubscribeOptions {
     pub match_policy: MatchPolicy,
     /// `get_retained`: also deliver what the topic retains.
     pub get_retained: bool,
+    /// `nkey`: the node that the subscriber is, for publications with [`rkey`](Receivers::rkey).
+    pub nkey: Option<Box<str>>,
     /// Routers on the way.
     pub forward_for: Option<Box<[ForwardFor]>>,
 }
@@ -105,7 +107,7 @@ impl Default for PublishOptions {
     }
 }
 
-/// Subscriber black- and white-listing. Absent lists do not restrict; a present, empty white-list admits nobody.
+/// Subscriber black- and white-listing, and sharding. Absent lists do not restrict; a present, empty white-list admits nobody.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Receivers {
     /// `exclude`: sessions that do not get it.
@@ -120,6 +122,9 @@ pub struct Receivers {
     pub eligible_authid: Option<Vec<String>>,
     /// `eligible_authrole`.
     pub eligible_authrole: Option<Vec<String>>,
+    /// `rkey`: what it is about, for sharded subscriptions: of the subscribers with an [`nkey`](SubscribeOptions::nkey) only one
+    /// node gets it.
+    pub rkey: Option<Box<str>>,
 }
 
 /// `[PUBLISHED, PUBLISH.Request|id, Publication|id]`

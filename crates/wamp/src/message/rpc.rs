@@ -31,12 +31,44 @@ pub struct CallOptions {
     pub progress: bool,
     /// `disclose_me`: tell the callee who calls.
     pub disclose_me: bool,
+    /// `runmode`: which callees of a sharded registration get it; by default one, by its invocation policy.
+    pub runmode: Option<RunMode>,
+    /// `rkey`: what the call is about, for [`RunMode::Partition`].
+    pub rkey: Option<Box<str>>,
     /// How the payload is packed.
     pub passthru: Option<Box<Passthru>>,
     /// Routers on the way.
     pub forward_for: Option<Box<[ForwardFor]>>,
     /// `transaction_hash`, passed on.
     pub transaction_hash: Option<Box<str>>,
+}
+
+/// Which callees of a sharded registration get a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunMode {
+    /// The one that has the resource `rkey`.
+    Partition,
+    /// All of them. What the caller would get is not specified.
+    All,
+}
+
+impl RunMode {
+    /// The option's value on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RunMode::Partition => "partition",
+            RunMode::All => "all",
+        }
+    }
+
+    /// The mode with this name on the wire.
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "partition" => RunMode::Partition,
+            "all" => RunMode::All,
+            _ => return None,
+        })
+    }
 }
 
 /// What becomes of a cancelled call.
@@ -166,6 +198,8 @@ pub struct RegisterOptions {
     pub invoke: InvokePolicy,
     /// `concurrency`: calls in flight at this callee at most; absent is no bound.
     pub concurrency: Option<u64>,
+    /// `nkey`: the node that the callee is, for calls with [`RunMode::Partition`].
+    pub nkey: Option<Box<str>>,
     /// `force_reregister`: take the procedure from whoever has it.
     pub force_reregister: bool,
     /// `disclose_caller`: the callee wants to know who calls.

@@ -65,6 +65,7 @@ fn publish_options(mut options: Dict) -> Result<PublishOptions, Refusal> {
         eligible: sessions(&mut options, "eligible")?,
         eligible_authid: texts(&mut options, "eligible_authid")?,
         eligible_authrole: texts(&mut options, "eligible_authrole")?,
+        rkey: text(&mut options, "rkey")?,
     };
     let made = PublishOptions {
         acknowledge: true,
@@ -131,6 +132,14 @@ fn flag(options: &mut Dict, name: &str, default: bool) -> Result<bool, Refusal> 
         None => Ok(default),
         Some(Value::Bool(fact)) => Ok(fact),
         Some(_) => Err(Refusal::bad_body(format!("option {name:?} must be true or false"))),
+    }
+}
+
+fn text(options: &mut Dict, name: &str) -> Result<Option<Box<str>>, Refusal> {
+    match options.remove(name) {
+        None => Ok(None),
+        Some(Value::Str(text)) => Ok(Some(text.into())),
+        Some(_) => Err(Refusal::bad_body(format!("option {name:?} must be a string"))),
     }
 }
 

@@ -69,6 +69,33 @@ fn the_start_page_is_on_the_transport_and_the_demo_on_its_realm() {
 }
 
 #[test]
+fn trust_levels_of_permissions_and_roles_reach_the_realm() {
+    let levels = |role: Value| {
+        let mut config = with_transport(json!({"type": "rawsocket", "endpoint": tcp(0)}));
+        config["workers"][0]["realms"][0]["roles"][0] = role;
+        let plan = planned(&config).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
+        let realm = plan.steps.into_iter().find_map(|step| match step {
+            Step::Realm { definition, .. } => Some(definition),
+            _ => None,
+        });
+        let rules = realm.expect("the node has a realm").options.trust;
+        let rule = |it: &crossweave_router_core::TrustRule| {
+            (it.role.to_string(), it.uri.clone(), it.match_policy.as_str(), it.level)
+        };
+        rules.iter().map(rule).collect::<Vec<_>>()
+    };
+    let permissions = json!([{"uri": "*"}, {"uri": "com.a.*", "trustlevel": 0}]);
+    let role = json!({"name": "anonymous", "permissions": permissions, "trustlevel": 2});
+    assert_eq!(
+        levels(role),
+        [("anonymous".into(), "com.a.".into(), "prefix", 0), ("anonymous".into(), "".into(), "prefix", 2)]
+    );
+    assert_eq!(levels(json!({"name": "anonymous", "allow-by-default": true})), []);
+    let asking = json!({"name": "anonymous", "authorizer": "com.example.authorize", "trustlevel": 1});
+    assert_eq!(levels(asking), [("anonymous".into(), "".into(), "prefix", 1)]);
+}
+
+#[test]
 fn every_websocket_option_reaches_the_router() {
     let options = json!({
         "max_frame_size": 1000, "max_message_size": 2000, "auto_fragment_size": 300,
@@ -155,11 +182,15 @@ fn endpoints_keep_all_their_options() {
 fn tls_files_reach_the_router() {
     let mut endpoint = tcp(1);
     endpoint["tls"] = json!({"key": "k.pem", "certificate": "c.pem", "chain_certificates": ["x.pem"],
-        "ca_certificates": ["ca.pem"]});
+        "ca_certificates": ["ca.pem"],
+        "certificates": [{"key": "k2.pem", "certificate": "c2.pem", "chain_certificates": ["x2.pem"]}]});
     let tls = only_listen(json!({"type": "rawsocket", "endpoint": endpoint})).options.tls.unwrap();
     assert_eq!(tls.certificates[0].key.to_str(), Some("k.pem"));
     assert_eq!(tls.certificates[0].certificate.to_str(), Some("c.pem"));
     assert_eq!(tls.certificates[0].chain[0].to_str(), Some("x.pem"));
+    assert_eq!(tls.certificates[1].key.to_str(), Some("k2.pem"));
+    assert_eq!(tls.certificates[1].certificate.to_str(), Some("c2.pem"));
+    assert_eq!(tls.certificates[1].chain[0].to_str(), Some("x2.pem"));
     assert_eq!(tls.client_ca[0].to_str(), Some("ca.pem"));
 }
 

@@ -27,6 +27,7 @@ fn publish_option(options: &mut PublishOptions, option: &Opt<'_, '_>) -> Decoded
         "eligible" => receivers(options).eligible = Some(option.sessions()?),
         "eligible_authid" => receivers(options).eligible_authid = Some(option.texts()?),
         "eligible_authrole" => receivers(options).eligible_authrole = Some(option.texts()?),
+        "rkey" => receivers(options).rkey = Some(option.text()?.into()),
         "forward_for" => options.forward_for = option.forward_for()?,
         "transaction_hash" => options.transaction_hash = Some(option.text()?.into()),
         _ => option.passthru(&mut options.passthru)?,
@@ -66,6 +67,7 @@ pub(super) fn subscribe<'a, F: Format>(fields: &mut Fields<'a, F>) -> Decoded<Me
                 options.match_policy = option.parsed(MatchPolicy::parse, "exact, prefix or wildcard")?
             }
             "get_retained" => options.get_retained = option.bool()?,
+            "nkey" => options.nkey = Some(option.text()?.into()),
             "forward_for" => options.forward_for = option.forward_for()?,
             _ => {}
         }

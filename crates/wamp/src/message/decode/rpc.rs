@@ -16,6 +16,8 @@ pub(super) fn call<'a, F: Format>(fields: &mut Fields<'a, F>) -> Decoded<Message
             "receive_progress" => options.receive_progress = option.bool()?,
             "progress" => options.progress = option.bool()?,
             "disclose_me" => options.disclose_me = option.bool()?,
+            "runmode" => options.runmode = Some(option.parsed(RunMode::parse, "partition or all")?),
+            "rkey" => options.rkey = Some(option.text()?.into()),
             "forward_for" => options.forward_for = option.forward_for()?,
             "transaction_hash" => options.transaction_hash = Some(option.text()?.into()),
             _ => option.passthru(&mut options.passthru)?,
@@ -92,6 +94,7 @@ pub(super) fn register<'a, F: Format>(fields: &mut Fields<'a, F>) -> Decoded<Mes
             }
             "invoke" => options.invoke = option.parsed(InvokePolicy::parse, INVOKE)?,
             "concurrency" => options.concurrency = Some(option.id()?).filter(|bound| *bound > 0),
+            "nkey" => options.nkey = Some(option.text()?.into()),
             "force_reregister" => options.force_reregister = option.bool()?,
             "disclose_caller" => options.disclose_caller = option.bool()?,
             "forward_for" => options.forward_for = option.forward_for()?,
