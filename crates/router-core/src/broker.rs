@@ -296,7 +296,7 @@ impl Broker {
                 return true;
             }
         }
-        let ids = (self.history.next_number(), publication);
+        let ids = (self.history.next_number(unix_ms), publication);
         let event = Arc::new(Kept::new(publish, ids, publisher, disclose, unix_ms));
         if self.history.record(&event) {
             out.recorded(Recorded(event.clone()));

@@ -15,14 +15,19 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossweave_router_core::{HistoryRule, Record, Recorded};
 use file::HistoryFile;
 use parking_lot::Mutex;
 use queue::{Order, Queue};
+use tracing::warn;
 use writer::Writer;
+
+/// How long a realm that starts afresh waits for its events.
+const LOAD_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Where the events are kept that [`RealmOptions::history`](crate::RealmOptions::history) names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,11 +87,19 @@ impl Storage {
         self.queue.lost()
     }
 
-    /// What was written, for a realm that starts afresh. Waits for the file.
+    /// What was written, for a realm that starts afresh. Waits for the file, for two seconds at most; what does not come by then
+    /// stays in the file.
     pub(crate) fn load(&self) -> Vec<Record> {
-        let (answer, loaded) = std::sync::mpsc::sync_channel(1);
-        self.queue.order(Order::Load(answer));
-        loaded.recv().unwrap_or_default()
+        let until = Instant::now() + LOAD_DEADLINE;
+        let (answer, loaded) = sync_channel(1);
+        let records = match self.queue.order_until(Order::Load(answer), until) {
+            true => loaded.recv_timeout(until.saturating_duration_since(Instant::now())).ok(),
+            false => None,
+        };
+        if records.is_none() {
+            warn!("the event history was not read in time: its events can be had again after a restart");
+        }
+        records.unwrap_or_default()
     }
 
     /// Waits until everything is written, and closes the file.

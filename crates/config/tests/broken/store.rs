@@ -14,7 +14,11 @@ fn types_of_stores() {
     realm(r#""store": §[]"#, STORE, "`store` is a list");
     realm(r#""store": §{"limit": 5}"#, STORE, "the store of a realm has no `type`");
     const TYPE: &str = "$.workers[0].realms[0].store.type";
-    realm(r#""store": {"type": §"sqllite"}"#, TYPE, "unknown type `sqllite`; expected one of `memory`, `sqlite`; nearest sqlite");
+    realm(
+        r#""store": {"type": §"sqllite"}"#,
+        TYPE,
+        "unknown type `sqllite`; expected one of `memory`, `sqlite`; nearest sqlite",
+    );
     realm(r#""store": {"type": §"cfxdb"}"#, TYPE, "cannot be read; expected `sqlite`");
     let rules = r#""event-history": [{"uri": "com.x"}]"#;
     realm(&format!(r#""store": §{{"type": "sqlite", {rules}}}"#), STORE, "has no `path`");

@@ -20,6 +20,9 @@ use crate::limits::HistoryRule;
 use crate::slab::Key;
 use crate::uri_map::{UriMap, covers};
 
+/// If there are more events in a millisecond, their numbers run ahead of the time.
+const NUMBERS_PER_MS: u64 = 1_000;
+
 /// The histories of a realm.
 #[derive(Debug, Default)]
 pub(crate) struct History {
@@ -87,9 +90,10 @@ impl History {
         self.rings.is_empty()
     }
 
-    /// The number of the next event. Events are in the order of their numbers.
-    pub(super) fn next_number(&self) -> u64 {
-        self.last + 1
+    /// The number of the next event. Events are in the order of their numbers, also of those before a restart that could not
+    /// be restored: hence the time is in them.
+    pub(super) fn next_number(&self, unix_ms: u64) -> u64 {
+        (self.last + 1).max(unix_ms.saturating_mul(NUMBERS_PER_MS))
     }
 
     /// Records an event in every history it belongs to, and says whether there is one that has room for it.

@@ -21,7 +21,7 @@ use super::kept::{Kept, details};
 pub struct Recorded(pub(super) Arc<Kept>);
 
 impl Recorded {
-    /// Its place among the events of the realm's history, from 1 on. There may be gaps.
+    /// Its place among the events of the realm's history: each has a larger one than those before. There are gaps.
     pub fn number(&self) -> u64 {
         self.0.number
     }

@@ -1,7 +1,8 @@
 //! Events on their way to the writer, bounded in number and in bytes.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
 
 use crossweave_router_core::{Record, Recorded};
 
@@ -50,6 +51,19 @@ impl Queue {
     pub(super) fn order(&self, order: Order) {
         // Without a writer there is nobody to do it, and whoever waits for an answer learns that.
         let _ = self.orders.send(order);
+    }
+
+    /// The same, for so long. Whether there was room by then.
+    pub(super) fn order_until(&self, mut order: Order, until: Instant) -> bool {
+        while let Err(error) = self.orders.try_send(order) {
+            let TrySendError::Full(back) = error else { return false };
+            if Instant::now() >= until {
+                return false;
+            }
+            order = back;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        true
     }
 
     /// An event was taken out, and written or not.
