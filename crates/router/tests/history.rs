@@ -250,6 +250,35 @@ async fn what_comes_after_a_restart_comes_after_what_was() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_many_publishers_are_in_the_file_in_the_realms_order() {
+    let (_folder, path) = folder();
+    let rules = vec![HistoryRule { events_max: 800, ..everything().remove(0) }];
+    let router = start(&path, rules.clone());
+    let publishers: Vec<_> = (0..4)
+        .map(|publisher| {
+            let router = router.clone();
+            tokio::spawn(async move {
+                let mut peer = Peer::join(&router, "ann", Serializer::MsgPack).await;
+                for n in 0..250u64 {
+                    peer.publish("com.x", publisher * 1_000 + n).await;
+                }
+            })
+        })
+        .collect();
+    for publisher in publishers {
+        publisher.await.unwrap();
+    }
+    let before = Peer::join(&router, "ann", Serializer::MsgPack).await.events().await;
+    router.shutdown().await;
+    drop(router);
+    let router = start(&path, rules);
+    let after = Peer::join(&router, "ann", Serializer::MsgPack).await.events().await;
+    assert_eq!(before.len(), 800);
+    assert_eq!(first_args(&after), first_args(&before));
+    router.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_file_that_is_no_history_of_the_realm_is_refused() {
     let (folder, path) = folder();
