@@ -52,6 +52,23 @@ pub struct Limits {
     pub max_registrations_per_session: u32,
     /// `max_uri_length`: bytes of a URI, 16 to 65535. Default: 1024.
     pub max_uri_length: u32,
+    /// `max_queued_calls_per_registration`: calls of one registration that wait while all its callees have as many as their
+    /// `concurrency` allows, 0 to 1000000; `call-queue` of a realm's store may say otherwise. Default: 0.
+    pub max_queued_calls_per_registration: u32,
+    /// `max_retained_events`: events that the topics of one realm retain, 0 to 10000000. Default: 10000.
+    pub max_retained_events: u32,
+    /// `max_retained_bytes`: bytes of those, 0 to 68719476736. Default: 67108864.
+    pub max_retained_bytes: u64,
+    /// `max_retained_age`: how long an event is retained, 1 to 315360000 seconds. Default: for good.
+    pub max_retained_age: Option<u32>,
+    /// `max_history_result`: events in one answer of `wamp.subscription.get_events`, 1 to 100000. Default: 1000.
+    pub max_history_result: u32,
+    /// `max_history_result_bytes`: bytes of those, 1024 to 16777216. Default: 1048576.
+    pub max_history_result_bytes: u32,
+    /// `max_decisions`: decisions of authorizers that one realm remembers, 0 to 1000000. Default: 16384.
+    pub max_decisions: u32,
+    /// `max_decision_age`: how long a decision is remembered, 1 to 86400 seconds. Default: 60.
+    pub max_decision_age: u32,
 }
 
 impl Default for ControllerOptions {
@@ -74,6 +91,14 @@ impl Default for Limits {
             max_subscriptions_per_session: 100_000,
             max_registrations_per_session: 100_000,
             max_uri_length: 1_024,
+            max_queued_calls_per_registration: 0,
+            max_retained_events: 10_000,
+            max_retained_bytes: 64 << 20,
+            max_retained_age: None,
+            max_history_result: 1_000,
+            max_history_result_bytes: 1 << 20,
+            max_decisions: 16_384,
+            max_decision_age: 60,
         }
     }
 }
@@ -169,8 +194,36 @@ impl Limits {
                 default.max_registrations_per_session,
             ),
             max_uri_length: limit("max_uri_length", 16..=65_535, default.max_uri_length),
+            max_queued_calls_per_registration: limit(
+                "max_queued_calls_per_registration",
+                0..=1_000_000,
+                default.max_queued_calls_per_registration,
+            ),
+            max_retained_events: limit("max_retained_events", 0..=10_000_000, default.max_retained_events),
+            max_history_result: limit("max_history_result", 1..=100_000, default.max_history_result),
+            max_decisions: limit("max_decisions", 0..=1_000_000, default.max_decisions),
+            ..Self::bytes_and_ages(reading, &mut fields)
         };
         fields.finish(reading);
         limits
+    }
+
+    /// The limits that have a unit.
+    fn bytes_and_ages(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Self {
+        const TEN_YEARS_S: i64 = 315_360_000;
+        let default = Self::default();
+        Self {
+            max_retained_bytes: fields
+                .int(reading, "max_retained_bytes", 0..=64 << 30, "bytes")
+                .unwrap_or(default.max_retained_bytes),
+            max_retained_age: fields.int(reading, "max_retained_age", 1..=TEN_YEARS_S, "seconds"),
+            max_history_result_bytes: fields
+                .int(reading, "max_history_result_bytes", 1_024..=16 << 20, "bytes")
+                .unwrap_or(default.max_history_result_bytes),
+            max_decision_age: fields
+                .int(reading, "max_decision_age", 1..=86_400, "seconds")
+                .unwrap_or(default.max_decision_age),
+            ..default
+        }
     }
 }

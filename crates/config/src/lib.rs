@@ -31,6 +31,7 @@ mod secrets;
 mod serializer;
 mod source;
 mod starter;
+mod store;
 mod transport;
 mod worker;
 
@@ -57,6 +58,7 @@ pub use secrets::Secret;
 pub use serializer::Serializer;
 pub use source::Place;
 pub use starter::{default_node, init_template};
+pub use store::{CallQueue, EventHistory, Store, StoreKind};
 pub use transport::{
     AllowedOrigins, ConnectionOptions, Cookie, CookieStore, Deflate, OnSlow, Protocol, RawSocket,
     RawSocketOptions, Transport, Universal, Web, WebPath, WebService, WebSocket, WebSocketOptions,

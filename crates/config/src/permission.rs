@@ -57,7 +57,7 @@ pub struct Disclose {
     pub publisher: Option<bool>,
 }
 
-const MATCHING: &[(&str, Matching)] =
+pub(crate) const MATCHING: &[(&str, Matching)] =
     &[("exact", Matching::Exact), ("prefix", Matching::Prefix), ("wildcard", Matching::Wildcard)];
 
 impl Permission {
@@ -133,7 +133,8 @@ fn starred(reading: &mut Reading<'_>, at: &At<'_>) -> Option<(String, Matching)>
     Some((pattern, matching))
 }
 
-fn uri_text(reading: &mut Reading<'_>, at: &At<'_>) -> Option<String> {
+/// The URI or pattern at this place; it may be empty.
+pub(crate) fn uri_text(reading: &mut Reading<'_>, at: &At<'_>) -> Option<String> {
     match &at.item.value {
         crate::document::Value::String(uri) => Some(uri.clone()),
         _ => {

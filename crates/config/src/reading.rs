@@ -10,6 +10,7 @@ mod names;
 pub(crate) use fields::Fields;
 pub(crate) use names::{AutoIds, Unique};
 
+use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,8 @@ pub(crate) struct Reading<'e> {
     problems: Vec<Problem>,
     places: Places,
     pub(crate) ids: AutoIds,
+    /// The files in which realms keep their events, with the line.
+    pub(crate) stores: HashMap<PathBuf, usize>,
 }
 
 /// The words of a fixed set with what each means.
@@ -61,6 +64,7 @@ impl<'e> Reading<'e> {
             problems: Vec::new(),
             places: Places::default(),
             ids: AutoIds::default(),
+            stores: HashMap::new(),
         }
     }
 

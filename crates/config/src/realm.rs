@@ -2,6 +2,7 @@
 
 use crate::reading::{At, Fields, Finding, Reading, Unique, quoted};
 use crate::role::Role;
+use crate::store::Store;
 
 /// A realm: sessions in it reach each other and nobody else.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +15,8 @@ pub struct Realm {
     pub options: RealmOptions,
     /// `roles`: what sessions may do. Default: none, and then nobody can do anything.
     pub roles: Vec<Role>,
+    /// `store`: what the realm keeps of events and calls. Default: nothing.
+    pub store: Option<Store>,
 }
 
 /// `options` of a realm.
@@ -65,12 +68,14 @@ impl Realm {
             .into_iter()
             .filter_map(|at| Role::read(reading, at, &mut role_ids, &mut role_names))
             .collect();
-        fields.not_built(reading, "store", "the event store of a realm");
+        let store = fields
+            .object(reading, "store", "the store of a realm")
+            .and_then(|fields| Store::read(reading, fields));
         fields.not_built(reading, "stats", "statistics of sessions");
         fields.not_built(reading, "inventory", "validation of payloads");
         fields.not_built(reading, "rlinks", "linking routers");
         fields.finish_lenient(reading);
-        Some(Self { id, name: name.unwrap_or_default(), options, roles })
+        Some(Self { id, name: name.unwrap_or_default(), options, roles, store })
     }
 }
 

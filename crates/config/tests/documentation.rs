@@ -40,6 +40,11 @@ const ASKING: &[&str] = &[
         {"type": "universal", "endpoint": {"type": "tcp", "port": 3}, "zzz": 1, "options": {"zzz": 1}},
         {"type": "web", "endpoint": {"type": "tcp", "port": 4}, "zzz": 1, "options": {"zzz": 1}, "paths": {
             "a": {"type": "zzz"}, "b": {"type": "path", "zzz": 1, "paths": {}}}}]}]}"#,
+    r#"{"version": 2, "workers": [{"type": "router", "realms": [
+        {"name": "realm1", "store": {"type": "zzz"}},
+        {"name": "realm2", "store": {"type": "sqlite", "path": "p", "zzz": 1,
+            "event-history": [{"uri": "a.b", "match": "zzz", "zzz": 1}],
+            "call-queue": [{"uri": "a.b", "match": "zzz", "zzz": 1}]}}]}]}"#,
 ];
 
 /// The words in backticks.

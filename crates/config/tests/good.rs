@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use crossweave_config::{
-    Allow, AllowedOrigins, Anonymous, Checked, ConnectionOptions, Controller, Disclose, Endpoint,
-    Environment, Format, IpVersion, Limits, Matching, Method, Node, OnSlow, Permission, Ports, Protocol,
-    RealmOptions, RouterWorker, Serializer, ShutdownTrigger, TcpEndpoint, Transport, UriCheck, WebService,
-    WebSocketOptions, Worker, default_node, init_template, parse,
+    Allow, AllowedOrigins, Anonymous, CallQueue, Checked, ConnectionOptions, Controller, Disclose, Endpoint,
+    Environment, EventHistory, Format, IpVersion, Limits, Matching, Method, Node, OnSlow, Permission, Ports,
+    Protocol, RealmOptions, RouterWorker, Serializer, ShutdownTrigger, Store, StoreKind, TcpEndpoint,
+    Transport, UriCheck, WebService, WebSocketOptions, Worker, default_node, init_template, parse,
 };
 
 fn lookup(name: &str) -> Option<String> {
@@ -429,4 +429,60 @@ fn a_role_may_have_an_authorizer_and_roles_and_permissions_have_places() {
     assert_eq!(place(&roles[1].permissions[0].path), Some((4, 31)));
     assert_eq!(place(&roles[1].permissions[1].path), Some((4, 5)));
     assert_eq!(place(&format!("{}.authorizer", roles[0].path)), Some((2, 36)));
+}
+
+#[test]
+fn a_store_as_crossbar_has_it_and_one_in_a_file() {
+    let text = r#"
+version: 2
+controller: {options: {limits: {max_retained_age: 60, max_decisions: 0}}}
+workers:
+- type: router
+  realms:
+  - name: realm1
+    roles: [{name: anonymous, allow-by-default: true}]
+    store:
+      type: memory
+      limit: 500
+      event-history:
+      - {uri: com.example.news}
+      - {uri: "", match: prefix, limit: 1000, bytes: 2048, age: 86400}
+      call-queue:
+      - {uri: com..get, match: wildcard, limit: 0}
+      - {uri: com.example.add}
+  - name: realm2
+    store: {type: sqlite, path: events.db, event-history: [{uri: com.example., match: prefix}]}
+  - name: realm3
+"#;
+    let node = node(text, Format::Yaml);
+    let limits = Limits { max_retained_age: Some(60), max_decisions: 0, ..Limits::default() };
+    assert_eq!(node.controller.options.limits, limits);
+    let realms = &router(&node).realms;
+    let event = |uri: &str, matching, limit, bytes, age| EventHistory {
+        uri: uri.to_owned(),
+        matching,
+        limit,
+        bytes,
+        age,
+    };
+    let queue = |uri: &str, matching, limit| CallQueue { uri: uri.to_owned(), matching, limit };
+    let expected = Store {
+        kind: StoreKind::Memory,
+        event_history: vec![
+            event("com.example.news", Matching::Exact, 500, 16 << 20, None),
+            event("", Matching::Prefix, 1_000, 2_048, Some(86_400)),
+        ],
+        call_queue: vec![
+            queue("com..get", Matching::Wildcard, 0),
+            queue("com.example.add", Matching::Exact, 500),
+        ],
+    };
+    assert_eq!(realms[0].store, Some(expected));
+    let expected = Store {
+        kind: StoreKind::Sqlite { path: PathBuf::from("events.db") },
+        event_history: vec![event("com.example.", Matching::Prefix, 100, 16 << 20, None)],
+        call_queue: Vec::new(),
+    };
+    assert_eq!(realms[1].store, Some(expected));
+    assert_eq!(realms[2].store, None);
 }

@@ -10,6 +10,7 @@ use crossweave_wamp::message::Welcome;
 use crossweave_wamp::{Dict, MatchPolicy, Message, ProtocolViolation, RequestId, SessionId};
 
 use crate::authorization::Disclose;
+pub use crate::broker::record::{Publisher, Record, Recorded};
 
 /// A session's place at the driver: a small number, unique among the sessions that are attached to the realm now.
 ///
@@ -202,6 +203,12 @@ pub trait Outbox {
     /// Tells the operator of a denial. The rate is bounded: see [`DENIALS_TOLD_AT_ONCE`](crate::limits::DENIALS_TOLD_AT_ONCE).
     fn denied(&mut self, denial: Denial) {
         let _ = denial;
+    }
+
+    /// The history has taken an event: write it down, if it is to be there after a restart. See
+    /// [`Realm::restore`](crate::Realm::restore).
+    fn recorded(&mut self, event: Recorded) {
+        let _ = event;
     }
 
     /// Reads from the session again: nothing of it waits any more.

@@ -7,6 +7,7 @@ mod audience;
 pub(crate) mod history;
 pub(crate) mod kept;
 mod recipients;
+pub(crate) mod record;
 mod retained;
 
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ use hashbrown::HashMap;
 use history::History;
 use kept::Kept;
 use recipients::Filter;
+use record::{Record, Recorded};
 use retained::Retained;
 
 use crate::boundary::{Outbox, Session, Slot};
@@ -120,6 +122,13 @@ impl Broker {
                 self.subscriptions[key].stays = true;
                 self.idle += 1;
             }
+        }
+    }
+
+    /// Puts events back into the histories that they belong to, oldest first.
+    pub(crate) fn restore_history(&mut self, records: impl IntoIterator<Item = Record>) {
+        for record in records {
+            self.history.record(&Arc::new(record.into_kept()));
         }
     }
 
@@ -302,7 +311,8 @@ impl Broker {
     /// Keeps a publication for those who come later, as far as it or the configuration asks for that. Says whether what was
     /// to be retained is.
     #[cold]
-    pub(crate) fn keep(
+    #[allow(clippy::too_many_arguments, reason = "one publication and everything that is kept of it")]
+    pub(crate) fn keep<O: Outbox>(
         &mut self,
         publish: &Publish<'_>,
         publication: PublicationId,
@@ -310,6 +320,7 @@ impl Broker {
         attribution: Attribution,
         unix_ms: u64,
         limits: &RealmLimits,
+        out: &mut O,
     ) -> bool {
         if publish.options.retain && is_void(publish) {
             self.retained.clear(&publish.topic);
@@ -317,8 +328,11 @@ impl Broker {
                 return true;
             }
         }
-        let event = Arc::new(Kept::new(publish, publication, publisher, attribution, unix_ms));
-        self.history.record(&event);
+        let ids = (self.history.next_number(unix_ms), publication);
+        let event = Arc::new(Kept::new(publish, ids, publisher, attribution, unix_ms));
+        if self.history.record(&event) {
+            out.recorded(Recorded(event.clone()));
+        }
         let retains = publish.options.retain && !is_void(publish);
         !retains || self.retained.keep(&event, limits)
     }

@@ -27,7 +27,7 @@ pub(crate) use registration::{Registered, Registration};
 use crate::boundary::{Outbox, Slot};
 use crate::broker::Ended;
 use crate::ids::Ids;
-use crate::limits::RealmLimits;
+use crate::limits::{CallQueueRule, RealmLimits};
 use crate::meta;
 use crate::permit::Route;
 use crate::refused::Refused;
@@ -35,12 +35,14 @@ use crate::session::Sessions;
 use crate::slab::{Key, Slab};
 use crate::stats::Stats;
 use crate::trust::Attribution;
-use crate::uri_map::UriMap;
+use crate::uri_map::{UriMap, covers};
 
 /// The registrations of a realm and its invocations in flight.
 #[derive(Debug)]
 pub(crate) struct Dealer {
     limits: RealmLimits,
+    /// Exceptions to how many calls of a registration may wait.
+    call_queues: Vec<CallQueueRule>,
     procedures: UriMap,
     registrations: Slab<Registration>,
     by_id: HashMap<RegistrationId, Key>,
@@ -83,9 +85,10 @@ struct Way {
 }
 
 impl Dealer {
-    pub(crate) fn new(limits: RealmLimits) -> Self {
+    pub(crate) fn new(limits: RealmLimits, call_queues: Vec<CallQueueRule>) -> Self {
         Dealer {
             limits,
+            call_queues,
             procedures: UriMap::default(),
             registrations: Slab::default(),
             by_id: HashMap::new(),
@@ -133,7 +136,8 @@ impl Dealer {
         let is_created = key.is_none();
         let key = key.unwrap_or_else(|| {
             let id = ids.registration();
-            let registration = Registration::new(id, uri, policy, options.invoke, created_ms);
+            let queued_max = self.queued_max(policy, uri);
+            let registration = Registration::new(id, uri, policy, options.invoke, created_ms, queued_max);
             let key = self.registrations.insert(registration);
             self.procedures.insert(policy, uri, key);
             self.by_id.insert(id, key);
@@ -150,6 +154,14 @@ impl Dealer {
             self.ready.push(key);
         }
         Ok(Registered { key, id: registration.id, is_created })
+    }
+
+    /// How many calls of a registration may wait.
+    fn queued_max(&self, policy: MatchPolicy, uri: &str) -> usize {
+        let covers = |rule: &&CallQueueRule| covers((rule.match_policy, &rule.uri), (policy, uri));
+        // Of equals, `max_by_key` takes the last.
+        let rule = self.call_queues.iter().rev().filter(covers).max_by_key(|rule| rule.uri.len());
+        rule.map_or(self.limits.queued_calls_per_registration_max, |rule| rule.calls_max)
     }
 
     /// Ends one registration of the session. Its invocations in flight go on.

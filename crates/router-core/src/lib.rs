@@ -45,10 +45,11 @@ pub use authorization::{
     Role,
 };
 pub use boundary::{
-    Action, AuthorizeRequest, Decision, Denial, Flow, Input, Outbox, QuestionId, Session, Slot, Undelivered,
+    Action, AuthorizeRequest, Decision, Denial, Flow, Input, Outbox, Publisher, QuestionId, Record, Recorded,
+    Session, Slot, Undelivered,
 };
 pub use decisions::DecisionFilter;
-pub use limits::{HistoryRule, RealmLimits, RealmOptions};
+pub use limits::{CallQueueRule, HistoryRule, RealmLimits, RealmOptions};
 pub use realm::Realm;
 pub use stats::Stats;
 pub use trust::TrustRule;

@@ -28,6 +28,10 @@ pub struct RealmOptions {
     pub history: Vec<HistoryRule>,
     /// How far publishers and callers are trusted (default: nothing is said of it).
     pub trust: Vec<TrustRule>,
+    /// How many calls of a registration may wait, other than by
+    /// [`queued_calls_per_registration_max`](RealmLimits::queued_calls_per_registration_max) (default: no exceptions). Of several
+    /// rules that match a registration the one with the longest URI counts, of those the first.
+    pub call_queues: Vec<CallQueueRule>,
     /// The bounds.
     pub limits: RealmLimits,
 }
@@ -67,6 +71,17 @@ impl RealmOptions {
     }
 }
 
+/// How many calls may wait for the callees of the registrations of a procedure or pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallQueueRule {
+    /// The procedure or pattern.
+    pub uri: String,
+    /// How `uri` is compared. A registration by pattern has the rule if the rule matches every URI that it does.
+    pub match_policy: MatchPolicy,
+    /// Calls of each such registration that may wait.
+    pub calls_max: usize,
+}
+
 impl Default for RealmOptions {
     fn default() -> Self {
         RealmOptions {
@@ -74,6 +89,7 @@ impl Default for RealmOptions {
             enable_meta_api: true,
             history: Vec::new(),
             trust: Vec::new(),
+            call_queues: Vec::new(),
             limits: RealmLimits::default(),
         }
     }

@@ -25,7 +25,7 @@ use hashbrown::HashMap;
 
 use crate::authorization::{Disclose, Role, Roles};
 use crate::boundary::{
-    AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Session, Slot, Undelivered,
+    AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Record, Session, Slot, Undelivered,
 };
 use crate::broker::{Broker, Publisher};
 use crate::clock::Clock;
@@ -78,7 +78,7 @@ impl Realm {
             sessions: Sessions::default(),
             roles: Roles::default(),
             broker,
-            dealer: Dealer::new(options.limits.clone()),
+            dealer: Dealer::new(options.limits.clone(), options.call_queues.clone()),
             questions: HashMap::new(),
             decisions: Box::default(),
             denials: Box::default(),
@@ -100,6 +100,12 @@ impl Realm {
         if self.clock.set(at, unix_ms) {
             self.broker.date_subscriptions(unix_ms);
         }
+    }
+
+    /// Gives a realm that has just been made the events of its history back, oldest first, as far as its rules have room for
+    /// them.
+    pub fn restore(&mut self, records: impl IntoIterator<Item = Record>) {
+        self.broker.restore_history(records);
     }
 
     /// Milliseconds since 1970.
@@ -556,7 +562,7 @@ impl Realm {
         if self.broker.keeps(publish) {
             let (publisher, now) = (from.session(&self.sessions), self.clock.unix_ms());
             let (attribution, limits) = (route.attribution, &self.options.limits);
-            let is_kept = self.broker.keep(publish, publication, publisher, attribution, now, limits);
+            let is_kept = self.broker.keep(publish, publication, publisher, attribution, now, limits, out);
             self.stats.not_retained += u64::from(!is_kept);
         }
         self.broker.publish(&self.sessions, from, publication, publish, route, out);

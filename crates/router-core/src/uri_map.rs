@@ -8,9 +8,11 @@
 //!
 //! A table without entries costs one comparison.
 
+mod coverage;
 mod prefix;
 mod wildcard;
 
+pub(crate) use coverage::{covers, wildcard_lead};
 use crossweave_wamp::{MatchPolicy, uris};
 use hashbrown::HashMap;
 use prefix::PrefixTree;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use crossweave_router_core::boundary::{AuthorizeRequest, Denial, Outbox, QuestionId, Slot, Undelivered};
+use crossweave_router_core::boundary::{
+    AuthorizeRequest, Denial, Outbox, QuestionId, Recorded, Slot, Undelivered,
+};
 use crossweave_wamp::message::{Abort, Error, Kind};
 use crossweave_wamp::{Message, RequestId, Serializer, uris};
 
@@ -115,6 +117,8 @@ pub(crate) struct Effects {
     pub(crate) wakes: Vec<Arc<Peer>>,
     /// Questions for the authorizer.
     pub(crate) questions: Vec<(QuestionId, AuthorizeRequest)>,
+    /// What the history took, if it is written.
+    pub(crate) recorded: Vec<Recorded>,
     /// What sessions were denied, to be logged.
     pub(crate) denials: Vec<Denial>,
     /// Peers for which events are dropped from now on.
@@ -147,6 +151,8 @@ pub(crate) struct Dispatch<'r> {
     pub(crate) followups: &'r mut Vec<Followup>,
     /// Whether what is sent is traced.
     pub(crate) is_traced: bool,
+    /// Whether the history is written.
+    pub(crate) is_recorded: bool,
 }
 
 impl Dispatch<'_> {
@@ -328,6 +334,12 @@ impl Outbox for Dispatch<'_> {
 
     fn denied(&mut self, denial: Denial) {
         self.effects.denials.push(denial);
+    }
+
+    fn recorded(&mut self, event: Recorded) {
+        if self.is_recorded {
+            self.effects.recorded.push(event);
+        }
     }
 
     fn resume(&mut self, slot: Slot) {

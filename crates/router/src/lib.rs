@@ -2,14 +2,14 @@
 //!
 //! ```no_run
 //! use crossweave_router::{
-//!     AdmissionOptions, RawSocketOptions, RealmDefinition, RealmOptions, Role, Router, TransportOptions, WebSocketOptions,
+//!     AdmissionOptions, RawSocketOptions, RealmDefinition, Role, Router, TransportOptions, WebSocketOptions,
 //! };
 //! use crossweave_transport::ListenEndpoint;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let router = Router::new(AdmissionOptions::default());
 //! let roles = vec![Role::allow_all("anonymous")];
-//! router.start_realm("realm1", RealmDefinition { options: RealmOptions::default(), roles, authorizer: None })?;
+//! router.start_realm("realm1", RealmDefinition { roles, ..RealmDefinition::default() })?;
 //! let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 8080));
 //! transport.rawsocket = Some(RawSocketOptions::default());
 //! transport.websocket.insert("/ws".into(), WebSocketOptions::default());
@@ -31,6 +31,7 @@
 //! | cookies that remember who a browser is | `cookies` |
 //! | the realm behind its lock, its clock, panics in it | `realm` |
 //! | roles that ask: a program, or a procedure | [`Authorizer`], `authorizer` |
+//! | events that survive a restart | `history` |
 //! | calls that the router itself makes | `internal` |
 //! | encoding and queueing what the realm asks for | `dispatch` |
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
@@ -45,6 +46,7 @@ mod authorizer;
 mod connection;
 mod cookies;
 mod dispatch;
+mod history;
 mod internal;
 mod methods;
 mod options;
@@ -63,6 +65,7 @@ pub use authorizer::Authorizer;
 pub use cookies::{CookieOptions, CookieStore, CookieStoreError};
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision};
 pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
+pub use history::{HistoryStore, HistoryStoreError};
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
 pub use options::{AdmissionOptions, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};

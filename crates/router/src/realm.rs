@@ -6,12 +6,12 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crossweave_router_core::boundary::{
-    AuthorizeRequest, Decision, Denial, Flow, Input, QuestionId, Session, Slot,
+    AuthorizeRequest, Decision, Denial, Flow, Input, QuestionId, Record, Session, Slot,
 };
-use crossweave_router_core::{DecisionFilter, Realm, RealmOptions, Role};
+use crossweave_router_core::{DecisionFilter, Realm};
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{Abort, Welcome};
 use crossweave_wamp::payload::Prepared;
@@ -24,10 +24,12 @@ use tracing::{debug, error, info, warn};
 
 use crate::authorizer::{Authorizer, procedure};
 use crate::dispatch::{Dispatch, Effects, Followup, Routes, SerializersInUse};
+use crate::history::{Storage, unix_ms};
 use crate::internal::{InternalCaller, TRUSTED, internal_role};
 use crate::peer::Peer;
 use crate::queue::{Detached, Lane};
 use crate::quota::{Kind, LogQuota};
+use crate::router::RealmDefinition;
 use crate::trace;
 
 /// Questions that may be with the authorizer of one realm at a time; further ones wait their turn.
@@ -48,6 +50,8 @@ pub(crate) struct RealmCell {
     /// order in which it appends to queues is the realm's order (see ARCHITECTURE.md, "The hot path").
     state: Mutex<State>,
     timer: Arc<Notify>,
+    /// Writes what the history takes, if that is to survive.
+    history: Option<Arc<Storage>>,
     /// Sessions by their serializer, to be looked at without the lock.
     serializers: Arc<SerializersInUse>,
     /// What WELCOME says the realm does.
@@ -72,18 +76,19 @@ struct State {
 }
 
 impl RealmCell {
-    /// Starts a realm with its roles.
+    /// Starts a realm with its roles and the events that its history had.
     pub(crate) fn start(
         name: &str,
-        options: RealmOptions,
-        roles: Vec<Role>,
-        authorizer: Option<Arc<dyn Authorizer>>,
+        definition: RealmDefinition,
+        (history, records): (Option<Arc<Storage>>, Vec<Record>),
         quota: Arc<LogQuota>,
     ) -> Arc<RealmCell> {
+        let RealmDefinition { options, roles, authorizer, history: _ } = definition;
         let name: Arc<str> = name.into();
         let announced = options.announced();
         let mut realm = Realm::new(name.clone(), options, seed());
         set_clock(&mut realm);
+        realm.restore(records);
         roles.into_iter().for_each(|role| realm.set_role(role));
         realm.set_role(internal_role());
         let routes = Routes::default();
@@ -94,6 +99,7 @@ impl RealmCell {
             name,
             state: Mutex::new(state),
             timer: Arc::default(),
+            history,
             serializers,
             announced,
             quota,
@@ -272,6 +278,9 @@ impl RealmCell {
         let result = self.handle_locked(&mut self.state.lock(), effects, inputs);
         // Logging may block, too: the lock is free.
         effects.denials.drain(..).for_each(|denial| self.log_denial(&denial));
+        if !effects.recorded.is_empty() {
+            self.write_history(effects);
+        }
         if !effects.traced.is_empty() {
             effects.traced.write();
         }
@@ -295,6 +304,14 @@ impl RealmCell {
         result
     }
 
+    /// Hands events to the thread that writes them.
+    #[cold]
+    fn write_history(&self, effects: &mut Effects) {
+        if let Some(history) = &self.history {
+            effects.recorded.drain(..).for_each(|event| history.write(event));
+        }
+    }
+
     #[cold]
     fn log_denial(&self, denial: &Denial) {
         let Denial { id, session, authid, authrole, action, uri, match_policy, reason, untold, .. } = denial;
@@ -315,7 +332,8 @@ impl RealmCell {
     ) -> Result<T, RealmIsDown> {
         let realm = state.realm.as_mut().ok_or(RealmIsDown)?;
         let (routes, followups) = (&mut state.routes, &mut state.followups);
-        let dispatch = Dispatch { routes, effects, followups, is_traced: trace::is_on() };
+        let is_recorded = self.history.is_some();
+        let dispatch = Dispatch { routes, effects, followups, is_traced: trace::is_on(), is_recorded };
         let mut run = Run { realm, dispatch, now: Instant::now(), is_closing: state.is_closing };
         let result = catch_unwind(AssertUnwindSafe(|| {
             let result = inputs(&mut run);
@@ -492,8 +510,7 @@ async fn tick(cell: Weak<RealmCell>, timer: Arc<Notify>) {
 }
 
 fn set_clock(realm: &mut Realm) {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    realm.set_clock(Instant::now(), u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX));
+    realm.set_clock(Instant::now(), unix_ms());
 }
 
 fn seed() -> [u8; 32] {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_auth::decoy::Decoy;
-use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
+use crossweave_router_core::{DecisionFilter, RealmOptions, Record, Role};
 use crossweave_transport::codec::Framing;
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_transport::rawsocket::MaxLen;
@@ -17,6 +17,7 @@ use crossweave_transport::{
 use crossweave_wamp::{Batching, Serializer, SessionId, uris};
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
@@ -27,6 +28,7 @@ use crate::authenticator::Authenticator;
 use crate::authorizer::Authorizer;
 use crate::connection::{Connection, Established};
 use crate::cookies::{CookieStoreError, Jars};
+use crate::history::{HistoryStore, HistoryStoreError, Storage};
 use crate::methods::Authentication;
 use crate::options::{AdmissionOptions, TransportOptions};
 use crate::peer::Wire;
@@ -36,8 +38,11 @@ use crate::realm::RealmCell;
 /// How long sessions get to take their GOODBYE.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long the writing of event histories is waited for.
+const HISTORY_DEADLINE: Duration = Duration::from_secs(5);
+
 /// A realm to be started.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct RealmDefinition {
     /// Its options.
     pub options: RealmOptions,
@@ -45,6 +50,8 @@ pub struct RealmDefinition {
     pub roles: Vec<Role>,
     /// Decides for roles that are dynamic and name no procedure.
     pub authorizer: Option<Arc<dyn Authorizer>>,
+    /// Where the events are kept that `options.history` names. Default: in memory.
+    pub history: HistoryStore,
 }
 
 /// Why a realm or transport was not started.
@@ -65,6 +72,9 @@ pub enum StartError {
     /// Cookies cannot be kept where they are to be.
     #[error(transparent)]
     Cookies(#[from] CookieStoreError),
+    /// The event history cannot be kept where it is to be.
+    #[error(transparent)]
+    History(#[from] HistoryStoreError),
     /// The certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -103,12 +113,26 @@ pub(crate) struct Shared {
 struct RunningRealm {
     cell: Arc<RealmCell>,
     definition: RealmDefinition,
+    /// What writes its history, if that is written. It outlives a realm that goes down.
+    history: Option<Arc<Storage>>,
 }
 
 impl RunningRealm {
-    fn start(name: &str, definition: RealmDefinition, quota: &Arc<LogQuota>) -> Self {
-        let RealmDefinition { options, roles, authorizer } = definition.clone();
-        RunningRealm { cell: RealmCell::start(name, options, roles, authorizer, quota.clone()), definition }
+    fn start(
+        name: &str,
+        definition: RealmDefinition,
+        (history, records): (Option<Arc<Storage>>, Vec<Record>),
+        quota: &Arc<LogQuota>,
+    ) -> Self {
+        let cell = RealmCell::start(name, definition.clone(), (history.clone(), records), quota.clone());
+        RunningRealm { cell, definition, history }
+    }
+
+    /// Starts it again, with the history that was written. That it waits for the file here is the price of a defect.
+    fn start_afresh(&mut self, name: &str, quota: &Arc<LogQuota>) {
+        let records = self.history.as_ref().map(|history| history.load()).unwrap_or_default();
+        let history = (self.history.clone(), records);
+        *self = RunningRealm::start(name, self.definition.clone(), history, quota);
     }
 }
 
@@ -133,7 +157,7 @@ impl Shared {
         let running = realms.get_mut(name)?;
         if !running.cell.is_up() {
             warn!(realm = name, "starting the realm afresh");
-            *running = RunningRealm::start(name, running.definition.clone(), &self.quota);
+            running.start_afresh(name, &self.quota);
         }
         Some(running.cell.clone())
     }
@@ -179,14 +203,25 @@ impl Router {
         self.shared.authenticators.write().insert(name.to_owned(), authenticator);
     }
 
-    /// Starts a realm. Must be called within a tokio runtime.
+    /// Starts a realm. Must be called within a tokio runtime. Reads the history first, if there is one in a file.
     pub fn start_realm(&self, name: &str, definition: RealmDefinition) -> Result<(), StartError> {
+        if self.shared.realms.read().contains_key(name) {
+            return Err(StartError::RealmExists(name.to_owned()));
+        }
+        let opened = Storage::open(name, &definition.history, &definition.options.history)?;
+        let (history, records) = match opened {
+            Some((storage, records)) => (Some(Arc::new(storage)), records),
+            None => (None, Vec::new()),
+        };
+        let restored = records.len();
         let mut realms = self.shared.realms.write();
         if realms.contains_key(name) {
             return Err(StartError::RealmExists(name.to_owned()));
         }
-        realms.insert(name.to_owned(), RunningRealm::start(name, definition, &self.shared.quota));
-        info!(realm = name, "realm started");
+        let running = RunningRealm::start(name, definition, (history, records), &self.shared.quota);
+        realms.insert(name.to_owned(), running);
+        drop(realms);
+        info!(realm = name, restored, "realm started");
         Ok(())
     }
 
@@ -274,13 +309,21 @@ impl Router {
         realm.queues().into_iter().map(queue).collect()
     }
 
+    /// Events that a realm's history took and that could not be written, as the disk was too slow, full or broken: they are
+    /// lost by a restart. 0 if there is no such realm, or nothing is written.
+    pub fn unwritten_events(&self, realm: &str) -> u64 {
+        let realms = self.shared.realms.read();
+        let history = realms.get(realm).and_then(|running| running.history.as_ref());
+        history.map_or(0, |history| history.lost())
+    }
+
     /// Connections from outside now, and how many of them have not joined a realm.
     pub fn connections(&self) -> (usize, usize) {
         self.shared.admission.counts()
     }
 
     /// Stops listening, says GOODBYE to every session, and waits until they are gone, for at most five seconds. Connections that
-    /// have not joined are not waited for.
+    /// have not joined are not waited for. Then it waits until event histories are written, for at most five seconds more.
     pub async fn shutdown(&self) {
         self.shared.stop.send_replace(true);
         let realms: Vec<Arc<RealmCell>> =
@@ -289,6 +332,19 @@ impl Router {
         if timeout(SHUTDOWN_DEADLINE, self.shared.admission.until_all_left()).await.is_err() {
             let (connections, _) = self.connections();
             warn!(connections, "some connections did not close in time");
+        }
+        self.close_histories().await;
+    }
+
+    async fn close_histories(&self) {
+        let histories: Vec<Arc<Storage>> =
+            self.shared.realms.read().values().filter_map(|it| it.history.clone()).collect();
+        if histories.is_empty() {
+            return;
+        }
+        let closing = spawn_blocking(move || histories.iter().for_each(|history| history.close()));
+        if timeout(HISTORY_DEADLINE, closing).await.is_err() {
+            warn!("event histories were not written in time: some of their events may be lost");
         }
     }
 }

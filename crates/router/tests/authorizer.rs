@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossweave_router::{
-    AdmissionOptions, AuthorizeRequest, Authorizer, Decision, RealmDefinition, RealmOptions, Role, Router,
+    AdmissionOptions, AuthorizeRequest, Authorizer, Decision, RealmDefinition, Role, Router,
 };
 use crossweave_router_core::{Authorization, Disclose};
 use crossweave_transport::Stream;
@@ -65,7 +65,7 @@ fn router(authorizer: impl Authorizer + 'static) -> Router {
     let asking = Role { name: "asking".into(), permissions: Authorization::Dynamic };
     let roles = vec![asking, Role::allow_all("free")];
     let realm =
-        RealmDefinition { options: RealmOptions::default(), roles, authorizer: Some(Arc::new(authorizer)) };
+        RealmDefinition { roles, authorizer: Some(Arc::new(authorizer)), ..RealmDefinition::default() };
     router.start_realm("realm1", realm).unwrap();
     router
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crossweave_router::{AdmissionOptions, DecisionFilter, RealmDefinition, RealmOptions, Role, Router};
+use crossweave_router::{AdmissionOptions, DecisionFilter, RealmDefinition, Role, Router};
 use crossweave_router_core::Authorization;
 use crossweave_transport::Stream;
 use crossweave_wamp::features::Roles;
@@ -17,7 +17,7 @@ fn router() -> Router {
     let router = Router::new(AdmissionOptions::default());
     let asking = Role { name: "asking".into(), permissions: Authorization::Procedure(AUTHORIZER.into()) };
     let roles = vec![asking, Role::allow_all("backend")];
-    let realm = RealmDefinition { options: RealmOptions::default(), roles, authorizer: None };
+    let realm = RealmDefinition { roles, ..RealmDefinition::default() };
     router.start_realm("realm1", realm).unwrap();
     router
 }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crossweave_router::{
-    AdmissionOptions, OnSlow, QueueOptions, RawSocketOptions, RealmDefinition, RealmOptions, Role, Router,
-    TransportOptions,
+    AdmissionOptions, OnSlow, QueueOptions, RawSocketOptions, RealmDefinition, Role, Router, TransportOptions,
 };
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::endpoint::BoundAddress;
@@ -25,7 +24,7 @@ struct Node {
 async fn node_with(admission: AdmissionOptions, change: impl FnOnce(&mut TransportOptions)) -> Node {
     let router = Router::new(admission);
     let roles = vec![Role::allow_all("anonymous")];
-    let realm = RealmDefinition { options: RealmOptions::default(), roles, authorizer: None };
+    let realm = RealmDefinition { roles, ..RealmDefinition::default() };
     router.start_realm("realm1", realm).unwrap();
     let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
     transport.rawsocket = Some(RawSocketOptions::default());

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crossweave_router::{
-    AdmissionOptions, QueueOptions, RawSocketOptions, RealmDefinition, RealmOptions, Role, Router,
-    TransportOptions, WebSocketOptions,
+    AdmissionOptions, HistoryStore, QueueOptions, RawSocketOptions, RealmDefinition, RealmOptions, Role,
+    Router, TransportOptions, WebSocketOptions,
 };
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_transport::{ConnectOptions, Connection, ListenEndpoint, connect};
@@ -23,7 +23,12 @@ const SERIALIZER: Serializer = Serializer::MsgPack;
 async fn node() -> (Router, u16) {
     let router = Router::new(AdmissionOptions::default());
     let roles = vec![Role::allow_all("anonymous")];
-    let realm = RealmDefinition { options: RealmOptions::default(), roles, authorizer: None };
+    let realm = RealmDefinition {
+        options: RealmOptions::default(),
+        roles,
+        authorizer: None,
+        history: HistoryStore::Memory,
+    };
     router.start_realm("realm1", realm).unwrap();
     let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
     transport.rawsocket = Some(RawSocketOptions::default());

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossweave_router::{
-    AdmissionOptions, HttpService, RawSocketOptions, RealmDefinition, RealmOptions, Role, Router,
-    TransportOptions, WebSocketOptions,
+    AdmissionOptions, HttpService, RawSocketOptions, RealmDefinition, Role, Router, TransportOptions,
+    WebSocketOptions,
 };
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_transport::http::{Request, Response};
@@ -49,9 +49,7 @@ async fn listen(
 ) -> (Router, BoundAddress) {
     let router = Router::new(AdmissionOptions::default());
     let roles = vec![Role::allow_all("anonymous")];
-    router
-        .start_realm("realm1", RealmDefinition { options: RealmOptions::default(), roles, authorizer: None })
-        .unwrap();
+    router.start_realm("realm1", RealmDefinition { roles, ..RealmDefinition::default() }).unwrap();
     let mut transport = TransportOptions::new(endpoint);
     transport.rawsocket = Some(RawSocketOptions::default());
     transport.websocket.insert("/ws".into(), websocket());

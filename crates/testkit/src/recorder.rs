@@ -1,6 +1,6 @@
 //! An [`Outbox`] that keeps what a realm asks of its driver.
 
-use crossweave_router_core::{AuthorizeRequest, Denial, Outbox, QuestionId, Slot};
+use crossweave_router_core::{AuthorizeRequest, Denial, Outbox, QuestionId, Recorded, Slot};
 use crossweave_wamp::Message;
 
 /// One thing a realm asked for.
@@ -12,6 +12,8 @@ pub enum Output {
     Ask(QuestionId, AuthorizeRequest),
     /// A denial, for the operator.
     Denied(Denial),
+    /// The history took an event.
+    Recorded(Recorded),
     /// A session is read again.
     Resume(Slot),
     /// A session has left.
@@ -51,6 +53,10 @@ impl Outbox for Recorder {
 
     fn denied(&mut self, denial: Denial) {
         self.outputs.push(Output::Denied(denial));
+    }
+
+    fn recorded(&mut self, event: Recorded) {
+        self.outputs.push(Output::Recorded(event));
     }
 
     fn resume(&mut self, slot: Slot) {

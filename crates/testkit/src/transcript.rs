@@ -16,6 +16,7 @@
 //! ask alice publish com.x                                  the realm asks
 //! answer allow                                             to the oldest question: allow, disclose, conceal, deny or failed
 //! alice resumed                                            the driver reads from alice again
+//! restart                                                  all sessions are gone; a new realm gets the recorded history, and no roles but "anonymous"
 //! leave bob                                                bob's transport is gone
 //! close bob wamp.close.system_shutdown                     the router closes bob
 //! undelivered bob 1                                        INVOCATION 1 found no room in bob's queue

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use crossweave_router::{
-    AdmissionOptions, RawSocketOptions, RealmDefinition, RealmOptions, Role, Router, TransportOptions,
-    WebSocketOptions,
+    AdmissionOptions, RawSocketOptions, RealmDefinition, Role, Router, TransportOptions, WebSocketOptions,
 };
 use crossweave_transport::ListenEndpoint;
 use crossweave_web::{StartPage, StartPageOptions, run_demo};
@@ -14,10 +13,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = std::env::args().nth(1).map_or(Ok(8099), |port| port.parse())?;
     let router = Router::new(AdmissionOptions::default());
     let roles = vec![Role::allow_all("anonymous"), Role::allow_all("demo")];
-    router.start_realm(
-        "realm1",
-        RealmDefinition { options: RealmOptions::default(), roles, authorizer: None },
-    )?;
+    router.start_realm("realm1", RealmDefinition { roles, ..RealmDefinition::default() })?;
     let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", port));
     transport.rawsocket = Some(RawSocketOptions::default());
     transport.websocket.insert("/ws".into(), WebSocketOptions::default());

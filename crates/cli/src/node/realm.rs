@@ -1,12 +1,12 @@
 //! Realms and roles of a configuration as the router wants them.
 
 use crossweave_config as config;
-use crossweave_router::{RealmDefinition, RealmOptions, Role};
+use crossweave_router::{HistoryStore, RealmDefinition, RealmOptions, Role};
 use crossweave_router_core::TrustRule;
 use crossweave_router_core::authorization::{
     Actions, Authorization, BadPermission, Disclose, Disclosure, Permission, Permissions,
 };
-use crossweave_router_core::limits::RealmLimits;
+use crossweave_router_core::limits::{CallQueueRule, HistoryRule, RealmLimits};
 use crossweave_wamp::{MatchPolicy, Strictness};
 
 use super::Findings;
@@ -23,10 +23,22 @@ pub(super) fn definition(
         findings.no_effect(place, "event_dispatching_chunk_size", why);
     }
     let roles = realm.roles.iter().filter_map(|it| role(it, place, findings)).collect();
-    RealmDefinition { options: options(&realm.options, &realm.roles, limits), roles, authorizer: None }
+    if let Some(store) = &realm.store
+        && !store.event_history.is_empty()
+        && !realm.options.enable_meta_api
+    {
+        let why = "`enable_meta_api` is false, so that nobody can call `wamp.subscription.get_events`";
+        findings.no_effect(place, "event-history", why);
+    }
+    let history = match realm.store.as_ref().map(|store| &store.kind) {
+        None | Some(config::StoreKind::Memory) => HistoryStore::Memory,
+        Some(config::StoreKind::Sqlite { path }) => HistoryStore::Sqlite { path: path.clone() },
+    };
+    RealmDefinition { options: options(realm, limits), roles, authorizer: None, history }
 }
 
-fn options(options: &config::RealmOptions, roles: &[config::Role], limits: &config::Limits) -> RealmOptions {
+fn options(realm: &config::Realm, limits: &config::Limits) -> RealmOptions {
+    let (options, store) = (&realm.options, realm.store.as_ref());
     RealmOptions {
         strictness: match options.uri_check {
             config::UriCheck::Loose => Strictness::Loose,
@@ -37,12 +49,44 @@ fn options(options: &config::RealmOptions, roles: &[config::Role], limits: &conf
             subscriptions_per_session_max: limits.max_subscriptions_per_session as usize,
             registrations_per_session_max: limits.max_registrations_per_session as usize,
             uri_len_max: limits.max_uri_length as usize,
+            queued_calls_per_registration_max: limits.max_queued_calls_per_registration as usize,
+            retained_events_max: limits.max_retained_events as usize,
+            retained_bytes_max: bytes(limits.max_retained_bytes),
+            retained_age_max_ms: limits.max_retained_age.map(ms),
+            history_result_max: limits.max_history_result as usize,
+            history_result_bytes_max: limits.max_history_result_bytes as usize,
+            decisions_max: limits.max_decisions as usize,
+            decision_ttl_ms: ms(limits.max_decision_age),
             ..RealmLimits::default()
         },
-        // `store` is not built yet, and refused.
-        history: Vec::new(),
-        trust: roles.iter().flat_map(trust).collect(),
+        trust: realm.roles.iter().flat_map(trust).collect(),
+        history: store.map_or_else(Vec::new, |it| it.event_history.iter().map(history_rule).collect()),
+        call_queues: store.map_or_else(Vec::new, |it| it.call_queue.iter().map(call_queue_rule).collect()),
     }
+}
+
+fn history_rule(rule: &config::EventHistory) -> HistoryRule {
+    HistoryRule {
+        uri: rule.uri.clone(),
+        match_policy: match_policy(rule.matching),
+        events_max: rule.limit as usize,
+        bytes_max: bytes(rule.bytes),
+        age_max_ms: rule.age.map(ms),
+    }
+}
+
+fn call_queue_rule(rule: &config::CallQueue) -> CallQueueRule {
+    let match_policy = match_policy(rule.matching);
+    CallQueueRule { uri: rule.uri.clone(), match_policy, calls_max: rule.limit as usize }
+}
+
+/// A number of bytes; on small machines no more than there can be.
+fn bytes(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+fn ms(seconds: u32) -> u64 {
+    u64::from(seconds) * 1_000
 }
 
 /// The trust levels of a role's permissions and, for all other URIs, its own.

@@ -5,6 +5,7 @@ mod authorizer;
 mod background;
 mod configuration;
 mod explain;
+mod history;
 mod node;
 mod peer;
 mod register;

@@ -1,6 +1,7 @@
 //! Broken configurations: each row has one culprit, marked with `§`, and says what the report must say about it.
 
 mod authentication;
+mod store;
 
 use crossweave_config::{Environment, Format, Problem, Problems, Severity, parse};
 
@@ -263,11 +264,6 @@ fn realms() {
         r#""options": {"event_dispatching_chunk_size": §0}"#,
         "$.workers[0].realms[0].options.event_dispatching_chunk_size",
         "out of range: 0; expected an integer from 1 to 100000 receivers",
-    );
-    realm(
-        r#""store": §{"type": "memory"}"#,
-        "$.workers[0].realms[0].store",
-        "error: the event store of a realm is not",
     );
     realm(
         r#""rlinks": §[{"realm": "realm1"}]"#,

@@ -33,6 +33,11 @@ impl Audience {
         (lists != Receivers::default()).then(|| Audience::new(lists))
     }
 
+    /// The lists.
+    pub(super) fn lists(&self) -> &Receivers {
+        &self.0
+    }
+
     /// Whether it is for this session.
     pub(crate) fn admits(&self, session: &Session) -> bool {
         let lists = &self.0;

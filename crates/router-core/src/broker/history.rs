@@ -11,21 +11,25 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crossweave_wamp::{MatchPolicy, PublicationId};
+use crossweave_wamp::PublicationId;
 
 use super::Subscription;
 use super::kept::Kept;
-use super::retained::wildcard_lead;
 use crate::boundary::Session;
 use crate::limits::HistoryRule;
 use crate::slab::Key;
-use crate::uri_map::UriMap;
+use crate::uri_map::{UriMap, covers};
+
+/// If there are more events in a millisecond, their numbers run ahead of the time.
+const NUMBERS_PER_MS: u64 = 1_000;
 
 /// The histories of a realm.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     rings: Vec<Ring>,
     index: UriMap,
+    /// The number of the last event recorded.
+    last: u64,
 }
 
 /// The events of one rule, oldest first.
@@ -86,17 +90,25 @@ impl History {
         self.rings.is_empty()
     }
 
-    /// Records an event in every history it belongs to.
-    pub(super) fn record(&mut self, event: &Arc<Kept>) {
+    /// The number of the next event. Events are in the order of their numbers, also of those before a restart that could not
+    /// be restored: hence the time is in them.
+    pub(super) fn next_number(&self, unix_ms: u64) -> u64 {
+        (self.last + 1).max(unix_ms.saturating_mul(NUMBERS_PER_MS))
+    }
+
+    /// Records an event in every history it belongs to, and says whether there is one that has room for it.
+    pub(super) fn record(&mut self, event: &Arc<Kept>) -> bool {
         if event.names_sessions() {
-            return;
+            return false;
         }
-        let rings = &mut self.rings;
-        let mut record = |key: Key| rings[key as usize].push(event);
+        self.last = self.last.max(event.number);
+        let (rings, mut is_recorded) = (&mut self.rings, false);
+        let mut record = |key: Key| is_recorded |= rings[key as usize].push(event);
         if let Some(key) = self.index.exact(&event.topic) {
             record(key);
         }
         self.index.visit_patterns(&event.topic, record);
+        is_recorded
     }
 
     /// The events of a subscription; nothing if no rule covers it.
@@ -134,7 +146,7 @@ impl History {
         if let Some(key) = self.index.get(policy, uri) {
             return Some(&self.rings[key as usize]);
         }
-        let covers = |ring: &&Ring| contains(&ring.rule, policy, uri);
+        let covers = |ring: &&Ring| covers((ring.rule.match_policy, &ring.rule.uri), (policy, uri));
         self.rings.iter().filter(covers).max_by_key(|ring| ring.rule.uri.len())
     }
 }
@@ -153,23 +165,12 @@ fn take<'e>(events: impl Iterator<Item = &'e Arc<Kept>>, max: usize, bytes_max: 
     selected
 }
 
-/// Whether a rule's pattern matches every topic that a subscription's does.
-fn contains(rule: &HistoryRule, policy: MatchPolicy, uri: &str) -> bool {
-    match (rule.match_policy, policy) {
-        (_, MatchPolicy::Exact) => rule.match_policy.matches(&rule.uri, uri),
-        (MatchPolicy::Prefix, MatchPolicy::Prefix) => uri.starts_with(&rule.uri),
-        (MatchPolicy::Prefix, MatchPolicy::Wildcard) => wildcard_lead(uri).starts_with(&rule.uri),
-        // An empty component of the pattern equals only an empty one of the rule.
-        (MatchPolicy::Wildcard, MatchPolicy::Wildcard) => MatchPolicy::Wildcard.matches(&rule.uri, uri),
-        (MatchPolicy::Wildcard, MatchPolicy::Prefix) | (MatchPolicy::Exact, _) => false,
-    }
-}
-
 impl Ring {
-    fn push(&mut self, event: &Arc<Kept>) {
+    /// Takes an event, unless it is too large by itself.
+    fn push(&mut self, event: &Arc<Kept>) -> bool {
         let bytes = event.bytes();
         if bytes > self.rule.bytes_max || self.rule.events_max == 0 {
-            return;
+            return false;
         }
         self.bytes += bytes;
         self.events.push_back(event.clone());
@@ -182,6 +183,7 @@ impl Ring {
             self.bytes -= first.bytes();
             self.events.pop_front();
         }
+        true
     }
 
     /// The places of the events between the publications of a selection; nothing if one of those is not there.

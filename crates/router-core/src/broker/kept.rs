@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crossweave_wamp::message::{Event, EventDetails, Passthru, Publish};
+use crossweave_wamp::message::{Event, EventDetails, Passthru, Publish, PublishOptions};
 use crossweave_wamp::{MatchPolicy, Payload, PublicationId, SessionId, SubscriptionId};
 
 use super::Subscription;
@@ -16,6 +16,8 @@ const OVERHEAD_BYTES: usize = 256;
 /// A publication as it was carried out.
 #[derive(Debug)]
 pub(crate) struct Kept {
+    /// Its place among the events of the realm's history.
+    pub(crate) number: u64,
     pub(crate) publication: PublicationId,
     pub(crate) topic: Box<str>,
     /// When, in milliseconds since 1970.
@@ -23,33 +25,29 @@ pub(crate) struct Kept {
     /// What every subscriber is told of it; the topic is for those who subscribed to a pattern.
     pub(crate) details: EventDetails<'static>,
     pub(crate) payload: Payload<'static>,
-    audience: Option<Audience>,
+    pub(super) audience: Option<Audience>,
     /// The publisher, if the event was not for itself.
-    excluded: Option<SessionId>,
+    pub(super) excluded: Option<SessionId>,
 }
 
 impl Kept {
     pub(crate) fn new(
         publish: &Publish<'_>,
-        publication: PublicationId,
+        (number, publication): (u64, PublicationId),
         publisher: &Session,
         attribution: Attribution,
         unix_ms: u64,
     ) -> Self {
         let options = &publish.options;
-        let mut details = EventDetails {
-            passthru: options.passthru.clone(),
-            forward_for: options.forward_for.clone(),
-            transaction_hash: options.transaction_hash.clone(),
-            trustlevel: attribution.trustlevel,
-            ..EventDetails::default()
-        };
+        let mut details = details(options);
+        details.trustlevel = attribution.trustlevel;
         if attribution.disclose.holds(options.disclose_me) {
             details.publisher = Some(publisher.id);
             details.publisher_authid = Some(Cow::Owned(publisher.authid.to_string()));
             details.publisher_authrole = Some(Cow::Owned(publisher.authrole.to_string()));
         }
         Kept {
+            number,
             publication,
             topic: (&*publish.topic).into(),
             unix_ms,
@@ -99,6 +97,16 @@ impl Kept {
         let details = EventDetails { retained: true, ..self.details_for(subscription) };
         let (publication, payload) = (self.publication, self.payload.borrowed());
         Event { subscription: SubscriptionId(subscription.id.0), publication, details, payload }
+    }
+}
+
+/// What subscribers are told of a publication, but for its publisher.
+pub(super) fn details(options: &PublishOptions) -> EventDetails<'static> {
+    EventDetails {
+        passthru: options.passthru.clone(),
+        forward_for: options.forward_for.clone(),
+        transaction_hash: options.transaction_hash.clone(),
+        ..EventDetails::default()
     }
 }
 

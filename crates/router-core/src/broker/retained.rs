@@ -14,6 +14,7 @@ use super::Subscription;
 use super::kept::Kept;
 use crate::boundary::Session;
 use crate::limits::RealmLimits;
+use crate::uri_map::wildcard_lead;
 
 /// Retained events by topic.
 #[derive(Debug, Default)]
@@ -96,31 +97,5 @@ impl Retained {
     /// Number of events.
     pub(crate) fn len(&self) -> usize {
         self.count
-    }
-}
-
-/// What all topics begin with that a wildcard pattern matches.
-pub(super) fn wildcard_lead(pattern: &str) -> &str {
-    let mut len = 0;
-    for component in pattern.split('.') {
-        if component.is_empty() {
-            return &pattern[..len];
-        }
-        len += component.len() + 1;
-    }
-    pattern
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wildcard_lead;
-
-    #[test]
-    fn a_wildcards_lead_ends_where_it_opens() {
-        for (pattern, lead) in
-            [("a..c", "a."), ("a.b.", "a.b."), (".b", ""), ("", ""), ("..", ""), ("a.b", "a.b")]
-        {
-            assert_eq!(wildcard_lead(pattern), lead, "{pattern}");
-        }
     }
 }

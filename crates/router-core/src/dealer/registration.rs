@@ -26,6 +26,8 @@ pub(crate) struct Registration {
     next: usize,
     /// Calls that wait for a callee with room, in the order they came.
     pub(super) queue: BTreeMap<u64, Key>,
+    /// How many may wait.
+    pub(super) queued_max: usize,
 }
 
 /// What REGISTER has done.
@@ -77,6 +79,7 @@ impl Registration {
         policy: MatchPolicy,
         invoke: InvokePolicy,
         created_ms: u64,
+        queued_max: usize,
     ) -> Self {
         Registration {
             id,
@@ -87,6 +90,7 @@ impl Registration {
             callees: Vec::new(),
             next: 0,
             queue: BTreeMap::new(),
+            queued_max,
         }
     }
 

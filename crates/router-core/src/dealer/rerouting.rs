@@ -44,7 +44,7 @@ impl Dealer {
     ) -> Result<Placed, Refused> {
         let registration = &mut self.registrations[place];
         // The parts of a progressive call would have to wait with it.
-        let has_place = registration.queue.len() < self.limits.queued_calls_per_registration_max;
+        let has_place = registration.queue.len() < registration.queued_max;
         let has_room = has_place && self.kept.has_room(call, self.limits.kept_call_bytes_max);
         if call.options.progress || !has_room {
             return Err(all_busy(&call.procedure));

@@ -1,21 +1,18 @@
 use std::sync::Arc;
 
-use crossweave_router_core::{RealmOptions, Role};
+use crossweave_router_core::Role;
 use crossweave_wamp::message::Goodbye;
 use crossweave_wamp::uris;
 
 use super::*;
+use crate::router::RealmDefinition;
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
 fn realm() -> Arc<RealmCell> {
-    RealmCell::start(
-        "realm1",
-        RealmOptions::default(),
-        vec![Role::allow_all("anonymous")],
-        None,
-        Arc::default(),
-    )
+    let definition =
+        RealmDefinition { roles: vec![Role::allow_all("anonymous")], ..RealmDefinition::default() };
+    RealmCell::start("realm1", definition, Default::default(), Arc::default())
 }
 
 #[tokio::test]

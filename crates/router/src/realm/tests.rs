@@ -2,19 +2,22 @@
 
 use std::sync::atomic::AtomicBool;
 
-use crossweave_router_core::Authorization;
+use crossweave_router_core::{Authorization, HistoryRule, RealmOptions, Role};
 use crossweave_transport::codec::Framing;
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{
     Call, CallOptions, Publish, PublishOptions, Register, RegisterOptions, Subscribe, SubscribeOptions,
     Yield, YieldOptions,
 };
-use crossweave_wamp::{Batching, Dict, Payload, RequestId, Serializer};
+use crossweave_wamp::{Batching, Dict, MatchPolicy, Payload, RequestId, Serializer, Value};
 use tokio::task::yield_now;
 
 use super::*;
+use crate::history::HistoryStore;
+use crate::options::AdmissionOptions;
 use crate::peer::Wire;
 use crate::queue::{QueueOptions, RESERVED_LANE_BYTES};
+use crate::router::Router;
 
 /// The bytes of events that may wait for each session here.
 const BYTES_MAX: usize = 1_000;
@@ -38,7 +41,8 @@ fn realm() -> Arc<RealmCell> {
 fn realm_with(authorizer: Arc<Hanging>) -> Arc<RealmCell> {
     let asking = Role { name: "asking".into(), permissions: Authorization::Dynamic };
     let roles = vec![Role::allow_all("anonymous"), asking];
-    RealmCell::start("realm1", RealmOptions::default(), roles, Some(authorizer), Arc::default())
+    let definition = RealmDefinition { roles, authorizer: Some(authorizer), ..RealmDefinition::default() };
+    RealmCell::start("realm1", definition, Default::default(), Arc::default())
 }
 
 struct Joined {
@@ -400,4 +404,42 @@ async fn a_defect_is_told_even_to_a_session_whose_queue_is_full() {
     slow.fill();
     let _: Result<(), RealmIsDown> = cell.handle(&mut Effects::default(), |_| panic!("a defect"));
     assert!(slow.queued().ends_with("\"wamp.error.runtime_error\"]"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_realm_that_starts_afresh_has_its_written_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = vec![HistoryRule::new("com.", MatchPolicy::Prefix)];
+    let definition = RealmDefinition {
+        options: RealmOptions { history: rules, ..RealmOptions::default() },
+        roles: vec![Role::allow_all("anonymous")],
+        history: HistoryStore::Sqlite { path: folder.path().join("events.db") },
+        ..RealmDefinition::default()
+    };
+    let router = Router::new(AdmissionOptions::default());
+    router.start_realm("realm1", definition).unwrap();
+    let cell = router.shared().realm("realm1").unwrap();
+    let payload = |n: u64| Payload::new(Serializer::Json, &[n.into()], &Dict::new());
+    for (n, topic) in [(1, "com.x"), (2, "net.x"), (3, "com.y")] {
+        let options = PublishOptions::default();
+        say(
+            &cell,
+            &join(&cell),
+            Publish { request: RequestId(n), options, topic: topic.into(), payload: payload(n) },
+        );
+    }
+    let _: Result<(), RealmIsDown> = cell.handle(&mut Effects::default(), |_| panic!("a defect"));
+    assert!(!cell.is_up());
+    let cell = router.shared().realm("realm1").unwrap();
+    let ask = |procedure: &'static str, argument: Value| {
+        let cell = cell.clone();
+        async move {
+            cell.call(TRUSTED, procedure, &[argument], &Dict::new(), ANSWER_DEADLINE).await.unwrap().args
+        }
+    };
+    let rules = ask("wamp.subscription.match", "com.x".into()).await;
+    let events = ask("wamp.subscription.get_events", rules[0].as_list().unwrap()[0].clone()).await;
+    let args: Vec<_> = events.iter().map(|event| event.as_dict().unwrap().get("args").cloned()).collect();
+    assert_eq!(args, [Some(Value::List(vec![1.into()])), Some(Value::List(vec![3.into()]))]);
+    router.shutdown().await;
 }

@@ -27,7 +27,7 @@ pub(crate) async fn node_with(methods: Methods, change: impl FnOnce(&mut Transpo
     let router = Router::new(AdmissionOptions::default());
     for name in ["realm1", "realm2"] {
         let roles = ["user", "admin"].map(Role::allow_all).to_vec();
-        let realm = RealmDefinition { options: RealmOptions::default(), roles, authorizer: None };
+        let realm = RealmDefinition { roles, ..RealmDefinition::default() };
         router.start_realm(name, realm).unwrap();
     }
     let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crossweave_router::{
-    AdmissionOptions, RawSocketOptions, RealmDefinition, RealmOptions, Role, Router, TransportOptions,
-    WebSocketOptions,
+    AdmissionOptions, RawSocketOptions, RealmDefinition, Role, Router, TransportOptions, WebSocketOptions,
 };
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_transport::websocket::deflate::DeflateOptions;
@@ -31,7 +30,7 @@ pub(crate) async fn node_with(
 ) -> Node {
     let router = Router::new(admission);
     let roles = vec![Role::allow_all("anonymous")];
-    let realm = RealmDefinition { options: RealmOptions::default(), roles, authorizer: None };
+    let realm = RealmDefinition { roles, ..RealmDefinition::default() };
     router.start_realm("realm1", realm).unwrap();
     let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
     transport.rawsocket = Some(RawSocketOptions::default());

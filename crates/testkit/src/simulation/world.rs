@@ -226,6 +226,7 @@ impl World {
                     return Err(format!("a denial that says nothing: {denial:?}"));
                 }
             }
+            Output::Recorded(event) => return Err(format!("no history is kept, yet {event:?} is recorded")),
             Output::Resume(slot) => {
                 if self.questions.iter().any(|(_, waiting)| *waiting == slot) {
                     return Err(format!("{slot:?} is resumed while a message of it waits"));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
-    Actions, Authorization, Decision, Disclose, Disclosure, HistoryRule, Input, Permission, Permissions,
-    QuestionId, Realm, RealmOptions, Role, Session, Slot, TrustRule, Undelivered,
+    Actions, Authorization, CallQueueRule, Decision, Disclose, Disclosure, HistoryRule, Input, Permission,
+    Permissions, QuestionId, Realm, RealmOptions, Recorded, Role, Session, Slot, TrustRule, Undelivered,
 };
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Welcome;
@@ -24,7 +24,10 @@ const NEW_YEAR_MS: u64 = 1_767_225_600_000;
 pub(super) struct Runner {
     options: RealmOptions,
     realm: Option<Realm>,
+    start: Instant,
     now: Instant,
+    /// What the histories took: it is there after a restart.
+    recorded: Vec<Recorded>,
     names: Names,
     /// By name.
     sessions: BTreeMap<String, Slot>,
@@ -58,10 +61,13 @@ impl std::fmt::Display for Got {
 
 impl Default for Runner {
     fn default() -> Self {
+        let now = Instant::now();
         Runner {
             options: RealmOptions::default(),
             realm: None,
-            now: Instant::now(),
+            start: now,
+            now,
+            recorded: Vec::new(),
             names: Names::new(),
             sessions: BTreeMap::new(),
             joined: 0,
@@ -99,6 +105,10 @@ impl Runner {
             }
             ("join", (name, details)) => self.join(name, details),
             ("leave", (name, _)) => self.slot(name).map(|slot| self.input(Input::Leave(slot))),
+            ("restart", _) => {
+                self.restart();
+                Ok(())
+            }
             ("close", (name, reason)) => {
                 let reason = reason.to_owned().leak();
                 self.slot(name).map(|slot| self.input(Input::Close(slot, reason)))
@@ -143,13 +153,26 @@ impl Runner {
 
     fn realm(&mut self) -> &mut Realm {
         let (options, now) = (self.options.clone(), self.now);
+        let unix_ms = NEW_YEAR_MS + now.duration_since(self.start).as_millis() as u64;
+        let recorded = &self.recorded;
         self.realm.get_or_insert_with(|| {
-            let mut realm = Realm::new("realm1", options, [7; 32]);
-            realm.set_clock(now, NEW_YEAR_MS);
+            let mut realm = Realm::new("realm1", options, [7 + u8::from(!recorded.is_empty()); 32]);
+            realm.set_clock(now, unix_ms);
+            realm.restore(recorded.iter().map(Recorded::to_record));
             let permissions = Authorization::Static(Permissions::allow_all().into());
             realm.set_role(Role { name: "anonymous".into(), permissions });
             realm
         })
+    }
+
+    /// The realm is gone without a word, and another one takes its place.
+    fn restart(&mut self) {
+        self.realm = None;
+        self.sessions.clear();
+        self.taken.clear();
+        self.got.clear();
+        self.questions.clear();
+        self.asked.clear();
     }
 
     fn slot(&self, name: &str) -> Result<Slot, String> {
@@ -183,6 +206,7 @@ impl Runner {
                     let (action, uri) = (it.action.as_str(), it.uri);
                     self.denials.push_back(format!("{name} {action} {uri}{untold}: {}", it.reason));
                 }
+                Output::Recorded(event) => self.recorded.push(event),
                 Output::Resume(slot) => self.got.entry(slot).or_default().push_back(Got::Resumed),
                 Output::Detach(slot, reason) => {
                     self.got.entry(slot).or_default().push_back(Got::Detached(reason))
@@ -224,6 +248,7 @@ impl Runner {
                 "uri_len_max" => limits.uri_len_max = number()?,
                 "history" => self.options.history = history(value)?,
                 "trust" => self.options.trust = trust(value)?,
+                "call_queues" => self.options.call_queues = call_queues(value)?,
                 "testaments_per_session_max" => limits.testaments_per_session_max = number()?,
                 "testament_bytes_per_session_max" => limits.testament_bytes_per_session_max = number()?,
                 "retained_events_max" => limits.retained_events_max = number()?,
@@ -411,6 +436,18 @@ fn trust(rules: &Value) -> Result<Vec<TrustRule>, String> {
         Some(TrustRule { role: text(0)?.into(), uri: text(1)?.into(), match_policy, level })
     };
     let rules = rules.as_list().ok_or("  trust is a list of rules")?;
+    rules.iter().map(|it| rule(it).ok_or_else(|| format!("  no such rule: {}", to_json(it)))).collect()
+}
+
+/// `[["com.x", "prefix", calls_max], …]`
+fn call_queues(rules: &Value) -> Result<Vec<CallQueueRule>, String> {
+    let rule = |rule: &Value| {
+        let parts = rule.as_list()?;
+        let match_policy = MatchPolicy::parse(parts.get(1)?.as_str()?)?;
+        let (uri, calls_max) = (parts.first()?.as_str()?.to_owned(), parts.get(2)?.as_u64()? as usize);
+        Some(CallQueueRule { uri, match_policy, calls_max })
+    };
+    let rules = rules.as_list().ok_or("  call_queues is a list of rules")?;
     rules.iter().map(|it| rule(it).ok_or_else(|| format!("  no such rule: {}", to_json(it)))).collect()
 }
 

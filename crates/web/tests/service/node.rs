@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use crossweave_client::{Client, Value};
 use crossweave_router::{
-    AdmissionOptions, RawSocketOptions, RealmDefinition, RealmOptions, Role, Router, TransportOptions,
-    WebSocketOptions,
+    AdmissionOptions, RawSocketOptions, RealmDefinition, Role, Router, TransportOptions, WebSocketOptions,
 };
 use crossweave_transport::ListenEndpoint;
 use crossweave_wamp::Serializer;
@@ -37,7 +36,7 @@ impl Node {
     pub(crate) async fn with_anonymous(anonymous: Role) -> Node {
         let router = Router::new(AdmissionOptions::default());
         let roles = vec![anonymous, Role::allow_all("demo")];
-        let definition = RealmDefinition { options: RealmOptions::default(), roles, authorizer: None };
+        let definition = RealmDefinition { roles, ..RealmDefinition::default() };
         router.start_realm("realm1", definition).unwrap();
         let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
         transport.rawsocket = Some(RawSocketOptions::default());

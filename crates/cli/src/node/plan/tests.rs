@@ -1,8 +1,11 @@
 use crossweave_config::{Environment, Format, default_node, parse};
-use crossweave_router::{Asked, Authentication, CookieOptions, CookieStore, Methods, OnSlow, Source};
+use crossweave_router::{
+    Asked, Authentication, CookieOptions, CookieStore, HistoryStore, Methods, OnSlow, Source,
+};
+use crossweave_router_core::limits::{CallQueueRule, HistoryRule, RealmLimits};
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::websocket::origin::OriginPolicy;
-use crossweave_wamp::{Serializer, Strictness};
+use crossweave_wamp::{MatchPolicy, Serializer, Strictness};
 use serde_json::{Value, json};
 
 use super::*;
@@ -321,4 +324,54 @@ fn options_without_effect_are_told_with_their_place() {
     assert!(
         plan.warnings[0].contains("transport \"transport001\", path \"/ws\": `tcp_nodelay` has no effect")
     );
+}
+
+#[test]
+fn stores_and_limits_of_what_is_kept_reach_the_router() {
+    let mut config = with_transport(json!({"type": "websocket", "endpoint": tcp(1)}));
+    config["controller"] = json!({"options": {"limits": {
+        "max_queued_calls_per_registration": 1, "max_retained_events": 2, "max_retained_bytes": 3,
+        "max_retained_age": 4, "max_history_result": 5, "max_history_result_bytes": 6000, "max_decisions": 7,
+        "max_decision_age": 8}}});
+    let realm = &mut config["workers"][0]["realms"][0];
+    realm["options"] = json!({"enable_meta_api": false});
+    realm["store"] = json!({"type": "sqlite", "path": "events.db",
+        "event-history": [
+            {"uri": "com.x"},
+            {"uri": "com.", "match": "prefix", "limit": 9, "bytes": 1024, "age": 60}],
+        "call-queue": [{"uri": "com..y", "match": "wildcard", "limit": 0}]});
+    let plan = planned(&config).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
+    assert_eq!(plan.warnings.len(), 1);
+    assert!(plan.warnings[0].contains("`event-history` has no effect: `enable_meta_api` is false"));
+    let [_, Step::Realm { definition, .. }, ..] = &plan.steps[..] else { panic!("unexpected steps") };
+    assert_eq!(definition.history, HistoryStore::Sqlite { path: "events.db".into() });
+    let rule = HistoryRule::new;
+    let expected = [
+        HistoryRule { bytes_max: 16 << 20, ..rule("com.x", MatchPolicy::Exact) },
+        HistoryRule {
+            events_max: 9,
+            bytes_max: 1_024,
+            age_max_ms: Some(60_000),
+            ..rule("com.", MatchPolicy::Prefix)
+        },
+    ];
+    assert_eq!(definition.options.history, expected);
+    let uri = "com..y".to_owned();
+    let queue = CallQueueRule { uri, match_policy: MatchPolicy::Wildcard, calls_max: 0 };
+    assert_eq!(definition.options.call_queues, [queue]);
+    let limits = &definition.options.limits;
+    assert_eq!(limits.queued_calls_per_registration_max, 1);
+    assert_eq!((limits.retained_events_max, limits.retained_bytes_max), (2, 3));
+    assert_eq!(limits.retained_age_max_ms, Some(4_000));
+    assert_eq!((limits.history_result_max, limits.history_result_bytes_max), (5, 6_000));
+    assert_eq!((limits.decisions_max, limits.decision_ttl_ms), (7, 8_000));
+}
+
+#[test]
+fn what_a_configuration_leaves_out_is_what_the_realm_does_by_itself() {
+    let plan = plan(&default_node()).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
+    let [_, Step::Realm { definition, .. }, ..] = &plan.steps[..] else { panic!("unexpected steps") };
+    let (limits, default) = (&definition.options.limits, RealmLimits::default());
+    assert_eq!(format!("{limits:?}"), format!("{default:?}"));
+    assert_eq!(definition.history, HistoryStore::Memory);
 }

@@ -1,0 +1,285 @@
+//! The SQLite file: one row for each event that a rule has room for, under the event's number.
+//!
+//! An event is kept as a PUBLISH message in the serializer of its payload, so that the payload stays the bytes it was and what
+//! is read back is checked like anything that comes from outside.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use crossweave_router_core::boundary::Publisher;
+use crossweave_router_core::{HistoryRule, Record, Recorded};
+use crossweave_wamp::{Message, PublicationId, Serializer, SessionId};
+use rusqlite::{Connection, OpenFlags, Row, params};
+use tracing::warn;
+
+use super::shelves::{Entry, Shelves};
+
+/// Marks a database as one of these: "CWEH".
+const APPLICATION_ID: i32 = 0x4357_4548;
+/// The version of its tables.
+const VERSION: i32 = 1;
+/// How long another process that is about to end is waited for.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+const TABLES: &str = "
+    CREATE TABLE about (realm TEXT NOT NULL);
+    CREATE TABLE events (
+        number INTEGER PRIMARY KEY,
+        publication INTEGER NOT NULL,
+        unix_ms INTEGER NOT NULL,
+        topic TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        publisher INTEGER,
+        publisher_authid TEXT,
+        publisher_authrole TEXT,
+        serializer TEXT NOT NULL,
+        publish BLOB NOT NULL
+    );";
+
+/// An open file with the events of one realm.
+pub(super) struct HistoryFile {
+    database: Connection,
+    shelves: Shelves,
+    /// What no rule wants, and could not be deleted so far.
+    unwanted: Vec<u64>,
+}
+
+impl HistoryFile {
+    /// Opens the file or makes it, and deletes what the rules have no room for.
+    pub(super) fn open(
+        path: &Path,
+        realm: &str,
+        rules: &[HistoryRule],
+        unix_ms: u64,
+    ) -> Result<HistoryFile, String> {
+        // SQLite would make it readable by everybody.
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        file.map_err(|why| why.to_string())?;
+        let database = open(path).map_err(explain)?;
+        check(&database, realm)?;
+        let mut file = HistoryFile { database, shelves: Shelves::new(rules), unwanted: Vec::new() };
+        file.sort_out(unix_ms).map_err(explain)?;
+        Ok(file)
+    }
+
+    /// Puts on the shelves what they have room for, from the newest on, and deletes the rest.
+    fn sort_out(&mut self, unix_ms: u64) -> rusqlite::Result<()> {
+        let mut query =
+            self.database.prepare("SELECT number, topic, bytes, unix_ms FROM events ORDER BY number DESC")?;
+        let mut rows = query.query(())?;
+        while let Some(row) = rows.next()? {
+            let number = number(row, 0)?;
+            let topic: String = row.get(1)?;
+            let entry =
+                Entry { number, topic: &topic, bytes: self::number(row, 2)?, unix_ms: self::number(row, 3)? };
+            if !self.shelves.take_older(entry, unix_ms) {
+                self.unwanted.push(number);
+            }
+        }
+        drop(rows);
+        drop(query);
+        self.delete_unwanted()
+    }
+
+    /// All events in it, oldest first. What cannot be read is left out, and deleted.
+    pub(super) fn load(&mut self) -> Result<Vec<Record>, String> {
+        let (records, unreadable) = self.read().map_err(explain)?;
+        if !unreadable.is_empty() {
+            warn!(events = unreadable.len(), "some events of the history cannot be read, and are left out");
+            unreadable.iter().for_each(|number| self.shelves.remove(*number));
+            self.unwanted.extend(unreadable);
+            self.delete_unwanted().map_err(explain)?;
+        }
+        Ok(records)
+    }
+
+    fn read(&self) -> rusqlite::Result<(Vec<Record>, Vec<u64>)> {
+        let mut query = self.database.prepare(
+            "SELECT number, publication, unix_ms, publisher, publisher_authid, publisher_authrole, serializer, publish
+             FROM events ORDER BY number",
+        )?;
+        let (mut records, mut unreadable) = (Vec::new(), Vec::new());
+        let mut rows = query.query(())?;
+        while let Some(row) = rows.next()? {
+            match record(row)? {
+                Some(record) => records.push(record),
+                None => unreadable.push(number(row, 0)?),
+            }
+        }
+        Ok((records, unreadable))
+    }
+
+    /// Writes events, all or none.
+    pub(super) fn write(&mut self, events: &[Recorded]) -> rusqlite::Result<()> {
+        let transaction = self.database.transaction()?;
+        {
+            let mut insert = transaction.prepare_cached(
+                "INSERT OR REPLACE INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?;
+            for event in events {
+                let Record { number, publication, unix_ms, publisher, publish } = event.to_record();
+                let serializer = publish.payload.serializer();
+                let publisher = publisher.as_ref();
+                insert.execute(params![
+                    signed(number),
+                    signed(publication.0),
+                    signed(unix_ms),
+                    &*publish.topic.clone(),
+                    signed(event.bytes() as u64),
+                    publisher.map(|it| signed(it.session.0)),
+                    publisher.map(|it| &*it.authid),
+                    publisher.map(|it| &*it.authrole),
+                    name(serializer),
+                    Message::Publish(publish).to_bytes(serializer),
+                ])?;
+            }
+        }
+        transaction.commit()?;
+        for event in events {
+            self.shelves.take(Entry {
+                number: event.number(),
+                topic: event.topic(),
+                bytes: event.bytes() as u64,
+                unix_ms: event.unix_ms(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Deletes what the rules have no room for any more, and what is too old.
+    pub(super) fn trim(&mut self, unix_ms: u64) -> rusqlite::Result<()> {
+        let out = self.shelves.clear_out(unix_ms);
+        self.unwanted.extend(out);
+        self.delete_unwanted()
+    }
+
+    fn delete_unwanted(&mut self) -> rusqlite::Result<()> {
+        if self.unwanted.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.database.transaction()?;
+        {
+            let mut delete = transaction.prepare_cached("DELETE FROM events WHERE number = ?1")?;
+            for number in &self.unwanted {
+                delete.execute([signed(*number)])?;
+            }
+        }
+        transaction.commit()?;
+        self.unwanted = Vec::new();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl HistoryFile {
+    /// Lets the file be no larger than so many pages, as a full disk would.
+    pub(super) fn bound_pages(&self, max: i64) {
+        self.database.pragma_update(None, "max_page_count", max).unwrap();
+    }
+}
+
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let database = Connection::open_with_flags(path, flags)?;
+    database.busy_timeout(BUSY_TIMEOUT)?;
+    // Two routers that write one history would each delete the other's events.
+    database.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    database.pragma_update(None, "journal_mode", "WAL")?;
+    // A crash of the system may cost the last events, never the file.
+    database.pragma_update(None, "synchronous", "NORMAL")?;
+    database.execute_batch("BEGIN EXCLUSIVE; COMMIT")?;
+    Ok(database)
+}
+
+/// Makes the tables in an empty file; otherwise it must be one of this realm, and whole.
+fn check(database: &Connection, realm: &str) -> Result<(), String> {
+    let pragma = |name| database.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(explain);
+    let tables: i64 =
+        database.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0)).map_err(explain)?;
+    if tables == 0 {
+        return make(database, realm).map_err(explain);
+    }
+    if pragma("application_id")? != APPLICATION_ID {
+        return Err("it is another program's database".to_owned());
+    }
+    let version = pragma("user_version")?;
+    if version != VERSION {
+        return Err(format!("it is of version {version}, and this program knows version {VERSION}"));
+    }
+    let whole: String = database.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).map_err(explain)?;
+    if whole != "ok" {
+        return Err(format!("the file is damaged ({whole}); move it away, and the history begins anew"));
+    }
+    let owner: String =
+        database.query_row("SELECT realm FROM about", (), |row| row.get(0)).map_err(explain)?;
+    match owner == realm {
+        true => Ok(()),
+        false => Err(format!("it has the events of realm {owner:?}")),
+    }
+}
+
+fn make(database: &Connection, realm: &str) -> rusqlite::Result<()> {
+    database.execute_batch("BEGIN")?;
+    database.execute_batch(TABLES)?;
+    database.execute("INSERT INTO about VALUES (?1)", [realm])?;
+    database.pragma_update(None, "application_id", APPLICATION_ID)?;
+    database.pragma_update(None, "user_version", VERSION)?;
+    database.execute_batch("COMMIT")
+}
+
+/// What SQLite says, and what to do about it.
+pub(super) fn explain(error: rusqlite::Error) -> String {
+    use rusqlite::ErrorCode;
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            format!("{error}; move the file away, and the history begins anew")
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            format!("{error}: another program has it open, perhaps another Crossweave")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// An event; nothing if the row makes none.
+fn record(row: &Row<'_>) -> rusqlite::Result<Option<Record>> {
+    let (serializer, publish): (String, Vec<u8>) = (row.get(6)?, row.get(7)?);
+    let Some(serializer) = parse(&serializer) else { return Ok(None) };
+    let Ok(Message::Publish(publish)) = Message::decode(serializer, &publish).map(Message::into_owned) else {
+        return Ok(None);
+    };
+    let publisher = match row.get::<_, Option<i64>>(3)? {
+        None => None,
+        Some(session) => Some(Publisher {
+            session: SessionId(session.unsigned_abs()),
+            authid: row.get::<_, Option<String>>(4)?.unwrap_or_default(),
+            authrole: row.get::<_, Option<String>>(5)?.unwrap_or_default(),
+        }),
+    };
+    let publication = PublicationId(number(row, 1)?);
+    Ok(Some(Record { number: number(row, 0)?, publication, unix_ms: number(row, 2)?, publisher, publish }))
+}
+
+/// A number that is not negative.
+fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0))
+}
+
+/// SQLite's integers have a sign; ids and times are far from it.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The serializer's name in the file. UBJSON has two encodings under one name elsewhere.
+fn name(serializer: Serializer) -> &'static str {
+    match serializer {
+        Serializer::BjData => "bjdata",
+        other => other.name(),
+    }
+}
+
+fn parse(name: &str) -> Option<Serializer> {
+    Serializer::ALL.into_iter().find(|serializer| self::name(*serializer) == name)
+}
