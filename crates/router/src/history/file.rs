@@ -3,6 +3,7 @@
 //! An event is kept as a PUBLISH message in the serializer of its payload, so that the payload stays the bytes it was and what
 //! is read back is checked like anything that comes from outside.
 
+use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -111,14 +112,34 @@ impl HistoryFile {
         Ok((records, unreadable))
     }
 
-    /// Writes events, all or none.
-    pub(super) fn write(&mut self, events: &[Recorded]) -> rusqlite::Result<()> {
+    /// Writes events, all or none: those for which the rules have room with all the others there. What is to go instead is
+    /// noted for [`HistoryFile::trim`].
+    pub(super) fn write(&mut self, events: &[Recorded], unix_ms: u64) -> rusqlite::Result<()> {
+        for event in events {
+            self.shelves.take(Entry {
+                number: event.number(),
+                topic: event.topic(),
+                bytes: event.bytes() as u64,
+                unix_ms: event.unix_ms(),
+            });
+        }
+        let new: HashSet<u64> = events.iter().map(Recorded::number).collect();
+        let out = self.shelves.clear_out(unix_ms);
+        self.unwanted.extend(out.into_iter().filter(|number| !new.contains(number)));
+        let inserted = self.insert(events);
+        if inserted.is_err() {
+            new.iter().for_each(|number| self.shelves.remove(*number));
+        }
+        inserted
+    }
+
+    fn insert(&mut self, events: &[Recorded]) -> rusqlite::Result<()> {
         let transaction = self.database.transaction()?;
         {
             let mut insert = transaction.prepare_cached(
                 "INSERT OR REPLACE INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?;
-            for event in events {
+            for event in events.iter().filter(|event| self.shelves.hold(event.number())) {
                 let Record { number, publication, unix_ms, publisher, publish } = event.to_record();
                 let serializer = publish.payload.serializer();
                 let publisher = publisher.as_ref();
@@ -126,7 +147,7 @@ impl HistoryFile {
                     signed(number),
                     signed(publication.0),
                     signed(unix_ms),
-                    &*publish.topic.clone(),
+                    event.topic(),
                     signed(event.bytes() as u64),
                     publisher.map(|it| signed(it.session.0)),
                     publisher.map(|it| &*it.authid),
@@ -136,16 +157,7 @@ impl HistoryFile {
                 ])?;
             }
         }
-        transaction.commit()?;
-        for event in events {
-            self.shelves.take(Entry {
-                number: event.number(),
-                topic: event.topic(),
-                bytes: event.bytes() as u64,
-                unix_ms: event.unix_ms(),
-            });
-        }
-        Ok(())
+        transaction.commit()
     }
 
     /// Deletes what the rules have no room for any more, and what is too old.

@@ -110,8 +110,8 @@ fn a_full_disk_costs_the_events_that_find_no_room_and_no_others() {
     let (small, large) = (realm.event(100), realm.event(1 << 20));
     let mut file = file(&path);
     file.bound_pages(50);
-    file.write(std::slice::from_ref(&small)).unwrap();
-    let why = file::explain(file.write(&[realm.event(5), large.clone()]).unwrap_err());
+    file.write(std::slice::from_ref(&small), unix_ms()).unwrap();
+    let why = file::explain(file.write(&[realm.event(5), large.clone()], unix_ms()).unwrap_err());
     assert!(why.contains("full"), "{why}");
     let (queue, orders) = Queue::new();
     let queue = Arc::new(queue);
@@ -130,7 +130,7 @@ fn what_is_written_is_read_as_it_was() {
     let path = folder.path().join("events.db");
     let mut realm = Recording::new();
     let events: Vec<Recorded> = [0, 1, 100_000].into_iter().map(|len| realm.event(len)).collect();
-    file(&path).write(&events).unwrap();
+    file(&path).write(&events, unix_ms()).unwrap();
     let expected: Vec<Record> = events.iter().map(Recorded::to_record).collect();
     assert_eq!(file(&path).load().unwrap(), expected);
 }

@@ -9,13 +9,14 @@ use crossweave_router_core::Recorded;
 use tracing::warn;
 
 use super::file::{HistoryFile, explain};
-use super::queue::{Order, Queue};
+use super::queue::{EVENTS_MAX, Order, Queue};
 use super::unix_ms;
 
-/// Events of one transaction.
-const BATCH_EVENTS_MAX: usize = 1_000;
-/// Bytes of the events of one transaction. The last one may exceed it.
-const BATCH_BYTES_MAX: usize = 8 << 20;
+/// Bytes of the events that are looked at together, of which those with room are one transaction. The last event may exceed it.
+///
+/// The more they are, the fewer of them are written: if events come so quickly that the writer falls behind, most of what
+/// waits has had to give way to later ones by the time it is looked at.
+const BATCH_BYTES_MAX: usize = 16 << 20;
 /// Look this often for events that are too old, and for losses to be told.
 const IDLE: Duration = Duration::from_secs(10);
 /// Losses are told at most this often.
@@ -83,7 +84,7 @@ impl Writer {
                     return Next::Order;
                 }
             }
-            if events.len() < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX {
+            if events.len() < EVENTS_MAX && bytes < BATCH_BYTES_MAX {
                 order = orders.try_recv().ok();
             }
         }
@@ -94,9 +95,9 @@ impl Writer {
             return;
         }
         // One event that finds no room must not cost the others.
-        if self.file.write(events).is_err() {
+        if self.file.write(events, unix_ms()).is_err() {
             for event in &*events {
-                if let Err(error) = self.file.write(std::slice::from_ref(event)) {
+                if let Err(error) = self.file.write(std::slice::from_ref(event), unix_ms()) {
                     self.queue.lose(1);
                     self.failure = Some(explain(error));
                 }
@@ -120,7 +121,8 @@ impl Writer {
             return;
         }
         let (events, path) = (lost - self.told, self.path.display());
-        let why = self.failure.take().unwrap_or_else(|| "the disk is too slow".to_owned());
+        let why =
+            self.failure.take().unwrap_or_else(|| "they come faster than the disk takes them".to_owned());
         warn!(realm = self.realm, %path, events, why, "events of the history are not written, and are lost by a restart");
         (self.told, self.told_at) = (lost, Some(Instant::now()));
     }
