@@ -436,6 +436,11 @@ fn transports() {
         "web service `static` is not built yet",
     );
     universal(
+        r#""web": {"paths": {"x": {"type": §"longpoll"}}}"#,
+        "$.workers[0].transports[0].web.paths.x.type",
+        "web service `longpoll` is not built yet",
+    );
+    universal(
         r#""web": {"paths": {"x": {"type": §"statik"}}}"#,
         "$.workers[0].transports[0].web.paths.x.type",
         "nearest static",
