@@ -4,6 +4,7 @@
 //! publication gets one EVENT for each. Specification: "Publish & Subscribe", "Pattern-based Subscriptions".
 
 mod audience;
+mod contracts;
 pub(crate) mod history;
 pub(crate) mod kept;
 mod recipients;
@@ -12,6 +13,7 @@ mod retained;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use contracts::Contracts;
 use crossweave_wamp::message::{Event, EventDetails, Publish};
 use crossweave_wamp::{MatchPolicy, Message, PublicationId, SubscriptionId, uris};
 use hashbrown::HashMap;
@@ -21,7 +23,7 @@ use recipients::Filter;
 use retained::Retained;
 
 use crate::authorization::Disclose;
-use crate::boundary::{Outbox, Session, Slot};
+use crate::boundary::{Contract, Outbox, Session, Slot};
 use crate::ids::Ids;
 use crate::limits::{HistoryRule, RealmLimits};
 use crate::meta;
@@ -43,6 +45,18 @@ pub(crate) struct Subscription {
     stays: bool,
     /// In no order: the last one takes the place of one who leaves.
     pub(crate) members: Vec<Slot>,
+    /// Those of them that have a contract.
+    contracts: Option<Box<Contracts>>,
+}
+
+impl Subscription {
+    /// Whether the member had a contract.
+    #[cold]
+    fn end_contract(&mut self, member: Slot) -> bool {
+        let had_one = self.contracts.as_mut().is_some_and(|contracts| contracts.remove(member));
+        self.contracts.take_if(|contracts| contracts.is_empty());
+        had_one
+    }
 }
 
 /// What SUBSCRIBE has done.
@@ -65,6 +79,8 @@ pub(crate) struct Ended {
     pub(crate) was_last: bool,
     /// Its URI is the router's own.
     pub(crate) is_reserved: bool,
+    /// The subscriber had a delivery contract.
+    pub(crate) had_contract: bool,
 }
 
 /// The subscriptions of a realm.
@@ -163,9 +179,15 @@ impl Broker {
         Ok(Subscribed { key, id: subscription.id, is_created, is_new_member: true })
     }
 
+    /// Gives a member a contract, in the place of the one it had.
+    pub(crate) fn agree(&mut self, key: Key, member: Slot, contract: Arc<Contract>) {
+        self.subscriptions[key].contracts.get_or_insert_default().insert(member, contract);
+    }
+
     fn create(&mut self, id: SubscriptionId, policy: MatchPolicy, uri: &str, created_ms: u64) -> Key {
-        let (uri_, members) = (uri.into(), Vec::new());
-        let subscription = Subscription { id, uri: uri_, policy, created_ms, stays: false, members };
+        let (uri_, members, contracts) = (uri.into(), Vec::new(), None);
+        let subscription =
+            Subscription { id, uri: uri_, policy, created_ms, stays: false, members, contracts };
         let key = self.subscriptions.insert(subscription);
         self.topics.insert(policy, uri, key);
         self.by_id.insert(id, key);
@@ -200,7 +222,8 @@ impl Broker {
     ) -> Ended {
         let Membership { key, position } = membership;
         let subscription = &mut self.subscriptions[key];
-        subscription.members.swap_remove(position as usize);
+        let member = subscription.members.swap_remove(position as usize);
+        let had_contract = subscription.contracts.is_some() && subscription.end_contract(member);
         if let Some(moved) = subscription.members.get(position as usize) {
             let moved = sessions.member_mut(*moved).subscriptions.get_mut(&id);
             moved.expect("members know their subscription").position = position;
@@ -215,7 +238,7 @@ impl Broker {
             self.subscriptions.remove(key);
             self.by_id.remove(&id);
         }
-        Ended { id: id.0, was_last, is_reserved }
+        Ended { id: id.0, was_last, is_reserved, had_contract }
     }
 
     /// The subscription at this place.
@@ -301,8 +324,13 @@ impl Broker {
         out: &mut O,
     ) {
         let subscription = &self.subscriptions[key];
+        let contract = subscription.contracts.as_ref().and_then(|contracts| contracts.get(peer.slot));
         for event in self.retained.of(subscription, &peer.session, limits, now_ms) {
-            out.send(peer.slot, &event.retained(subscription).into());
+            let message = event.retained(subscription).into();
+            match contract {
+                None => out.send(peer.slot, &message),
+                Some(contract) => out.deliver([(peer.slot, contract)].into_iter(), &message, &event.topic),
+            }
         }
     }
 
@@ -373,6 +401,9 @@ impl Broker {
             event.subscription = subscription.id;
             event.details.topic = (subscription.policy != MatchPolicy::Exact).then_some(Cow::Borrowed(topic));
             let members = &subscription.members;
+            if let Some(contracts) = &subscription.contracts {
+                return contracts.deliver(sessions, members, (excluded, filter), (&message, topic), out);
+            }
             match filter {
                 None if sessions.is_anybody_leaving() => {
                     deliver_to_those_there(sessions, members, excluded, &message, out);

@@ -41,7 +41,8 @@ pub use authorization::{
     Role,
 };
 pub use boundary::{
-    Action, AuthorizeRequest, Decision, Denial, Flow, Input, Outbox, QuestionId, Session, Slot, Undelivered,
+    Action, AuthorizeRequest, Contract, Decision, Denial, Flow, Input, Outbox, QuestionId, Session, Slot,
+    Undelivered,
 };
 pub use decisions::DecisionFilter;
 pub use limits::{HistoryRule, RealmLimits, RealmOptions};

@@ -63,6 +63,8 @@ features! {
     EVENT_HISTORY = 21: "event_history",
     /// Call rerouting.
     CALL_REROUTE = 22: "call_reroute",
+    /// Delivery contracts, an extension: see [`crate::delivery`].
+    DELIVERY = 23: "_delivery",
 }
 
 impl Features {
@@ -180,7 +182,8 @@ impl Roles {
             .and(Features::SUBSCRIPTION_META_API)
             .and(Features::SUBSCRIPTION_REVOCATION)
             .and(Features::EVENT_RETENTION)
-            .and(Features::EVENT_HISTORY);
+            .and(Features::EVENT_HISTORY)
+            .and(Features::DELIVERY);
         let dealer = Features::PROGRESSIVE_CALL_RESULTS
             .and(Features::CALL_TIMEOUT)
             .and(Features::CALL_CANCELING)

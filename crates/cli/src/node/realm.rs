@@ -46,7 +46,7 @@ fn options(options: &config::RealmOptions, limits: &config::Limits) -> RealmOpti
 fn role(role: &config::Role, place: &str, findings: &mut Findings) -> Option<Role> {
     if let Some(procedure) = &role.authorizer {
         let permissions = Authorization::Procedure(procedure.as_str().into());
-        return Some(Role { name: role.name.as_str().into(), permissions });
+        return Some(Role::new(role.name.as_str(), permissions));
     }
     match permissions(role) {
         Ok(permissions) => Some(Role::fixed(role.name.as_str(), permissions)),

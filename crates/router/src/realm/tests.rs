@@ -36,7 +36,7 @@ fn realm() -> Arc<RealmCell> {
 }
 
 fn realm_with(authorizer: Arc<Hanging>) -> Arc<RealmCell> {
-    let asking = Role { name: "asking".into(), permissions: Authorization::Dynamic };
+    let asking = Role::new("asking", Authorization::Dynamic);
     let roles = vec![Role::allow_all("anonymous"), asking];
     RealmCell::start("realm1", RealmOptions::default(), roles, Some(authorizer), Arc::default())
 }
