@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use crate::delivery::Delivery;
 use crate::permission::{self, Matching, Permission};
 use crate::reading::{At, Fields, Finding, Reading, Unique};
 
@@ -26,6 +27,9 @@ pub struct Role {
     pub permissions: Vec<Permission>,
     /// `allow-by-default`: whether everything that no rule matches is allowed. Default: false.
     pub allow_by_default: bool,
+    /// `delivery`: what becomes of events that sessions of the role read too slowly, where the subscription does not say.
+    /// Default: what the transport's `on_slow` says.
+    pub delivery: Option<Delivery>,
     /// The JSON path of the role in the file.
     pub path: String,
 }
@@ -45,12 +49,22 @@ impl Role {
         let list = fields.list(reading, "permissions", "a list of permissions");
         let permissions = permissions(reading, list);
         let allow_by_default = fields.bool(reading, "allow-by-default", false);
+        let delivery = fields.object(reading, "delivery", "`delivery`");
+        let delivery = delivery.and_then(|fields| Delivery::read(reading, fields));
         if permissions.is_empty() && !allow_by_default && authorizer.is_none() {
             let message = "this role may do nothing: it has no permissions";
             reading.report(&fields.at.start(), Finding::warning(message).expected("`permissions`"));
         }
         fields.finish_lenient(reading);
-        Some(Self { id, name: name.unwrap_or_default(), authorizer, permissions, allow_by_default, path })
+        Some(Self {
+            id,
+            name: name.unwrap_or_default(),
+            authorizer,
+            permissions,
+            allow_by_default,
+            delivery,
+            path,
+        })
     }
 }
 

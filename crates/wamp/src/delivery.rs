@@ -73,7 +73,7 @@ pub enum ConflationKey {
 pub struct Delivery {
     /// `on_slow`.
     pub on_slow: OnSlow,
-    /// `key`. It counts for [`OnSlow::Conflate`] alone.
+    /// `key`. Routers refuse one that is not the topic where `on_slow` is not [`OnSlow::Conflate`].
     pub key: ConflationKey,
     /// `queue`: most events that wait, at least 1.
     pub queue_len_max: u64,
@@ -138,7 +138,6 @@ impl Delivery {
     pub fn to_dict(&self) -> Dict {
         let dict = Dict::new().with("on_slow", self.on_slow.as_str());
         let dict = match &self.key {
-            _ if self.on_slow != OnSlow::Conflate => dict,
             ConflationKey::Topic => dict,
             ConflationKey::Argument(index) => dict.with("key", *index),
             ConflationKey::Keyword(name) => dict.with("key", &**name),

@@ -9,7 +9,7 @@ use crossweave_wamp::message::{
     Call, CallOptions, Publish, PublishOptions, Register, RegisterOptions, Subscribe, SubscribeOptions,
     Yield, YieldOptions,
 };
-use crossweave_wamp::{Batching, Dict, Payload, RequestId, Serializer};
+use crossweave_wamp::{Batching, Delivery, Dict, OnSlow, Payload, RequestId, Serializer};
 use tokio::task::yield_now;
 
 use super::*;
@@ -400,4 +400,57 @@ async fn a_defect_is_told_even_to_a_session_whose_queue_is_full() {
     slow.fill();
     let _: Result<(), RealmIsDown> = cell.handle(&mut Effects::default(), |_| panic!("a defect"));
     assert!(slow.queued().ends_with("\"wamp.error.runtime_error\"]"));
+}
+
+fn subscribe_with(cell: &Arc<RealmCell>, subscriber: &Joined, delivery: Option<Delivery>) {
+    let delivery = delivery.map(|delivery| Box::new(Ok(delivery)));
+    let options = SubscribeOptions { delivery, ..SubscribeOptions::default() };
+    say(cell, subscriber, Subscribe { options, ..subscribe(1) });
+    subscriber.take();
+}
+
+#[tokio::test]
+async fn members_without_a_contract_get_the_same_bytes_as_ever() {
+    let cell = realm();
+    let (plain, asking, publisher) = (join(&cell), join(&cell), join(&cell));
+    subscribe_with(&cell, &plain, None);
+    say(&cell, &publisher, publish("one"));
+    let before = plain.take();
+    subscribe_with(&cell, &asking, Some(Delivery::new(OnSlow::DropOldest).queue_len_max(1)));
+    (0..50).for_each(|_| say(&cell, &publisher, publish("one")));
+    let ids_of = |event: &str| event.split(',').nth(2).unwrap_or_default().to_owned();
+    let after = plain.take();
+    assert_eq!(after.len() / before.len(), BYTES_MAX / before.len(), "dropped by the transport's policy");
+    assert_eq!(after[..before.len()].replace(&ids_of(&after), ""), before.replace(&ids_of(&before), ""));
+    asking.take();
+    assert!(asking.take().contains("\"_lost\":"), "what waited comes after what was in the queue");
+}
+
+#[tokio::test]
+async fn goodbye_is_the_last_thing_a_session_with_a_contract_gets() {
+    let cell = realm();
+    let (slow, publisher) = (join(&cell), join(&cell));
+    subscribe_with(&cell, &slow, Some(Delivery::new(OnSlow::DropOldest).queue_len_max(5)));
+    (0..100).for_each(|_| say(&cell, &publisher, publish("one")));
+    assert!(slow.peer.queue.lock().waiting_bytes() > slow.peer.queue.lock().len(), "some wait");
+    cell.close_all(uris::SYSTEM_SHUTDOWN);
+    assert!(slow.take().ends_with("\"wamp.close.system_shutdown\"]"));
+    assert_eq!(slow.peer.queue.lock().len(), 0);
+}
+
+#[tokio::test]
+async fn a_contract_of_the_role_drops_and_does_not_tell() {
+    let cell = realm();
+    let delivery = Some(Delivery::new(OnSlow::DropOldest).queue_len_max(1));
+    let role = Role::allow_all("slow").with_delivery(delivery);
+    cell.handle(&mut Effects::default(), |run| run.realm.set_role(role)).expect("the realm is up");
+    let slow = join_taking(&cell, "slow", usize::MAX).expect("the realm is up");
+    slow.take();
+    let publisher = join(&cell);
+    subscribe_with(&cell, &slow, None);
+    (0..50).for_each(|number| say(&cell, &publisher, publish(&number.to_string())));
+    slow.take();
+    let last = slow.take();
+    assert!(last.contains("[\"49\"]") && !last.contains("_lost"), "{last}");
+    assert!(slow.peer.queue.lock().dropped > 0);
 }
