@@ -409,19 +409,27 @@ fn subscribe_with(cell: &Arc<RealmCell>, subscriber: &Joined, delivery: Option<D
     subscriber.take();
 }
 
+/// The events that are queued, without the ids of their publications.
+fn events_of(queued: &str) -> Vec<String> {
+    let events = queued.split("[36,").skip(1).filter_map(|event| event.split("]]").next());
+    events
+        .map(|event| event.split(',').enumerate().filter(|(at, _)| *at != 1).map(|(_, it)| it).collect())
+        .collect()
+}
+
 #[tokio::test]
 async fn members_without_a_contract_get_the_same_bytes_as_ever() {
     let cell = realm();
     let (plain, asking, publisher) = (join(&cell), join(&cell), join(&cell));
     subscribe_with(&cell, &plain, None);
     say(&cell, &publisher, publish("one"));
-    let before = plain.take();
+    let before = events_of(&plain.take());
+    assert_eq!(before.len(), 1);
     subscribe_with(&cell, &asking, Some(Delivery::new(OnSlow::DropOldest).queue_len_max(1)));
     (0..50).for_each(|_| say(&cell, &publisher, publish("one")));
-    let ids_of = |event: &str| event.split(',').nth(2).unwrap_or_default().to_owned();
-    let after = plain.take();
-    assert_eq!(after.len() / before.len(), BYTES_MAX / before.len(), "dropped by the transport's policy");
-    assert_eq!(after[..before.len()].replace(&ids_of(&after), ""), before.replace(&ids_of(&before), ""));
+    let after = events_of(&plain.take());
+    assert!(after.len() > 10 && after.len() < 50, "{}", after.len());
+    assert!(after.iter().all(|event| *event == before[0]), "{after:?}");
     asking.take();
     assert!(asking.take().contains("\"_lost\":"), "what waited comes after what was in the queue");
 }
@@ -432,7 +440,10 @@ async fn goodbye_is_the_last_thing_a_session_with_a_contract_gets() {
     let (slow, publisher) = (join(&cell), join(&cell));
     subscribe_with(&cell, &slow, Some(Delivery::new(OnSlow::DropOldest).queue_len_max(5)));
     (0..100).for_each(|_| say(&cell, &publisher, publish("one")));
-    assert!(slow.peer.queue.lock().waiting_bytes() > slow.peer.queue.lock().len(), "some wait");
+    {
+        let queue = slow.peer.queue.lock();
+        assert!(queue.waiting_bytes() > queue.len(), "some wait");
+    }
     cell.close_all(uris::SYSTEM_SHUTDOWN);
     assert!(slow.take().ends_with("\"wamp.close.system_shutdown\"]"));
     assert_eq!(slow.peer.queue.lock().len(), 0);
