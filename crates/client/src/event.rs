@@ -23,6 +23,9 @@ pub struct Event {
     pub publisher_authrole: Option<String>,
     /// Whether it was published before the subscription and kept.
     pub is_retained: bool,
+    /// Events of the subscription that the router dropped before this one, as the connection did not take them in time. Only
+    /// told under a delivery contract: see [`Subscribe::delivery`](crate::Subscribe::delivery).
+    pub lost: u64,
     /// The arguments.
     pub content: Content,
 }
@@ -40,6 +43,7 @@ impl Event {
             publisher_authid: details.publisher_authid.map(Into::into),
             publisher_authrole: details.publisher_authrole.map(Into::into),
             is_retained: details.retained,
+            lost: details.lost,
             content: Content::new(event.payload, details.passthru),
         }
     }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use tokio::sync::oneshot;
 
-use crossweave_wamp::MatchPolicy;
+use crossweave_wamp::{Delivery, MatchPolicy};
 
 use crate::client::Client;
 use crate::core::{EventQueue, Member, TopicKey};
@@ -26,13 +26,14 @@ pub struct Subscribe {
     topic: String,
     policy: MatchPolicy,
     get_retained: bool,
+    delivery: Option<Delivery>,
     bounds: Bounds,
 }
 
 impl Subscribe {
     pub(crate) fn new(client: Client, topic: String) -> Subscribe {
         let bounds = Bounds { len_max: SUBSCRIPTION_EVENTS_MAX, bytes_max: SUBSCRIPTION_BYTES_MAX };
-        Subscribe { client, topic, policy: MatchPolicy::Exact, get_retained: false, bounds }
+        Subscribe { client, topic, policy: MatchPolicy::Exact, get_retained: false, delivery: None, bounds }
     }
 
     /// All topics that start with this one. Characters, not components: `com.app` also matches `com.apple`.
@@ -57,6 +58,17 @@ impl Subscribe {
         self
     }
 
+    /// What the router does with events that the connection does not take in time: a delivery contract, an extension that
+    /// others ignore. Events then say how many were lost before them ([`Event::lost`]). The router knows one contract for a
+    /// topic: with several subscriptions to it, the one asked for last holds for all. Default: as the router's
+    /// configuration says.
+    ///
+    /// What this program itself does not read in time is another matter: [`Subscribe::events_max`].
+    pub fn delivery(mut self, delivery: Delivery) -> Subscribe {
+        self.delivery = Some(delivery);
+        self
+    }
+
     /// Events that may wait to be read; beyond, the oldest are dropped and reported. Default
     /// [`SUBSCRIPTION_EVENTS_MAX`].
     pub fn events_max(mut self, events: usize) -> Subscribe {
@@ -75,7 +87,8 @@ impl Subscribe {
         let shared = self.client.shared().clone();
         let key = TopicKey { policy: self.policy, uri: self.topic.into() };
         let queue = Arc::new(Queue::new(self.bounds));
-        let member = Member { queue: queue.clone(), get_retained: self.get_retained };
+        let member =
+            Member { queue: queue.clone(), get_retained: self.get_retained, delivery: self.delivery };
         let (ack, answer) = oneshot::channel();
         let asked = key.clone();
         // Made before it is asked for: dropping this future leaves nothing behind.

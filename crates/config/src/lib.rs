@@ -16,6 +16,7 @@
 mod auth;
 mod cbdir;
 mod controller;
+mod delivery;
 mod document;
 mod endpoint;
 mod environment;
@@ -44,6 +45,7 @@ pub use auth::{
 };
 pub use cbdir::{CBDIR_VARIABLES, CONFIG_FILES, Loaded, find_cbdir, load, load_checking, load_with, tidy};
 pub use controller::{Controller, ControllerOptions, Limits, ShutdownTrigger};
+pub use delivery::{Delivery, DeliveryKey, DeliveryPolicy};
 pub use document::{FILE_LEN_MAX, Format, NESTING_MAX, VALUES_MAX};
 pub use endpoint::{Endpoint, IpVersion, Ports, TcpEndpoint, Tls, TlsCheck, UnixEndpoint, UnusableFile};
 pub use environment::Environment;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use crate::delivery::Delivery;
 use crate::permission::{self, Matching, Permission};
 use crate::reading::{At, Fields, Finding, Reading, Unique};
 
@@ -29,6 +30,9 @@ pub struct Role {
     /// `trustlevel`: how far what its sessions publish and call is trusted, told to the receivers as `trustlevel`. 0 is lowest;
     /// what the others mean is the application's. A permission may say otherwise for its URIs. Default: nothing is told.
     pub trustlevel: Option<u64>,
+    /// `delivery`: what becomes of events that sessions of the role read too slowly, where the subscription does not say.
+    /// Default: what the transport's `on_slow` says.
+    pub delivery: Option<Delivery>,
     /// The JSON path of the role in the file.
     pub path: String,
 }
@@ -49,13 +53,23 @@ impl Role {
         let permissions = permissions(reading, list);
         let allow_by_default = fields.bool(reading, "allow-by-default", false);
         let trustlevel = fields.trustlevel(reading);
+        let delivery = fields.object(reading, "delivery", "`delivery`");
+        let delivery = delivery.and_then(|fields| Delivery::read(reading, fields));
         if permissions.is_empty() && !allow_by_default && authorizer.is_none() {
             let message = "this role may do nothing: it has no permissions";
             reading.report(&fields.at.start(), Finding::warning(message).expected("`permissions`"));
         }
         fields.finish_lenient(reading);
-        let name = name.unwrap_or_default();
-        Some(Self { id, name, authorizer, permissions, allow_by_default, trustlevel, path })
+        Some(Self {
+            id,
+            name: name.unwrap_or_default(),
+            authorizer,
+            permissions,
+            allow_by_default,
+            trustlevel,
+            delivery,
+            path,
+        })
     }
 }
 

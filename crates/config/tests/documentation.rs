@@ -12,7 +12,7 @@ const ASKING: &[&str] = &[
         "controller": {"zzz": 1, "options": {"zzz": 1, "shutdown": "zzz", "limits": {"zzz": 1}}},
         "workers": [{"type": "zzz"}, {"type": "router", "zzz": 1, "options": {"zzz": 1},
             "realms": [{"name": "realm1", "zzz": 1, "options": {"zzz": 1, "uri_check": "zzz"},
-                "roles": [{"name": "anonymous", "zzz": 1, "permissions": [
+                "roles": [{"name": "anonymous", "zzz": 1, "delivery": {"zzz": 1, "on_slow": "zzz"}, "permissions": [
                     {"uri": "a.b", "zzz": 1, "match": "zzz", "allow": {"zzz": 1}, "disclose": {"zzz": 1}}]}]}]}]}"#,
     r#"{"version": 2, "workers": [{"type": "router", "transports": [
         {"type": "zzz"},

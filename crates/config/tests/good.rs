@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use crossweave_config::{
-    Allow, AllowedOrigins, Anonymous, CallQueue, Checked, ConnectionOptions, Controller, Disclose, Endpoint,
-    Environment, EventHistory, Format, IpVersion, Limits, Matching, Method, Node, OnSlow, Permission, Ports,
-    Protocol, RealmOptions, RouterWorker, Serializer, ShutdownTrigger, Store, StoreKind, TcpEndpoint,
-    Transport, UriCheck, WebService, WebSocketOptions, Worker, default_node, init_template, parse,
+    Allow, AllowedOrigins, Anonymous, CallQueue, Checked, ConnectionOptions, Controller, Delivery,
+    DeliveryKey, DeliveryPolicy, Disclose, Endpoint, Environment, EventHistory, Format, IpVersion, Limits,
+    Matching, Method, Node, OnSlow, Permission, Ports, Protocol, RealmOptions, RouterWorker, Serializer,
+    ShutdownTrigger, Store, StoreKind, TcpEndpoint, Transport, UriCheck, WebService, WebSocketOptions,
+    Worker, default_node, init_template, parse,
 };
 
 fn lookup(name: &str) -> Option<String> {
@@ -485,4 +486,29 @@ workers:
     };
     assert_eq!(realms[1].store, Some(expected));
     assert_eq!(realms[2].store, None);
+}
+
+#[test]
+fn a_role_with_a_delivery_contract() {
+    let role = |delivery: &str| {
+        let text = format!(
+            r#"{{"version": 2, "workers": [{{"type": "router", "realms": [{{"name": "realm1", "roles": [
+                {{"name": "a", "allow-by-default": true, "delivery": {delivery}}}]}}]}}]}}"#
+        );
+        router(&node(&text, Format::Json)).realms[0].roles[0].delivery.clone()
+    };
+    let contract = |on_slow, key, queue| Some(Delivery { on_slow, key, queue });
+    assert_eq!(role("null"), None);
+    assert_eq!(
+        role(r#"{"on_slow": "drop_oldest"}"#),
+        contract(DeliveryPolicy::DropOldest, DeliveryKey::Topic, 1_000)
+    );
+    assert_eq!(
+        role(r#"{"on_slow": "conflate", "key": "id", "queue": 7}"#),
+        contract(DeliveryPolicy::Conflate, DeliveryKey::Keyword("id".into()), 7)
+    );
+    assert_eq!(
+        role(r#"{"on_slow": "conflate", "key": 3}"#),
+        contract(DeliveryPolicy::Conflate, DeliveryKey::Argument(3), 1_000)
+    );
 }

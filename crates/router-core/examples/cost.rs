@@ -62,7 +62,7 @@ impl Bench {
     fn with(permissions: Permissions, limits: RealmLimits) -> Self {
         let options = RealmOptions { limits, ..RealmOptions::default() };
         let mut realm = Realm::new("bench", options, [1; 32]);
-        realm.set_role(Role { name: "user".into(), permissions: Authorization::Static(permissions.into()) });
+        realm.set_role(Role::new("user", Authorization::Static(permissions.into())));
         Bench { realm, now: Instant::now(), out: Null::default() }
     }
 
@@ -226,7 +226,7 @@ fn many_rules() {
 /// An authorizer's decision that is remembered, in the place of rules.
 fn remembered_decision() {
     let mut bench = Bench::new(Permissions::allow_all());
-    bench.realm.set_role(Role { name: "user".into(), permissions: Authorization::Dynamic });
+    bench.realm.set_role(Role::new("user", Authorization::Dynamic));
     bench.join(0);
     let options = PublishOptions::default();
     let publish =

@@ -20,10 +20,10 @@ use std::sync::Arc;
 
 use containment::Denials;
 use crossweave_wamp::uri::{self, BadUri};
-use crossweave_wamp::{MatchPolicy, Strictness};
+use crossweave_wamp::{Delivery, MatchPolicy, Strictness};
 use hashbrown::HashMap;
 
-use crate::boundary::Action;
+use crate::boundary::{Action, Contract};
 use crate::meta;
 use crate::slab::{Key, Slab};
 use crate::uri_map::UriMap;
@@ -35,12 +35,26 @@ pub struct Role {
     pub name: Arc<str>,
     /// What its sessions may do.
     pub permissions: Authorization,
+    /// What becomes of events that its sessions read too slowly, for subscriptions that do not say so themselves. Nothing of it
+    /// is shown to them. Default: what the transport says. It holds for subscriptions made from now on.
+    pub delivery: Option<Delivery>,
 }
 
 impl Role {
     /// A role with fixed rules.
     pub fn fixed(name: impl Into<Arc<str>>, permissions: Permissions) -> Self {
-        Role { name: name.into(), permissions: Authorization::Static(Arc::new(permissions)) }
+        Role::new(name, Authorization::Static(Arc::new(permissions)))
+    }
+
+    /// A role with permissions from anywhere.
+    pub fn new(name: impl Into<Arc<str>>, permissions: Authorization) -> Self {
+        Role { name: name.into(), permissions, delivery: None }
+    }
+
+    /// The same with a delivery contract for its subscriptions.
+    #[must_use]
+    pub fn with_delivery(self, delivery: Option<Delivery>) -> Self {
+        Role { delivery, ..self }
     }
 
     /// A role that may do everything.
@@ -387,6 +401,7 @@ pub(crate) struct Roles {
 #[derive(Debug)]
 struct Place {
     permissions: Option<Authorization>,
+    contract: Option<Arc<Contract>>,
     /// Which change of the realm's roles was the last one of this role.
     version: u64,
 }
@@ -394,7 +409,8 @@ struct Place {
 impl Roles {
     pub(crate) fn set(&mut self, role: Role) {
         self.changes += 1;
-        let place = Place { permissions: Some(role.permissions), version: self.changes };
+        let contract = role.delivery.map(|delivery| Arc::new(Contract { delivery, tells_lost: false }));
+        let place = Place { permissions: Some(role.permissions), contract, version: self.changes };
         match self.by_name.get(&role.name) {
             Some(key) => self.places[*key] = place,
             None => {
@@ -421,6 +437,11 @@ impl Roles {
     #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&Authorization> {
         self.places[key].permissions.as_ref()
+    }
+
+    /// The contract for subscriptions that do not say otherwise.
+    pub(crate) fn contract(&self, key: Key) -> Option<&Arc<Contract>> {
+        self.places[key].contract.as_ref()
     }
 
     /// A number that is another one once the role has changed.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Welcome;
-use crossweave_wamp::{Dict, MatchPolicy, Message, ProtocolViolation, RequestId, SessionId};
+use crossweave_wamp::{
+    Delivery, Dict, MatchPolicy, Message, ProtocolViolation, RequestId, SessionId, SubscriptionId,
+};
 
 use crate::authorization::Disclose;
 pub use crate::broker::record::{Publisher, Record, Recorded};
@@ -188,6 +190,16 @@ pub struct Denial {
     pub untold: u64,
 }
 
+/// What holds for the events of one subscriber on one subscription while it reads too slowly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contract {
+    /// What becomes of them.
+    pub delivery: Delivery,
+    /// Whether the EVENT after a loss says how many were lost. Only to who asked for the contract: for others, whose contract
+    /// is that of their role, nothing is to be seen of it.
+    pub tells_lost: bool,
+}
+
 /// Everything a realm can ask its driver to do. Called only during [`Realm::handle`](crate::Realm::handle), in the order in
 /// which each receiver must see the effects.
 pub trait Outbox {
@@ -196,6 +208,23 @@ pub trait Outbox {
 
     /// Queues one EVENT for many sessions: the same bytes for each of one serializer, so encode it once.
     fn multicast(&mut self, to: impl Iterator<Item = Slot>, event: &Message<'_>);
+
+    /// Queues one EVENT for sessions that have a contract for its subscription. `topic` is the one it was published to. By
+    /// default they get it like any other message.
+    fn deliver<'c>(
+        &mut self,
+        to: impl Iterator<Item = (Slot, &'c Contract)>,
+        event: &Message<'_>,
+        topic: &str,
+    ) {
+        let _ = topic;
+        to.for_each(|(slot, _)| self.send(slot, event));
+    }
+
+    /// The session, which had a contract for this subscription, gets no more events of it: what waits is not delivered.
+    fn forget(&mut self, slot: Slot, subscription: SubscriptionId) {
+        let _ = (slot, subscription);
+    }
 
     /// Asks the role's authorizer; the answer comes as [`Input::Answer`], at once or later.
     fn ask(&mut self, question: QuestionId, request: AuthorizeRequest);

@@ -4,6 +4,7 @@
 //! publication gets one EVENT for each. Specification: "Publish & Subscribe", "Pattern-based Subscriptions".
 
 mod audience;
+mod contracts;
 pub(crate) mod history;
 pub(crate) mod kept;
 mod recipients;
@@ -13,6 +14,7 @@ mod retained;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use contracts::Contracts;
 use crossweave_wamp::message::{Event, EventDetails, Publish};
 use crossweave_wamp::{MatchPolicy, Message, PublicationId, SubscriptionId, uris};
 use hashbrown::HashMap;
@@ -22,7 +24,7 @@ use recipients::Filter;
 use record::{Record, Recorded};
 use retained::Retained;
 
-use crate::boundary::{Outbox, Session, Slot};
+use crate::boundary::{Contract, Outbox, Session, Slot};
 use crate::ids::Ids;
 use crate::limits::{HistoryRule, RealmLimits};
 use crate::meta;
@@ -48,6 +50,18 @@ pub(crate) struct Subscription {
     pub(crate) members: Vec<Slot>,
     /// Those of the members that named a node.
     shards: Option<Box<Shards>>,
+    /// Those of them that have a contract.
+    contracts: Option<Box<Contracts>>,
+}
+
+impl Subscription {
+    /// Whether the member had a contract.
+    #[cold]
+    fn end_contract(&mut self, member: Slot) -> bool {
+        let had_one = self.contracts.as_mut().is_some_and(|contracts| contracts.remove(member));
+        self.contracts.take_if(|contracts| contracts.is_empty());
+        had_one
+    }
 }
 
 /// What SUBSCRIBE has done.
@@ -70,6 +84,8 @@ pub(crate) struct Ended {
     pub(crate) was_last: bool,
     /// Its URI is the router's own.
     pub(crate) is_reserved: bool,
+    /// The subscriber had a delivery contract.
+    pub(crate) had_contract: bool,
 }
 
 /// The subscriptions of a realm.
@@ -200,10 +216,15 @@ impl Broker {
         Ok(())
     }
 
+    /// Gives a member a contract, in the place of the one it had.
+    pub(crate) fn agree(&mut self, key: Key, member: Slot, contract: Arc<Contract>) {
+        self.subscriptions[key].contracts.get_or_insert_default().insert(member, contract);
+    }
+
     fn create(&mut self, id: SubscriptionId, policy: MatchPolicy, uri: &str, created_ms: u64) -> Key {
-        let (uri_, members) = (uri.into(), Vec::new());
+        let (uri_, members, shards, contracts) = (uri.into(), Vec::new(), None, None);
         let subscription =
-            Subscription { id, uri: uri_, policy, created_ms, stays: false, members, shards: None };
+            Subscription { id, uri: uri_, policy, created_ms, stays: false, members, shards, contracts };
         let key = self.subscriptions.insert(subscription);
         self.topics.insert(policy, uri, key);
         self.by_id.insert(id, key);
@@ -238,10 +259,11 @@ impl Broker {
     ) -> Ended {
         let Membership { key, position } = membership;
         let subscription = &mut self.subscriptions[key];
-        let left = subscription.members.swap_remove(position as usize);
+        let member = subscription.members.swap_remove(position as usize);
         if let Some(shards) = &mut subscription.shards {
-            shards.remove(left);
+            shards.remove(member);
         }
+        let had_contract = subscription.contracts.is_some() && subscription.end_contract(member);
         if let Some(moved) = subscription.members.get(position as usize) {
             let moved = sessions.member_mut(*moved).subscriptions.get_mut(&id);
             moved.expect("members know their subscription").position = position;
@@ -256,7 +278,7 @@ impl Broker {
             self.subscriptions.remove(key);
             self.by_id.remove(&id);
         }
-        Ended { id: id.0, was_last, is_reserved }
+        Ended { id: id.0, was_last, is_reserved, had_contract }
     }
 
     /// The subscription at this place.
@@ -347,8 +369,13 @@ impl Broker {
         out: &mut O,
     ) {
         let subscription = &self.subscriptions[key];
+        let contract = subscription.contracts.as_ref().and_then(|contracts| contracts.get(peer.slot));
         for event in self.retained.of(subscription, &peer.session, limits, now_ms) {
-            out.send(peer.slot, &event.retained(subscription).into());
+            let message = event.retained(subscription).into();
+            match contract {
+                None => out.send(peer.slot, &message),
+                Some(contract) => out.deliver([(peer.slot, contract)].into_iter(), &message, &event.topic),
+            }
         }
     }
 
@@ -420,6 +447,9 @@ impl Broker {
             event.subscription = subscription.id;
             event.details.topic = (subscription.policy != MatchPolicy::Exact).then_some(Cow::Borrowed(topic));
             let members = &subscription.members;
+            if let Some(contracts) = &subscription.contracts {
+                return contracts.deliver(sessions, members, (excluded, filter), (&message, topic), out);
+            }
             match filter {
                 None if sessions.is_anybody_leaving() => {
                     deliver_to_those_there(sessions, members, excluded, &message, out);

@@ -194,7 +194,7 @@ impl Dealer {
             self.registrations.remove(key);
             self.by_id.remove(&id);
         }
-        Ended { id: id.0, was_last, is_reserved }
+        Ended { id: id.0, was_last, is_reserved, had_contract: false }
     }
 
     /// The registration at this place.

@@ -45,8 +45,8 @@ pub use authorization::{
     Role,
 };
 pub use boundary::{
-    Action, AuthorizeRequest, Decision, Denial, Flow, Input, Outbox, Publisher, QuestionId, Record, Recorded,
-    Session, Slot, Undelivered,
+    Action, AuthorizeRequest, Contract, Decision, Denial, Flow, Input, Outbox, Publisher, QuestionId, Record,
+    Recorded, Session, Slot, Undelivered,
 };
 pub use decisions::DecisionFilter;
 pub use limits::{CallQueueRule, HistoryRule, RealmLimits, RealmOptions};

@@ -164,6 +164,9 @@ pub struct RealmLimits {
     pub retained_per_subscribe_max: usize,
     /// Milliseconds after which a retained event is no longer delivered (default: never).
     pub retained_age_max_ms: Option<u64>,
+    /// Events that a delivery contract may let wait for a subscription (default 10,000). SUBSCRIBE with a larger `queue` gets
+    /// ERROR `wamp.error.invalid_argument`. They are bounded in bytes, too, by the driver.
+    pub delivery_queue_max: u64,
     /// Events in one answer of `wamp.subscription.get_events` (default 1,000); the answer says that there would be more.
     pub history_result_max: usize,
     /// Bytes of the events in one answer of `wamp.subscription.get_events` (default 1 MiB), or one event if that is larger.
@@ -204,6 +207,7 @@ impl Default for RealmLimits {
             retained_restricted_max: 16,
             retained_per_subscribe_max: 1_000,
             retained_age_max_ms: None,
+            delivery_queue_max: 10_000,
             history_result_max: 1_000,
             history_result_bytes_max: 1 << 20,
             meta_list_max: 200_000,

@@ -1,16 +1,18 @@
 //! Carries out what a realm asks for, while its lock is held: encodes, queues, takes notes. No system call happens here.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use crossweave_router_core::boundary::{
-    AuthorizeRequest, Denial, Outbox, QuestionId, Recorded, Slot, Undelivered,
+    AuthorizeRequest, Contract, Denial, Outbox, QuestionId, Recorded, Slot, Undelivered,
 };
-use crossweave_wamp::message::{Abort, Error, Kind};
-use crossweave_wamp::{Message, RequestId, Serializer, uris};
+use crossweave_wamp::message::{Abort, Error, Event, Kind, Passthru};
+use crossweave_wamp::{ConflationKey, Message, OnSlow, RequestId, Serializer, SubscriptionId, uris};
 
 use crate::peer::{Framed, Peer, Wire};
+use crate::queue::backlog::Offer;
 use crate::queue::{Appended, Detached, EVENT_LEN_MAX, Lane};
 use crate::trace::Sent;
 
@@ -248,6 +250,38 @@ impl Dispatch<'_> {
         }
     }
 
+    /// One event for sessions with a contract: see [`crate::queue::backlog`].
+    #[cold]
+    fn deliver_by_contract<'c>(
+        &mut self,
+        to: impl Iterator<Item = (Slot, &'c Contract)>,
+        event: &Message<'_>,
+        topic: &str,
+    ) {
+        let Message::Event(it) = event else { return };
+        let mut encoded: [Option<(usize, Bytes)>; Wire::COUNT] = Default::default();
+        let mut keys = Keys { event: it, topic, found: HashMap::new() };
+        for (slot, contract) in to {
+            let Some(peer) = self.routes.get(slot) else { continue };
+            let encoded = &mut encoded[peer.wire.index()];
+            let (body_len, framed) = encoded.get_or_insert_with(|| {
+                if is_longer(event, peer.wire.serializer, EVENT_LEN_MAX) {
+                    return (usize::MAX, Bytes::new());
+                }
+                let mut buffer = Vec::new();
+                let framed = peer.wire.append(event, &mut buffer);
+                (framed.body_len(), framed.shared(buffer))
+            });
+            if self.is_traced {
+                self.effects.traced.note(peer.session(), *body_len, event);
+            }
+            let (subscription, body_len) = (it.subscription, *body_len);
+            let appended =
+                peer.offer(&Offer { subscription, contract, framed, body_len, key: keys.of(contract) });
+            self.appended(slot, appended);
+        }
+    }
+
     /// A message is longer than its receiver takes: tell whoever waits for the answer.
     #[cold]
     fn too_long(&mut self, to: Slot, message: &Message<'_>) {
@@ -272,6 +306,28 @@ impl Dispatch<'_> {
         if self.routes.scratch.capacity() > SCRATCH_KEEP_BYTES {
             self.routes.scratch = Vec::new();
         }
+    }
+}
+
+/// The conflation keys of one event, each looked for once.
+struct Keys<'e, 'k> {
+    event: &'e Event<'e>,
+    topic: &'e str,
+    found: HashMap<&'k ConflationKey, Option<Arc<[u8]>>>,
+}
+
+impl<'k> Keys<'_, 'k> {
+    fn of(&mut self, contract: &'k Contract) -> Option<&Arc<[u8]>> {
+        let Contract { delivery, .. } = contract;
+        if delivery.on_slow != OnSlow::Conflate {
+            return None;
+        }
+        let value = self.found.entry(&delivery.key).or_insert_with(|| match &delivery.key {
+            ConflationKey::Topic => Some(self.topic.as_bytes().into()),
+            _ if self.event.details.passthru.as_deref().is_some_and(Passthru::is_active) => None,
+            key => self.event.payload.conflation_key(key).map(Into::into),
+        });
+        value.as_ref()
     }
 }
 
@@ -300,7 +356,29 @@ impl Outbox for Dispatch<'_> {
         {
             self.effects.aborted.push((peer.clone(), abort.clone()));
         }
+        if lane == Lane::Last
+            && let Some(peer) = self.routes.get(to)
+        {
+            // Nothing comes after it.
+            peer.queue.lock().forget_all();
+        }
         self.send_in(to, message, lane);
+    }
+
+    fn deliver<'c>(
+        &mut self,
+        to: impl Iterator<Item = (Slot, &'c Contract)>,
+        event: &Message<'_>,
+        topic: &str,
+    ) {
+        self.deliver_by_contract(to, event, topic);
+    }
+
+    #[cold]
+    fn forget(&mut self, slot: Slot, subscription: SubscriptionId) {
+        if let Some(peer) = self.routes.get(slot) {
+            peer.queue.lock().forget(subscription);
+        }
     }
 
     #[inline]
@@ -351,7 +429,7 @@ impl Outbox for Dispatch<'_> {
 
     fn detach(&mut self, slot: Slot, close: Option<&'static str>) {
         if let Some(peer) = self.routes.detach(slot) {
-            peer.queue.lock().detached = Some(close.map_or(Detached::Reusable, Detached::Close));
+            peer.queue.lock().detach(close.map_or(Detached::Reusable, Detached::Close));
             self.effects.wakes.push(peer);
         }
     }

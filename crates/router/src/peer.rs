@@ -16,7 +16,8 @@ use socket2::SockRef;
 use tokio::net::{tcp, unix};
 use tracing::warn;
 
-use crate::queue::{Appended, Lane, Queue, QueueOptions};
+use crate::queue::backlog::{Offer, Shape};
+use crate::queue::{Appended, EVENT_LEN_MAX, Lane, Queue, QueueOptions};
 use crate::quota::{Kind, LogQuota};
 
 /// How messages look on a session's wire. Sessions of one wire share the same bytes.
@@ -221,6 +222,13 @@ impl Peer {
         self.queue.lock().append_shared(framed, lane, &self.options)
     }
 
+    /// Queues an event by the contract of its subscription.
+    #[cold]
+    pub(crate) fn offer(&self, offer: &Offer<'_>) -> Appended {
+        let shape = Shape { wire: self.wire, message_len_max: self.message_len_max.min(EVENT_LEN_MAX) };
+        self.queue.lock().offer(offer, shape, &self.options)
+    }
+
     /// An event is longer than the peer takes.
     pub(crate) fn count_too_long(&self) -> Appended {
         self.queue.lock().count_too_long()
@@ -247,7 +255,7 @@ impl Peer {
 
     /// Tells the operator that events are dropped for the session.
     pub(crate) fn falls_behind(&self) {
-        let waiting_bytes = self.queue.lock().len();
+        let waiting_bytes = self.queue.lock().waiting_bytes();
         self.quota.log(Kind::Slow, || {
             warn!(session = self.session(), waiting_bytes, "session does not take its events: dropping them");
         });

@@ -1,8 +1,11 @@
 //! What waits to be written to one session: bytes, bounded, in order.
 
+pub(crate) mod backlog;
+
 use std::collections::VecDeque;
 use std::mem;
 
+use backlog::Backlog;
 use bytes::Bytes;
 
 /// Bytes above the bound that messages other than EVENT may still use: replies, invocations and GOODBYE find room when
@@ -95,6 +98,10 @@ pub(crate) struct Queue {
     written: usize,
     /// Bytes written since the session's transport was made: a sign of life of its peer.
     pub(crate) written_in_all: u64,
+    /// Events that wait beside the queue, by the contracts of their subscriptions. Empty if the queue is.
+    backlog: Option<Box<Backlog>>,
+    /// What they count for.
+    backlog_bytes: usize,
     /// Somebody owes a flush.
     is_dirty: bool,
     /// The session's own task writes, as the socket took no more or is not for others to write to.
@@ -134,6 +141,11 @@ impl Queue {
         if self.is_full(framed.len(), lane, options) {
             return self.refuse(lane, options);
         }
+        self.push_shared(framed);
+        self.appended()
+    }
+
+    fn push_shared(&mut self, framed: Bytes) {
         if !self.bytes.is_empty() {
             let before = match self.bytes.len() < self.bytes.capacity() / 2 {
                 true => Bytes::copy_from_slice(&self.bytes),
@@ -143,7 +155,6 @@ impl Queue {
             self.push_piece(before);
         }
         self.push_piece(framed);
-        self.appended()
     }
 
     fn push_piece(&mut self, piece: Bytes) {
@@ -156,7 +167,7 @@ impl Queue {
         let waiting = self.len();
         match lane {
             Lane::Event if waiting == 0 => len > EVENT_LEN_MAX,
-            Lane::Event => waiting + len > options.bytes_max,
+            Lane::Event => waiting + self.backlog_bytes + len > options.bytes_max,
             Lane::Control => waiting > options.bytes_max + RESERVED_LANE_BYTES,
             Lane::Last => waiting > options.bytes_max + 2 * RESERVED_LANE_BYTES,
         }
@@ -186,6 +197,17 @@ impl Queue {
         self.dropped += 1;
         let is_first = !std::mem::replace(&mut self.has_missed_long_events, true);
         Appended::TooLong { is_first }
+    }
+
+    /// The session has left its realm.
+    pub(crate) fn detach(&mut self, detached: Detached) {
+        self.forget_all();
+        self.detached = Some(detached);
+    }
+
+    /// Bytes that wait, here and beside it.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.len() + self.backlog_bytes
     }
 
     /// The owed flush begins: true if the caller is to write, false if the session's own task does.
@@ -228,13 +250,16 @@ impl Queue {
             self.compact();
             return None;
         }
-        self.is_owned = false;
         self.written = 0;
         if self.bytes.capacity() > KEEP_BYTES {
             pool::give(mem::take(&mut self.bytes));
         } else {
             self.bytes.clear();
         }
+        if self.backlog.is_some() && self.refill() {
+            return None;
+        }
+        self.is_owned = false;
         Some(mem::take(&mut self.dropped_in_a_row))
     }
 
@@ -268,7 +293,7 @@ impl Queue {
     pub(crate) fn put_away(&mut self, len: usize) -> Option<u64> {
         self.in_hand -= len;
         self.written_in_all += len as u64;
-        if self.len() > 0 {
+        if self.len() > 0 || (self.backlog.is_some() && self.refill()) {
             return None;
         }
         self.is_owned = false;

@@ -258,7 +258,7 @@ impl RealmCell {
         let peers: Vec<Arc<Peer>> = self.state.lock().routes.iter().map(|(_, peer)| peer.clone()).collect();
         let queue = |peer: Arc<Peer>| {
             let queue = peer.queue.lock();
-            (SessionId(peer.session()), queue.len(), queue.dropped)
+            (SessionId(peer.session()), queue.waiting_bytes(), queue.dropped)
         };
         peers.into_iter().map(queue).collect()
     }
@@ -373,7 +373,7 @@ impl RealmCell {
             let abort = peer.wire.append(&abort, &mut framed);
             let _ = peer.append(abort.of(&framed), Lane::Last);
             let mut queue = peer.queue.lock();
-            queue.detached = Some(Detached::Close(uris::RUNTIME_ERROR));
+            queue.detach(Detached::Close(uris::RUNTIME_ERROR));
             queue.give_to_owner();
             drop(queue);
             effects.wakes.push(peer);
@@ -471,7 +471,7 @@ impl Run<'_> {
     #[cold]
     fn drop_slow(&mut self, slot: Slot) {
         let Some(peer) = self.dispatch.routes.detach(slot) else { return };
-        peer.queue.lock().detached = Some(Detached::Close(uris::CLOSE_SLOW_RECEIVER));
+        peer.queue.lock().detach(Detached::Close(uris::CLOSE_SLOW_RECEIVER));
         self.dispatch.effects.wakes.push(peer.clone());
         self.dispatch.effects.overflown.push(peer);
         let _ = self.input(Input::Leave(slot));

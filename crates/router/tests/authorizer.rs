@@ -62,7 +62,7 @@ impl Authorizer for Panicking {
 
 fn router(authorizer: impl Authorizer + 'static) -> Router {
     let router = Router::new(AdmissionOptions::default());
-    let asking = Role { name: "asking".into(), permissions: Authorization::Dynamic };
+    let asking = Role::new("asking", Authorization::Dynamic);
     let roles = vec![asking, Role::allow_all("free")];
     let realm =
         RealmDefinition { roles, authorizer: Some(Arc::new(authorizer)), ..RealmDefinition::default() };

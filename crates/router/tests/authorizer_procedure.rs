@@ -15,7 +15,7 @@ const AUTHORIZER: &str = "com.example.authorize";
 
 fn router() -> Router {
     let router = Router::new(AdmissionOptions::default());
-    let asking = Role { name: "asking".into(), permissions: Authorization::Procedure(AUTHORIZER.into()) };
+    let asking = Role::new("asking", Authorization::Procedure(AUTHORIZER.into()));
     let roles = vec![asking, Role::allow_all("backend")];
     let realm = RealmDefinition { roles, ..RealmDefinition::default() };
     router.start_realm("realm1", realm).unwrap();

@@ -1,13 +1,17 @@
 //! An [`Outbox`] that keeps what a realm asks of its driver.
 
-use crossweave_router_core::{AuthorizeRequest, Denial, Outbox, QuestionId, Recorded, Slot};
-use crossweave_wamp::Message;
+use crossweave_router_core::{AuthorizeRequest, Contract, Denial, Outbox, QuestionId, Recorded, Slot};
+use crossweave_wamp::{Message, SubscriptionId};
 
 /// One thing a realm asked for.
 #[derive(Clone, Debug)]
 pub enum Output {
     /// A message for a session.
     Send(Slot, Message<'static>),
+    /// The next message, an EVENT, is for a session with this contract.
+    Under(Slot, Contract),
+    /// What waits for a session on a subscription is not to be delivered.
+    Forget(Slot, SubscriptionId),
     /// A question to an authorizer.
     Ask(QuestionId, AuthorizeRequest),
     /// A denial, for the operator.
@@ -45,6 +49,22 @@ impl Outbox for Recorder {
         for slot in to {
             self.send(slot, event);
         }
+    }
+
+    fn deliver<'c>(
+        &mut self,
+        to: impl Iterator<Item = (Slot, &'c Contract)>,
+        event: &Message<'_>,
+        _topic: &str,
+    ) {
+        for (slot, contract) in to {
+            self.outputs.push(Output::Under(slot, contract.clone()));
+            self.send(slot, event);
+        }
+    }
+
+    fn forget(&mut self, slot: Slot, subscription: SubscriptionId) {
+        self.outputs.push(Output::Forget(slot, subscription));
     }
 
     fn ask(&mut self, question: QuestionId, request: AuthorizeRequest) {

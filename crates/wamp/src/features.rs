@@ -71,6 +71,8 @@ features! {
     SHARDED_SUBSCRIPTION = 30: "sharded_subscription",
     /// Sharded registrations.
     SHARDED_REGISTRATION = 31: "sharded_registration",
+    /// Delivery contracts, an extension: see [`crate::delivery`].
+    DELIVERY = 23: "_delivery",
 }
 
 impl Features {
@@ -189,7 +191,8 @@ impl Roles {
             .and(Features::SUBSCRIPTION_REVOCATION)
             .and(Features::EVENT_RETENTION)
             .and(Features::EVENT_HISTORY)
-            .and(Features::SHARDED_SUBSCRIPTION);
+            .and(Features::SHARDED_SUBSCRIPTION)
+            .and(Features::DELIVERY);
         let dealer = Features::PROGRESSIVE_CALL_RESULTS
             .and(Features::CALL_TIMEOUT)
             .and(Features::CALL_CANCELING)

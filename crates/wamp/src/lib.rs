@@ -9,6 +9,7 @@
 //! | `args` and `kwargs` as they travel | [`payload`] |
 //! | JSON, MessagePack, CBOR, UBJSON, FlatBuffers | [`serializer`] |
 //! | several messages in one of the transport | [`batch`] |
+//! | what becomes of a slow subscriber's events | [`delivery`] |
 //! | URIs, patterns, the predefined ones | [`uri`], [`uris`] |
 //! | opening and closing a session, both sides | [`session`] |
 //! | roles and features peers announce | [`features`] |
@@ -18,6 +19,7 @@
 //! The specification is the WAMP protocol document, "rfc/text" in the repository wamp-proto/wamp-proto.
 
 pub mod batch;
+pub mod delivery;
 pub mod error;
 pub mod features;
 pub mod id;
@@ -31,6 +33,7 @@ pub mod uris;
 pub mod value;
 
 pub use batch::Batching;
+pub use delivery::{ConflationKey, Delivery, OnSlow};
 pub use error::ProtocolViolation;
 pub use id::{PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
 pub use message::Message;

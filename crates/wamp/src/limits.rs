@@ -18,5 +18,14 @@ pub const URI_LEN_MAX: usize = 1024;
 /// Components of one URI or pattern (`com.example.topic` has three).
 pub const URI_COMPONENTS_MAX: usize = 32;
 
+/// The last positional argument that a delivery contract may name as its key.
+pub const CONFLATION_INDEX_MAX: usize = 63;
+
+/// Bytes of the name of the keyword argument that a delivery contract names as its key.
+pub const CONFLATION_NAME_LEN_MAX: usize = 128;
+
+/// Bytes of a payload in which the key of a delivery contract is looked for. An event with a longer one has no key.
+pub const CONFLATION_PAYLOAD_LEN_MAX: usize = 64 * 1024;
+
 /// Dimensions of one BJData array of rows and columns.
 pub const UBJSON_DIMENSIONS_MAX: usize = 8;

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::delivery::ConflationKey;
+use crate::limits::CONFLATION_PAYLOAD_LEN_MAX;
 use crate::serializer::{Malformed, Serializer, read, transcode, with_format, write::Writer};
 use crate::value::{Dict, Value};
 
@@ -131,6 +133,28 @@ impl<'a> Payload<'a> {
             return None;
         }
         Some(read::sequence(self.serializer, self.count(), &self.bytes).get(index)?.value())
+    }
+
+    /// The argument that makes two events versions of the same thing, as bytes that are equal for equal values, whatever the
+    /// serializers they came in. Nothing if there is no such argument, or the payload is opaque or longer than
+    /// [`CONFLATION_PAYLOAD_LEN_MAX`].
+    pub fn conflation_key(&self, key: &ConflationKey) -> Option<Vec<u8>> {
+        let (place, index) = match key {
+            ConflationKey::Topic => return None,
+            ConflationKey::Argument(index) => (0, *index),
+            ConflationKey::Keyword(_) => (1, 0),
+        };
+        if place >= self.count() || self.bytes.len() > CONFLATION_PAYLOAD_LEN_MAX {
+            return None;
+        }
+        let element = *read::sequence(self.serializer, self.count(), &self.bytes).get(place)?;
+        let value = match key {
+            ConflationKey::Keyword(name) => element.named(name)?,
+            _ => element.nth(index)?,
+        };
+        let mut bytes = Vec::new();
+        transcode::elements(self.serializer, Serializer::Cbor, 1, value.bytes(), &mut bytes);
+        Some(bytes)
     }
 
     /// The same payload in another serializer; borrowed if it is the same one.

@@ -386,6 +386,7 @@ fn a_message_with_every_detail_at_once_is_written() {
         acknowledged_delivery: true,
         passthru: Some(Box::new(passthru)),
         transaction_hash: Some("h".into()),
+        lost: 3,
         forward_for: Some([ForwardFor { session: SessionId(1), authid: None, authrole: "r".into() }].into()),
     };
     let payload = Payload::new(Serializer::Json, &[1.into()], &Dict::new());

@@ -4,7 +4,10 @@ use std::pin::pin;
 use std::task::Poll;
 
 use clap::Args;
-use crossweave_client::{Client, Event, Lagged, MatchPolicy, Reconnect, Subscription};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use crossweave_client::{
+    Client, ConflationKey, Delivery, Event, Lagged, MatchPolicy, OnSlow, Reconnect, Subscription,
+};
 use crossweave_wamp::{Dict, Value};
 
 use crate::connection::{ConnectionArgs, match_policy, until_closed};
@@ -17,7 +20,8 @@ Examples:
   crossweave sub com.example.clock
   crossweave sub com.example. --match prefix
   crossweave sub com..created --match wildcard --json | jq .args
-  crossweave sub com.example.greeting --count 1";
+  crossweave sub com.example.greeting --count 1
+  crossweave sub com.example.price --on-slow conflate --key 0";
 
 /// Subscribe to topics and print their events as they come
 ///
@@ -34,6 +38,16 @@ pub(super) struct Sub {
     /// End after this many events
     #[arg(long, value_name = "N", value_parser = value::parse_count)]
     count: Option<u64>,
+    /// What the router does with events while this reads too slowly; it then tells how many were lost
+    #[arg(long, value_name = "POLICY", value_parser = on_slow())]
+    on_slow: Option<OnSlow>,
+    /// With --on-slow conflate: events with the same argument at this index, or the same keyword argument of this name, replace
+    /// each other [default: those of a topic do]
+    #[arg(long, value_name = "KEY", requires = "on_slow")]
+    key: Option<String>,
+    /// How many events may wait at the router for each topic [default: 1000]
+    #[arg(long, value_name = "N", requires = "on_slow", value_parser = value::parse_count)]
+    queue: Option<u64>,
     /// Print each event as a JSON object: topic, args, kwargs, publication, publisher
     #[arg(long)]
     json: bool,
@@ -50,7 +64,10 @@ impl Sub {
     async fn follow(&self, client: &Client, terminal: Terminal) -> Result<(), Failure> {
         let mut subscriptions = Vec::new();
         for topic in &self.topics {
-            let subscribe = client.subscribe(topic).match_policy(self.matching);
+            let mut subscribe = client.subscribe(topic).match_policy(self.matching);
+            if let Some(delivery) = self.delivery() {
+                subscribe = subscribe.delivery(delivery);
+            }
             subscriptions.push(self.connection.answer(subscribe.into_future()).await?);
             terminal.notice(&format!("subscribed to {topic}"));
         }
@@ -69,9 +86,25 @@ impl Sub {
         Ok(())
     }
 
+    fn delivery(&self) -> Option<Delivery> {
+        let delivery = Delivery::new(self.on_slow?);
+        let key = self.key.as_deref().map_or(ConflationKey::Topic, |key| match key.parse() {
+            Ok(index) => ConflationKey::Argument(index),
+            Err(_) => ConflationKey::Keyword(key.into()),
+        });
+        let delivery = Delivery { key, ..delivery };
+        Some(match self.queue {
+            Some(queue) => delivery.queue_len_max(queue),
+            None => delivery,
+        })
+    }
+
     fn print(&self, event: &Event, terminal: Terminal) -> Result<(), Failure> {
         if self.json {
             return terminal.print(&value::json(&object(event).into()));
+        }
+        if event.lost > 0 {
+            terminal.notice(&format!("the router dropped {} events of {}", event.lost, event.topic));
         }
         let time = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
         let line = value::one_line(&value::content_args(&event.content), &event.kwargs());
@@ -94,6 +127,11 @@ async fn next(subscriptions: &mut [Subscription]) -> Option<Result<Event, Lagged
     .await
 }
 
+fn on_slow() -> impl TypedValueParser<Value = OnSlow> {
+    let names = OnSlow::ALL.map(OnSlow::as_str);
+    PossibleValuesParser::new(names).map(|name| OnSlow::parse(&name).expect("one of the names"))
+}
+
 fn object(event: &Event) -> Dict {
     let mut object = Dict::new()
         .with("topic", &*event.topic)
@@ -103,6 +141,9 @@ fn object(event: &Event) -> Dict {
         .with("publisher", event.publisher.map(|session| session.0));
     let known =
         [("publisher_authid", &event.publisher_authid), ("publisher_authrole", &event.publisher_authrole)];
+    if event.lost > 0 {
+        object.insert("lost", event.lost);
+    }
     for (name, text) in known {
         if let Some(text) = text {
             object.insert(name, Value::from(text.as_str()));

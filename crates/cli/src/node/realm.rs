@@ -7,7 +7,7 @@ use crossweave_router_core::authorization::{
     Actions, Authorization, BadPermission, Disclose, Disclosure, Permission, Permissions,
 };
 use crossweave_router_core::limits::{CallQueueRule, HistoryRule, RealmLimits};
-use crossweave_wamp::{MatchPolicy, Strictness};
+use crossweave_wamp::{ConflationKey, Delivery, MatchPolicy, OnSlow, Strictness};
 
 use super::Findings;
 
@@ -100,13 +100,30 @@ fn trust(role: &config::Role) -> impl Iterator<Item = TrustRule> {
     of_permissions.chain([rule("", MatchPolicy::Prefix, role.trustlevel)]).flatten()
 }
 
+/// The contract of a role for subscriptions that do not say otherwise.
+fn delivery(delivery: &config::Delivery) -> Delivery {
+    let on_slow = match delivery.on_slow {
+        config::DeliveryPolicy::DropOldest => OnSlow::DropOldest,
+        config::DeliveryPolicy::DropNew => OnSlow::DropNew,
+        config::DeliveryPolicy::Conflate => OnSlow::Conflate,
+        config::DeliveryPolicy::Disconnect => OnSlow::Disconnect,
+    };
+    let key = match &delivery.key {
+        config::DeliveryKey::Topic => ConflationKey::Topic,
+        config::DeliveryKey::Argument(index) => ConflationKey::Argument(*index as usize),
+        config::DeliveryKey::Keyword(name) => ConflationKey::Keyword(name.as_str().into()),
+    };
+    Delivery { on_slow, key, queue_len_max: delivery.queue.into() }
+}
+
 fn role(role: &config::Role, place: &str, findings: &mut Findings) -> Option<Role> {
+    let delivery = role.delivery.as_ref().map(delivery);
     if let Some(procedure) = &role.authorizer {
         let permissions = Authorization::Procedure(procedure.as_str().into());
-        return Some(Role { name: role.name.as_str().into(), permissions });
+        return Some(Role::new(role.name.as_str(), permissions).with_delivery(delivery));
     }
     match permissions(role) {
-        Ok(permissions) => Some(Role::fixed(role.name.as_str(), permissions)),
+        Ok(permissions) => Some(Role::fixed(role.name.as_str(), permissions).with_delivery(delivery)),
         Err(bad) => {
             findings.obstacle(&format!("{place}, role {:?}", role.name), bad);
             None

@@ -407,3 +407,21 @@ fn a_second_signal_ends_it_at_once() {
     }
     assert_eq!(end_within(&mut sub, Duration::from_millis(900)), Some(130));
 }
+
+#[test]
+fn a_delivery_contract_is_asked_for() {
+    let node = Node::start();
+    let args =
+        ["sub", "com.example.a", "--on-slow", "conflate", "--key", "id", "--queue", "5", "--count", "1"];
+    let mut sub = node.ready(&args, "subscribed to com.example.a");
+    assert_eq!(node.run(&["pub", "com.example.a", "1", "--kwarg", "id=7"]).code, Some(0));
+    assert!(sub.line().ends_with(" com.example.a [1] {\"id\":7}"));
+    assert_eq!(sub.end(), Some(0));
+    let refused = node.run(&["sub", "com.example.a", "--on-slow", "drop_new", "--key", "0"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("_delivery.key is for on_slow \"conflate\""), "{refused:?}");
+    for args in [&["sub", "com.example.a", "--on-slow", "block"][..], &["sub", "com.example.a", "--key", "0"]]
+    {
+        assert_eq!(node.run(args).code, Some(1), "{args:?}");
+    }
+}

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crossweave_wamp::message::{self, Revoked, SubscribeOptions, Subscribed, Unsubscribe};
-use crossweave_wamp::{MatchPolicy, ProtocolViolation, RequestId, SubscriptionId};
+use crossweave_wamp::{Delivery, MatchPolicy, ProtocolViolation, RequestId, SubscriptionId};
 
 use super::effects::{Ack, Effects, Failure};
 use super::line::{Line, SendError};
@@ -32,6 +32,7 @@ pub(crate) struct TopicKey {
 pub(crate) struct Member {
     pub(crate) queue: Arc<EventQueue>,
     pub(crate) get_retained: bool,
+    pub(crate) delivery: Option<Delivery>,
 }
 
 #[derive(Default)]
@@ -55,8 +56,15 @@ pub(super) struct Topics {
     pending: HashMap<RequestId, Pending>,
 }
 
-fn ask(line: &mut Line, key: &TopicKey, get_retained: bool) -> Result<RequestId, SendError> {
-    let options = SubscribeOptions { match_policy: key.policy, get_retained, ..SubscribeOptions::default() };
+fn ask(
+    line: &mut Line,
+    key: &TopicKey,
+    get_retained: bool,
+    delivery: Option<Delivery>,
+) -> Result<RequestId, SendError> {
+    let delivery = delivery.map(|delivery| Box::new(Ok(delivery)));
+    let match_policy = key.policy;
+    let options = SubscribeOptions { match_policy, get_retained, delivery, ..SubscribeOptions::default() };
     line.request(|request| message::Subscribe { request, options, topic: (*key.uri).into() }.into())
 }
 
@@ -68,7 +76,7 @@ impl Topics {
         member: Member,
         ack: Ack,
     ) -> Result<(), SendError> {
-        let request = ask(line, &key, member.get_retained)?;
+        let request = ask(line, &key, member.get_retained, member.delivery.clone())?;
         let topic = self.topics.entry(key.clone()).or_default();
         topic.pending += 1;
         topic.members.push(member.clone());
@@ -80,7 +88,9 @@ impl Topics {
     pub(super) fn ask_again(&mut self, line: &mut Line) {
         for (key, topic) in &mut self.topics {
             let get_retained = topic.members.iter().any(|member| member.get_retained);
-            if let Ok(request) = ask(line, key, get_retained) {
+            // The router knows one contract: the one that was asked for last.
+            let delivery = topic.members.iter().rev().find_map(|member| member.delivery.clone());
+            if let Ok(request) = ask(line, key, get_retained, delivery) {
                 topic.pending = 1;
                 self.pending.insert(request, Pending { key: key.clone(), asker: None });
             }

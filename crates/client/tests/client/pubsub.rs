@@ -4,7 +4,8 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::time::Duration;
 
 use crossweave_client::{
-    Lagged, MatchPolicy, Options, PublicationId, RequestError, Serializer, SessionId, Subscription, uris,
+    ConflationKey, Delivery, Lagged, MatchPolicy, Options, PublicationId, RequestError, Serializer,
+    SessionId, Subscription, uris,
 };
 use crossweave_wamp::RequestId;
 use crossweave_wamp::message::{Kind, Message, Published, Revoked, Unsubscribed};
@@ -51,6 +52,25 @@ async fn events_come_in_order_with_their_details() {
     for number in 0..500 {
         assert_eq!(next(&mut subscription).await, number);
     }
+}
+
+#[tokio::test]
+async fn a_delivery_contract_is_asked_for_and_what_was_lost_is_told() {
+    let (client, mut peer) = joined().await;
+    let delivery = Delivery::conflate(ConflationKey::Argument(1)).queue_len_max(30);
+    let subscribe = client.subscribe("com.price").delivery(delivery.clone()).into_future();
+    let (subscription, asked) = soon(async { tokio::join!(subscribe, peer.subscribed(5)) }).await;
+    assert_eq!(asked.options.delivery.as_deref(), Some(&Ok(delivery)));
+    let mut subscription = subscription.unwrap();
+    let mut event = peer.event(5, 9, &[1.into()]);
+    peer.send(event.clone()).await;
+    event.details.lost = 17;
+    peer.send(event).await;
+    assert_eq!(soon(subscription.next()).await.unwrap().unwrap().lost, 0);
+    assert_eq!(soon(subscription.next()).await.unwrap().unwrap().lost, 17);
+    let subscribe = client.subscribe("com.other").into_future();
+    let (_subscription, asked) = soon(async { tokio::join!(subscribe, peer.subscribed(6)) }).await;
+    assert_eq!(asked.options.delivery, None);
 }
 
 #[tokio::test]

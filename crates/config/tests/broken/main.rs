@@ -85,6 +85,15 @@ fn permission(inner: &str, path: &'static str, fragment: &'static str) {
     realm(&format!("\"roles\": [{{\"name\": \"anonymous\", \"permissions\": [{inner}]}}]"), path, fragment);
 }
 
+fn delivery(inner: &str, path: &str, fragment: &'static str) {
+    let path = format!("$.workers[0].realms[0].roles[0].delivery{path}").leak();
+    realm(
+        &format!(r#""roles": [{{"name": "a", "allow-by-default": true, "delivery": {inner}}}]"#),
+        path,
+        fragment,
+    );
+}
+
 const REALMS: &str =
     r#""realms": [{"name": "realm1", "roles": [{"name": "anonymous", "allow-by-default": true}]}]"#;
 
@@ -310,6 +319,12 @@ fn roles_and_permissions() {
         "$.workers[0].realms[0].roles[0].authorizer",
         "either `permissions` or an `authorizer`, not both",
     );
+    delivery(r#"§{"queue": 1}"#, "", "`delivery` has no `on_slow`");
+    delivery(r#"{"on_slow": §"block"}"#, ".on_slow", "unknown on_slow `block`");
+    delivery(r#"{"on_slow": "drop_new", "key": §0}"#, ".key", "`key` is for `on_slow: conflate`");
+    delivery(r#"{"on_slow": "conflate", "key": §64}"#, ".key", "`key` is out of range: 64");
+    delivery(r#"{"on_slow": "conflate", "queue": §10001}"#, ".queue", "`queue` is out of range: 10001");
+    delivery(r#"{"on_slow": "conflate", §"kye": 0}"#, ".kye", "unknown key `kye` in `delivery`");
     permission(
         r#"§{"allow": {"call": true}}"#,
         "$.workers[0].realms[0].roles[0].permissions[0]",

@@ -59,7 +59,8 @@ impl Filter {
         }
     }
 
-    fn admits(&self, peer: &Peer) -> bool {
+    /// Whether it is for this session.
+    pub(super) fn admits(&self, peer: &Peer) -> bool {
         self.audience.admits(&peer.session) && has(&self.eligible, |slot| slot.cmp(&peer.slot), true)
     }
 }

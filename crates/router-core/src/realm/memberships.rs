@@ -1,11 +1,13 @@
 //! Subscribing and registering, ending both, by whoever wants it, and the meta events that tell of it.
 
+use std::sync::Arc;
+
 use crossweave_wamp::features::Features;
 use crossweave_wamp::message::{self, Revoked, Unregistered, Unsubscribed};
-use crossweave_wamp::{RegistrationId, RequestId, SessionId, SubscriptionId, Value};
+use crossweave_wamp::{RegistrationId, RequestId, SessionId, SubscriptionId, Value, uris};
 
 use super::Realm;
-use crate::boundary::{Outbox, Slot};
+use crate::boundary::{Contract, Outbox, Slot};
 use crate::broker::Ended;
 use crate::meta::{self, registration, subscription};
 use crate::refused::Refused;
@@ -17,6 +19,7 @@ impl Realm {
         subscribe: &message::Subscribe<'_>,
         out: &mut O,
     ) -> Result<(), Refused> {
+        let contract = self.contract(slot, &subscribe.options)?;
         let pattern = (subscribe.options.match_policy, &*subscribe.topic);
         let (limits, now) = (&self.options.limits, self.clock.unix_ms());
         if let Some(nkey) = &subscribe.options.nkey {
@@ -25,6 +28,11 @@ impl Realm {
         let done = self.broker.subscribe(&mut self.sessions, &mut self.ids, slot, pattern, limits, now)?;
         if let Some(nkey) = &subscribe.options.nkey {
             self.broker.name_node(done.key, slot, nkey);
+        }
+        if let Some(contract) = contract
+            && (done.is_new_member || contract.tells_lost)
+        {
+            self.broker.agree(done.key, slot, contract);
         }
         out.send(slot, &message::Subscribed { request: subscribe.request, subscription: done.id }.into());
         if done.is_new_member && !meta::is_reserved(&subscribe.topic) {
@@ -44,6 +52,25 @@ impl Realm {
         Ok(())
     }
 
+    /// The delivery contract that a SUBSCRIBE asks for, or else that of the session's role. One who subscribes again without
+    /// asking keeps what it has.
+    fn contract(
+        &self,
+        slot: Slot,
+        options: &message::SubscribeOptions,
+    ) -> Result<Option<Arc<Contract>>, Refused> {
+        let Some(asked) = &options.delivery else {
+            return Ok(self.roles.contract(self.sessions.sender(slot).role).cloned());
+        };
+        let invalid = |why: String| Refused::new(uris::INVALID_ARGUMENT, why);
+        let delivery = asked.as_ref().as_ref().map_err(|bad| invalid(bad.to_string()))?;
+        let (queue, max) = (delivery.queue_len_max, self.options.limits.delivery_queue_max);
+        if queue > max {
+            return Err(invalid(format!("_delivery.queue is {queue}, and at most {max} events may wait")));
+        }
+        Ok(Some(Arc::new(Contract { delivery: delivery.clone(), tells_lost: true })))
+    }
+
     pub(super) fn unsubscribe<O: Outbox>(
         &mut self,
         slot: Slot,
@@ -51,6 +78,9 @@ impl Realm {
         out: &mut O,
     ) -> Result<(), Refused> {
         let ended = self.broker.unsubscribe(&mut self.sessions, slot, it.subscription)?;
+        if ended.had_contract {
+            out.forget(slot, it.subscription);
+        }
         out.send(slot, &Unsubscribed { request: it.request, revoked: None }.into());
         self.tell_unsubscribed(self.sessions.sender(slot).session.id, ended, out);
         Ok(())
@@ -65,6 +95,9 @@ impl Realm {
         out: &mut O,
     ) {
         let Ok(ended) = self.broker.unsubscribe(&mut self.sessions, slot, id) else { return };
+        if ended.had_contract {
+            out.forget(slot, id);
+        }
         let session = &self.sessions.sender(slot).session;
         let (session, features) = (session.id, session.roles.subscriber.unwrap_or_default());
         if features.has(Features::SUBSCRIPTION_REVOCATION) {

@@ -9,7 +9,7 @@ use crossweave_wamp::message::{
     Call, CallOptions, Publish, PublishOptions, Register, RegisterOptions, Subscribe, SubscribeOptions,
     Yield, YieldOptions,
 };
-use crossweave_wamp::{Batching, Dict, MatchPolicy, Payload, RequestId, Serializer, Value};
+use crossweave_wamp::{Batching, Delivery, Dict, MatchPolicy, OnSlow, Payload, RequestId, Serializer, Value};
 use tokio::task::yield_now;
 
 use super::*;
@@ -39,7 +39,7 @@ fn realm() -> Arc<RealmCell> {
 }
 
 fn realm_with(authorizer: Arc<Hanging>) -> Arc<RealmCell> {
-    let asking = Role { name: "asking".into(), permissions: Authorization::Dynamic };
+    let asking = Role::new("asking", Authorization::Dynamic);
     let roles = vec![Role::allow_all("anonymous"), asking];
     let definition = RealmDefinition { roles, authorizer: Some(authorizer), ..RealmDefinition::default() };
     RealmCell::start("realm1", definition, Default::default(), Arc::default())
@@ -442,4 +442,68 @@ async fn a_realm_that_starts_afresh_has_its_written_history() {
     let args: Vec<_> = events.iter().map(|event| event.as_dict().unwrap().get("args").cloned()).collect();
     assert_eq!(args, [Some(Value::List(vec![1.into()])), Some(Value::List(vec![3.into()]))]);
     router.shutdown().await;
+}
+
+fn subscribe_with(cell: &Arc<RealmCell>, subscriber: &Joined, delivery: Option<Delivery>) {
+    let delivery = delivery.map(|delivery| Box::new(Ok(delivery)));
+    let options = SubscribeOptions { delivery, ..SubscribeOptions::default() };
+    say(cell, subscriber, Subscribe { options, ..subscribe(1) });
+    subscriber.take();
+}
+
+/// The events that are queued, without the ids of their publications.
+fn events_of(queued: &str) -> Vec<String> {
+    let events = queued.split("[36,").skip(1).filter_map(|event| event.split("]]").next());
+    events
+        .map(|event| event.split(',').enumerate().filter(|(at, _)| *at != 1).map(|(_, it)| it).collect())
+        .collect()
+}
+
+#[tokio::test]
+async fn members_without_a_contract_get_the_same_bytes_as_ever() {
+    let cell = realm();
+    let (plain, asking, publisher) = (join(&cell), join(&cell), join(&cell));
+    subscribe_with(&cell, &plain, None);
+    say(&cell, &publisher, publish("one"));
+    let before = events_of(&plain.take());
+    assert_eq!(before.len(), 1);
+    subscribe_with(&cell, &asking, Some(Delivery::new(OnSlow::DropOldest).queue_len_max(1)));
+    (0..50).for_each(|_| say(&cell, &publisher, publish("one")));
+    let after = events_of(&plain.take());
+    assert!(after.len() > 10 && after.len() < 50, "{}", after.len());
+    assert!(after.iter().all(|event| *event == before[0]), "{after:?}");
+    asking.take();
+    assert!(asking.take().contains("\"_lost\":"), "what waited comes after what was in the queue");
+}
+
+#[tokio::test]
+async fn goodbye_is_the_last_thing_a_session_with_a_contract_gets() {
+    let cell = realm();
+    let (slow, publisher) = (join(&cell), join(&cell));
+    subscribe_with(&cell, &slow, Some(Delivery::new(OnSlow::DropOldest).queue_len_max(5)));
+    (0..100).for_each(|_| say(&cell, &publisher, publish("one")));
+    {
+        let queue = slow.peer.queue.lock();
+        assert!(queue.waiting_bytes() > queue.len(), "some wait");
+    }
+    cell.close_all(uris::SYSTEM_SHUTDOWN);
+    assert!(slow.take().ends_with("\"wamp.close.system_shutdown\"]"));
+    assert_eq!(slow.peer.queue.lock().len(), 0);
+}
+
+#[tokio::test]
+async fn a_contract_of_the_role_drops_and_does_not_tell() {
+    let cell = realm();
+    let delivery = Some(Delivery::new(OnSlow::DropOldest).queue_len_max(1));
+    let role = Role::allow_all("slow").with_delivery(delivery);
+    cell.handle(&mut Effects::default(), |run| run.realm.set_role(role)).expect("the realm is up");
+    let slow = join_taking(&cell, "slow", usize::MAX).expect("the realm is up");
+    slow.take();
+    let publisher = join(&cell);
+    subscribe_with(&cell, &slow, None);
+    (0..50).for_each(|number| say(&cell, &publisher, publish(&number.to_string())));
+    slow.take();
+    let last = slow.take();
+    assert!(last.contains("[\"49\"]") && !last.contains("_lost"), "{last}");
+    assert!(slow.peer.queue.lock().dropped > 0);
 }

@@ -14,8 +14,8 @@ use crossweave_wamp::message::{
     Welcome, Yield, YieldOptions,
 };
 use crossweave_wamp::{
-    Dict, MatchPolicy, Message, Payload, ProtocolViolation, RegistrationId, RequestId, Serializer, SessionId,
-    SubscriptionId, Value, uris,
+    Delivery, Dict, MatchPolicy, Message, OnSlow, Payload, ProtocolViolation, RegistrationId, RequestId,
+    Serializer, SessionId, SubscriptionId, Value, uris,
 };
 
 use super::Counts;
@@ -67,8 +67,8 @@ impl World {
         };
         let options = RealmOptions { limits, ..RealmOptions::default() };
         let mut realm = Realm::new("simulated", options, [seed as u8; 32]);
-        realm.set_role(Role { name: "static".into(), permissions: everything() });
-        realm.set_role(Role { name: "dynamic".into(), permissions: Authorization::Dynamic });
+        realm.set_role(Role::new("static", everything()));
+        realm.set_role(Role::new("dynamic", Authorization::Dynamic));
         World {
             dice: Dice::new(seed),
             realm,
@@ -211,6 +211,7 @@ impl World {
                     self.delivered.push((slot, event.subscription));
                 }
             }
+            Output::Under(..) | Output::Forget(..) => {}
             Output::Ask(question, request) => {
                 self.counts.questions += 1;
                 let asker = self.peers.iter().find(|(_, peer)| peer.session.id == request.session);
@@ -335,7 +336,7 @@ impl World {
 
     /// The authorizer becomes another one: what the old one was asked and what it decided means nothing any more.
     fn flip_role(&mut self) -> Result<(), Broken> {
-        self.realm.set_role(Role { name: "dynamic".into(), permissions: Authorization::Dynamic });
+        self.realm.set_role(Role::new("dynamic", Authorization::Dynamic));
         match self.realm.decision_count() {
             0 => Ok(()),
             kept => Err(format!("{kept} decisions outlive the role")),
@@ -390,7 +391,8 @@ impl World {
         let peer = self.peer(slot);
         let request = peer.request();
         peer.subscribing.insert(request, (match_policy, topic.clone()));
-        let options = SubscribeOptions { match_policy, ..SubscribeOptions::default() };
+        let delivery = (self.dice.below(4) == 0).then(|| Box::new(Ok(Delivery::new(OnSlow::DropOldest))));
+        let options = SubscribeOptions { match_policy, delivery, ..SubscribeOptions::default() };
         self.send(slot, Subscribe { request, options, topic: topic.into() }.into())?;
         Ok(())
     }

@@ -11,7 +11,7 @@ use crossweave_router_core::{
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Welcome;
 use crossweave_wamp::{
-    Dict, MatchPolicy, Message, ProtocolViolation, RequestId, Serializer, Strictness, Value,
+    Delivery, Dict, MatchPolicy, Message, ProtocolViolation, RequestId, Serializer, Strictness, Value,
 };
 
 use super::pattern::{Names, fill, matches, parse, to_json};
@@ -47,6 +47,9 @@ enum Got {
     Message(Value),
     Resumed,
     Detached(Option<&'static str>),
+    /// The contract of the EVENT that follows.
+    Under(String),
+    Forgets(u64),
 }
 
 impl std::fmt::Display for Got {
@@ -54,6 +57,8 @@ impl std::fmt::Display for Got {
         match self {
             Got::Message(value) => f.write_str(&to_json(value)),
             Got::Resumed => f.write_str("resumed"),
+            Got::Under(contract) => write!(f, "under {contract}"),
+            Got::Forgets(subscription) => write!(f, "forgets {subscription}"),
             Got::Detached(reason) => write!(f, "detached {}", reason.unwrap_or_default()),
         }
     }
@@ -92,6 +97,8 @@ impl Runner {
             ("ask", _) => return self.expect_question(rest),
             ("denied", _) => return self.expect_denial(rest),
             (name, ("resumed", "")) => return self.expect(name, Got::Resumed),
+            (name, ("under", contract)) => return self.expect(name, Got::Under(contract.trim().to_owned())),
+            (name, ("forgets", id)) => return self.expect_forgets(name, id.trim()),
             (name, ("detached", reason)) => return self.expect_detached(name, reason.trim()),
             _ => {}
         }
@@ -160,7 +167,7 @@ impl Runner {
             realm.set_clock(now, unix_ms);
             realm.restore(recorded.iter().map(Recorded::to_record));
             let permissions = Authorization::Static(Permissions::allow_all().into());
-            realm.set_role(Role { name: "anonymous".into(), permissions });
+            realm.set_role(Role::new("anonymous", permissions));
             realm
         })
     }
@@ -190,6 +197,12 @@ impl Runner {
                     let value = Serializer::Json.decode_value(&json).expect("messages are encoded well");
                     self.got.entry(slot).or_default().push_back(Got::Message(value));
                 }
+                Output::Under(slot, it) => {
+                    let told = if it.tells_lost { "" } else { " untold" };
+                    let under = Got::Under(to_json(&Value::from(&it.delivery)) + told);
+                    self.got.entry(slot).or_default().push_back(under);
+                }
+                Output::Forget(slot, id) => self.got.entry(slot).or_default().push_back(Got::Forgets(id.0)),
                 Output::Ask(question, it) => {
                     let name = self.name_of(it.session.0);
                     let pattern = match it.match_policy {
@@ -256,6 +269,7 @@ impl Runner {
                 "retained_restricted_max" => limits.retained_restricted_max = number()?,
                 "retained_per_subscribe_max" => limits.retained_per_subscribe_max = number()?,
                 "retained_age_max_ms" => limits.retained_age_max_ms = Some(number()? as u64),
+                "delivery_queue_max" => limits.delivery_queue_max = number()? as u64,
                 "history_result_max" => limits.history_result_max = number()?,
                 "history_result_bytes_max" => limits.history_result_bytes_max = number()?,
                 "queued_calls_per_registration_max" => limits.queued_calls_per_registration_max = number()?,
@@ -273,11 +287,16 @@ impl Runner {
     }
 
     fn set_role(&mut self, name: &str, role: &str) -> Result<(), String> {
+        // {"delivery":…} beside the permissions.
+        let delivery = match role {
+            "dynamic" => None,
+            _ => parse(role)?.as_dict().and_then(|role| delivery(role.get("delivery")?)),
+        };
         let permissions = match role {
             "dynamic" => Authorization::Dynamic,
             _ => Authorization::Static(permissions(&parse(role)?)?.into()),
         };
-        self.realm().set_role(Role { name: name.into(), permissions });
+        self.realm().set_role(Role::new(name, permissions).with_delivery(delivery));
         Ok(())
     }
 
@@ -374,6 +393,11 @@ impl Runner {
         self.expect(name, Got::Detached(reason))
     }
 
+    fn expect_forgets(&mut self, name: &str, id: &str) -> Result<(), String> {
+        let id = self.names.get(id.trim_start_matches('$')).and_then(Value::as_u64);
+        self.expect(name, Got::Forgets(id.ok_or("  forgets which subscription?")?))
+    }
+
     fn expect(&mut self, name: &str, expected: Got) -> Result<(), String> {
         let slot = self.slot(name)?;
         match self.got.get_mut(&slot).and_then(VecDeque::pop_front) {
@@ -449,6 +473,20 @@ fn call_queues(rules: &Value) -> Result<Vec<CallQueueRule>, String> {
     };
     let rules = rules.as_list().ok_or("  call_queues is a list of rules")?;
     rules.iter().map(|it| rule(it).ok_or_else(|| format!("  no such rule: {}", to_json(it)))).collect()
+}
+
+/// A delivery contract as SUBSCRIBE has it.
+fn delivery(asked: &Value) -> Option<Delivery> {
+    let message = Value::List(vec![
+        32.into(),
+        1.into(),
+        Dict::new().with("_delivery", asked.clone()).into(),
+        "com.example".into(),
+    ]);
+    match Message::decode(Serializer::Json, to_json(&message).as_bytes()) {
+        Ok(Message::Subscribe(it)) => it.options.delivery.and_then(|delivery| delivery.ok()),
+        _ => None,
+    }
 }
 
 /// `{"allow": {"com.": ["call"], "com.x": [], "com..y": ["publish"]}, "disclose": ["caller"], "conceal": ["publisher"],

@@ -145,6 +145,7 @@ fn event<F: Format>(it: &Event<'_>, w: &mut Writer<'_, F>) {
         d.flag("retained", details.retained);
         d.flag("x_acknowledged_delivery", details.acknowledged_delivery);
         d.str("transaction_hash", details.transaction_hash.as_deref());
+        d.uint("_lost", Some(details.lost).filter(|lost| *lost > 0));
         passthru(d, details.passthru.as_deref());
         forward_for(d, details.forward_for.as_deref());
     });
@@ -188,6 +189,9 @@ fn subscribe<F: Format>(it: &Subscribe<'_>, w: &mut Writer<'_, F>) {
         match_policy(d, it.options.match_policy);
         d.flag("get_retained", it.options.get_retained);
         d.str("nkey", it.options.nkey.as_deref());
+        if let Some(Ok(delivery)) = it.options.delivery.as_deref() {
+            d.value("_delivery", Some(&delivery.into()));
+        }
         forward_for(d, it.options.forward_for.as_deref());
     });
     w.str(&it.topic);

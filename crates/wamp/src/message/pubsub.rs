@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{ForwardFor, Passthru, Revoked};
+use crate::delivery::{BadDelivery, Delivery};
 use crate::id::{PublicationId, RequestId, SessionId, SubscriptionId};
 use crate::payload::Payload;
 use crate::uri::MatchPolicy;
@@ -27,6 +28,8 @@ pub struct SubscribeOptions {
     pub get_retained: bool,
     /// `nkey`: the node that the subscriber is, for publications with [`rkey`](Receivers::rkey).
     pub nkey: Option<Box<str>>,
+    /// `_delivery`: what becomes of events while the subscriber reads too slowly; or why what was sent says nothing of it.
+    pub delivery: Option<Box<Result<Delivery, BadDelivery>>>,
     /// Routers on the way.
     pub forward_for: Option<Box<[ForwardFor]>>,
 }
@@ -172,6 +175,8 @@ pub struct EventDetails<'a> {
     pub forward_for: Option<Box<[ForwardFor]>>,
     /// `transaction_hash`.
     pub transaction_hash: Option<Box<str>>,
+    /// `_lost`: events of this subscription that were lost before this one, by its delivery contract.
+    pub lost: u64,
 }
 
 /// `[EVENT_RECEIVED, EVENT.Publication|id]`, a draft of acknowledged delivery.
@@ -217,6 +222,7 @@ impl Event<'_> {
                 passthru: details.passthru,
                 forward_for: details.forward_for,
                 transaction_hash: details.transaction_hash,
+                lost: details.lost,
             },
             payload: self.payload.into_owned(),
         }

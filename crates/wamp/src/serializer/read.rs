@@ -99,6 +99,16 @@ impl<'a> Element<'a> {
         self.is_list().then(|| with_format!(self.serializer, F => elements::<F>(self.bytes, max)))
     }
 
+    /// The element of a list at `index`, if this is a list that long. What follows it is not read.
+    pub(crate) fn nth(&self, index: usize) -> Option<Element<'a>> {
+        self.is_list().then(|| with_format!(self.serializer, F => nth::<F>(self.bytes, index)))?
+    }
+
+    /// The value of the first entry `name`, if this is a dict that has one. What follows it is not read.
+    pub(crate) fn named(&self, name: &str) -> Option<Element<'a>> {
+        self.is_dict().then(|| with_format!(self.serializer, F => named::<F>(self.bytes, name)))?
+    }
+
     /// The entries of a dict, at most [`DICT_KEYS_MAX`]; nothing if it is no dict. A repeated key is malformed.
     pub fn entries(&self) -> Option<Result<Vec<Entry<'a>>, Malformed>> {
         fn all<F: Format>(bytes: &[u8]) -> Result<Vec<Entry<'_>>, Malformed> {
@@ -130,6 +140,37 @@ fn elements<F: Format>(bytes: &[u8], max: usize) -> Result<Vec<Element<'_>>, Mal
         found.push(Element::from_checked(F::SERIALIZER, bytes.get(start..cursor.at).unwrap_or_default()));
     }
     Ok(found)
+}
+
+fn nth<F: Format>(bytes: &[u8], index: usize) -> Option<Element<'_>> {
+    let mut cursor = F::open_list(bytes, 0).ok()?;
+    for _ in 0..index {
+        if !F::advance(bytes, &mut cursor, b']').ok()? {
+            return None;
+        }
+        cursor.at = F::skip(bytes, cursor.at, 0).ok()?;
+    }
+    F::advance(bytes, &mut cursor, b']').ok()?.then(|| here::<F>(bytes, cursor.at))?
+}
+
+fn named<'a, F: Format>(bytes: &'a [u8], name: &str) -> Option<Element<'a>> {
+    let mut cursor = F::open_dict(bytes, 0).ok()?;
+    while F::advance(bytes, &mut cursor, b'}').ok()? {
+        let (key, end) = key_text::<F>(bytes, cursor.at).ok()?;
+        cursor.at = end;
+        F::to_value(bytes, &mut cursor).ok()?;
+        if key == name {
+            return here::<F>(bytes, cursor.at);
+        }
+        cursor.at = F::skip(bytes, cursor.at, 0).ok()?;
+    }
+    None
+}
+
+/// The checked value that begins at `at`.
+fn here<F: Format>(bytes: &[u8], at: usize) -> Option<Element<'_>> {
+    let end = F::skip(bytes, at, 0).ok()?;
+    Some(Element::from_checked(F::SERIALIZER, bytes.get(at..end)?))
 }
 
 /// The entries of an options or details dict, one after the other, while its bytes are checked.

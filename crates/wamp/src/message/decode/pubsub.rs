@@ -1,6 +1,7 @@
 //! PUBLISH, EVENT, SUBSCRIBE.
 
 use super::*;
+use crate::delivery::Delivery;
 use crate::uri::MatchPolicy;
 
 pub(super) fn publish<'a, F: Format>(fields: &mut Fields<'a, F>) -> Decoded<Message<'a>> {
@@ -50,6 +51,8 @@ pub(super) fn event<'a, F: Format>(fields: &mut Fields<'a, F>) -> Decoded<Messag
             "x_acknowledged_delivery" => details.acknowledged_delivery = detail.bool()?,
             "forward_for" => details.forward_for = detail.forward_for()?,
             "transaction_hash" => details.transaction_hash = Some(detail.text()?.into()),
+            // What others mean by it is not ours to judge.
+            "_lost" => details.lost = detail.it.as_u64().unwrap_or(0),
             _ => detail.passthru(&mut details.passthru)?,
         }
         Ok(())
@@ -68,6 +71,7 @@ pub(super) fn subscribe<'a, F: Format>(fields: &mut Fields<'a, F>) -> Decoded<Me
             }
             "get_retained" => options.get_retained = option.bool()?,
             "nkey" => options.nkey = Some(option.text()?.into()),
+            "_delivery" => options.delivery = Some(Box::new(Delivery::read(&option.it))),
             "forward_for" => options.forward_for = option.forward_for()?,
             _ => {}
         }
