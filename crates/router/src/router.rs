@@ -87,7 +87,7 @@ pub struct SessionQueue {
     pub session: SessionId,
     /// Bytes that wait to be written.
     pub waiting_bytes: usize,
-    /// Events dropped since it joined, as it read too slowly.
+    /// Events dropped since it joined, as it read too slowly, or replaced by newer ones by a delivery contract.
     pub dropped: u64,
 }
 
