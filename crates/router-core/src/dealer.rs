@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crossweave_wamp::features::Features;
 use crossweave_wamp::message::{
-    self, Call, CallOptions, Cancel, Interrupt, InvocationDetails, Kind, ResultDetails, Yield,
+    self, Call, CallOptions, CallSharding, Cancel, Interrupt, InvocationDetails, Kind, ResultDetails, Yield,
 };
 use crossweave_wamp::{MatchPolicy, ProtocolViolation, RegistrationId, RequestId, uris};
 use hashbrown::HashMap;
@@ -261,9 +261,11 @@ impl Dealer {
             return Err(Refused::resource_exhausted("calls in flight", max));
         }
         let deadline = deadline(now, call.options.timeout_ms);
-        let chosen = match call.options.runmode {
-            None => self.choose(sessions, ids, place, &[]),
-            Some(mode) => Some(self.choose_shard(sessions, place, call, mode)?),
+        let chosen = match call.options.sharding.as_deref() {
+            Some(CallSharding { runmode: Some(mode), rkey }) => {
+                Some(self.choose_shard(sessions, place, (*mode, rkey.as_deref()), &call.procedure)?)
+            }
+            _ => self.choose(sessions, ids, place, &[]),
         };
         let Some(at) = chosen else {
             return self.wait(sessions, from, call, route, place, deadline);
@@ -335,7 +337,7 @@ impl Dealer {
         caller.calls.insert(call.request, key);
         caller.open_calls += u32::from(call.options.progress);
         // What belongs to one callee is no other's.
-        let is_anybodys = !call.options.progress && call.options.runmode.is_none();
+        let is_anybodys = !call.options.progress && !is_partitioned(&call.options);
         if can_reroute && has_others && is_anybodys {
             self.keep(key, call, attribution, tried);
         }
@@ -649,6 +651,11 @@ impl Dealer {
     pub(crate) fn invocations_len(&self) -> usize {
         self.invocations.len()
     }
+}
+
+/// Whether the call is for one callee and no other.
+fn is_partitioned(options: &CallOptions) -> bool {
+    options.sharding.as_ref().is_some_and(|sharding| sharding.runmode.is_some())
 }
 
 /// Keeps what a callee is told with every part of a progressive call.

@@ -16,9 +16,9 @@ pub use pubsub::{
     SubscribeOptions, Subscribed, Unsubscribe, Unsubscribed,
 };
 pub use rpc::{
-    Call, CallOptions, Cancel, CancelMode, Interrupt, Invocation, InvocationDetails, InvokePolicy, Register,
-    RegisterOptions, Registered, Result, ResultDetails, RunMode, Unregister, Unregistered, Yield,
-    YieldOptions,
+    Call, CallOptions, CallSharding, Cancel, CancelMode, Interrupt, Invocation, InvocationDetails,
+    InvokePolicy, Register, RegisterOptions, Registered, Result, ResultDetails, RunMode, Unregister,
+    Unregistered, Yield, YieldOptions,
 };
 pub use session::{Abort, Authenticate, Challenge, Goodbye, Hello, Welcome};
 pub use shared::{Error, ErrorDetails, ForwardFor, Passthru, Revoked};

@@ -5,7 +5,7 @@
 //! policy, a callee without `nkey` is a node of its own for as long as it is registered, and a call waits for no other callee and goes
 //! to no other.
 
-use crossweave_wamp::message::{Call, RunMode};
+use crossweave_wamp::message::RunMode;
 use crossweave_wamp::uris;
 
 use super::{Dealer, all_busy};
@@ -29,14 +29,14 @@ impl Dealer {
         &self,
         sessions: &Sessions,
         place: Key,
-        call: &Call<'_>,
-        mode: RunMode,
+        (mode, rkey): (RunMode, Option<&str>),
+        procedure: &str,
     ) -> Result<usize, Refused> {
         if mode == RunMode::All {
             let why = "runmode \"all\" is not served: the specification does not say what its caller gets";
             return Err(Refused::new(uris::FEATURE_NOT_SUPPORTED, why));
         }
-        let Some(rkey) = call.options.rkey.as_deref() else {
+        let Some(rkey) = rkey else {
             return Err(Refused::new(uris::INVALID_ARGUMENT, "runmode \"partition\" needs an rkey"));
         };
         let resource = ShardKey::new(rkey.as_bytes());
@@ -44,6 +44,6 @@ impl Dealer {
         let there = || callees.iter().enumerate().filter(|(_, it)| sessions.get(it.slot).is_some());
         let owner = there().map(|(_, it)| it.node).max_by_key(|node| (resource.weight(*node), *node));
         let free = there().find(|(_, it)| Some(it.node) == owner && it.has_room());
-        free.map(|(at, _)| at).ok_or_else(|| all_busy(&call.procedure))
+        free.map(|(at, _)| at).ok_or_else(|| all_busy(procedure))
     }
 }

@@ -9,9 +9,9 @@ use crossweave_router_core::{
 };
 use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::{
-    Call, CallOptions, Cancel, CancelMode, Error, Goodbye, InvokePolicy, Kind, Publish, PublishOptions,
-    Receivers, Register, RegisterOptions, RunMode, Subscribe, SubscribeOptions, Unregister, Unsubscribe,
-    Welcome, Yield, YieldOptions,
+    Call, CallOptions, CallSharding, Cancel, CancelMode, Error, Goodbye, InvokePolicy, Kind, Publish,
+    PublishOptions, Receivers, Register, RegisterOptions, RunMode, Subscribe, SubscribeOptions, Unregister,
+    Unsubscribe, Welcome, Yield, YieldOptions,
 };
 use crossweave_wamp::{
     Delivery, Dict, MatchPolicy, Message, OnSlow, Payload, ProtocolViolation, RegistrationId, RequestId,
@@ -523,8 +523,8 @@ impl World {
         let peer = self.peer(slot);
         let request = peer.request();
         if request.0.is_multiple_of(6) {
-            options.runmode = Some(RunMode::Partition);
-            options.rkey = Some(request.0.to_string().into());
+            let (runmode, rkey) = (Some(RunMode::Partition), Some(request.0.to_string().into()));
+            options.sharding = Some(Box::new(CallSharding { runmode, rkey }));
         }
         peer.calls.insert(request, options.receive_progress);
         self.send(slot, call(request, uri, options))?;

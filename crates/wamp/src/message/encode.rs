@@ -212,8 +212,10 @@ fn call<F: Format>(it: &Call<'_>, w: &mut Writer<'_, F>) {
         d.flag("receive_progress", options.receive_progress);
         d.flag("progress", options.progress);
         d.flag("disclose_me", options.disclose_me);
-        d.str("runmode", options.runmode.map(RunMode::as_str));
-        d.str("rkey", options.rkey.as_deref());
+        if let Some(sharding) = &options.sharding {
+            d.str("runmode", sharding.runmode.map(RunMode::as_str));
+            d.str("rkey", sharding.rkey.as_deref());
+        }
         d.str("transaction_hash", options.transaction_hash.as_deref());
         passthru(d, options.passthru.as_deref());
         forward_for(d, options.forward_for.as_deref());

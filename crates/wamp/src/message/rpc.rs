@@ -31,16 +31,23 @@ pub struct CallOptions {
     pub progress: bool,
     /// `disclose_me`: tell the callee who calls.
     pub disclose_me: bool,
-    /// `runmode`: which callees of a sharded registration get it; by default one, by its invocation policy.
-    pub runmode: Option<RunMode>,
-    /// `rkey`: what the call is about, for [`RunMode::Partition`].
-    pub rkey: Option<Box<str>>,
+    /// Which callees of a sharded registration get it. Boxed, as nearly all calls have nothing of it.
+    pub sharding: Option<Box<CallSharding>>,
     /// How the payload is packed.
     pub passthru: Option<Box<Passthru>>,
     /// Routers on the way.
     pub forward_for: Option<Box<[ForwardFor]>>,
     /// `transaction_hash`, passed on.
     pub transaction_hash: Option<Box<str>>,
+}
+
+/// Options of calls of sharded registrations.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallSharding {
+    /// `runmode`: which callees get it; by default one, by the invocation policy.
+    pub runmode: Option<RunMode>,
+    /// `rkey`: what the call is about, for [`RunMode::Partition`].
+    pub rkey: Option<Box<str>>,
 }
 
 /// Which callees of a sharded registration get a call.

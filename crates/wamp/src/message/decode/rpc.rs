@@ -16,8 +16,11 @@ pub(super) fn call<'a, F: Format>(fields: &mut Fields<'a, F>) -> Decoded<Message
             "receive_progress" => options.receive_progress = option.bool()?,
             "progress" => options.progress = option.bool()?,
             "disclose_me" => options.disclose_me = option.bool()?,
-            "runmode" => options.runmode = Some(option.parsed(RunMode::parse, "partition or all")?),
-            "rkey" => options.rkey = Some(option.text()?.into()),
+            "runmode" => {
+                let runmode = option.parsed(RunMode::parse, "partition or all")?;
+                options.sharding.get_or_insert_default().runmode = Some(runmode);
+            }
+            "rkey" => options.sharding.get_or_insert_default().rkey = Some(option.text()?.into()),
             "forward_for" => options.forward_for = option.forward_for()?,
             "transaction_hash" => options.transaction_hash = Some(option.text()?.into()),
             _ => option.passthru(&mut options.passthru)?,
