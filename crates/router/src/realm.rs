@@ -1,5 +1,7 @@
 //! A running realm: the pure core behind its lock, with its sessions' queues and its clock.
 
+pub(crate) mod parking;
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -27,6 +29,7 @@ use crate::internal::{InternalCaller, TRUSTED, internal_role};
 use crate::peer::Peer;
 use crate::queue::{Detached, Lane};
 use crate::quota::{Kind, LogQuota};
+use crate::resumption::Resumption;
 use crate::trace;
 
 /// Questions that may be with the authorizer of one realm at a time; further ones wait their turn.
@@ -55,6 +58,8 @@ pub(crate) struct RealmCell {
     authorizer: Option<Arc<dyn Authorizer>>,
     questions: Semaphore,
     internal: InternalCaller,
+    /// Seats of resumable sessions that are taken.
+    resumable: Arc<AtomicUsize>,
 }
 
 struct State {
@@ -96,6 +101,7 @@ impl RealmCell {
             authorizer,
             questions: Semaphore::new(QUESTIONS_MAX),
             internal: InternalCaller::default(),
+            resumable: Arc::default(),
         });
         tokio::spawn(tick(Arc::downgrade(&cell), cell.timer.clone()));
         cell
@@ -124,12 +130,13 @@ impl RealmCell {
         self.state.lock().realm.is_some()
     }
 
-    /// Attaches a session: WELCOME is the first thing in its queue.
+    /// Attaches a session: WELCOME is the first thing in its queue. What is behind it is kept if the session is resumable.
     pub(crate) fn join(
         self: &Arc<Self>,
         peer: Arc<Peer>,
         session: Box<Session>,
         welcome: Box<Welcome>,
+        resumption: Option<Box<Resumption>>,
         effects: &mut Effects,
     ) -> Result<Slot, RealmIsDown> {
         peer.set_session(session.id.0);
@@ -137,6 +144,11 @@ impl RealmCell {
         self.handle(effects, |run| {
             let slot = run.dispatch.routes.attach(peer);
             let _ = run.input(Input::Join(slot, session, welcome));
+            if resumption.is_some()
+                && let Some(peer) = run.dispatch.routes.get(slot)
+            {
+                peer.queue.lock().resumption = resumption;
+            }
             if run.is_closing {
                 let _ = run.input(Input::Close(slot, uris::SYSTEM_SHUTDOWN));
             }

@@ -63,6 +63,8 @@ features! {
     EVENT_HISTORY = 21: "event_history",
     /// Call rerouting.
     CALL_REROUTE = 22: "call_reroute",
+    /// Sessions that can be resumed after their connection was lost.
+    SESSION_RESUMPTION = 23: "session_resumption",
 }
 
 impl Features {

@@ -1,0 +1,6 @@
+//! Sessions that go on when their connection is lost.
+
+mod ending;
+mod peer;
+mod recovery;
+mod tokens;
