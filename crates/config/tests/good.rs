@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use crossweave_config::{
     Allow, AllowedOrigins, Anonymous, Checked, ConnectionOptions, Controller, Disclose, Endpoint,
     Environment, Format, IpVersion, Limits, Matching, Method, Node, OnSlow, Permission, Ports, Protocol,
-    RealmOptions, RouterWorker, Serializer, ShutdownTrigger, TcpEndpoint, Transport, UriCheck, WebService,
-    WebSocketOptions, Worker, default_node, init_template, parse,
+    RealmOptions, ResumptionOptions, RouterWorker, Serializer, ShutdownTrigger, TcpEndpoint, Transport,
+    UriCheck, WebService, WebSocketOptions, Worker, default_node, init_template, parse,
 };
 
 fn lookup(name: &str) -> Option<String> {
@@ -84,7 +84,8 @@ fn a_websocket_transport() {
         ConnectionOptions {
             max_queue_bytes: 1_048_576,
             on_slow: OnSlow::Disconnect,
-            handshake_timeout: 3_000
+            handshake_timeout: 3_000,
+            resumption: Some(ResumptionOptions { window: 60, max_sessions: 50, ..Default::default() }),
         }
     );
     let Protocol::WebSocket(websocket) = &transport.protocol else { panic!("not WebSocket") };
