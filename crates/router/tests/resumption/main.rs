@@ -4,3 +4,4 @@ mod ending;
 mod peer;
 mod recovery;
 mod tokens;
+mod waiting;

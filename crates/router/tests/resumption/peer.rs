@@ -147,7 +147,11 @@ impl Peer {
         let bytes = message.into().to_bytes(self.serializer);
         let mut framed = Vec::new();
         self.connection.codec.append_message(&mut framed, self.serializer.is_text(), &bytes).unwrap();
-        self.connection.stream.write_all(&framed).await.unwrap();
+        self.write(&framed).await;
+    }
+
+    pub(crate) async fn write(&mut self, octets: &[u8]) {
+        self.connection.stream.write_all(octets).await.unwrap();
     }
 
     /// The next message; nothing at the end of the connection.

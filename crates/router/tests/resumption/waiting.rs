@@ -1,0 +1,128 @@
+//! What waits while a session has no connection.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crossweave_router::*;
+use crossweave_router_core::Authorization;
+use crossweave_transport::ListenEndpoint;
+use crossweave_transport::endpoint::BoundAddress;
+use crossweave_wamp::message::*;
+use crossweave_wamp::{Dict, Message, RequestId};
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+
+use crate::peer::*;
+
+/// Allows as many actions as the test has given permits.
+struct OnPermit(Arc<Semaphore>);
+
+impl Authorizer for OnPermit {
+    fn authorize(&self, _: &str, _: AuthorizeRequest) -> Pin<Box<dyn Future<Output = Decision> + Send + '_>> {
+        Box::pin(async move {
+            self.0.acquire().await.expect("it is never closed").forget();
+            Decision::ALLOW
+        })
+    }
+}
+
+async fn node_that_asks(permits: Arc<Semaphore>) -> Node {
+    let router = Router::new(AdmissionOptions::default());
+    let roles = vec![Role { name: "anonymous".into(), permissions: Authorization::Dynamic }];
+    let authorizer: Arc<dyn Authorizer> = Arc::new(OnPermit(permits));
+    let realm = RealmDefinition { options: RealmOptions::default(), roles, authorizer: Some(authorizer) };
+    router.start_realm("realm1", realm).unwrap();
+    let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
+    transport.rawsocket = Some(RawSocketOptions::default());
+    transport.resumption = Some(ResumptionOptions::default());
+    let BoundAddress::Tcp(address) = router.listen(transport).await.unwrap() else { panic!("not tcp") };
+    Node { router, port: address.port() }
+}
+
+fn subscribe(request: u64) -> Subscribe<'static> {
+    let (request, options) = (RequestId(request), SubscribeOptions::default());
+    Subscribe { request, options, topic: "com.count".into() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_awaits_authorization_is_decided_and_those_behind_it_are_read_after_that() {
+    for is_decided_meanwhile in [true, false] {
+        let permits = Arc::new(Semaphore::new(0));
+        let node = node_that_asks(permits.clone()).await;
+        let mut peer = Peer::join(&node, Link::RawSocket).await;
+        peer.send(subscribe(1)).await;
+        sleep(SECOND / 10).await;
+        let ticket = peer.ticket();
+        drop(peer);
+        sleep(SECOND / 10).await;
+        if is_decided_meanwhile {
+            permits.add_permits(1);
+            sleep(SECOND / 10).await;
+        }
+        let (mut peer, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+        assert_eq!((flag(&welcome, "resumed"), number(&welcome, "received")), (Some(true), Some(1)));
+        peer.send(subscribe(2)).await;
+        permits.add_permits(2);
+        for request in [1, 2] {
+            let Message::Subscribed(it) = peer.receive().await else { panic!("expected SUBSCRIBED") };
+            assert_eq!(it.request, RequestId(request), "{is_decided_meanwhile}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn others_learn_that_a_session_left_when_its_time_is_over() {
+    let node = node(ResumptionOptions { window_s: 1, ..Default::default() }).await;
+    let mut watcher = Peer::connect(&node, Link::RawSocket).await;
+    watcher.hello(Dict::new()).await;
+    watcher.subscribe("wamp.session.on_leave").await;
+    let peer = Peer::join(&node, Link::RawSocket).await;
+    let first = peer.ticket();
+    drop(peer);
+    let (peer, _) = Peer::resume(&node, Link::RawSocket, &first).await;
+    let second = peer.ticket();
+    drop(peer);
+    let begin = std::time::Instant::now();
+    assert_eq!(watcher.event().await, first.session, "it leaves once");
+    assert!(begin.elapsed() > SECOND / 2, "{:?}", begin.elapsed());
+    let (_peer, welcome) = Peer::resume(&node, Link::RawSocket, &second).await;
+    assert_eq!(flag(&welcome, "resumed"), Some(false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_breaks_the_framing_or_the_protocol_leaves_at_once() {
+    let node = node(ResumptionOptions::default()).await;
+    let mut watcher = Peer::connect(&node, Link::RawSocket).await;
+    watcher.hello(Dict::new()).await;
+    for octets in [&[0xff_u8, 0, 0, 0][..], b"\0\0\0\x02{}"] {
+        let mut peer = Peer::join(&node, Link::RawSocket).await;
+        peer.write(octets).await;
+        while peer.next().await.is_some() {}
+        assert!(!watcher.knows(peer.ticket().session).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_messages_are_replayed_whole() {
+    let node = node(ResumptionOptions { buffer_bytes_max: 4 << 20, ..Default::default() }).await;
+    let mut subscriber = Peer::join(&node, Link::WebSocket).await;
+    subscriber.subscribe("com.large").await;
+    let ticket = subscriber.ticket();
+    drop(subscriber);
+    let mut publisher = Peer::connect(&node, Link::RawSocket).await;
+    publisher.hello(Dict::new()).await;
+    let lens = [10, 100_000, 20, 300_000, 30, 20_000];
+    for (index, len) in lens.into_iter().enumerate() {
+        let options = PublishOptions { acknowledge: true, ..PublishOptions::default() };
+        let (request, payload) = (RequestId(index as u64 + 1), payload(&["x".repeat(len).into()]));
+        publisher.send(Publish { request, options, topic: "com.large".into(), payload }).await;
+        assert!(matches!(publisher.receive().await, Message::Published(_)));
+    }
+    let (mut subscriber, welcome) = Peer::resume(&node, Link::WebSocket, &ticket).await;
+    assert_eq!(flag(&welcome, "recovered"), Some(true));
+    for len in lens {
+        let Message::Event(event) = subscriber.receive().await else { panic!("expected EVENT") };
+        assert_eq!(event.payload.args()[0].as_str().unwrap().len(), len);
+    }
+}
