@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crossweave_router::*;
-use crossweave_router_core::Authorization;
+use crossweave_router_core::{Authorization, HistoryRule};
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_wamp::message::*;
-use crossweave_wamp::{Dict, Message, RequestId};
+use crossweave_wamp::{Dict, MatchPolicy, Message, Payload, RequestId, Serializer, Value};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
@@ -125,4 +125,42 @@ async fn large_messages_are_replayed_whole() {
         let Message::Event(event) = subscriber.receive().await else { panic!("expected EVENT") };
         assert_eq!(event.payload.args()[0].as_str().unwrap().len(), len);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_know_nothing_of_it_get_what_they_missed_from_the_history() {
+    let router = Router::new(AdmissionOptions::default());
+    let history = vec![HistoryRule::new("com.count", MatchPolicy::Exact)];
+    let options = RealmOptions { history, ..RealmOptions::default() };
+    let roles = vec![Role::allow_all("anonymous")];
+    router.start_realm("realm1", RealmDefinition { options, roles, authorizer: None }).unwrap();
+    let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
+    transport.rawsocket = Some(RawSocketOptions::default());
+    let BoundAddress::Tcp(address) = router.listen(transport).await.unwrap() else { panic!("not tcp") };
+    let node = Node { router, port: address.port() };
+    let mut publisher = Peer::connect(&node, Link::RawSocket).await;
+    publisher.hello(Dict::new()).await;
+    let mut subscriber = Peer::connect(&node, Link::RawSocket).await;
+    subscriber.hello(Dict::new()).await;
+    subscriber.subscribe("com.count").await;
+    publisher.publish("com.count", 0).await;
+    let Message::Event(last) = subscriber.receive().await else { panic!("expected EVENT") };
+    drop(subscriber);
+    for number in 1..=20 {
+        publisher.publish("com.count", number).await;
+    }
+    let mut subscriber = Peer::connect(&node, Link::RawSocket).await;
+    subscriber.hello(Dict::new()).await;
+    subscriber.send(subscribe(1)).await;
+    let Message::Subscribed(subscribed) = subscriber.receive().await else { panic!("expected SUBSCRIBED") };
+    let after = Dict::new().with("after_publication", last.publication.0);
+    let payload = Payload::new(Serializer::Json, &[subscribed.subscription.0.into()], &after);
+    let procedure = "wamp.subscription.get_events".into();
+    subscriber
+        .send(Call { request: RequestId(2), options: CallOptions::default(), procedure, payload })
+        .await;
+    let Message::Result(missed) = subscriber.receive().await else { panic!("expected RESULT") };
+    let number = |event: &Value| event.as_dict()?.get("args")?.as_list()?.first()?.as_u64();
+    let missed: Vec<u64> = missed.payload.args().iter().filter_map(number).collect();
+    assert_eq!(missed, (1..=20).collect::<Vec<u64>>());
 }
