@@ -15,13 +15,19 @@ use tokio::time::sleep;
 
 use crate::peer::*;
 
-/// Allows as many actions as the test has given permits.
+/// Allows everything, but as many actions with `com.slow` as the test has given permits.
 struct OnPermit(Arc<Semaphore>);
 
 impl Authorizer for OnPermit {
-    fn authorize(&self, _: &str, _: AuthorizeRequest) -> Pin<Box<dyn Future<Output = Decision> + Send + '_>> {
+    fn authorize(
+        &self,
+        _: &str,
+        request: AuthorizeRequest,
+    ) -> Pin<Box<dyn Future<Output = Decision> + Send + '_>> {
         Box::pin(async move {
-            self.0.acquire().await.expect("it is never closed").forget();
+            if request.uri == "com.slow" {
+                self.0.acquire().await.expect("it is never closed").forget();
+            }
             Decision::ALLOW
         })
     }
@@ -40,9 +46,19 @@ async fn node_that_asks(permits: Arc<Semaphore>) -> Node {
     Node { router, port: address.port() }
 }
 
-fn subscribe(request: u64) -> Subscribe<'static> {
-    let (request, options) = (RequestId(request), SubscribeOptions::default());
-    Subscribe { request, options, topic: "com.count".into() }
+fn subscribe(request: u64, topic: &'static str) -> Subscribe<'static> {
+    Subscribe { request: RequestId(request), options: SubscribeOptions::default(), topic: topic.into() }
+}
+
+/// Waits for SUBSCRIBED, whatever events come before it.
+async fn subscribed(peer: &mut Peer) -> RequestId {
+    loop {
+        match peer.receive().await {
+            Message::Subscribed(it) => return it.request,
+            Message::Event(_) => {}
+            other => panic!("expected SUBSCRIBED, got {other:?}"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,23 +66,29 @@ async fn a_message_that_awaits_authorization_is_decided_and_those_behind_it_are_
     for is_decided_meanwhile in [true, false] {
         let permits = Arc::new(Semaphore::new(0));
         let node = node_that_asks(permits.clone()).await;
+        let mut publisher = Peer::connect(&node, Link::RawSocket).await;
+        publisher.hello(Dict::new()).await;
         let mut peer = Peer::join(&node, Link::RawSocket).await;
-        peer.send(subscribe(1)).await;
+        peer.subscribe("com.count").await;
+        peer.send(subscribe(2, "com.slow")).await;
         sleep(SECOND / 10).await;
         let ticket = peer.ticket();
         drop(peer);
-        sleep(SECOND / 10).await;
+        // Nothing is read from a session that waits: that it is gone shows when it is written to.
+        for number in 0..10 {
+            publisher.publish("com.count", number).await;
+            sleep(SECOND / 50).await;
+        }
         if is_decided_meanwhile {
             permits.add_permits(1);
             sleep(SECOND / 10).await;
         }
         let (mut peer, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
-        assert_eq!((flag(&welcome, "resumed"), number(&welcome, "received")), (Some(true), Some(1)));
-        peer.send(subscribe(2)).await;
-        permits.add_permits(2);
-        for request in [1, 2] {
-            let Message::Subscribed(it) = peer.receive().await else { panic!("expected SUBSCRIBED") };
-            assert_eq!(it.request, RequestId(request), "{is_decided_meanwhile}");
+        assert_eq!((flag(&welcome, "resumed"), number(&welcome, "received")), (Some(true), Some(2)));
+        peer.send(subscribe(3, "com.count")).await;
+        permits.add_permits(1);
+        for request in [2, 3] {
+            assert_eq!(subscribed(&mut peer).await, RequestId(request), "{is_decided_meanwhile}");
         }
     }
 }
@@ -151,7 +173,7 @@ async fn clients_that_know_nothing_of_it_get_what_they_missed_from_the_history()
     }
     let mut subscriber = Peer::connect(&node, Link::RawSocket).await;
     subscriber.hello(Dict::new()).await;
-    subscriber.send(subscribe(1)).await;
+    subscriber.send(subscribe(1, "com.count")).await;
     let Message::Subscribed(subscribed) = subscriber.receive().await else { panic!("expected SUBSCRIBED") };
     let after = Dict::new().with("after_publication", last.publication.0);
     let payload = Payload::new(Serializer::Json, &[subscribed.subscription.0.into()], &after);
