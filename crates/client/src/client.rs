@@ -63,7 +63,7 @@ impl Client {
     /// As [`Client::connect`].
     pub async fn connect_with(url: &str, realm: &str, options: Options) -> Result<Client, ConnectError> {
         let home = Home { url: url.to_owned(), realm: realm.to_owned() };
-        let (wire, session) = life::connect(&home, &options).await?;
+        let (wire, session) = life::connect(&home, &options, None).await?;
         Ok(Client::start(life::shown(url), wire, session, options, Some(home)))
     }
 
@@ -81,7 +81,7 @@ impl Client {
         options: Options,
     ) -> Result<Client, ConnectError> {
         let mut wire = Wire::rawsocket(stream, serializer, &options);
-        let session = join(&mut wire, "stream", realm, &options).await?;
+        let session = join(&mut wire, "stream", realm, &options, None).await?;
         Ok(Client::start("stream", wire, session, options, None))
     }
 

@@ -9,6 +9,8 @@
 //!          what is pending fails, topics and procedures stay
 //! ```
 //!
+//! A session that may be resumed is suspended in between, and stays up: [`Core::suspend`], [`Core::resume`].
+//!
 //! [`Core`] is told what the application wants and what the router sent; it appends messages to the outbox and says in
 //! [`Effects`] what is to happen in the application once its lock is released.
 
@@ -26,8 +28,9 @@ pub(crate) use topics::{EventQueue, Member, TopicKey};
 
 use std::collections::HashMap;
 
+use crossweave_transport::codec::Encoder;
 use crossweave_wamp::message::{self, Abort, Goodbye, Kind, Message};
-use crossweave_wamp::{Payload, ProtocolViolation, RequestId, uris};
+use crossweave_wamp::{Payload, ProtocolViolation, RequestId, Serializer, uris};
 
 use crate::error::{Disconnected, WampError};
 use crate::outbox::Outbox;
@@ -55,6 +58,8 @@ pub(crate) enum Heard {
 pub(crate) struct Core {
     epoch: Epoch,
     is_leaving: bool,
+    /// Messages received in this session, WELCOME not counted.
+    received: u64,
     line: Line,
     calls: Calls,
     /// PUBLISH, UNSUBSCRIBE and UNREGISTER that await their answer.
@@ -69,6 +74,7 @@ impl Core {
         Core {
             epoch: Epoch(0),
             is_leaving: false,
+            received: 0,
             line: Line::down(why),
             calls: Calls::default(),
             acks: HashMap::new(),
@@ -101,12 +107,39 @@ impl Core {
     /// A session is open.
     pub(crate) fn open(&mut self, outbox: Outbox) {
         self.epoch.0 += 1;
+        self.received = 0;
         self.line.open(outbox);
         self.topics.ask_again(&mut self.line);
         self.procedures.ask_again(&mut self.line);
         if self.is_leaving {
             self.say_goodbye();
         }
+    }
+
+    /// The connection is lost, but perhaps not the session: what is pending stays so. The number of messages received in it.
+    pub(crate) fn suspend(&mut self) -> u64 {
+        if let Some(outbox) = self.line.outbox() {
+            outbox.suspend();
+        }
+        self.received
+    }
+
+    /// The session goes on over another connection, whose router has received so many messages. False if it lacks one that
+    /// is no longer kept; then nothing is changed.
+    pub(crate) fn resume(
+        &mut self,
+        serializer: Serializer,
+        encoder: &mut Option<Encoder>,
+        received: u64,
+    ) -> bool {
+        let Some(outbox) = self.line.outbox() else { return false };
+        if outbox.serializer() != serializer || !outbox.has_kept(received) {
+            return false;
+        }
+        if let Some(encoder) = encoder.take() {
+            outbox.resume(encoder, received);
+        }
+        true
     }
 
     /// The session is over. What is pending fails, topics and procedures wait for the next one.
@@ -261,6 +294,7 @@ impl Core {
         message: Message<'_>,
         effects: &mut Effects,
     ) -> Result<Heard, ProtocolViolation> {
+        self.received += 1;
         let line = &mut self.line;
         match message {
             Message::Event(event) => self.topics.event(event, effects),

@@ -12,9 +12,11 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::core::{Core, Effects, Heard};
+use crate::join::farewell;
 use crate::limits::CLOSE_TIMEOUT;
 use crate::options::{Keepalive, Options};
 use crate::outbox::Outbox;
+use crate::resume::Sent;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::wire::{ByteStream, Input, Wire};
@@ -54,6 +56,13 @@ pub(crate) enum End {
     NoGoodbye(u128),
 }
 
+impl End {
+    /// Whether the connection alone is over, so that the session may go on.
+    pub(crate) fn is_loss(&self) -> bool {
+        matches!(self, End::Closed(_) | End::Io(_) | End::Silent(_))
+    }
+}
+
 enum Never {}
 
 /// An open connection, and what its task needs.
@@ -74,19 +83,49 @@ pub(crate) struct Driver {
 impl Driver {
     /// Lets the application send on an open session; what it sends is written by [`Driver::run`].
     pub(crate) fn new(shared: Arc<Shared>, wire: Wire, session: Session, options: &Options) -> Driver {
-        let (reader, writer) = tokio::io::split(wire.stream);
-        let serializer = wire.serializer;
-        shared.open(session, Outbox::new(serializer, wire.encoder, options.outbound_bytes_max));
+        let Wire { stream, input, encoder, serializer, keepalive, .. } = wire;
+        let outbox = Outbox::new(serializer, encoder, options.outbound_bytes_max);
+        let sent = options.resume.filter(|_| session.offer.is_some()).map(Sent::new);
+        shared.open(session, outbox.keeping(sent));
+        Driver::over(shared, stream, input, serializer, Watch::new(keepalive, options.leave_timeout))
+    }
+
+    /// Goes on with a session over another connection. Nothing if that cannot be done exactly; then the session is ended.
+    pub(crate) async fn resume(
+        shared: Arc<Shared>,
+        wire: Wire,
+        session: Session,
+        options: &Options,
+    ) -> Option<Driver> {
+        let Wire { stream, input, encoder, serializer, tls_exporter, keepalive } = wire;
+        let mut encoder = Some(encoder);
+        if shared.resume(session, &mut encoder) {
+            let watch = Watch::new(keepalive, options.leave_timeout);
+            return Some(Driver::over(shared, stream, input, serializer, watch));
+        }
+        let encoder = encoder?;
+        farewell(&mut Wire { stream, input, encoder, serializer, tls_exporter, keepalive }).await;
+        None
+    }
+
+    fn over(
+        shared: Arc<Shared>,
+        stream: Box<dyn ByteStream>,
+        input: Input,
+        serializer: Serializer,
+        watch: Watch,
+    ) -> Driver {
+        let (reader, writer) = tokio::io::split(stream);
         Driver {
             shared,
             reader,
             writer,
-            input: wire.input,
+            input,
             serializer,
             written: Vec::new(),
             written_to: 0,
             is_flush_due: false,
-            watch: Watch::new(wire.keepalive, options.leave_timeout),
+            watch,
         }
     }
 

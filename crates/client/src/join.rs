@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossweave_transport::item::Item;
 use crossweave_wamp::features::Roles;
-use crossweave_wamp::message::{Abort, Hello, Message};
+use crossweave_wamp::message::{Abort, Goodbye, Hello, Message};
 use crossweave_wamp::serializer::ubjson::dialect;
 use crossweave_wamp::session::joiner::{Joiner, Step};
 use crossweave_wamp::{Dict, Serializer, uris};
@@ -14,20 +14,22 @@ use crate::auth::{ChallengeError, Login};
 use crate::error::{ConnectError, JoinError, WampError};
 use crate::limits::CLOSE_TIMEOUT;
 use crate::options::Options;
+use crate::resume::Claim;
 use crate::session::Session;
 use crate::wire::Wire;
 
 /// What this client calls itself in HELLO.
 const AGENT: &str = concat!("crossweave-client/", env!("CARGO_PKG_VERSION"));
 
-/// Joins `realm`; `url` is for the error.
+/// Joins `realm`, or goes on with the claimed session if the router lets it; `url` is for the error.
 pub(crate) async fn join(
     wire: &mut Wire,
     url: &str,
     realm: &str,
     options: &Options,
+    claim: Option<&Claim>,
 ) -> Result<Session, ConnectError> {
-    let opened = match tokio::time::timeout(options.join_timeout, open(wire, realm, options)).await {
+    let opened = match tokio::time::timeout(options.join_timeout, open(wire, realm, options, claim)).await {
         Ok(opened) => opened,
         Err(_) => Err(JoinError::Timeout(options.join_timeout.as_millis())),
     };
@@ -40,10 +42,15 @@ pub(crate) async fn join(
     }
 }
 
-async fn open(wire: &mut Wire, realm: &str, options: &Options) -> Result<Session, JoinError> {
+async fn open(
+    wire: &mut Wire,
+    realm: &str,
+    options: &Options,
+    claim: Option<&Claim>,
+) -> Result<Session, JoinError> {
     let mut joiner = Joiner::default();
     let mut login = Login::new(&options.auth, channel(wire, options)?);
-    send(wire, &hello(realm, options, &login)).await?;
+    send(wire, &hello(realm, options, &login, claim)).await?;
     joiner.hello();
     loop {
         match joiner.receive(receive(wire).await?)? {
@@ -72,9 +79,15 @@ fn channel(wire: &Wire, options: &Options) -> Result<Option<[u8; 32]>, Challenge
     }
 }
 
-fn hello(realm: &str, options: &Options, login: &Login) -> Message<'static> {
+fn hello(realm: &str, options: &Options, login: &Login, claim: Option<&Claim>) -> Message<'static> {
     let mut details = Dict::new().with("roles", Roles::client().to_dict()).with("agent", AGENT);
     login.announce(&mut details, &options.authextra);
+    if options.resume.is_some() {
+        details.insert("resumable", true);
+    }
+    if let Some(claim) = claim {
+        claim.announce(&mut details);
+    }
     Hello { realm: Some(realm.to_owned()), details }.into()
 }
 
@@ -125,6 +138,12 @@ async fn receive(wire: &mut Wire) -> Result<Message<'static>, JoinError> {
             }
         }
     }
+}
+
+/// Ends a session that was just opened, as it is of no use. The router may not be there any more.
+pub(crate) async fn farewell(wire: &mut Wire) {
+    let goodbye = Goodbye::new(uris::CLOSE_REALM).into();
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, send(wire, &goodbye)).await;
 }
 
 /// Tells the router why we close, if that is news to it.

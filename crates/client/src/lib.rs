@@ -31,7 +31,9 @@
 //!   [`Registration`] UNREGISTER, the last dropped [`Client`] GOODBYE. A handler whose call is cancelled is dropped.
 //! - **Lost connections** are made again with back-off ([`Reconnect`]). What is subscribed and registered is so again; calls
 //!   that were pending fail with [`CallError::Disconnected`] and are not repeated, since they may have been carried out.
-//!   [`Client::states`] tells.
+//!   [`Client::states`] tells. With [`Options::resume`], and a router that lets sessions be resumed, the session itself goes on:
+//!   calls keep waiting, handlers keep running, and each event and call comes once; [`Session::missed`] says how many events
+//!   the router no longer had.
 //! - **Order.** What one task sends is sent in that order; events of a subscription arrive in the order the router sent
 //!   them; handlers are started in the order of their calls.
 //! - **Bounds.** What the application does not read is bounded in number and octets ([`limits`]): a subscription drops its
@@ -72,6 +74,7 @@ mod reconnect;
 mod register;
 mod reply;
 mod request;
+mod resume;
 mod session;
 mod shared;
 mod state;
@@ -96,6 +99,7 @@ pub use publish::Publish;
 pub use reconnect::{Backoff, Reconnect};
 pub use register::{Register, Registration};
 pub use reply::Reply;
+pub use resume::Resume;
 pub use session::Session;
 pub use state::State;
 pub use subscribe::{Lagged, Subscribe, Subscription};

@@ -48,5 +48,11 @@ pub const CALL_TIMEOUT_GRACE: Duration = Duration::from_millis(200);
 /// How long a session must have lived for back-off to start anew.
 pub const STABLE_AFTER: Duration = Duration::from_secs(10);
 
+/// Octets of messages kept so that they can be sent again in a session that goes on.
+pub const RESUME_BYTES_MAX: usize = 8 << 20;
+
+/// How long a client tries to go on with a session at most, whatever the router says.
+pub const RESUME_WINDOW_MAX: Duration = Duration::from_secs(3600);
+
 /// How long the last octets of a connection that is being closed may take.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);

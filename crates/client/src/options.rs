@@ -8,6 +8,7 @@ use crossweave_wamp::{Dict, Serializer};
 use crate::auth::Auth;
 use crate::limits::{MESSAGE_LEN_MAX, OUTBOUND_BYTES_MAX};
 use crate::reconnect::Reconnect;
+use crate::resume::Resume;
 
 /// How a client connects and behaves. A plain struct: name what differs, take the rest from the default.
 ///
@@ -26,6 +27,9 @@ pub struct Options {
     pub serializers: Vec<Serializer>,
     /// What to do when the connection is lost. Default: back-off of at most 30 seconds, without end.
     pub reconnect: Reconnect,
+    /// Whether to go on with the session when the connection is made again, if the router lets sessions be resumed. Default
+    /// no: a new session is joined.
+    pub resume: Option<Resume>,
     /// For resolving, connecting, TLS and the transport's handshake together. Default 10 seconds.
     pub connect_timeout: Duration,
     /// From HELLO to WELCOME. Default 10 seconds.
@@ -57,6 +61,7 @@ impl Default for Options {
             auth: Auth::Anonymous,
             serializers: vec![Serializer::MsgPack, Serializer::Cbor, Serializer::Json],
             reconnect: Reconnect::default(),
+            resume: None,
             connect_timeout: Duration::from_secs(10),
             join_timeout: Duration::from_secs(10),
             leave_timeout: Duration::from_secs(5),

@@ -5,6 +5,7 @@ use crossweave_transport::rawsocket::TooLong;
 use crossweave_wamp::{Message, Serializer};
 
 use crate::limits::{KEEP_BYTES, OUTBOUND_RESERVE_BYTES};
+use crate::resume::Sent;
 
 /// The sending half of a connection.
 pub(crate) struct Outbox {
@@ -16,11 +17,49 @@ pub(crate) struct Outbox {
     /// The payload of the last ping that is not answered yet: only the last one has to be.
     pong: Option<Vec<u8>>,
     bytes_max: usize,
+    /// What was sent last, if the session can be resumed.
+    sent: Option<Box<Sent>>,
 }
 
 impl Outbox {
     pub(crate) fn new(serializer: Serializer, encoder: Encoder, bytes_max: usize) -> Outbox {
-        Outbox { serializer, encoder, framed: Vec::new(), scratch: Vec::new(), pong: None, bytes_max }
+        Outbox {
+            serializer,
+            encoder,
+            framed: Vec::new(),
+            scratch: Vec::new(),
+            pong: None,
+            bytes_max,
+            sent: None,
+        }
+    }
+
+    /// Keeps what is sent from now on.
+    pub(crate) fn keeping(self, sent: Option<Sent>) -> Outbox {
+        Outbox { sent: sent.map(Box::new), ..self }
+    }
+
+    /// The connection is lost, and the session may go on over another one: there is room for what is sent meanwhile.
+    pub(crate) fn suspend(&mut self) {
+        self.framed = Vec::new();
+        self.pong = None;
+    }
+
+    /// Whether all is kept that the router needs, which has received so many messages.
+    pub(crate) fn has_kept(&self, received: u64) -> bool {
+        self.sent.as_ref().is_some_and(|sent| sent.behind(received).is_some())
+    }
+
+    /// The session goes on over this connection: what the router has not received is sent again.
+    pub(crate) fn resume(&mut self, encoder: Encoder, received: u64) {
+        self.suspend();
+        self.encoder = encoder;
+        for message in self.sent.iter().filter_map(|sent| sent.behind(received)).flatten() {
+            let framed = self.encoder.append_message(&mut self.framed, self.serializer.is_text(), message);
+            if let Err(too_long) = framed {
+                tracing::warn!(%too_long, "message not sent again");
+            }
+        }
     }
 
     pub(crate) fn serializer(&self) -> Serializer {
@@ -46,6 +85,9 @@ impl Outbox {
         self.scratch.clear();
         message.encode(self.serializer, &mut self.scratch);
         self.encoder.append_message(&mut self.framed, self.serializer.is_text(), &self.scratch)?;
+        if let Some(sent) = &mut self.sent {
+            sent.push(&self.scratch);
+        }
         if self.scratch.capacity() > KEEP_BYTES {
             self.scratch = Vec::new();
         }

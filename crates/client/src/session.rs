@@ -2,7 +2,9 @@
 
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Welcome;
-use crossweave_wamp::{Dict, Serializer, SessionId};
+use crossweave_wamp::{Dict, Serializer, SessionId, Value};
+
+use crate::resume::Offer;
 
 /// The facts of an open session.
 #[derive(Clone, Debug)]
@@ -26,13 +28,20 @@ pub struct Session {
     pub agent: Option<String>,
     /// The serializer agreed on.
     pub serializer: Serializer,
-    /// All details of WELCOME.
+    /// Whether it is an earlier session that goes on: see [`Resume`](crate::Resume).
+    pub is_resumed: bool,
+    /// Events that it has missed for good since its connection was lost.
+    pub missed: u64,
+    /// All details of WELCOME, but for the token of a later resumption.
     pub details: Dict,
+    /// How it can be resumed.
+    pub(crate) offer: Option<Offer>,
 }
 
 impl Session {
     pub(crate) fn new(welcome: Welcome, realm: &str, serializer: Serializer) -> Session {
-        let details = welcome.details;
+        let mut details = welcome.details;
+        let offer = Offer::take_from(&mut details);
         let text = |key: &str| details.str(key).map(str::to_owned);
         Session {
             id: welcome.session,
@@ -44,7 +53,15 @@ impl Session {
             roles: Roles::from_details(&details),
             agent: text("agent"),
             serializer,
+            is_resumed: details.get("resumed").and_then(Value::as_bool).unwrap_or(false),
+            missed: details.get("missed").and_then(Value::as_u64).unwrap_or(0),
             details,
+            offer,
         }
+    }
+
+    /// Messages that the router has received in a session that goes on.
+    pub(crate) fn received(&self) -> Option<u64> {
+        self.details.get("received").and_then(Value::as_u64)
     }
 }

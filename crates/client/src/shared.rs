@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossweave_transport::codec::Encoder;
 use crossweave_wamp::Serializer;
 use crossweave_wamp::message::{self, Message};
 use parking_lot::Mutex;
@@ -18,6 +19,7 @@ use crate::core::{Core, Effects, Epoch, ProcedureId, SendError, Start};
 use crate::error::Disconnected;
 use crate::handler;
 use crate::outbox::Outbox;
+use crate::resume::Claim;
 use crate::session::Session;
 use crate::state::State;
 
@@ -124,6 +126,27 @@ impl Shared {
         *self.session.lock() = session.clone();
         self.with(|core, _| core.open(outbox));
         self.state.send_replace(State::Connected(session));
+    }
+
+    /// The connection is lost; its session may go on over another one. The claim on it, if the router offered that.
+    pub(crate) fn suspend(self: &Arc<Self>) -> Option<Claim> {
+        let session = self.session();
+        session.offer.as_ref()?;
+        let received = self.with(|core, _| (!core.is_leaving()).then(|| core.suspend()))?;
+        self.space.notify_waiters();
+        Claim::new(&session, received)
+    }
+
+    /// The session goes on over a new connection. False if it cannot, as the router lacks what is no longer kept.
+    pub(crate) fn resume(self: &Arc<Self>, session: Session, encoder: &mut Option<Encoder>) -> bool {
+        let Some(received) = session.received() else { return false };
+        if !self.with(|core, _| core.resume(session.serializer, encoder, received)) {
+            return false;
+        }
+        let session = Arc::new(session);
+        *self.session.lock() = session.clone();
+        self.state.send_replace(State::Connected(session));
+        true
     }
 
     /// The session is over, whether or not there will be another one.

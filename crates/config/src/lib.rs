@@ -63,8 +63,8 @@ pub use starter::{default_node, init_template};
 pub use store::{CallQueue, EventHistory, Store, StoreKind};
 pub use transport::{
     AllowedOrigins, ConnectionOptions, Cookie, CookieStore, Deflate, OnSlow, Protocol, RawSocket,
-    RawSocketOptions, Transport, Universal, Web, WebPath, WebService, WebSocket, WebSocketOptions,
-    WebSocketPath,
+    RawSocketOptions, ResumptionOptions, Transport, Universal, Web, WebPath, WebService, WebSocket,
+    WebSocketOptions, WebSocketPath,
 };
 pub use worker::{RouterWorker, Worker, WorkerOptions};
 

@@ -8,7 +8,7 @@ mod web;
 mod websocket;
 mod websocket_options;
 
-pub use connection::{ConnectionOptions, OnSlow};
+pub use connection::{ConnectionOptions, OnSlow, ResumptionOptions};
 pub use cookie::{Cookie, CookieStore};
 pub use rawsocket::{RawSocket, RawSocketOptions};
 pub use universal::{Universal, WebSocketPath};

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use crossweave_config::{
     Allow, AllowedOrigins, Anonymous, CallQueue, Checked, ConnectionOptions, Controller, Delivery,
     DeliveryKey, DeliveryPolicy, Disclose, Endpoint, Environment, EventHistory, Format, IpVersion, Limits,
-    Matching, Method, Node, OnSlow, Permission, Ports, Protocol, RealmOptions, RouterWorker, Serializer,
-    ShutdownTrigger, Store, StoreKind, TcpEndpoint, Transport, UriCheck, WebService, WebSocketOptions,
-    Worker, default_node, init_template, parse,
+    Matching, Method, Node, OnSlow, Permission, Ports, Protocol, RealmOptions, ResumptionOptions,
+    RouterWorker, Serializer, ShutdownTrigger, Store, StoreKind, TcpEndpoint, Transport, UriCheck,
+    WebService, WebSocketOptions, Worker, default_node, init_template, parse,
 };
 
 fn lookup(name: &str) -> Option<String> {
@@ -86,7 +86,8 @@ fn a_websocket_transport() {
         ConnectionOptions {
             max_queue_bytes: 1_048_576,
             on_slow: OnSlow::Disconnect,
-            handshake_timeout: 3_000
+            handshake_timeout: 3_000,
+            resumption: Some(ResumptionOptions { window: 60, max_sessions: 50, ..Default::default() }),
         }
     );
     let Protocol::WebSocket(websocket) = &transport.protocol else { panic!("not WebSocket") };

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use crossweave_wamp::message::{self, Abort, Call, Kind, Publish, Published, ResultDetails, Welcome};
 use crossweave_wamp::{
-    MatchPolicy, Message, ProtocolViolation, PublicationId, RequestId, SessionId, Value, uris,
+    Dict, MatchPolicy, Message, ProtocolViolation, PublicationId, RequestId, SessionId, Value, uris,
 };
 use hashbrown::HashMap;
 
@@ -153,6 +153,19 @@ impl Realm {
     /// The joined sessions with their slots, in the order of the slots.
     pub fn sessions(&self) -> impl Iterator<Item = (Slot, &Session)> {
         self.sessions.iter().map(|peer| (peer.slot, &peer.session))
+    }
+
+    /// The joined session of this id, and its slot.
+    pub fn session(&self, id: SessionId) -> Option<(Slot, &Session)> {
+        let slot = self.sessions.slot_of(id)?;
+        Some((slot, &self.sessions.get(slot)?.session))
+    }
+
+    /// The driver has given a joined session another transport: what the meta API tells of it from now on.
+    pub fn set_transport(&mut self, slot: Slot, transport: Dict) {
+        if let Some(peer) = self.sessions.get_mut(slot) {
+            peer.session.transport = transport;
+        }
     }
 
     /// Number of joined sessions.

@@ -3,7 +3,7 @@
 //! ```text
 //!            WELCOME                    GOODBYE
 //!  Opening ───────────▶ Joined ─────────────────────▶ Opening (the transport may be used again)
-//!     │                    │
+//!     │                    │ (connection lost: a resumable session is parked, see `resuming`)
 //!     │ deadline, ABORT    │ ABORT, violation, slow, shutdown
 //!     ▼                    ▼
 //!  Closing: what is queued is written, then FIN; until the peer's FIN or a deadline
@@ -15,6 +15,7 @@ mod closing;
 mod opening;
 mod ping;
 mod receive;
+mod resuming;
 mod stall;
 #[cfg(test)]
 mod tests;
@@ -112,6 +113,8 @@ enum Stage {
         slot: Slot,
         /// A message awaits authorization: nothing is read.
         is_paused: bool,
+        /// Messages of the session that the realm was given, by whatever connection.
+        received: u64,
     },
     /// The session has left; the queue's note says what comes next.
     Detached,
@@ -169,9 +172,10 @@ impl Connection {
         if is_logged_out && let Stage::Joined { realm, slot, .. } = &self.stage {
             realm.close(*slot, uris::CLOSE_LOGOUT, &mut self.effects);
         }
-        let (detached, is_resumed) = {
+        let (detached, is_resumed, is_taken_over) = {
             let mut queue = self.peer.queue.lock();
-            (queue.detached.take(), std::mem::take(&mut queue.is_resumed))
+            let is_taken_over = std::mem::take(&mut queue.is_taken_over);
+            (queue.detached.take(), std::mem::take(&mut queue.is_resumed), is_taken_over)
         };
         if is_resumed && let Stage::Joined { is_paused, .. } = &mut self.stage {
             *is_paused = false;
@@ -184,6 +188,7 @@ impl Connection {
         match detached {
             Some(Detached::Reusable) => self.reopen(),
             Some(Detached::Close(reason)) => self.close(reason),
+            None if is_taken_over => self.hand_over(),
             None => {}
         }
     }
@@ -191,6 +196,9 @@ impl Connection {
     /// The session has ended by GOODBYE; the transport may open another one.
     fn reopen(&mut self) {
         debug!(session = self.peer.session(), "session left");
+        // The next session is another one.
+        let resumption = self.peer.queue.lock().resumption.take();
+        drop(resumption);
         let deadline = Instant::now() + Duration::from_millis(self.options.handshake_timeout_ms);
         match self.shared.admission.pend(&self.address) {
             Ok(pending) => {

@@ -77,6 +77,13 @@ impl Routes {
         Some(peer)
     }
 
+    /// Another peer of the same wire takes the place of an attached one.
+    pub(crate) fn replace(&mut self, slot: Slot, peer: Arc<Peer>) {
+        if let Some(Some(attached)) = self.peers.get_mut(slot.0 as usize) {
+            *attached = peer;
+        }
+    }
+
     /// The session's own task has noticed.
     pub(crate) fn release(&mut self, slot: Slot) {
         self.detach(slot);
@@ -167,7 +174,7 @@ impl Dispatch<'_> {
             | Appended::TooLong { is_first: false } => {
                 return;
             }
-            Appended::Overflow => return self.followups.push(Followup::Leave(to)),
+            Appended::Overflow | Appended::Unresumable => return self.followups.push(Followup::Leave(to)),
             Appended::FlushOwed => &mut self.effects.dirty,
             Appended::Dropped { is_first: true } => &mut self.effects.behind,
             Appended::TooLong { is_first: true } => &mut self.effects.too_long,

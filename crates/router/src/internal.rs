@@ -177,7 +177,7 @@ impl Line {
         };
         let welcome = Box::new(Welcome { session: id, details: Dict::new() });
         let mut effects = Effects::default();
-        let slot = realm.join(peer.clone(), Box::new(session), welcome, &mut effects)?;
+        let slot = realm.join(peer.clone(), Box::new(session), welcome, None, &mut effects)?;
         realm.finish(effects);
         let calls = Calls { slot, last: 0, waiting: HashMap::new(), is_over: false };
         let line = Arc::new(Line {

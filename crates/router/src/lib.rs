@@ -35,6 +35,7 @@
 //! | calls that the router itself makes | `internal` |
 //! | encoding and queueing what the realm asks for | `dispatch` |
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
+//! | sessions that outlive their connection | `resumption`, `realm::parking`, `connection::resuming` |
 //! | threads that wait awake for the next message, if that pays | `runtime` |
 //! | a log line for each message, at level trace | `trace` |
 
@@ -54,6 +55,7 @@ mod peer;
 mod queue;
 mod quota;
 mod realm;
+mod resumption;
 mod router;
 mod runtime;
 mod trace;
@@ -69,5 +71,6 @@ pub use history::{HistoryStore, HistoryStoreError};
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
 pub use options::{AdmissionOptions, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
+pub use resumption::{FRAME_COST_BYTES, ResumptionOptions};
 pub use router::{RealmDefinition, Router, SessionQueue, StartError};
 pub use runtime::runtime;

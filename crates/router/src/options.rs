@@ -15,6 +15,7 @@ use crossweave_wamp::Serializer;
 use crate::cookies::CookieOptions;
 use crate::methods::Authentication;
 use crate::queue::QueueOptions;
+use crate::resumption::ResumptionOptions;
 
 /// Bounds of a whole router, before anyone has authenticated.
 #[derive(Clone, Debug)]
@@ -50,6 +51,8 @@ pub struct TransportOptions {
     pub authentication: Authentication,
     /// Bound on what waits for a session.
     pub queue: QueueOptions,
+    /// Whether sessions may be resumed when their connection was lost. Default no.
+    pub resumption: Option<ResumptionOptions>,
     /// From accepting the connection to WELCOME, in milliseconds. Default 5,000.
     pub handshake_timeout_ms: u64,
 }
@@ -65,6 +68,7 @@ impl TransportOptions {
             http: None,
             authentication: Authentication::anonymous("anonymous"),
             queue: QueueOptions::default(),
+            resumption: None,
             handshake_timeout_ms: 5_000,
         }
     }

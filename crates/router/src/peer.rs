@@ -217,6 +217,21 @@ impl Peer {
         queue.append(framed, lane, &self.options)
     }
 
+    /// Queues a frame that is no message.
+    pub(crate) fn append_frame(&self, frame: &[u8]) -> Appended {
+        let mut queue = self.queue.lock();
+        queue.ensure_buffer();
+        queue.append_frame(frame, &self.options)
+    }
+
+    /// Takes the place of a peer whose connection is lost; nothing is written.
+    pub(crate) fn without_connection(&self) -> Arc<Peer> {
+        let (options, quota) = (self.options.clone(), self.quota.clone());
+        let peer = Peer::new(self.wire, self.message_len_max, None, options, quota);
+        peer.set_session(self.session());
+        peer
+    }
+
     /// Queues a large framed message by reference.
     pub(crate) fn append_shared(&self, framed: Bytes, lane: Lane) -> Appended {
         self.queue.lock().append_shared(framed, lane, &self.options)

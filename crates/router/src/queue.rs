@@ -8,6 +8,8 @@ use std::mem;
 use backlog::Backlog;
 use bytes::Bytes;
 
+use crate::resumption::{Kept, Resumption};
+
 /// Bytes above the bound that messages other than EVENT may still use: replies, invocations and GOODBYE find room when
 /// events have filled the queue. As much again is there for saying that something did not fit.
 pub const RESERVED_LANE_BYTES: usize = 256 * 1024;
@@ -74,6 +76,8 @@ pub(crate) enum Appended {
     },
     /// There was no room, and the session cannot do without it, or its policy says so.
     Overflow,
+    /// The session has no connection, and an earlier message fell out that it cannot do without.
+    Unresumable,
 }
 
 /// Why a session's transport is to be closed, or that it may open another session.
@@ -112,12 +116,24 @@ pub(crate) struct Queue {
     pub(crate) is_resumed: bool,
     /// Another session of the same cookie has logged out.
     pub(crate) is_logged_out: bool,
+    /// The session goes on with another connection.
+    pub(crate) is_taken_over: bool,
+    /// What makes the session resumable, if it is. Without it a message costs one look at this field.
+    pub(crate) resumption: Option<Box<Resumption>>,
     /// Events dropped since the session joined.
     pub(crate) dropped: u64,
     /// Those of them since the queue was last empty for which there was no room.
     dropped_in_a_row: u64,
     /// Some of them were too long.
     has_missed_long_events: bool,
+}
+
+/// What of a resumable session's queue outlives its connection.
+#[derive(Debug)]
+pub(crate) struct Lasting {
+    pub(crate) resumption: Box<Resumption>,
+    backlog: Option<Box<Backlog>>,
+    dropped: u64,
 }
 
 impl Queue {
@@ -132,14 +148,54 @@ impl Queue {
         if self.is_full(framed.len(), lane, options) {
             return self.refuse(lane, options);
         }
+        if self.resumption.is_some()
+            && let Some(kept) = self.keep(|| Bytes::copy_from_slice(framed), lane)
+        {
+            return kept;
+        }
         self.bytes.extend_from_slice(framed);
         self.appended()
+    }
+
+    /// Appends a frame that is no message, if there is room: it is not numbered and not kept for a resumption.
+    pub(crate) fn append_frame(&mut self, frame: &[u8], options: &QueueOptions) -> Appended {
+        if self.is_full(frame.len(), Lane::Control, options) {
+            return Appended::Overflow;
+        }
+        self.bytes.extend_from_slice(frame);
+        self.appended()
+    }
+
+    /// Appends a framed message again that was numbered before, whatever waits: the ring that it comes from is bounded.
+    pub(crate) fn append_replayed(&mut self, framed: Bytes) -> Appended {
+        /// Shorter ones are copied, so that many of them go out in one write.
+        const SHARED_LEN_MIN: usize = 16 * 1024;
+        match framed.len() < SHARED_LEN_MIN {
+            true => self.bytes.extend_from_slice(&framed),
+            false => self.push_shared(framed),
+        }
+        self.appended()
+    }
+
+    /// Keeps a message for a resumption. Nothing if it is to be written as well.
+    #[cold]
+    fn keep(&mut self, framed: impl FnOnce() -> Bytes, lane: Lane) -> Option<Appended> {
+        match self.resumption.as_mut()?.keep(framed(), lane) {
+            Kept::Connected => None,
+            Kept::Parked => Some(Appended::Queued),
+            Kept::Unresumable => Some(Appended::Unresumable),
+        }
     }
 
     /// Appends a large framed message by reference, if there is room.
     pub(crate) fn append_shared(&mut self, framed: Bytes, lane: Lane, options: &QueueOptions) -> Appended {
         if self.is_full(framed.len(), lane, options) {
             return self.refuse(lane, options);
+        }
+        if self.resumption.is_some()
+            && let Some(kept) = self.keep(|| framed.clone(), lane)
+        {
+            return kept;
         }
         self.push_shared(framed);
         self.appended()
@@ -197,6 +253,19 @@ impl Queue {
         self.dropped += 1;
         let is_first = !std::mem::replace(&mut self.has_missed_long_events, true);
         Appended::TooLong { is_first }
+    }
+
+    /// Takes out what outlives the connection. None if the session is not resumable.
+    pub(crate) fn take_lasting(&mut self) -> Option<Lasting> {
+        let resumption = self.resumption.take()?;
+        Some(Lasting { resumption, backlog: self.take_backlog(), dropped: self.dropped })
+    }
+
+    /// Goes on from where the session's last queue was.
+    pub(crate) fn put_lasting(&mut self, lasting: Lasting) {
+        self.resumption = Some(lasting.resumption);
+        self.put_backlog(lasting.backlog);
+        self.dropped = lasting.dropped;
     }
 
     /// The session has left its realm.

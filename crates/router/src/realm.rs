@@ -1,5 +1,7 @@
 //! A running realm: the pure core behind its lock, with its sessions' queues and its clock.
 
+pub(crate) mod parking;
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -29,7 +31,8 @@ use crate::internal::{InternalCaller, TRUSTED, internal_role};
 use crate::peer::Peer;
 use crate::queue::{Detached, Lane};
 use crate::quota::{Kind, LogQuota};
-use crate::router::RealmDefinition;
+use crate::resumption::Resumption;
+use crate::router::{RealmDefinition, SessionQueue};
 use crate::trace;
 
 /// Questions that may be with the authorizer of one realm at a time; further ones wait their turn.
@@ -62,6 +65,8 @@ pub(crate) struct RealmCell {
     authorizer: Option<Arc<dyn Authorizer>>,
     questions: Semaphore,
     internal: InternalCaller,
+    /// Seats of resumable sessions that are taken.
+    resumable: Arc<AtomicUsize>,
 }
 
 struct State {
@@ -107,6 +112,7 @@ impl RealmCell {
             authorizer,
             questions: Semaphore::new(QUESTIONS_MAX),
             internal: InternalCaller::default(),
+            resumable: Arc::default(),
         });
         tokio::spawn(tick(Arc::downgrade(&cell), cell.timer.clone()));
         cell
@@ -140,12 +146,13 @@ impl RealmCell {
         self.state.lock().realm.is_some()
     }
 
-    /// Attaches a session: WELCOME is the first thing in its queue.
+    /// Attaches a session: WELCOME is the first thing in its queue. What is behind it is kept if the session is resumable.
     pub(crate) fn join(
         self: &Arc<Self>,
         peer: Arc<Peer>,
         session: Box<Session>,
         welcome: Box<Welcome>,
+        resumption: Option<Box<Resumption>>,
         effects: &mut Effects,
     ) -> Result<Slot, RealmIsDown> {
         peer.set_session(session.id.0);
@@ -153,6 +160,11 @@ impl RealmCell {
         self.handle(effects, |run| {
             let slot = run.dispatch.routes.attach(peer);
             let _ = run.input(Input::Join(slot, session, welcome));
+            if resumption.is_some()
+                && let Some(peer) = run.dispatch.routes.get(slot)
+            {
+                peer.queue.lock().resumption = resumption;
+            }
             if run.is_closing {
                 let _ = run.input(Input::Close(slot, uris::SYSTEM_SHUTDOWN));
             }
@@ -254,11 +266,16 @@ impl RealmCell {
     }
 
     /// What waits for each session: id, bytes, events dropped.
-    pub(crate) fn queues(&self) -> Vec<(SessionId, usize, u64)> {
+    pub(crate) fn queues(&self) -> Vec<SessionQueue> {
         let peers: Vec<Arc<Peer>> = self.state.lock().routes.iter().map(|(_, peer)| peer.clone()).collect();
         let queue = |peer: Arc<Peer>| {
             let queue = peer.queue.lock();
-            (SessionId(peer.session()), queue.waiting_bytes(), queue.dropped)
+            SessionQueue {
+                session: SessionId(peer.session()),
+                waiting_bytes: queue.waiting_bytes(),
+                dropped: queue.dropped,
+                is_parked: queue.resumption.as_ref().is_some_and(|resumption| resumption.parked().is_some()),
+            }
         };
         peers.into_iter().map(queue).collect()
     }

@@ -89,6 +89,8 @@ pub struct SessionQueue {
     pub waiting_bytes: usize,
     /// Events dropped since it joined, as it read too slowly, or replaced by newer ones by a delivery contract.
     pub dropped: u64,
+    /// It has lost its connection, and is kept for its client to come back.
+    pub is_parked: bool,
 }
 
 /// What all parts of a router share.
@@ -304,9 +306,7 @@ impl Router {
 
     /// What waits for each session of a realm; nothing if there is no such realm.
     pub fn session_queues(&self, realm: &str) -> Vec<SessionQueue> {
-        let Some(realm) = self.shared.realm(realm) else { return Vec::new() };
-        let queue = |(session, waiting_bytes, dropped)| SessionQueue { session, waiting_bytes, dropped };
-        realm.queues().into_iter().map(queue).collect()
+        self.shared.realm(realm).map_or_else(Vec::new, |realm| realm.queues())
     }
 
     /// Events that a realm's history took and that could not be written, as the disk was too slow, full or broken: they are

@@ -64,15 +64,17 @@ features! {
     /// Call rerouting.
     CALL_REROUTE = 22: "call_reroute",
     /// Publication trust levels.
-    PUBLICATION_TRUSTLEVELS = 28: "publication_trustlevels",
+    PUBLICATION_TRUSTLEVELS = 23: "publication_trustlevels",
     /// Call trust levels.
-    CALL_TRUSTLEVELS = 29: "call_trustlevels",
+    CALL_TRUSTLEVELS = 24: "call_trustlevels",
     /// Sharded subscriptions.
-    SHARDED_SUBSCRIPTION = 30: "sharded_subscription",
+    SHARDED_SUBSCRIPTION = 25: "sharded_subscription",
     /// Sharded registrations.
-    SHARDED_REGISTRATION = 31: "sharded_registration",
+    SHARDED_REGISTRATION = 26: "sharded_registration",
     /// Delivery contracts, an extension: see [`crate::delivery`].
-    DELIVERY = 23: "_delivery",
+    DELIVERY = 27: "_delivery",
+    /// Sessions that can be resumed after their connection was lost.
+    SESSION_RESUMPTION = 28: "session_resumption",
 }
 
 impl Features {

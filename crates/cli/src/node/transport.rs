@@ -3,7 +3,9 @@
 use std::ops::RangeInclusive;
 
 use crossweave_config as config;
-use crossweave_router::{Authentication, OnSlow, QueueOptions, RawSocketOptions, TransportOptions};
+use crossweave_router::{
+    Authentication, OnSlow, QueueOptions, RawSocketOptions, ResumptionOptions, TransportOptions,
+};
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::tls::TlsServerOptions;
 use crossweave_wamp::Serializer;
@@ -28,6 +30,7 @@ pub(super) fn listen(
     let mut options = TransportOptions::new(endpoint(&transport.endpoint));
     options.tls = tls(&transport.endpoint);
     options.queue = queue(&transport.connection);
+    options.resumption = transport.connection.resumption.as_ref().map(resumption);
     options.handshake_timeout_ms = or_unlimited(transport.connection.handshake_timeout);
     parts.protocol(&transport.protocol, &mut options);
     let url = parts.url;
@@ -153,6 +156,14 @@ fn queue(connection: &config::ConnectionOptions) -> QueueOptions {
             config::OnSlow::DropNew => OnSlow::DropNew,
             config::OnSlow::Disconnect => OnSlow::Disconnect,
         },
+    }
+}
+
+fn resumption(options: &config::ResumptionOptions) -> ResumptionOptions {
+    ResumptionOptions {
+        window_s: options.window.into(),
+        buffer_bytes_max: options.buffer as usize,
+        sessions_max: options.max_sessions as usize,
     }
 }
 

@@ -7,3 +7,4 @@ mod joining;
 mod peer;
 mod procedures;
 mod pubsub;
+mod resumption;

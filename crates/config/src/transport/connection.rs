@@ -13,6 +13,41 @@ pub struct ConnectionOptions {
     /// `handshake_timeout`: milliseconds a client has until its transport is open, and again from there until it has
     /// joined a realm; 0 for no limit, else 100 to 86400000. Default: 5000.
     pub handshake_timeout: u32,
+    /// `resumption`: clients that ask for it may go on with their session when their connection was lost. Default: they
+    /// may not.
+    pub resumption: Option<ResumptionOptions>,
+}
+
+/// `resumption`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResumptionOptions {
+    /// `window`: seconds for which a session is kept without a connection, 1 to 3600. Default: 30.
+    pub window: u32,
+    /// `buffer`: bytes of messages kept for each such session, 4096 to 67108864. Default: 262144 (256 KiB).
+    pub buffer: u32,
+    /// `max_sessions`: how many sessions of a realm may be resumable at a time, 1 to 1000000. Default: 1000.
+    pub max_sessions: u32,
+}
+
+impl Default for ResumptionOptions {
+    fn default() -> Self {
+        Self { window: 30, buffer: 256 * 1024, max_sessions: 1_000 }
+    }
+}
+
+impl ResumptionOptions {
+    fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
+        let default = Self::default();
+        let window = fields.int(reading, "window", 1..=3_600, "seconds");
+        let buffer = fields.int(reading, "buffer", 4_096..=67_108_864, "bytes");
+        let max_sessions = fields.int(reading, "max_sessions", 1..=1_000_000, "sessions");
+        fields.finish(reading);
+        Self {
+            window: window.unwrap_or(default.window),
+            buffer: buffer.unwrap_or(default.buffer),
+            max_sessions: max_sessions.unwrap_or(default.max_sessions),
+        }
+    }
 }
 
 /// What happens to a client that reads too slowly.
@@ -26,12 +61,17 @@ pub enum OnSlow {
 
 impl Default for ConnectionOptions {
     fn default() -> Self {
-        Self { max_queue_bytes: 4 * 1024 * 1024, on_slow: OnSlow::DropNew, handshake_timeout: 5_000 }
+        Self {
+            max_queue_bytes: 4 * 1024 * 1024,
+            on_slow: OnSlow::DropNew,
+            handshake_timeout: 5_000,
+            resumption: None,
+        }
     }
 }
 
 impl ConnectionOptions {
-    /// Reads the three keys out of a transport's `options`, which has other keys too.
+    /// Reads its keys out of a transport's `options`, which has other keys too.
     pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Self {
         let default = Self::default();
         let words = &[("drop_new", OnSlow::DropNew), ("disconnect", OnSlow::Disconnect)];
@@ -43,6 +83,9 @@ impl ConnectionOptions {
             handshake_timeout: fields
                 .millis(reading, "handshake_timeout")
                 .unwrap_or(default.handshake_timeout),
+            resumption: fields
+                .object(reading, "resumption", "how sessions may be resumed")
+                .map(|fields| ResumptionOptions::read(reading, fields)),
         }
     }
 }
@@ -66,7 +109,7 @@ pub(super) fn read_or_refuse(
     match connection {
         Some(connection) => *connection = ConnectionOptions::read(reading, fields),
         None => {
-            for key in ["max_queue_bytes", "on_slow", "handshake_timeout"] {
+            for key in ["max_queue_bytes", "on_slow", "handshake_timeout", "resumption"] {
                 fields.elsewhere(key, "it in the `options` of the transport");
             }
         }

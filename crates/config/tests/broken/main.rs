@@ -652,6 +652,10 @@ fn options_of_transports() {
     option(r#""max_queue_bytes": §1024"#, "max_queue_bytes", "from 65536 to 1073741824 bytes");
     option(r#""on_slow": §"drop""#, "on_slow", "unknown on_slow `drop`");
     option(r#""handshake_timeout": §10"#, "handshake_timeout", "too small");
+    option(r#""resumption": {"window": §0}"#, "resumption.window", "from 1 to 3600 seconds");
+    option(r#""resumption": {"buffer": §1}"#, "resumption.buffer", "from 4096 to 67108864 bytes");
+    option(r#""resumption": {§"tokens": 1}"#, "resumption.tokens", "unknown key `tokens`");
+    option(r#""resumption": §true"#, "resumption", "expected an object");
     transport(
         &format!(r#"{{"type": "rawsocket", {TCP}, "options": {{"max_message_size": §100}}}}"#),
         "$.workers[0].transports[0].options.max_message_size",

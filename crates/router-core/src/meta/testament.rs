@@ -1,7 +1,8 @@
 //! `wamp.session.add_testament` and `flush_testaments`: events that are published when a session leaves, in whatever way.
 //! Specification: "Testament".
 //!
-//! A session leaves for good when its transport is gone, so both scopes are published at once, `detached` before `destroyed`.
+//! A session leaves for good when its transport is gone, or when it has not come back in time if it is resumable. Both scopes are
+//! published then, `detached` before `destroyed`.
 
 use crossweave_wamp::message::Publish;
 use crossweave_wamp::{Message, PublicationId, Serializer, Value, uris};

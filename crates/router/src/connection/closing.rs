@@ -91,7 +91,7 @@ impl Connection {
         }
         match &mut self.stage {
             Stage::Closing(closing) => closing.has_peer_finished = true,
-            _ => self.end(),
+            _ => self.lose(),
         }
     }
 
@@ -102,6 +102,10 @@ impl Connection {
 
     /// The peer closes the WebSocket: its close frame is answered.
     pub(super) fn peer_closes(&mut self, code: Option<u16>) {
+        // It said no GOODBYE: the session may come back.
+        if self.park() {
+            self.stage = Stage::Detached;
+        }
         self.close_with(code.unwrap_or(1000), "");
     }
 

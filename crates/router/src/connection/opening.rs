@@ -16,12 +16,14 @@ use tracing::{debug, info};
 
 use super::{Connection, Stage};
 use crate::admission::Pending;
-use crate::authenticate::{self, Admittance, Caller, Verdict};
+use crate::authenticate::{self, Admittance, Caller, Grant, Verdict};
 use crate::cookies::{Remembered, now_s};
 use crate::methods::Authentication;
 use crate::peer::Wire;
 use crate::queue::{Appended, Lane};
 use crate::quota::Kind;
+use crate::realm::RealmIsDown;
+use crate::resumption::{self, Request};
 use crate::trace;
 
 /// A session that is being opened.
@@ -30,10 +32,13 @@ pub(super) struct Opening {
     deadline: Pin<Box<Sleep>>,
     pub(super) pending: Option<Pending>,
     roles: Roles,
+    /// The session that the client wants to go on with.
+    pub(super) resume: Option<Request>,
+    pub(super) wants_resumption: bool,
     /// Challenged, and has not answered.
     challenged: Option<Box<authenticate::Pending>>,
     /// An authenticator is asked; nothing is read meanwhile.
-    deciding: Option<Pin<Box<dyn Future<Output = Verdict> + Send>>>,
+    pub(super) deciding: Option<Pin<Box<dyn Future<Output = Verdict> + Send>>>,
 }
 
 impl Opening {
@@ -43,6 +48,8 @@ impl Opening {
             deadline: Box::pin(sleep_until(deadline)),
             pending,
             roles: Roles::default(),
+            resume: None,
+            wants_resumption: false,
             challenged: None,
             deciding: None,
         }
@@ -107,6 +114,10 @@ impl Connection {
             let text = "HELLO announces no role in details.roles";
             return self.refuse(&Abort::new(uris::PROTOCOL_VIOLATION, text));
         }
+        if self.options.resumption.is_some() {
+            opening.wants_resumption = resumption::wants(hello);
+            opening.resume = Request::of(hello);
+        }
         let verdict = match &self.authentication {
             Authentication::Methods(methods) => {
                 authenticate::start(&self.shared, methods, hello, self.caller())
@@ -158,11 +169,12 @@ impl Connection {
         let Stage::Opening(opening) = &mut self.stage else { return };
         match verdict {
             Verdict::Admit(grant) => {
-                let (roles, caller) = (opening.roles, self.caller());
+                let (roles, resumes) = (opening.roles, opening.resume.is_some().then(|| grant.clone()));
+                let caller = self.caller();
                 match authenticate::admit(&self.shared, roles, &caller, *grant) {
                     Ok(admittance) => {
                         self.note_in_cookie(&admittance);
-                        self.join(admittance);
+                        self.join(admittance, resumes);
                     }
                     Err(abort) => self.refuse(&abort),
                 }
@@ -202,15 +214,29 @@ impl Connection {
         }
     }
 
-    fn join(&mut self, admittance: Admittance) {
-        let Admittance { realm, session, welcome } = admittance;
+    /// Joins, or goes on with the session that the client claims under this grant.
+    fn join(&mut self, admittance: Admittance, resumes: Option<Box<Grant>>) {
+        let admittance = match resumes {
+            Some(grant) => self.resume(admittance, *grant),
+            None => Ok(Some(admittance)),
+        };
+        match admittance {
+            Ok(Some(admittance)) => self.join_anew(admittance),
+            Ok(None) => {}
+            Err(RealmIsDown) => self.refuse(&Abort::new(uris::NO_SUCH_REALM, "the realm is down")),
+        }
+    }
+
+    fn join_anew(&mut self, admittance: Admittance) {
+        let Admittance { realm, session, mut welcome } = admittance;
+        let resumption = self.offer_resumption(&realm, &mut welcome);
         let (id, authid, authrole) = (session.id, session.authid.clone(), session.authrole.clone());
         self.peer.queue.lock().dropped = 0;
-        match realm.join(self.peer.clone(), session, welcome, &mut self.effects) {
+        match realm.join(self.peer.clone(), session, welcome, resumption, &mut self.effects) {
             Ok(slot) => {
                 debug!(realm = %realm.name(), session = %id, %authid, %authrole, peer = %self.address, "session joined");
                 self.decoder.set_message_len_max(usize::MAX);
-                self.stage = Stage::Joined { realm, slot, is_paused: false };
+                self.stage = Stage::Joined { realm, slot, is_paused: false, received: 0 };
             }
             Err(_) => self.refuse(&Abort::new(uris::NO_SUCH_REALM, "the realm is down")),
         }

@@ -123,7 +123,7 @@ impl Connection {
                 Due::Ping => {}
                 Due::Dead if matches!(self.stage, Stage::Joined { .. }) => {
                     debug!(session = self.peer.session(), "peer does not answer pings");
-                    self.end();
+                    self.lose();
                 }
                 Due::Dead => {}
             }

@@ -78,7 +78,7 @@ impl Connection {
                     Poll::Ready(Ok(read)) => read,
                     Poll::Ready(Err(error)) => {
                         debug!(session = self.peer.session(), %error, "cannot read from the connection");
-                        self.end();
+                        self.lose();
                         return false;
                     }
                 };
@@ -281,7 +281,7 @@ impl Connection {
     /// Hands frames to the realm; says how many it took.
     #[inline]
     fn route_joined<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) -> usize {
-        let Stage::Joined { realm, slot, is_paused } = &mut self.stage else { return len };
+        let Stage::Joined { realm, slot, is_paused, received } = &mut self.stage else { return len };
         let (messages, violation, _prepared) = decode(self.peer.wire.serializer, len, &frame, realm);
         if let Some(visit) = &self.visit {
             let is_logout = |message: &Message<'_>| matches!(message, Message::Goodbye(bye) if bye.reason == uris::CLOSE_LOGOUT);
@@ -297,6 +297,7 @@ impl Connection {
         let mut messages = messages.into_iter();
         let flow = realm.messages(*slot, messages.by_ref(), violation, &mut self.effects);
         let left = messages.len();
+        *received += (decoded - left) as u64;
         match flow {
             Ok(Flow::Continue) => len,
             Ok(Flow::Pause) => {

@@ -71,7 +71,7 @@ impl Connection {
                 let session = self.peer.session();
                 info!(peer = %self.address, session, "connection failed: the rest of a message did not come");
             });
-            self.end();
+            self.lose();
         }
     }
 }

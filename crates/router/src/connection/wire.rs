@@ -13,7 +13,7 @@ use tracing::debug;
 
 use super::{Connection, Stage};
 use crate::peer::{Direct, Peer};
-use crate::queue::{Appended, Lane, Queue};
+use crate::queue::{Appended, Queue};
 
 /// Bytes taken from the queue at a time, where they go through a buffer of the connection.
 const PORTION_BYTES: usize = 64 * 1024;
@@ -182,7 +182,7 @@ impl Connection {
         }
         if let Poll::Ready(Err(error)) = self.poll_write(cx) {
             debug!(session = self.peer.session(), %error, "cannot write to the connection");
-            self.end();
+            self.lose();
         }
     }
 
@@ -264,7 +264,7 @@ impl Connection {
         }
         let mut frame = Vec::new();
         append(&mut self.encoder, &mut frame);
-        if !frame.is_empty() && self.peer.append(&frame, Lane::Control) == Appended::FlushOwed {
+        if !frame.is_empty() && self.peer.append_frame(&frame) == Appended::FlushOwed {
             self.effects.dirty.push(self.peer.clone());
         }
     }

@@ -11,6 +11,9 @@
 //! dropped, or give its place to a newer one. Whoever empties the queue moves a portion of the backlog there, so that replies
 //! and other events wait for that portion at most. Events with a contract leave in the order in which they came, whatever
 //! their subscription; one that takes the place of another has that one's turn.
+//!
+//! While a resumable session has no connection, all of its events with a contract wait here, as a contract says better which of
+//! them to keep than the ring does, and go on to its next connection.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -276,10 +279,12 @@ impl Queue {
         }
         let low_water = LOW_WATER_BYTES.min(options.bytes_max / 2);
         let waits = self.backlog.as_ref().is_some_and(|backlog| !backlog.turns.is_empty());
-        if !waits && self.len() < low_water && !self.is_full(offer.framed.len(), Lane::Event, options) {
+        let parked_room = self.resumption.as_ref().and_then(|resumption| resumption.parked_room());
+        let is_straight = parked_room.is_none() && !waits && self.len() < low_water;
+        if is_straight && !self.is_full(offer.framed.len(), Lane::Event, options) {
             return self.go_straight(offer, shape);
         }
-        let room = options.bytes_max.saturating_sub(self.len());
+        let room = options.bytes_max.saturating_sub(self.len()).min(parked_room.unwrap_or(usize::MAX));
         let backlog = self.backlog.get_or_insert_with(|| Box::new(Backlog::new(shape)));
         let admitted = backlog.admit(offer, room);
         self.note_backlog();
@@ -357,8 +362,11 @@ impl Queue {
         self.len() > 0
     }
 
-    /// Appends a framed event: one with a large payload by reference.
+    /// Appends a framed event: one with a large payload by reference. The session has a connection.
     fn push(&mut self, framed: Bytes) {
+        if self.resumption.is_some() {
+            self.keep(|| framed.clone(), Lane::Event);
+        }
         if framed.len() >= LARGE_PAYLOAD_LEN {
             return self.push_shared(framed);
         }
@@ -380,6 +388,18 @@ impl Queue {
     pub(crate) fn forget_all(&mut self) {
         self.backlog = None;
         self.backlog_bytes = 0;
+    }
+
+    /// What waits, for the session's next queue.
+    pub(super) fn take_backlog(&mut self) -> Option<Box<Backlog>> {
+        self.backlog_bytes = 0;
+        self.backlog.take()
+    }
+
+    /// What waited in the session's last queue.
+    pub(super) fn put_backlog(&mut self, backlog: Option<Box<Backlog>>) {
+        self.backlog = backlog;
+        self.note_backlog();
     }
 
     fn note_backlog(&mut self) {

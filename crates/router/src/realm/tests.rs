@@ -100,7 +100,7 @@ fn join_taking(cell: &Arc<RealmCell>, authrole: &str, message_len_max: usize) ->
     let options = QueueOptions { bytes_max: BYTES_MAX, ..QueueOptions::default() };
     let peer = Peer::new(wire, message_len_max, None, Arc::new(options), Arc::default());
     let welcome = Box::new(Welcome { session: id, details: Dict::new() });
-    let slot = cell.join(peer.clone(), Box::new(session), welcome, &mut Effects::default())?;
+    let slot = cell.join(peer.clone(), Box::new(session), welcome, None, &mut Effects::default())?;
     Ok(Joined { slot, peer })
 }
 

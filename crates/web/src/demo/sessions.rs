@@ -99,7 +99,7 @@ mod tests {
             .with("channel_serializer", "cbor")
             .with("channel_framing", "rawsocket");
         let details = Dict::new().with("authid", "joe").with("authrole", "user").with("transport", transport);
-        let queue = SessionQueue { session: SessionId(7), waiting_bytes: 10, dropped: 3 };
+        let queue = SessionQueue { session: SessionId(7), waiting_bytes: 10, dropped: 3, is_parked: false };
         let row = row(7, &details.into(), Some(&queue));
         let row = row.as_dict().unwrap();
         let texts =

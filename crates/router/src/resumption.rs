@@ -1,0 +1,176 @@
+//! Sessions that outlive their connection.
+//!
+//! ```text
+//!             connection lost                  HELLO with its token
+//!  connected ────────────────▶ parked ──────────────────────────────▶ connected, by another connection
+//!      │                         │
+//!      │ GOODBYE, ABORT, closed  │ window over, closed, a message that it needs does not fit
+//!      ▼                         ▼
+//!    left                       left
+//! ```
+//!
+//! A client asks for it in HELLO (`resumable`). What it is sent is numbered from then on, the first message behind WELCOME
+//! being 1, and kept in a bounded [`Ring`](ring::Ring). While the session is parked it stays in its realm as it is, and what
+//! is sent to it goes to the ring alone. A client that comes back says how many messages it has received; it is told how
+//! many the router has, and gets those that it misses, or the number of events among them that are no longer kept.
+//!
+//! Specification: `session-state-machine.md` has the names `resumable`, `resume_session`, `resume_token` and `resumed`;
+//! `resume_received`, `received`, `recovered`, `missed` and `resume_window` are this router's.
+
+mod request;
+mod ring;
+mod token;
+
+pub(crate) use request::{Request, wants};
+pub(crate) use ring::{Replay, Ring};
+pub(crate) use token::{Token, TokenHash};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossweave_wamp::features::{Features, Roles};
+use crossweave_wamp::message::Welcome;
+use tokio::sync::oneshot;
+
+use crate::queue::Lane;
+
+/// Whether and how sessions of a transport may be resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResumptionOptions {
+    /// How long a session is kept without a connection, in seconds. Default 30.
+    pub window_s: u64,
+    /// Bytes of messages kept for each session, with [`FRAME_COST_BYTES`] for each message. Default 256 KiB.
+    pub buffer_bytes_max: usize,
+    /// Sessions of one realm that may be resumable at a time, connected or not; further ones are ordinary. Default 1,000.
+    pub sessions_max: usize,
+}
+
+/// What keeping a message costs beside its bytes.
+pub const FRAME_COST_BYTES: usize = 64;
+
+impl Default for ResumptionOptions {
+    fn default() -> Self {
+        ResumptionOptions { window_s: 30, buffer_bytes_max: 256 * 1024, sessions_max: 1_000 }
+    }
+}
+
+/// One of the places that a realm has for resumable sessions.
+#[derive(Debug)]
+pub(crate) struct Seat(Arc<AtomicUsize>);
+
+impl Seat {
+    /// Takes one, if fewer than `max` are taken.
+    pub(crate) fn take(taken: &Arc<AtomicUsize>, max: usize) -> Option<Seat> {
+        let add = |seats| (seats < max).then_some(seats + 1);
+        taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
+        Some(Seat(taken.clone()))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What a session has lost with its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parked {
+    /// Messages of the session that the router has handled.
+    pub(crate) received: u64,
+    /// One of them awaits authorization.
+    pub(crate) is_paused: bool,
+    /// Messages that it had been sent. None of the later ones has been received.
+    sent: u64,
+}
+
+/// What became of a message for a resumable session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It goes to the connection, too.
+    Connected,
+    /// There is no connection.
+    Parked,
+    /// There is none, and a message fell out that the session cannot do without: it cannot be resumed any more.
+    Unresumable,
+}
+
+/// What makes a session resumable. It stands in the session's queue, and moves from one to the next.
+#[derive(Debug)]
+pub(crate) struct Resumption {
+    ring: Ring,
+    pub(crate) token: TokenHash,
+    pub(crate) window: Duration,
+    parked: Option<Parked>,
+    /// Who waits until the session is parked, as its connection is to be taken over.
+    pub(crate) takeover: Option<oneshot::Sender<()>>,
+    _seat: Seat,
+}
+
+impl Resumption {
+    pub(crate) fn new(options: &ResumptionOptions, seat: Seat, token: &Token) -> Box<Resumption> {
+        Box::new(Resumption {
+            ring: Ring::new(options.buffer_bytes_max),
+            token: token.hash(),
+            window: Duration::from_secs(options.window_s),
+            parked: None,
+            takeover: None,
+            _seat: seat,
+        })
+    }
+
+    /// Numbers a message for the session and keeps it.
+    pub(crate) fn keep(&mut self, framed: Bytes, lane: Lane) -> Kept {
+        self.ring.push(framed, lane == Lane::Event);
+        match &self.parked {
+            None => Kept::Connected,
+            Some(parked) if self.ring.last_needed_lost() > parked.sent => Kept::Unresumable,
+            Some(_) => Kept::Parked,
+        }
+    }
+
+    /// The connection is lost.
+    pub(crate) fn park(&mut self, received: u64, is_paused: bool) {
+        self.parked = Some(Parked { received, is_paused, sent: self.ring.sent() });
+    }
+
+    /// What it has lost, while it is parked.
+    pub(crate) fn parked(&self) -> Option<Parked> {
+        self.parked
+    }
+
+    /// While it is parked: bytes of events that may wait beside the ring, by the contracts of their subscriptions.
+    pub(crate) fn parked_room(&self) -> Option<usize> {
+        self.parked.map(|_| self.ring.bytes_max())
+    }
+
+    /// What a client needs that has received so many messages.
+    pub(crate) fn replay(&self, received: u64) -> Result<Replay, &'static str> {
+        self.ring.replay(received)
+    }
+
+    /// Another connection has it, whose peer has received so many messages and is given this token for the next time.
+    pub(crate) fn unpark(&mut self, received: u64, token: &Token) {
+        self.ring.forget(received);
+        self.parked = None;
+        self.token = token.hash();
+    }
+}
+
+/// Says in WELCOME that the transport lets sessions be resumed.
+pub(crate) fn announce(welcome: &mut Welcome) {
+    let mut roles = Roles::router();
+    for role in [&mut roles.broker, &mut roles.dealer] {
+        *role = role.map(|features| features.and(Features::SESSION_RESUMPTION));
+    }
+    welcome.details.insert("roles", roles.to_dict());
+}
+
+/// Says in WELCOME how the session may be resumed the next time.
+pub(crate) fn offer(welcome: &mut Welcome, token: &Token, window: Duration) {
+    welcome.details.insert("resumable", true);
+    welcome.details.insert("resume_token", token.text());
+    welcome.details.insert("resume_window", window.as_secs());
+}

@@ -1,0 +1,7 @@
+//! Sessions that go on when their connection is lost.
+
+mod ending;
+mod peer;
+mod recovery;
+mod tokens;
+mod waiting;

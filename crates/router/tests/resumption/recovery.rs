@@ -1,0 +1,219 @@
+//! What comes back to whom.
+
+use crossweave_router::{FRAME_COST_BYTES, ResumptionOptions};
+use crossweave_wamp::message::*;
+use crossweave_wamp::{Delivery, Dict, Message, OnSlow, RequestId};
+
+use crate::peer::*;
+
+const ALL: [Link; 3] = [Link::RawSocket, Link::WebSocket, Link::Compressed];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_comes_once_and_in_order_though_the_connection_is_lost_again_and_again() {
+    for kind in ALL {
+        let node = node(ResumptionOptions { buffer_bytes_max: 4 << 20, ..Default::default() }).await;
+        let mut subscriber = Peer::join(&node, kind).await;
+        subscriber.subscribe("com.count").await;
+        let mut publisher = Peer::connect(&node, Link::RawSocket).await;
+        publisher.hello(Dict::new()).await;
+        let publishing = tokio::spawn(async move {
+            for number in 0..3_000 {
+                publisher.publish("com.count", number).await;
+            }
+        });
+        let mut next = 0;
+        while next < 3_000 {
+            for _ in 0..(600 - next % 7).min(3_000 - next) {
+                assert_eq!(subscriber.event().await, next, "{kind:?}");
+                next += 1;
+            }
+            let ticket = subscriber.ticket();
+            drop(subscriber);
+            let welcome;
+            (subscriber, welcome) = Peer::resume(&node, kind, &ticket).await;
+            assert_eq!(flag(&welcome, "resumed"), Some(true), "{kind:?} {welcome:?}");
+            assert_eq!(flag(&welcome, "recovered"), Some(true), "{kind:?} {welcome:?}");
+            assert_eq!(welcome.session.0, ticket.session);
+            assert_eq!(number(&welcome, "received"), Some(1), "SUBSCRIBE is all that was sent");
+            assert_ne!(subscriber.ticket().token, ticket.token, "each token is good for one time");
+        }
+        publishing.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_longer_fits_is_counted_exactly() {
+    // An EVENT here is some 60 octets in JSON: there is room for more than five and fewer than twenty.
+    let node =
+        node(ResumptionOptions { buffer_bytes_max: 10 * (FRAME_COST_BYTES + 60), ..Default::default() })
+            .await;
+    let mut subscriber = Peer::join(&node, Link::RawSocket).await;
+    subscriber.subscribe("com.count").await;
+    let mut publisher = Peer::connect(&node, Link::RawSocket).await;
+    publisher.hello(Dict::new()).await;
+    publisher.publish("com.count", 0).await;
+    assert_eq!(subscriber.event().await, 0);
+    let ticket = subscriber.ticket();
+    drop(subscriber);
+    for number in 1..=100 {
+        publisher.publish("com.count", number).await;
+    }
+    let (mut subscriber, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    assert_eq!((flag(&welcome, "resumed"), flag(&welcome, "recovered")), (Some(true), Some(false)));
+    let missed = number(&welcome, "missed").unwrap();
+    assert!((80..95).contains(&missed), "{missed}");
+    for number in missed + 1..=100 {
+        assert_eq!(subscriber.event().await, number);
+    }
+    publisher.publish("com.count", 101).await;
+    assert_eq!(subscriber.event().await, 101);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_says_what_becomes_of_the_events_that_come_meanwhile() {
+    for kind in ALL {
+        let node = node(ResumptionOptions::default()).await;
+        let mut subscriber = Peer::join(&node, kind).await;
+        let delivery = Some(Box::new(Ok(Delivery::new(OnSlow::DropOldest).queue_len_max(3))));
+        subscriber
+            .subscribe_with("com.count", SubscribeOptions { delivery, ..SubscribeOptions::default() })
+            .await;
+        let mut publisher = Peer::connect(&node, Link::RawSocket).await;
+        publisher.hello(Dict::new()).await;
+        publisher.publish("com.count", 0).await;
+        assert_eq!(subscriber.event().await, 0);
+        let ticket = subscriber.ticket();
+        drop(subscriber);
+        node.parked(ticket.session).await;
+        for number in 1..=10 {
+            publisher.publish("com.count", number).await;
+        }
+        let (mut subscriber, welcome) = Peer::resume(&node, kind, &ticket).await;
+        assert_eq!(
+            flag(&welcome, "recovered"),
+            Some(true),
+            "the session has got all that it is owed: {kind:?}"
+        );
+        let Message::Event(first) = subscriber.receive().await else { panic!("no EVENT") };
+        assert_eq!((first.payload.args()[0].as_u64(), first.details.lost), (Some(8), 7), "{kind:?}");
+        assert_eq!((subscriber.event().await, subscriber.event().await), (9, 10), "{kind:?}");
+        publisher.publish("com.count", 11).await;
+        assert_eq!(subscriber.event().await, 11, "{kind:?}");
+        // They are numbered like any other message, and come again when the connection is lost before they arrive.
+        let ticket = subscriber.ticket();
+        drop(subscriber);
+        let (_, welcome) = Peer::resume(&node, kind, &ticket).await;
+        assert_eq!(flag(&welcome, "recovered"), Some(true), "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_answered_meanwhile_gets_its_answer_later() {
+    let node = node(ResumptionOptions::default()).await;
+    let mut caller = Peer::join(&node, Link::WebSocket).await;
+    let mut callee = Peer::connect(&node, Link::RawSocket).await;
+    callee.hello(Dict::new()).await;
+    callee.register("com.slow").await;
+    caller.call("com.slow", &[]).await;
+    let Message::Invocation(invocation) = callee.receive().await else { panic!("no INVOCATION") };
+    let ticket = caller.ticket();
+    drop(caller);
+    let answer = Yield {
+        request: invocation.request,
+        options: YieldOptions::default(),
+        payload: payload(&[42.into()]),
+    };
+    callee.send(answer).await;
+    assert!(callee.knows(ticket.session).await, "it is parked");
+    let (mut caller, welcome) = Peer::resume(&node, Link::WebSocket, &ticket).await;
+    assert_eq!(flag(&welcome, "recovered"), Some(true));
+    assert_eq!(caller.answer().await, Ok(42.into()));
+    assert_eq!(number(&welcome, "received"), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callee_gets_the_calls_that_came_meanwhile() {
+    let node = node(ResumptionOptions::default()).await;
+    let mut callee = Peer::join(&node, Link::RawSocket).await;
+    callee.register("com.echo").await;
+    let mut caller = Peer::connect(&node, Link::RawSocket).await;
+    caller.hello(Dict::new()).await;
+    let ticket = callee.ticket();
+    drop(callee);
+    caller.call("com.echo", &[7.into()]).await;
+    node.parked(ticket.session).await;
+    let (mut callee, _) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    let Message::Invocation(invocation) = callee.receive().await else { panic!("no INVOCATION") };
+    let payload = invocation.payload.into_owned();
+    callee.send(Yield { request: invocation.request, options: YieldOptions::default(), payload }).await;
+    assert_eq!(caller.answer().await, Ok(7.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_is_told_what_the_router_has_received_in_all_connections() {
+    let node = node(ResumptionOptions::default()).await;
+    let mut peer = Peer::join(&node, Link::RawSocket).await;
+    for round in 1..=3 {
+        for number in 0..10 {
+            peer.publish("com.count", number).await;
+        }
+        let ticket = peer.ticket();
+        drop(peer);
+        let welcome;
+        (peer, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+        assert_eq!(number(&welcome, "received"), Some(10 * round));
+        // Request ids of the session go on.
+        peer.requests = 10 * round;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_seems_alive_is_taken_over() {
+    for kind in ALL {
+        let node = node(ResumptionOptions::default()).await;
+        let mut old = Peer::join(&node, kind).await;
+        old.subscribe("com.count").await;
+        let (mut new, welcome) = Peer::resume(&node, kind, &old.ticket()).await;
+        assert_eq!(flag(&welcome, "resumed"), Some(true), "{kind:?}");
+        assert!(old.next().await.is_none(), "{kind:?}: the old connection is closed");
+        let mut publisher = Peer::connect(&node, Link::RawSocket).await;
+        publisher.hello(Dict::new()).await;
+        publisher.publish("com.count", 5).await;
+        assert_eq!(new.event().await, 5, "{kind:?}");
+        assert_eq!(node.router.session_queues("realm1").len(), 2, "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_that_resume_at_once_one_gets_the_session() {
+    for is_connected in [false, true] {
+        let node = node(ResumptionOptions::default()).await;
+        let peer = Peer::join(&node, Link::RawSocket).await;
+        let ticket = peer.ticket();
+        let held = is_connected.then_some(peer);
+        let mut first = Peer::connect(&node, Link::RawSocket).await;
+        let mut second = Peer::connect(&node, Link::RawSocket).await;
+        first.send(hello(ticket.details())).await;
+        second.send(hello(ticket.details())).await;
+        let resumed = [first.welcome().await, second.welcome().await].map(|it| flag(&it, "resumed").unwrap());
+        assert_eq!(resumed.iter().filter(|it| **it).count(), 1, "{resumed:?} {is_connected}");
+        drop(held);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_the_router_never_got_can_be_sent_again() {
+    let node = node(ResumptionOptions::default()).await;
+    let mut peer = Peer::join(&node, Link::RawSocket).await;
+    peer.subscribe("com.count").await;
+    let ticket = peer.ticket();
+    drop(peer);
+    let (mut peer, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    assert_eq!(number(&welcome, "received"), Some(1));
+    let request = RequestId(2);
+    let options = PublishOptions { acknowledge: true, exclude_me: false, ..PublishOptions::default() };
+    peer.send(Publish { request, options, topic: "com.count".into(), payload: payload(&[9.into()]) }).await;
+    let both = [peer.receive().await, peer.receive().await];
+    assert!(both.iter().any(|it| matches!(it, Message::Published(_))), "{both:?}");
+    assert!(both.iter().any(|it| matches!(it, Message::Event(_))), "{both:?}");
+}

@@ -1,0 +1,185 @@
+//! Who may go on with a session, and who may not.
+
+use crossweave_auth::Secret;
+use crossweave_router::{Authentication, Directory, Methods, Principal, ResumptionOptions, Source};
+use crossweave_wamp::message::*;
+use crossweave_wamp::{Dict, Message, Serializer, Value, uris};
+
+use crate::peer::*;
+
+/// The answer to a claim that is not good: an ordinary session, and no word of why.
+fn assert_is_new(welcome: &Welcome, ticket: &Ticket) {
+    assert_eq!(flag(welcome, "resumed"), Some(false), "{welcome:?}");
+    assert_ne!(welcome.session.0, ticket.session);
+    for detail in ["recovered", "missed", "received"] {
+        assert!(welcome.details.get(detail).is_none(), "{welcome:?}");
+    }
+    assert_eq!(flag(welcome, "resumable"), Some(true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_good_for_one_time() {
+    let node = node(ResumptionOptions::default()).await;
+    let peer = Peer::join(&node, Link::RawSocket).await;
+    let ticket = peer.ticket();
+    drop(peer);
+    let (resumed, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    assert_eq!(flag(&welcome, "resumed"), Some(true));
+    let (_thief, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    assert_is_new(&welcome, &ticket);
+    let next = resumed.ticket();
+    drop(resumed);
+    let (_thief, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    assert_is_new(&welcome, &ticket);
+    let (_peer, welcome) = Peer::resume(&node, Link::RawSocket, &next).await;
+    assert_eq!(flag(&welcome, "resumed"), Some(true), "the owner is not disturbed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_tokens_and_sessions_get_an_ordinary_session() {
+    let node = node(ResumptionOptions::default()).await;
+    let peer = Peer::join(&node, Link::RawSocket).await;
+    let other = Peer::join(&node, Link::RawSocket).await;
+    let (ticket, other) = (peer.ticket(), other.ticket());
+    drop(peer);
+    let wrong = [
+        Ticket { token: "AAAAAAAAAAAAAAAAAAAAAA==".into(), ..ticket.clone() },
+        Ticket { token: String::new(), ..ticket.clone() },
+        Ticket { token: other.token, ..ticket.clone() },
+        Ticket { token: "x".repeat(10_000), ..ticket.clone() },
+        Ticket { session: 1, ..ticket.clone() },
+    ];
+    for wrong in wrong {
+        let (_peer, welcome) = Peer::resume(&node, Link::RawSocket, &wrong).await;
+        assert_is_new(&welcome, &ticket);
+    }
+    let (_peer, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    assert_eq!(flag(&welcome, "resumed"), Some(true), "the owner is not disturbed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_of_no_use_on_another_realm() {
+    let node = node(ResumptionOptions::default()).await;
+    let peer = Peer::join(&node, Link::RawSocket).await;
+    let ticket = peer.ticket();
+    drop(peer);
+    let mut thief = Peer::connect(&node, Link::RawSocket).await;
+    thief.send(Hello { realm: Some("realm2".into()), ..hello(ticket.details()) }).await;
+    assert_is_new(&thief.welcome().await, &ticket);
+}
+
+fn tickets() -> Authentication {
+    let known = |authid: &str| {
+        let principal =
+            Principal { authrole: "user".into(), realm: None, credential: Secret::from("secret") };
+        (authid.to_owned(), principal)
+    };
+    let directory = Directory::from_iter([known("joe"), known("ann")]);
+    let methods = Methods { ticket: Some(Source::Static(directory)), ..Methods::default() };
+    methods.into()
+}
+
+async fn log_in(peer: &mut Peer, authid: &str, details: Dict) -> Welcome {
+    let methods = vec![Value::from("ticket")];
+    peer.send(hello(details.with("authmethods", methods).with("authid", authid))).await;
+    assert!(matches!(peer.receive().await, Message::Challenge(_)));
+    peer.send(Authenticate { signature: "secret".into(), extra: Dict::new() }).await;
+    peer.welcome().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stolen_token_is_of_no_use_to_another_client() {
+    let node = node_with(Some(ResumptionOptions::default()), tickets()).await;
+    let mut joe = Peer::connect(&node, Link::WebSocket).await;
+    log_in(&mut joe, "joe", Dict::new().with("resumable", true)).await;
+    let ticket = joe.ticket();
+    drop(joe);
+    let mut ann = Peer::connect(&node, Link::WebSocket).await;
+    assert_is_new(&log_in(&mut ann, "ann", ticket.details()).await, &ticket);
+    let mut joe = Peer::connect(&node, Link::WebSocket).await;
+    let welcome = log_in(&mut joe, "joe", ticket.details()).await;
+    assert_eq!(flag(&welcome, "resumed"), Some(true));
+    assert_eq!((welcome.session.0, welcome.details.str("authid")), (ticket.session, Some("joe")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_does_not_replace_the_proof() {
+    let node = node_with(Some(ResumptionOptions::default()), tickets()).await;
+    let mut joe = Peer::connect(&node, Link::RawSocket).await;
+    log_in(&mut joe, "joe", Dict::new().with("resumable", true)).await;
+    let ticket = joe.ticket();
+    drop(joe);
+    let mut thief = Peer::connect(&node, Link::RawSocket).await;
+    thief.send(hello(ticket.details().with("authid", "joe"))).await;
+    assert!(matches!(thief.receive().await, Message::Abort(_)), "anonymous may not join here");
+    let mut thief = Peer::connect(&node, Link::RawSocket).await;
+    let methods = vec![Value::from("ticket")];
+    thief.send(hello(ticket.details().with("authmethods", methods).with("authid", "joe"))).await;
+    assert!(matches!(thief.receive().await, Message::Challenge(_)));
+    thief.send(Authenticate { signature: "guessed".into(), extra: Dict::new() }).await;
+    assert!(matches!(thief.receive().await, Message::Abort(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_say_what_it_has_received_begins_anew_and_so_does_who_claims_too_much() {
+    let node = node(ResumptionOptions::default()).await;
+    for received in [None, Some(1_000_000), Some(u64::MAX >> 12)] {
+        let mut callee = Peer::join(&node, Link::RawSocket).await;
+        callee.register("com.mine").await;
+        let ticket = callee.ticket();
+        drop(callee);
+        let mut details = ticket.details();
+        details.remove("resume_received");
+        if let Some(received) = received {
+            details.insert("resume_received", received);
+        }
+        let mut peer = Peer::connect(&node, Link::RawSocket).await;
+        assert_is_new(&peer.hello(details).await, &ticket);
+        // Its old session is not in its way.
+        peer.register("com.mine").await;
+        peer.send(Goodbye::new(uris::CLOSE_REALM)).await;
+        assert!(matches!(peer.receive().await, Message::Goodbye(_)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_serializer_or_kind_of_transport_begins_anew() {
+    let node = node(ResumptionOptions::default()).await;
+    let peer = Peer::join(&node, Link::RawSocket).await;
+    let ticket = peer.ticket();
+    drop(peer);
+    let (mut peer, welcome) = Peer::resume(&node, Link::WebSocket, &ticket).await;
+    assert_is_new(&welcome, &ticket);
+    peer.sees_leave(ticket.session).await;
+    let mut joined = Peer::join(&node, Link::RawSocket).await;
+    let ticket = joined.ticket();
+    let mut peer = Peer::connect_speaking(&node, Link::RawSocket, Serializer::Cbor).await;
+    peer.send(hello(ticket.details())).await;
+    assert_is_new(&peer.welcome().await, &ticket);
+    assert!(joined.next().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_offered_where_it_is_off_or_not_asked_for() {
+    let off = node_with(None, Authentication::anonymous("anonymous")).await;
+    let mut peer = Peer::connect(&off, Link::RawSocket).await;
+    let welcome = peer.hello(Dict::new().with("resumable", true)).await;
+    assert!(peer.ticket.is_none());
+    assert!(!announces(&welcome) && welcome.details.get("resumable").is_none(), "{welcome:?}");
+    let on = node(ResumptionOptions { sessions_max: 1, ..Default::default() }).await;
+    let mut peer = Peer::connect(&on, Link::RawSocket).await;
+    let welcome = peer.hello(Dict::new()).await;
+    assert!(announces(&welcome) && welcome.details.get("resumable").is_none(), "{welcome:?}");
+    let _one = Peer::join(&on, Link::RawSocket).await;
+    let mut peer = Peer::connect(&on, Link::RawSocket).await;
+    let welcome = peer.hello(Dict::new().with("resumable", true)).await;
+    assert_eq!(flag(&welcome, "resumable"), Some(false), "there is one seat: {welcome:?}");
+}
+
+fn announces(welcome: &Welcome) -> bool {
+    let roles = welcome.details.dict("roles").unwrap();
+    ["broker", "dealer"].iter().all(|role| {
+        let features = roles.dict(role).and_then(|role| role.dict("features"));
+        features.and_then(|it| it.get("session_resumption")).and_then(Value::as_bool) == Some(true)
+    })
+}
