@@ -161,7 +161,7 @@ impl Resumption {
 
 /// Says in WELCOME that the transport lets sessions be resumed.
 pub(crate) fn announce(welcome: &mut Welcome) {
-    let mut roles = Roles::router();
+    let mut roles = Roles::from_details(&welcome.details);
     for role in [&mut roles.broker, &mut roles.dealer] {
         *role = role.map(|features| features.and(Features::SESSION_RESUMPTION));
     }
