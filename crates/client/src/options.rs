@@ -28,7 +28,8 @@ pub struct Options {
     /// What to do when the connection is lost. Default: back-off of at most 30 seconds, without end.
     pub reconnect: Reconnect,
     /// Whether to go on with the session when the connection is made again, if the router lets sessions be resumed. Default
-    /// no: a new session is joined.
+    /// no: a new session is joined. A client that leaves while it has no connection cannot tell the router: its session is kept
+    /// there until its time is over.
     pub resume: Option<Resume>,
     /// For resolving, connecting, TLS and the transport's handshake together. Default 10 seconds.
     pub connect_timeout: Duration,
