@@ -12,7 +12,7 @@ use crate::node::Node;
 use crate::places::Places;
 use crate::problem::{Problem, Problems, Severity};
 use crate::source::Source;
-use crate::starter::default_node;
+use crate::starter::{default_document, default_node};
 
 /// The names of environment variables that say where the node directory is, the first one first.
 pub const CBDIR_VARIABLES: [&str; 2] = ["CROSSWEAVE_DIR", "CROSSBAR_DIR"];
@@ -28,6 +28,8 @@ pub struct Loaded {
     pub config_file: Option<PathBuf>,
     /// What the file says. Relative paths in it were joined to the node directory.
     pub node: Node,
+    /// The same as it is written, without comments: variables are not replaced, and paths are as they were.
+    pub document: serde_json::Value,
     /// Where its roles and permissions stand in the file; nothing without a file.
     pub places: Places,
     /// What is probably not meant as it is written, but does no harm.
@@ -97,8 +99,8 @@ fn read(
     };
     let Some(file) = file else {
         let warnings = Problems::new(Arc::new(Source::new("", "")), Vec::new());
-        let (node, places) = (default_node(), Places::default());
-        return Ok(Loaded { cbdir: cbdir.to_path_buf(), config_file: None, node, places, warnings });
+        let (node, document, places) = (default_node(), default_document(), Places::default());
+        return Ok(Loaded { cbdir: cbdir.to_path_buf(), config_file: None, node, document, places, warnings });
     };
     let name = file.display().to_string();
     if let Err(error) = fs::metadata(&file)
@@ -119,6 +121,7 @@ fn read(
         cbdir: cbdir.to_path_buf(),
         config_file: Some(file),
         node: checked.node,
+        document: checked.document,
         places: checked.places,
         warnings: checked.warnings,
     })

@@ -168,7 +168,7 @@ impl ControllerOptions {
 }
 
 impl Limits {
-    fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
+    pub(crate) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
         let default = Self::default();
         let mut limit = |key, range, default| fields.int(reading, key, range, "").unwrap_or(default);
         let limits = Self {

@@ -104,6 +104,24 @@ impl Item {
         }
     }
 
+    /// The value without its places.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(value) => Json::Bool(*value),
+            Value::Integer(value) => Json::from(*value),
+            Value::Number(text) => text.parse::<f64>().map_or_else(|_| Json::from(text.clone()), Json::from),
+            // Where a boolean is expected, it reads as one in JSON, too.
+            Value::String(_) if self.is_plain && self.as_bool().is_some() => Json::from(self.as_bool()),
+            Value::String(text) => Json::from(text.clone()),
+            Value::List(items) => items.iter().map(Item::to_json).collect(),
+            Value::Object(entries) => {
+                Json::Object(entries.iter().map(|entry| (entry.key.clone(), entry.item.to_json())).collect())
+            }
+        }
+    }
+
     /// What kind of value this is, for people.
     pub(crate) fn kind(&self) -> &'static str {
         match self.value {

@@ -22,6 +22,7 @@ mod endpoint;
 mod environment;
 mod identity;
 mod node;
+pub mod part;
 mod permission;
 mod places;
 mod problem;
@@ -59,7 +60,7 @@ pub use role::{Role, TRUSTED};
 pub use secrets::Secret;
 pub use serializer::Serializer;
 pub use source::Place;
-pub use starter::{default_node, init_template};
+pub use starter::{default_document, default_node, init_template};
 pub use store::{CallQueue, EventHistory, Store, StoreKind};
 pub use transport::{
     AllowedOrigins, ConnectionOptions, Cookie, CookieStore, Deflate, OnSlow, Protocol, RawSocket,
@@ -77,6 +78,8 @@ use source::Source;
 pub struct Checked {
     /// What it says.
     pub node: Node,
+    /// The same as it is written, without comments: variables are not replaced.
+    pub document: serde_json::Value,
     /// Where its roles and permissions stand.
     pub places: Places,
     /// What is probably not meant as it is written, but does no harm.
@@ -103,8 +106,10 @@ fn check(
     let mut reading = Reading::new(&source, env, cbdir);
     reading.tls_check = tls_check;
     let mut node = Node::default();
+    let mut written = serde_json::Value::Null;
     match Document::parse(&source, format) {
         Ok(document) => {
+            written = document.root.to_json();
             let root = reading.root(&document);
             node = node::read(&mut reading, root);
         }
@@ -116,5 +121,5 @@ fn check(
     let (list, places) = reading.into_findings();
     let is_refused = list.iter().any(|problem| problem.severity == Severity::Error);
     let problems = Problems::new(source.clone(), list);
-    if is_refused { Err(problems) } else { Ok(Checked { node, places, warnings: problems }) }
+    if is_refused { Err(problems) } else { Ok(Checked { node, document: written, places, warnings: problems }) }
 }

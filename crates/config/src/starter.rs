@@ -2,6 +2,7 @@
 
 use crate::document::Format;
 use crate::environment::Environment;
+use crate::Checked;
 use crate::node::Node;
 
 const STARTER: &str = include_str!("starter/config.json");
@@ -18,6 +19,15 @@ pub fn init_template() -> &'static str {
 /// everything and are disclosed only if they ask for it, and one universal transport at 127.0.0.1:8080, with RawSocket
 /// and with WebSocket at `/ws`.
 pub fn default_node() -> Node {
+    starter().node
+}
+
+/// [`default_node`] as it would be written.
+pub fn default_document() -> serde_json::Value {
+    starter().document
+}
+
+fn starter() -> Checked {
     let checked = crate::parse(STARTER, Format::Json, "config.json", Environment::empty());
-    checked.expect("the starter configuration is correct: a test parses it").node
+    checked.expect("the starter configuration is correct: a test parses it")
 }

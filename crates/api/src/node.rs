@@ -1,0 +1,215 @@
+//! The node as a whole: `crossbar.*`.
+
+use std::collections::BTreeMap;
+
+use crate::Config;
+use crate::contract::{events, objects, procedures};
+use crate::error;
+
+procedures! { Node:
+    /// What the node is and what it runs.
+    "get_status" GetStatus {} -> NodeStatus;
+
+    /// What the whole machine uses: CPU, memory, disks, network.
+    "get_system_stats" GetSystemStats {} -> Config;
+
+    /// Stops all workers, then the node.
+    "shutdown" Shutdown {
+        /// Whether it is to be started again: by whoever started it, as the exit code 75 says.
+        #[serde(default)] restart: bool,
+        /// Why, for the event and the log.
+        #[serde(default)] mode: Option<String>,
+    } -> NodeShutdown, events ["on_shutdown"];
+
+    /// The ids of the workers, sorted.
+    "get_workers" GetWorkers {
+        /// Only those of these types; without any, all.
+        #[serde(default)] filter_types: Vec<String>,
+    } -> Vec<String>;
+
+    /// A worker.
+    "get_worker" GetWorker {
+        /// Its id.
+        worker_id: String,
+        /// Whether to count what goes between the controller and the worker.
+        #[serde(default)] include_stats: bool,
+    } -> WorkerInfo, errors [error::NO_SUCH_WORKER];
+
+    /// Starts a worker, and answers when it can be asked itself.
+    "start_worker" StartWorker {
+        /// Its id: 3 to 64 of a-z, 0-9 and `_`.
+        worker_id: String,
+        /// `router`, `container`, `guest`, ...
+        worker_type: String,
+        /// `options` of the worker as in a configuration; of a guest, its whole item.
+        #[serde(default)] worker_options: Option<Config>,
+    } -> WorkerStarted,
+    errors [error::WORKER_ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::FEATURE_UNAVAILABLE, error::CANNOT_START],
+    events ["on_worker_starting", "on_worker_started"];
+
+    /// Stops a worker, and answers when its process has ended.
+    "stop_worker" StopWorker {
+        /// Its id.
+        worker_id: String,
+        /// Whether to end it at once, without an orderly end.
+        #[serde(default)] kill: bool,
+    } -> WorkerStopping, errors [error::NO_SUCH_WORKER, error::WORKER_NOT_RUNNING], events ["on_stop_requested"];
+
+    /// The last lines that a worker has written, the oldest first.
+    "get_worker_log" GetWorkerLog {
+        /// Its id.
+        worker_id: String,
+        /// How many lines at most; at most 1,000 are kept.
+        #[serde(default = "log_limit")] limit: u64,
+    } -> Vec<String>, errors [error::NO_SUCH_WORKER];
+
+    /// The node's public key, in hexadecimal digits.
+    "get_public_key" GetPublicKey {} -> String, errors [error::FEATURE_UNAVAILABLE];
+
+    /// Signs with the node's key: Ed25519, the 64 octets in hexadecimal digits.
+    "sign" Sign {
+        /// What is to be signed, in hexadecimal digits.
+        data: String,
+    } -> String, errors [error::FEATURE_UNAVAILABLE];
+}
+
+fn log_limit() -> u64 {
+    100
+}
+
+objects! {
+    /// What a node is and what it runs.
+    NodeStatus {
+        /// The title of its process.
+        title: String,
+        /// When it was started, in UTC.
+        started: String,
+        /// The process of the controller.
+        controller_pid: u32,
+        /// The node's id.
+        node_id: String,
+        /// How many workers run.
+        running_workers: u64,
+        /// How many of each type run.
+        workers_by_type: BTreeMap<String, u64>,
+        /// The node directory.
+        directory: String,
+        /// The node's public key in hexadecimal digits; null while it has none.
+        pubkey: Option<String>,
+        /// The version of the program.
+        version: String,
+    }
+
+    /// The node stops.
+    NodeShutdown {
+        /// The node.
+        node_id: String,
+        /// Whether it is to be started again.
+        restart: bool,
+        /// Why.
+        mode: Option<String>,
+        /// The session that asked; null if it was the node itself.
+        who: Option<u64>,
+        /// When, in UTC.
+        when: String,
+        /// Whether no worker has failed.
+        was_clean: bool,
+    }
+
+    /// A worker.
+    WorkerInfo {
+        /// Its id.
+        id: String,
+        /// Its process; that of the controller if it runs inside of it; null while it has none.
+        pid: Option<u32>,
+        /// Its type.
+        #[serde(rename = "type")] kind: String,
+        /// `starting`, `started`, `stopping`, or `waiting` before it is started again.
+        status: String,
+        /// When it was asked for, in UTC.
+        created: String,
+        /// When it was there, in UTC.
+        started: Option<String>,
+        /// Seconds between the two.
+        startup_time: Option<f64>,
+        /// For how many seconds it has run.
+        uptime: Option<f64>,
+        /// How often it was started again after it had failed.
+        restarts: u64,
+        /// What went between the controller and the worker, if asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")] stats: Option<Config>,
+    }
+
+    /// A worker is being started.
+    WorkerStarting {
+        /// Its id.
+        id: String,
+        /// `starting`.
+        status: String,
+        /// When it was asked for, in UTC.
+        created: String,
+        /// The session that asked; null if it was the node itself.
+        who: Option<u64>,
+    }
+
+    /// A worker was started.
+    WorkerStarted {
+        /// Its id.
+        id: String,
+        /// `started`.
+        status: String,
+        /// When, in UTC.
+        started: String,
+        /// The session that asked; null if it was the node itself.
+        who: Option<u64>,
+        /// Its process.
+        pid: Option<u32>,
+        /// How long it took, in seconds.
+        startup_time: f64,
+    }
+
+    /// A worker is to be stopped.
+    WorkerStopping {
+        /// Its id.
+        id: String,
+        /// Its type.
+        #[serde(rename = "type")] kind: String,
+        /// Whether at once.
+        kill: bool,
+        /// The session that asked.
+        who: Option<u64>,
+        /// When, in UTC.
+        when: String,
+    }
+
+    /// A worker has ended.
+    WorkerExited {
+        /// Its id.
+        id: String,
+        /// Its type.
+        #[serde(rename = "type")] kind: String,
+        /// Its exit code; null if a signal ended it.
+        exit_code: Option<i32>,
+        /// The signal that ended it.
+        signal: Option<i32>,
+        /// Whether it was to end.
+        was_clean: bool,
+        /// Whether it is started again.
+        restarts: bool,
+    }
+}
+
+events! { Node:
+    /// Everything of the configuration runs.
+    ON_READY = "on_ready" ();
+    /// The node stops.
+    ON_SHUTDOWN = "on_shutdown" (NodeShutdown);
+    /// A worker is being started. `TYPE` is its type, with `_` for `-`: `on_router_starting`, `on_websocket_testee_starting`.
+    ON_WORKER_STARTING = "on_TYPE_starting" (WorkerStarting);
+    /// A worker was started.
+    ON_WORKER_STARTED = "on_TYPE_started" (WorkerStarted);
+    /// A worker is to be stopped.
+    ON_STOP_REQUESTED = "on_stop_requested" (WorkerStopping);
+    /// A worker has ended. Not in Crossbar.io.
+    ON_WORKER_EXITED = "on_worker_exited" (WorkerExited);
+}

@@ -1,0 +1,180 @@
+//! Answering the procedures of the management API, and publishing its events.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crossweave_api::process::Requester;
+use crossweave_api::{Error, Event, Procedure, Scope, error};
+use crossweave_client::{Arguments, Client, Dict, Invocation, Value, WampError};
+use crossweave_wamp::Serializer;
+use serde::Serialize;
+use serde_json::Value as Json;
+use tracing::debug;
+
+/// The place of one process, or of one worker, on the management realm.
+#[derive(Clone)]
+pub(crate) struct Service {
+    client: Client,
+    prefix: Arc<str>,
+}
+
+/// Who calls.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller {
+    pub(crate) session: Option<u64>,
+    authid: Option<String>,
+    authrole: Option<String>,
+}
+
+impl Caller {
+    pub(crate) fn requester(&self) -> Requester {
+        Requester {
+            session_id: self.session,
+            auth_id: self.authid.clone(),
+            auth_role: self.authrole.clone(),
+        }
+    }
+}
+
+impl Service {
+    /// Of the worker of this id, or of the controller.
+    pub(crate) fn new(client: Client, worker: Option<&str>) -> Service {
+        Service { client, prefix: Scope::prefix(worker).into() }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Answers a procedure from now on.
+    ///
+    /// # Errors
+    /// It cannot be registered.
+    pub(crate) async fn answer<P, H, F>(&self, handler: H) -> Result<(), String>
+    where
+        P: Procedure,
+        H: Fn(Caller, P) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<P::Result, Error>> + Send + 'static,
+    {
+        let uri = format!("{}.{}", self.prefix, P::CONTRACT.name);
+        let handler = Arc::new(handler);
+        let answer = move |invocation: Invocation| {
+            let handler = handler.clone();
+            async move {
+                let arguments = arguments::<P>(&invocation).map_err(wamp_error)?;
+                let caller = Caller {
+                    session: invocation.caller.map(|it| it.0),
+                    authid: invocation.caller_authid.clone(),
+                    authrole: invocation.caller_authrole.clone(),
+                };
+                debug!(procedure = %invocation.procedure, who = caller.session, "management call");
+                let result = handler(caller, arguments).await.map_err(wamp_error)?;
+                Ok(to_result(&result))
+            }
+        };
+        // Whoever gives up waiting does not stop what was begun.
+        let registration = self.client.register_dynamic(uri.clone(), answer).tell_interrupts().await;
+        registration.map_err(|error| format!("cannot register {uri}: {error}"))?.detach();
+        Ok(())
+    }
+
+    /// Publishes an event with one argument.
+    pub(crate) async fn tell(&self, event: &Event, argument: &impl Serialize) {
+        self.tell_as(event.name, argument).await;
+    }
+
+    /// Publishes an event whose name depends on what it is about.
+    pub(crate) async fn tell_as(&self, name: &str, argument: &impl Serialize) {
+        let topic = format!("{}.{name}", self.prefix);
+        let arguments = match to_value(argument) {
+            Value::Null => Arguments::new(),
+            value => Arguments::new().arg(value),
+        };
+        if let Err(error) = self.client.publish_arguments(topic.clone(), arguments).await {
+            debug!(topic, %error, "event was not published");
+        }
+    }
+}
+
+/// The arguments of a call, given by position or by name.
+fn arguments<P: Procedure>(invocation: &Invocation) -> Result<P, Error> {
+    from_call::<P>(invocation.args(), invocation.kwargs())
+}
+
+fn from_call<P: Procedure>(args: Vec<Value>, kwargs: Dict) -> Result<P, Error> {
+    let contract = P::CONTRACT;
+    let invalid = |what: String| Err(Error::new(error::INVALID_ARGUMENT, format!("{}: {what}", contract.name)));
+    if args.len() > contract.arguments.len() {
+        return invalid(format!("{} arguments are too many, it takes {}", args.len(), contract.arguments.len()));
+    }
+    let mut given = serde_json::Map::new();
+    for (argument, value) in contract.arguments.iter().zip(args) {
+        given.insert(argument.name.to_owned(), to_json(&value));
+    }
+    for (name, value) in kwargs {
+        if given.insert(name.clone(), to_json(&value)).is_some() {
+            return invalid(format!("argument `{name}` is given twice"));
+        }
+    }
+    match serde_json::from_value(Json::Object(given)) {
+        Ok(arguments) => Ok(arguments),
+        Err(error) => invalid(error.to_string()),
+    }
+}
+
+fn to_result(result: &impl Serialize) -> Arguments {
+    Arguments::new().arg(to_value(result))
+}
+
+/// A value of the management API as WAMP has it.
+pub(crate) fn to_value(value: &impl Serialize) -> Value {
+    let bytes = serde_json::to_vec(value).expect("the API's own types can be written as JSON");
+    Serializer::Json.decode_value(&bytes).unwrap_or_default()
+}
+
+pub(crate) fn to_json(value: &Value) -> Json {
+    let mut bytes = Vec::new();
+    Serializer::Json.encode_value(value, &mut bytes);
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+pub(crate) fn wamp_error(error: Error) -> WampError {
+    WampError::new(error.uri).arg(error.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use crossweave_api::node::{GetWorker, GetWorkers};
+
+    use super::*;
+
+    fn get_worker(args: &[Value], kwargs: Dict) -> Result<GetWorker, String> {
+        from_call(args.to_vec(), kwargs).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn arguments_come_by_position_and_by_name() {
+        let expected = GetWorker { worker_id: "w1".to_owned(), include_stats: true };
+        assert_eq!(get_worker(&["w1".into(), true.into()], Dict::new()), Ok(expected.clone()));
+        assert_eq!(get_worker(&["w1".into()], Dict::new().with("include_stats", true)), Ok(expected.clone()));
+        let named = Dict::new().with("worker_id", "w1").with("include_stats", true);
+        assert_eq!(get_worker(&[], named), Ok(expected));
+        let all = from_call::<GetWorkers>(Vec::new(), Dict::new()).unwrap();
+        assert!(all.filter_types.is_empty());
+    }
+
+    #[test]
+    fn wrong_arguments_are_named() {
+        let twice = Dict::new().with("worker_id", "w1");
+        for (args, kwargs, named) in [
+            (vec![], Dict::new(), "worker_id"),
+            (vec!["w1".into()], twice, "given twice"),
+            (vec!["w1".into()], Dict::new().with("stats", true), "stats"),
+            (vec![5.into()], Dict::new(), "invalid type"),
+            (vec!["a".into(), true.into(), 3.into()], Dict::new(), "too many"),
+        ] {
+            let error = get_worker(&args, kwargs).unwrap_err();
+            assert!(error.contains(named) && error.starts_with("get_worker: "), "{error}");
+        }
+    }
+}
