@@ -1,5 +1,7 @@
 //! The router: realms by name, transports, and an orderly end.
 
+mod local;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,18 +9,14 @@ use std::time::Duration;
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_auth::decoy::Decoy;
 use crossweave_router_core::{DecisionFilter, RealmOptions, Record, Role};
-use crossweave_transport::codec::Framing;
 use crossweave_transport::endpoint::BoundAddress;
-use crossweave_transport::rawsocket::MaxLen;
 use crossweave_transport::tls::{TlsAcceptor, TlsError};
-use crossweave_transport::{
-    Codec, ListenEndpoint, Listener, PeerAddress, Stream, listener::BindError, memory,
-};
-use crossweave_wamp::{Batching, Serializer, SessionId, uris};
+use crossweave_transport::{Listener, listener::BindError};
+use crossweave_wamp::{SessionId, uris};
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::accept::Acceptor;
@@ -26,12 +24,9 @@ use crate::admission::Admission;
 use crate::authenticate;
 use crate::authenticator::Authenticator;
 use crate::authorizer::Authorizer;
-use crate::connection::{Connection, Established};
 use crate::cookies::{CookieStoreError, Jars};
 use crate::history::{HistoryStore, HistoryStoreError, Storage};
-use crate::methods::Authentication;
 use crate::options::{AdmissionOptions, TransportOptions};
-use crate::peer::Wire;
 use crate::quota::LogQuota;
 use crate::realm::RealmCell;
 
@@ -273,29 +268,6 @@ impl Router {
             }
         }
         failed
-    }
-
-    /// Connects a part of this program. The stream speaks RawSocket framing with this serializer, without a handshake; its
-    /// HELLO is let in under this authrole and authid whatever methods it offers.
-    pub fn connect_local(&self, serializer: Serializer, authrole: &str, authid: &str) -> Stream {
-        let (near, far) = memory::pair();
-        let options = TransportOptions::new(ListenEndpoint::tcp("memory", 0));
-        let established = Established {
-            stream: far,
-            codec: Codec::rawsocket(MaxLen::MAX, MaxLen::MAX),
-            wire: Wire { serializer, framing: Framing::RawSocket, batching: Batching::Single },
-            message_len_max: usize::MAX,
-            leftover: Vec::new(),
-            address: PeerAddress::Memory,
-            tls: None,
-            authentication: Authentication::Trusted { authrole: authrole.into(), authid: authid.into() },
-            visit: None,
-            is_websocket: false,
-            ping: None,
-            deadline: Instant::now() + Duration::from_millis(options.handshake_timeout_ms),
-        };
-        tokio::spawn(Connection::new(self.shared.clone(), Arc::new(options), established, None, None));
-        near
     }
 
     /// Forgets decisions that authorizers allowed to be remembered, and says how many; none if there is no such realm. The

@@ -1,0 +1,4 @@
+//! Routers that change while they run.
+
+mod local;
+mod node;
