@@ -17,7 +17,7 @@ use parking_lot::RwLock;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::accept::Acceptor;
 use crate::admission::Admission;
@@ -29,6 +29,7 @@ use crate::history::{HistoryStore, HistoryStoreError, Storage};
 use crate::options::{AdmissionOptions, TransportOptions};
 use crate::quota::LogQuota;
 use crate::realm::RealmCell;
+use crate::transports::{Listening, NoSuchTransport, TransportId, TransportStatus, Transports};
 
 /// How long sessions get to take their GOODBYE.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
@@ -102,8 +103,7 @@ pub(crate) struct Shared {
     /// The turns of questions to authenticators.
     pub(crate) questions: Arc<Semaphore>,
     realms: RwLock<HashMap<String, RunningRealm>>,
-    /// TLS of the transports, by their address.
-    tls: RwLock<Vec<(BoundAddress, TlsAcceptor)>>,
+    transports: Transports,
     stop: watch::Sender<bool>,
 }
 
@@ -183,7 +183,7 @@ impl Router {
             jars: Jars::default(),
             questions,
             realms: RwLock::default(),
-            tls: RwLock::default(),
+            transports: Transports::default(),
             stop,
         };
         Router { shared: Arc::new(shared) }
@@ -223,7 +223,19 @@ impl Router {
     }
 
     /// Starts to listen. Returns the address bound, which tells the port where 0 was asked for.
+    ///
+    /// # Errors
+    /// As [`Router::start_listening`].
     pub async fn listen(&self, options: TransportOptions) -> Result<BoundAddress, StartError> {
+        self.start_listening(options).await.map(|listening| listening.address)
+    }
+
+    /// Starts to listen, and says how to stop that. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The endpoint, the certificates or the place for cookies cannot be used, an authenticator is not registered, or the router
+    /// was shut down. Nothing listens then.
+    pub async fn start_listening(&self, options: TransportOptions) -> Result<Listening, StartError> {
         if *self.shared.stop.borrow() {
             return Err(StartError::Stopped);
         }
@@ -232,42 +244,40 @@ impl Router {
         }
         let tls = options.tls.as_ref().map(TlsAcceptor::new).transpose()?;
         let listener = Listener::bind(&options.endpoint).await?;
-        let address = listener.address().clone();
         let mut jars = HashMap::new();
         for (path, part) in &options.websocket {
             if let Some(cookies) = &part.cookies {
                 jars.insert(path.clone(), self.shared.jars.open(cookies)?);
             }
         }
-        if let Some(tls) = &tls {
-            self.shared.tls.write().push((address.clone(), tls.clone()));
-        }
         let acceptor = Acceptor { shared: self.shared.clone(), options: Arc::new(options), tls, jars };
-        tokio::spawn(Arc::new(acceptor).run(listener, self.shared.stop.subscribe()));
-        Ok(address)
+        Ok(self.shared.transports.start(listener, acceptor, self.shared.stop.subscribe()))
+    }
+
+    /// Stops listening; returns when the socket is closed, and the file of a Unix socket removed. Connections that are there go on,
+    /// also those in their handshake.
+    ///
+    /// # Errors
+    /// It does not listen any more.
+    pub async fn stop_listening(&self, id: TransportId) -> Result<(), NoSuchTransport> {
+        self.shared.transports.stop(id).await
+    }
+
+    /// The transports that listen, and those that have stopped and still have connections, in the order in which they began.
+    pub fn transports(&self) -> Vec<TransportStatus> {
+        self.shared.transports.list()
     }
 
     /// Whether a transport has TLS.
     pub fn has_tls(&self) -> bool {
-        !self.shared.tls.read().is_empty()
+        !self.shared.transports.with_tls().is_empty()
     }
 
     /// Reads the certificates, keys and authorities of all transports again, and tells the log. Connections that are there go on,
     /// handshakes from now on use the new files. Where a file cannot be used the transport keeps what it had. Says of how many
     /// transports that is so. Blocks while it reads.
     pub fn reload_certificates(&self) -> usize {
-        let mut failed = 0;
-        let transports = self.shared.tls.read().clone();
-        for (address, tls) in transports {
-            match tls.reload() {
-                Ok(()) => info!(endpoint = %address, "certificates were read again"),
-                Err(error) => {
-                    failed += 1;
-                    error!(endpoint = %address, %error, "certificates stay as they were");
-                }
-            }
-        }
-        failed
+        self.shared.transports.reload_certificates()
     }
 
     /// Forgets decisions that authorizers allowed to be remembered, and says how many; none if there is no such realm. The

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use crossweave_client::{Client, Options, Reconnect};
-use crossweave_router::{AdmissionOptions, RealmDefinition, Role, Router};
+use crossweave_router::{
+    AdmissionOptions, RawSocketOptions, RealmDefinition, Role, Router, TransportOptions,
+};
+use crossweave_transport::ListenEndpoint;
+use crossweave_transport::endpoint::BoundAddress;
 use crossweave_wamp::Serializer;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -18,6 +22,19 @@ pub(crate) fn router() -> Router {
 pub(crate) fn realm<const N: usize>(roles: [&str; N]) -> RealmDefinition {
     let roles = roles.map(Role::allow_all).to_vec();
     RealmDefinition { roles, ..RealmDefinition::default() }
+}
+
+/// RawSocket on a free port of loopback.
+pub(crate) fn transport() -> TransportOptions {
+    let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
+    transport.rawsocket = Some(RawSocketOptions::default());
+    transport
+}
+
+/// A session over TCP.
+pub(crate) async fn connected(address: &BoundAddress, realm: &str) -> Client {
+    let BoundAddress::Tcp(address) = address else { panic!("not tcp: {address}") };
+    soon(Client::connect_with(&format!("rs://{address}"), realm, once())).await.unwrap()
 }
 
 /// Does not connect again.
