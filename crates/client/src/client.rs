@@ -85,6 +85,23 @@ impl Client {
         Ok(Client::start("stream", wire, session, options, None))
     }
 
+    /// Joins a realm over a stream that was handed over, such as a Unix socket that a process has inherited: as
+    /// [`Client::join_stream`], with the first of [`Options::serializers`].
+    ///
+    /// Nobody can make such a connection again, so [`Options::reconnect`] and [`Options::resume`] have no effect. When it is
+    /// lost, whatever is pending fails, the state is [`State::Closed`], and [`Client::closed`] returns.
+    ///
+    /// # Errors
+    /// The session could not be opened.
+    pub async fn connect_over(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        realm: &str,
+        options: Options,
+    ) -> Result<Client, ConnectError> {
+        let serializer = options.serializers.first().copied().unwrap_or(Serializer::MsgPack);
+        Client::join_stream(stream, serializer, realm, options).await
+    }
+
     fn start(url: &str, wire: Wire, session: Session, options: Options, home: Option<Home>) -> Client {
         let shared = Shared::new(url.into(), &session);
         let driver = Driver::new(shared.clone(), wire, session, &options);
@@ -237,6 +254,15 @@ impl Client {
             Ok(State::Connected(session)) => Ok(session.clone()),
             Ok(State::Closed(Some(why))) => Err(why.clone()),
             _ => Err(self.shared().disconnected("left by the application")),
+        }
+    }
+
+    /// Waits until there will be no session any more: the connection is lost and is not made again, the router has refused
+    /// another one for good, or the application has left. Why, or nothing if the application left.
+    pub async fn closed(&self) -> Option<Disconnected> {
+        match self.states().wait_for(State::is_closed).await.as_deref() {
+            Ok(State::Closed(why)) => why.clone(),
+            _ => Some(self.shared().disconnected("the connection's task has ended")),
         }
     }
 

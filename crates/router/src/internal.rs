@@ -44,16 +44,17 @@ const ANSWER_LEN_MAX: usize = 256 * 1024;
 /// Octets of all answers that wait to be read.
 const ANSWERS_BYTES_MAX: usize = 16 << 20;
 
-/// The role that comes with every realm. Callees always learn that it is the router who calls.
+/// The role that comes with every realm: of the router's own sessions, and of parts of the program that ask for it. Callees always learn that it is the router who calls.
 pub(crate) fn internal_role() -> Role {
     let disclose = Disclosure { caller: Disclose::Always, publisher: Disclose::Always };
-    let everything = Permission {
-        uri: String::new(),
+    // What gives power over others needs a rule that names it.
+    let rules = ["", "wamp."].map(|uri| Permission {
+        uri: uri.to_owned(),
         match_policy: MatchPolicy::Prefix,
         allow: crossweave_router_core::Actions::ALL,
         disclose,
-    };
-    Role::fixed(TRUSTED, Permissions::new([everything]).expect("one empty prefix is a good rule"))
+    });
+    Role::fixed(TRUSTED, Permissions::new(rules).expect("two different prefixes are good rules"))
 }
 
 /// What a procedure answered.

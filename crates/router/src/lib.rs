@@ -22,6 +22,7 @@
 //! | --- | --- |
 //! | realms and transports of a router, its end | [`Router`] |
 //! | what a router and a transport are told to do | `options` |
+//! | transports that come and go | `transports` |
 //! | who may connect before anyone has authenticated | `admission` |
 //! | few log lines about what peers can cause as often as they like | `quota` |
 //! | TLS, telling protocols apart, handshakes | `accept` |
@@ -59,6 +60,7 @@ mod resumption;
 mod router;
 mod runtime;
 mod trace;
+mod transports;
 
 pub use authenticator::{
     Answer, Asked, AuthenticateRequest, Authenticator, Credential, Granted, NotGranted, Procedure,
@@ -74,3 +76,4 @@ pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
 pub use resumption::{FRAME_COST_BYTES, ResumptionOptions};
 pub use router::{RealmDefinition, Router, SessionQueue, StartError};
 pub use runtime::runtime;
+pub use transports::{Listening, NoSuchTransport, TransportId, TransportState, TransportStatus};

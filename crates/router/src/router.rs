@@ -1,5 +1,7 @@
 //! The router: realms by name, transports, and an orderly end.
 
+mod local;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,33 +9,27 @@ use std::time::Duration;
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_auth::decoy::Decoy;
 use crossweave_router_core::{DecisionFilter, RealmOptions, Record, Role};
-use crossweave_transport::codec::Framing;
 use crossweave_transport::endpoint::BoundAddress;
-use crossweave_transport::rawsocket::MaxLen;
 use crossweave_transport::tls::{TlsAcceptor, TlsError};
-use crossweave_transport::{
-    Codec, ListenEndpoint, Listener, PeerAddress, Stream, listener::BindError, memory,
-};
-use crossweave_wamp::{Batching, Serializer, SessionId, uris};
+use crossweave_transport::{Listener, listener::BindError};
+use crossweave_wamp::{SessionId, uris};
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout};
-use tracing::{error, info, warn};
+use tokio::time::timeout;
+use tracing::{info, warn};
 
 use crate::accept::Acceptor;
 use crate::admission::Admission;
 use crate::authenticate;
 use crate::authenticator::Authenticator;
 use crate::authorizer::Authorizer;
-use crate::connection::{Connection, Established};
 use crate::cookies::{CookieStoreError, Jars};
 use crate::history::{HistoryStore, HistoryStoreError, Storage};
-use crate::methods::Authentication;
 use crate::options::{AdmissionOptions, TransportOptions};
-use crate::peer::Wire;
 use crate::quota::LogQuota;
 use crate::realm::RealmCell;
+use crate::transports::{Listening, NoSuchTransport, TransportId, TransportStatus, Transports};
 
 /// How long sessions get to take their GOODBYE.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
@@ -107,8 +103,7 @@ pub(crate) struct Shared {
     /// The turns of questions to authenticators.
     pub(crate) questions: Arc<Semaphore>,
     realms: RwLock<HashMap<String, RunningRealm>>,
-    /// TLS of the transports, by their address.
-    tls: RwLock<Vec<(BoundAddress, TlsAcceptor)>>,
+    transports: Transports,
     stop: watch::Sender<bool>,
 }
 
@@ -188,7 +183,7 @@ impl Router {
             jars: Jars::default(),
             questions,
             realms: RwLock::default(),
-            tls: RwLock::default(),
+            transports: Transports::default(),
             stop,
         };
         Router { shared: Arc::new(shared) }
@@ -228,7 +223,19 @@ impl Router {
     }
 
     /// Starts to listen. Returns the address bound, which tells the port where 0 was asked for.
+    ///
+    /// # Errors
+    /// As [`Router::start_listening`].
     pub async fn listen(&self, options: TransportOptions) -> Result<BoundAddress, StartError> {
+        self.start_listening(options).await.map(|listening| listening.address)
+    }
+
+    /// Starts to listen, and says how to stop that. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The endpoint, the certificates or the place for cookies cannot be used, an authenticator is not registered, or the router
+    /// was shut down. Nothing listens then.
+    pub async fn start_listening(&self, options: TransportOptions) -> Result<Listening, StartError> {
         if *self.shared.stop.borrow() {
             return Err(StartError::Stopped);
         }
@@ -237,65 +244,40 @@ impl Router {
         }
         let tls = options.tls.as_ref().map(TlsAcceptor::new).transpose()?;
         let listener = Listener::bind(&options.endpoint).await?;
-        let address = listener.address().clone();
         let mut jars = HashMap::new();
         for (path, part) in &options.websocket {
             if let Some(cookies) = &part.cookies {
                 jars.insert(path.clone(), self.shared.jars.open(cookies)?);
             }
         }
-        if let Some(tls) = &tls {
-            self.shared.tls.write().push((address.clone(), tls.clone()));
-        }
         let acceptor = Acceptor { shared: self.shared.clone(), options: Arc::new(options), tls, jars };
-        tokio::spawn(Arc::new(acceptor).run(listener, self.shared.stop.subscribe()));
-        Ok(address)
+        Ok(self.shared.transports.start(listener, acceptor, self.shared.stop.subscribe()))
+    }
+
+    /// Stops listening; returns when the socket is closed, and the file of a Unix socket removed. Connections that are there go on,
+    /// also those in their handshake.
+    ///
+    /// # Errors
+    /// It does not listen any more.
+    pub async fn stop_listening(&self, id: TransportId) -> Result<(), NoSuchTransport> {
+        self.shared.transports.stop(id).await
+    }
+
+    /// The transports that listen, and those that have stopped and still have connections, in the order in which they began.
+    pub fn transports(&self) -> Vec<TransportStatus> {
+        self.shared.transports.list()
     }
 
     /// Whether a transport has TLS.
     pub fn has_tls(&self) -> bool {
-        !self.shared.tls.read().is_empty()
+        !self.shared.transports.with_tls().is_empty()
     }
 
     /// Reads the certificates, keys and authorities of all transports again, and tells the log. Connections that are there go on,
     /// handshakes from now on use the new files. Where a file cannot be used the transport keeps what it had. Says of how many
     /// transports that is so. Blocks while it reads.
     pub fn reload_certificates(&self) -> usize {
-        let mut failed = 0;
-        let transports = self.shared.tls.read().clone();
-        for (address, tls) in transports {
-            match tls.reload() {
-                Ok(()) => info!(endpoint = %address, "certificates were read again"),
-                Err(error) => {
-                    failed += 1;
-                    error!(endpoint = %address, %error, "certificates stay as they were");
-                }
-            }
-        }
-        failed
-    }
-
-    /// Connects a part of this program. The stream speaks RawSocket framing with this serializer, without a handshake; its
-    /// HELLO is let in under this authrole and authid whatever methods it offers.
-    pub fn connect_local(&self, serializer: Serializer, authrole: &str, authid: &str) -> Stream {
-        let (near, far) = memory::pair();
-        let options = TransportOptions::new(ListenEndpoint::tcp("memory", 0));
-        let established = Established {
-            stream: far,
-            codec: Codec::rawsocket(MaxLen::MAX, MaxLen::MAX),
-            wire: Wire { serializer, framing: Framing::RawSocket, batching: Batching::Single },
-            message_len_max: usize::MAX,
-            leftover: Vec::new(),
-            address: PeerAddress::Memory,
-            tls: None,
-            authentication: Authentication::Trusted { authrole: authrole.into(), authid: authid.into() },
-            visit: None,
-            is_websocket: false,
-            ping: None,
-            deadline: Instant::now() + Duration::from_millis(options.handshake_timeout_ms),
-        };
-        tokio::spawn(Connection::new(self.shared.clone(), Arc::new(options), established, None, None));
-        near
+        self.shared.transports.reload_certificates()
     }
 
     /// Forgets decisions that authorizers allowed to be remembered, and says how many; none if there is no such realm. The

@@ -48,8 +48,11 @@ pub(crate) fn admit(
     }
     let authrole = &grant.authrole;
     // Whatever a configuration or an authenticator says, nobody from outside becomes the router itself.
-    let is_own = &**authrole == TRUSTED && grant.method != TRUSTED;
-    if is_own || !realm.has_role(authrole) {
+    let exists = match &**authrole {
+        TRUSTED => grant.method == TRUSTED,
+        _ => realm.has_role(authrole),
+    };
+    if !exists {
         let text = format!("role {authrole:?} does not exist on realm {:?}", realm.name());
         return Err(Abort::new(uris::NO_SUCH_ROLE, text));
     }

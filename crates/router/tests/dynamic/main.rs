@@ -1,0 +1,5 @@
+//! Routers that change while they run.
+
+mod local;
+mod node;
+mod transports;
