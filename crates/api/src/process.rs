@@ -39,7 +39,7 @@ procedures! { Process:
         interval: f64,
     } -> (), events ["on_process_stats_monitoring_set", "on_process_stats"];
 
-    /// Gives memory that is free inside of this process back to the system, where its allocator can. The result is how long it took, in ms.
+    /// For programs that expect it: there is no garbage to collect here. The result is how long it took, 0 ms.
     "trigger_gc" TriggerGc {} -> f64, events ["on_gc_finished"];
 
     /// The time of this process, in UTC: `2026-11-21T08:30:00.000Z`.
@@ -175,7 +175,7 @@ objects! {
         who: Option<u64>,
     }
 
-    /// Memory was given back.
+    /// There was nothing to collect.
     GcFinished {
         /// Who asked.
         requester: Requester,
@@ -191,6 +191,6 @@ events! { Process:
     ON_PROCESS_STATS_MONITORING_SET = "on_process_stats_monitoring_set" (f64);
     /// What a process has used, at each interval.
     ON_PROCESS_STATS = "on_process_stats" (ProcessStats);
-    /// Memory was given back.
+    /// `trigger_gc` was called.
     ON_GC_FINISHED = "on_gc_finished" (GcFinished);
 }

@@ -38,7 +38,7 @@ pub enum ShutdownTrigger {
 }
 
 /// What peers may use up, over the whole node. Not in Crossbar.io, which has no such limits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Limits {
     /// `max_connections`: open connections, 1 to 10000000. Default: 100000.
     pub max_connections: u32,

@@ -32,6 +32,8 @@ pub struct WorkerOptions {
     /// `disabled`: leave the worker out: true, false, or `"${NAME}"`, which is true if the environment variable is set
     /// and not empty. Default: false.
     pub disabled: bool,
+    /// `inline`: run the worker within the controller's process. Not in Crossbar.io. Default: false.
+    pub inline: bool,
 }
 
 /// The worker types Crossbar.io has.
@@ -115,8 +117,9 @@ impl WorkerOptions {
             fields.no_effect(reading, key, "the router is not a process of its own yet");
         }
         fields.bool(reading, "expose_controller", true);
+        let inline = fields.bool(reading, "inline", false);
         fields.finish(reading);
-        Self { disabled }
+        Self { disabled, inline }
     }
 
     fn disabled(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> bool {

@@ -7,41 +7,41 @@ use crossweave_router_core::Reason;
 use crossweave_router_core::authorization::is_reserved;
 use crossweave_wamp::{MatchPolicy, Strictness, uri};
 
-use super::realm::permissions;
+use crate::router::realm::permissions;
 
 /// What is asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Question<'q> {
+pub struct Question<'q> {
     /// What the session does.
-    pub(crate) action: Action,
+    pub action: Action,
     /// With which URI or pattern.
-    pub(crate) uri: &'q str,
+    pub uri: &'q str,
     /// How that is matched.
-    pub(crate) policy: MatchPolicy,
+    pub policy: MatchPolicy,
     /// An authid or a role; `authid:` and `role:` before it say which.
-    pub(crate) who: &'q str,
+    pub who: &'q str,
     /// The realm; none if there is only one that it can be.
-    pub(crate) realm: Option<&'q str>,
+    pub realm: Option<&'q str>,
 }
 
 /// The answer.
 #[derive(Debug)]
-pub(crate) struct Judged<'n> {
+pub struct Judged<'n> {
     /// The worker's id.
-    pub(crate) worker: &'n str,
+    pub worker: &'n str,
     /// The realm.
-    pub(crate) realm: &'n Realm,
+    pub realm: &'n Realm,
     /// The role of the session.
-    pub(crate) role: &'n Role,
+    pub role: &'n Role,
     /// The authid that was asked for, if it was not the role.
-    pub(crate) authid: Option<&'n str>,
+    pub authid: Option<&'n str>,
     /// What becomes of it.
-    pub(crate) verdict: Verdict<'n>,
+    pub verdict: Verdict<'n>,
 }
 
 /// What becomes of an action.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Verdict<'n> {
+pub enum Verdict<'n> {
     /// This permission is the most specific one.
     Permission(&'n Permission, bool),
     /// No permission matches: the role's default.
@@ -58,7 +58,7 @@ pub(crate) enum Verdict<'n> {
 
 impl Verdict<'_> {
     /// Whether it is allowed; none if that is decided later.
-    pub(crate) fn is_allowed(&self) -> Option<bool> {
+    pub fn is_allowed(&self) -> Option<bool> {
         match self {
             Verdict::Permission(_, allowed) | Verdict::Default(allowed) => Some(*allowed),
             Verdict::PartDenied(_) | Verdict::Reserved | Verdict::Unnamed => Some(false),
@@ -67,7 +67,7 @@ impl Verdict<'_> {
     }
 
     /// The permission that decided.
-    pub(crate) fn permission(&self) -> Option<&Permission> {
+    pub fn permission(&self) -> Option<&Permission> {
         match self {
             Verdict::Permission(it, _) | Verdict::PartDenied(it) => Some(it),
             _ => None,
@@ -75,7 +75,7 @@ impl Verdict<'_> {
     }
 
     /// Whether receivers learn who acts: always, never, or none if the session says so.
-    pub(crate) fn disclose(&self, action: Action) -> Option<bool> {
+    pub fn disclose(&self, action: Action) -> Option<bool> {
         let Disclose { caller, publisher } = self.permission()?.disclose;
         match action {
             Action::Call => caller,
@@ -89,7 +89,7 @@ impl Verdict<'_> {
 ///
 /// # Errors
 /// The question is about nobody, about several, or about what is no URI. The text is for the one who asks.
-pub(crate) fn judge<'n>(node: &'n Node, question: &Question<'_>) -> Result<Judged<'n>, String> {
+pub fn judge<'n>(node: &'n Node, question: &Question<'_>) -> Result<Judged<'n>, String> {
     let found = candidates(node, question)?;
     let [(worker, realm, role, authid)] = found[..] else { return Err(ambiguous(question, &found)) };
     let Question { action, uri, policy, .. } = *question;

@@ -15,7 +15,7 @@ const PUBLIC: &str = "key.pub";
 ///
 /// # Errors
 /// Names the file and what is wrong with it, and never what is in it.
-pub(crate) fn node_key(cbdir: &Path) -> Result<PrivateKey, String> {
+pub fn node_key(cbdir: &Path) -> Result<PrivateKey, String> {
     let path = cbdir.join(PRIVATE);
     match fs::read_to_string(&path) {
         Ok(text) => parse(&text).ok_or_else(|| {

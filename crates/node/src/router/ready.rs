@@ -5,8 +5,24 @@ use std::net::SocketAddr;
 use crossweave_router::TransportOptions;
 use crossweave_transport::endpoint::BoundAddress;
 
+use super::transport::Listen;
+
+/// One line for each address of a transport that clients can use, with what they reach there.
+pub(super) fn lines(bound: &BoundAddress, listen: &Listen) -> Vec<String> {
+    let mut remark = match &listen.realms[..] {
+        [] => "no realm".to_owned(),
+        [one] => format!("realm {one}"),
+        several => format!("realms {}", several.join(", ")),
+    };
+    if let Some(reach) = reach(bound) {
+        remark = format!("{remark}, {reach}");
+    }
+    let urls = urls(bound, &listen.options, listen.url.as_deref());
+    urls.into_iter().map(|url| format!("{url} ({remark})")).collect()
+}
+
 /// The URLs of a transport, those of WebSocket first.
-pub(super) fn urls(bound: &BoundAddress, options: &TransportOptions, known_as: Option<&str>) -> Vec<String> {
+fn urls(bound: &BoundAddress, options: &TransportOptions, known_as: Option<&str>) -> Vec<String> {
     let mut urls = Vec::new();
     let s = if options.tls.is_some() { "s" } else { "" };
     let mut add = |name: &str, path: &str| {
@@ -44,7 +60,7 @@ fn authority(address: SocketAddr) -> SocketAddr {
 }
 
 /// Who can connect, in words, if it is not only this machine.
-pub(super) fn reach(bound: &BoundAddress) -> Option<&'static str> {
+fn reach(bound: &BoundAddress) -> Option<&'static str> {
     match bound {
         BoundAddress::Tcp(address) if address.ip().is_unspecified() => Some("on all interfaces"),
         _ => None,

@@ -116,7 +116,7 @@ fn delivery(delivery: &config::Delivery) -> Delivery {
     Delivery { on_slow, key, queue_len_max: delivery.queue.into() }
 }
 
-fn role(role: &config::Role, place: &str, findings: &mut Findings) -> Option<Role> {
+pub(super) fn role(role: &config::Role, place: &str, findings: &mut Findings) -> Option<Role> {
     let delivery = role.delivery.as_ref().map(delivery);
     if let Some(procedure) = &role.authorizer {
         let permissions = Authorization::Procedure(procedure.as_str().into());
@@ -132,7 +132,7 @@ fn role(role: &config::Role, place: &str, findings: &mut Findings) -> Option<Rol
 }
 
 /// The permissions of a role that has no authorizer, in the same order.
-pub(super) fn permissions(role: &config::Role) -> Result<Permissions, BadPermission> {
+pub(crate) fn permissions(role: &config::Role) -> Result<Permissions, BadPermission> {
     let permissions = Permissions::new(role.permissions.iter().map(permission))?;
     Ok(permissions.allow_by_default(role.allow_by_default))
 }

@@ -11,7 +11,6 @@ use crossweave_transport::tls::TlsServerOptions;
 use crossweave_wamp::Serializer;
 
 use super::certificates::tls_options;
-use super::plan::Listen;
 use super::{Findings, authentication, websocket};
 
 /// Stands for "no limit" where the router wants a time: ten years.
@@ -19,6 +18,30 @@ pub(super) const UNLIMITED_MS: u64 = 10 * 365 * 24 * 3_600_000;
 
 /// The path that stands for every path.
 const ANY_PATH: &str = "*";
+
+/// A transport to be opened.
+pub(super) struct Listen {
+    /// The ports to try, one after the other; for a Unix socket only one, which means nothing.
+    pub(super) ports: RangeInclusive<u16>,
+    /// The transport; its endpoint has the first port.
+    pub(super) options: TransportOptions,
+    /// The realms that can be joined here.
+    pub(super) realms: Vec<String>,
+    /// The URL that the configuration says clients know it by.
+    pub(super) url: Option<String>,
+}
+
+impl Listen {
+    /// Whether clients may ask the node to prove itself.
+    pub(super) fn needs_key(&self) -> bool {
+        let has_cryptosign = |authentication: &Option<Authentication>| match authentication {
+            Some(Authentication::Methods(methods)) => methods.cryptosign.is_some(),
+            _ => false,
+        };
+        self.options.rawsocket.iter().any(|part| has_cryptosign(&part.authentication))
+            || self.options.websocket.values().any(|part| has_cryptosign(&part.authentication))
+    }
+}
 
 pub(super) fn listen(
     transport: &config::Transport,
@@ -34,14 +57,7 @@ pub(super) fn listen(
     options.handshake_timeout_ms = or_unlimited(transport.connection.handshake_timeout);
     parts.protocol(&transport.protocol, &mut options);
     let url = parts.url;
-    Listen {
-        transport: transport.id.clone(),
-        ports: ports(&transport.endpoint),
-        options,
-        realms,
-        url,
-        page: None,
-    }
+    Listen { ports: ports(&transport.endpoint), options, realms, url }
 }
 
 /// Walks over what a transport speaks.

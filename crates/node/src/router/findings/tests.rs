@@ -1,6 +1,6 @@
 use crossweave_config::{Environment, Format, default_node, parse};
 use crossweave_router::{
-    Asked, Authentication, CookieOptions, CookieStore, HistoryStore, Methods, OnSlow, Source,
+    AdmissionOptions, RealmDefinition, Asked, Authentication, CookieOptions, CookieStore, HistoryStore, Methods, OnSlow, Source,
 };
 use crossweave_router_core::limits::{CallQueueRule, HistoryRule, RealmLimits};
 use crossweave_transport::ListenEndpoint;
@@ -8,11 +8,37 @@ use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_wamp::{MatchPolicy, Serializer, Strictness};
 use serde_json::{Value, json};
 
+use super::super::transport::Listen;
+use super::super::{admission, realm, transport};
 use super::*;
+
+/// What the routers of a node are told.
+struct Plan {
+    warnings: Vec<String>,
+    admissions: Vec<AdmissionOptions>,
+    definitions: Vec<(String, RealmDefinition)>,
+    listens: Vec<Listen>,
+}
 
 fn planned(config: &Value) -> Result<Plan, Vec<Obstacle>> {
     let checked = parse(&config.to_string(), Format::Json, "config.json", Environment::empty());
     plan(&checked.unwrap_or_else(|problems| panic!("{problems}")).node)
+}
+
+fn plan(node: &Node) -> Result<Plan, Vec<Obstacle>> {
+    let warnings = findings(node)?;
+    let (limits, ignored) = (&node.controller.options.limits, &mut Findings::default());
+    let mut plan = Plan { warnings, admissions: Vec::new(), definitions: Vec::new(), listens: Vec::new() };
+    for Worker::Router(worker) in node.workers.iter().filter(|Worker::Router(it)| !it.options.disabled) {
+        plan.admissions.push(admission(limits));
+        for it in &worker.realms {
+            plan.definitions.push((it.name.clone(), realm::definition(it, limits, "", ignored)));
+        }
+        let realms: Vec<String> = worker.realms.iter().map(|it| it.name.clone()).collect();
+        let listens = worker.transports.iter().map(|it| transport::listen(it, realms.clone(), "", ignored));
+        plan.listens.extend(listens);
+    }
+    Ok(plan)
 }
 
 /// A node with one realm and this transport.
@@ -27,18 +53,10 @@ fn tcp(port: u16) -> Value {
     json!({"type": "tcp", "port": port, "interface": "127.0.0.1"})
 }
 
-fn listens(plan: Plan) -> Vec<Listen> {
-    let listen = |step| match step {
-        Step::Listen(listen) => Some(*listen),
-        _ => None,
-    };
-    plan.steps.into_iter().filter_map(listen).collect()
-}
-
 fn only_listen(transport: Value) -> Listen {
-    let plan = planned(&with_transport(transport)).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
+    let mut plan = planned(&with_transport(transport)).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
     assert_eq!(plan.warnings, Vec::<String>::new());
-    listens(plan).pop().unwrap()
+    plan.listens.pop().unwrap()
 }
 
 fn obstacles(config: &Value) -> Vec<String> {
@@ -52,23 +70,14 @@ fn obstacles(config: &Value) -> Vec<String> {
 fn the_built_in_node_is_a_router_with_a_realm_and_a_transport() {
     let plan = plan(&default_node()).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
     assert!(plan.warnings.is_empty());
-    let [Step::Router { .. }, Step::Realm { name, definition }, Step::Listen(listen)] = &plan.steps[..]
-    else {
-        panic!("unexpected steps")
+    let ([(name, definition)], [listen]) = (&plan.definitions[..], &plan.listens[..]) else {
+        panic!("one realm and one transport are expected")
     };
     assert_eq!((name.as_str(), definition.roles.len()), ("realm1", 1));
     assert_eq!(&*definition.roles[0].name, "anonymous");
     assert_eq!(listen.options.endpoint, ListenEndpoint::tcp("127.0.0.1", 8080));
     assert!(listen.options.rawsocket.is_some() && listen.options.websocket.contains_key("/ws"));
-    assert!(listen.page.is_none(), "only the node without a configuration has one");
-}
-
-#[test]
-fn the_start_page_is_on_the_transport_and_the_demo_on_its_realm() {
-    let plan = plan(&default_node()).unwrap_or_else(|obstacles| panic!("{obstacles:?}")).with_start_page();
-    assert!(matches!(plan.steps.last(), Some(Step::Demo { realm }) if realm == "realm1"));
-    let page = listens(plan).pop().unwrap().page.unwrap();
-    assert_eq!((page.realm.as_str(), page.websocket_path.as_str()), ("realm1", "/ws"));
+    assert!(listen.options.http.is_none(), "only the node without a configuration has a page");
 }
 
 #[test]
@@ -77,11 +86,7 @@ fn trust_levels_of_permissions_and_roles_reach_the_realm() {
         let mut config = with_transport(json!({"type": "rawsocket", "endpoint": tcp(0)}));
         config["workers"][0]["realms"][0]["roles"][0] = role;
         let plan = planned(&config).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
-        let realm = plan.steps.into_iter().find_map(|step| match step {
-            Step::Realm { definition, .. } => Some(definition),
-            _ => None,
-        });
-        let rules = realm.expect("the node has a realm").options.trust;
+        let rules = &plan.definitions[0].1.options.trust;
         let rule = |it: &crossweave_router_core::TrustRule| {
             (it.role.to_string(), it.uri.clone(), it.match_policy.as_str(), it.level)
         };
@@ -278,9 +283,7 @@ fn limits_reach_routers_and_realms() {
     let options = json!({"uri_check": "strict", "enable_meta_api": false});
     config["workers"][0]["realms"][0]["options"] = options;
     let plan = planned(&config).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
-    let [Step::Router { admission, .. }, Step::Realm { definition, .. }, ..] = &plan.steps[..] else {
-        panic!("unexpected steps")
-    };
+    let (admission, definition) = (&plan.admissions[0], &plan.definitions[0].1);
     let bounds = (admission.connections_max, admission.pending_max, admission.pending_per_address_max);
     assert_eq!(bounds, (1, 2, 3));
     let limits = &definition.options.limits;
@@ -307,17 +310,7 @@ fn workers_are_routers_of_their_own_and_disabled_ones_are_left_out() {
     third["options"] = json!({"disabled": true});
     config["workers"].as_array_mut().unwrap().extend([second, third]);
     let plan = planned(&config).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
-    let kinds: Vec<&str> = plan.steps.iter().map(kind).collect();
-    assert_eq!(kinds, ["router", "realm", "listen", "router", "realm", "listen"]);
-}
-
-fn kind(step: &Step) -> &'static str {
-    match step {
-        Step::Router { .. } => "router",
-        Step::Realm { .. } => "realm",
-        Step::Listen(_) => "listen",
-        Step::Demo { .. } => "demo",
-    }
+    assert_eq!((plan.admissions.len(), plan.definitions.len(), plan.listens.len()), (2, 2, 2));
 }
 
 #[test]
@@ -348,7 +341,7 @@ fn stores_and_limits_of_what_is_kept_reach_the_router() {
     let plan = planned(&config).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
     assert_eq!(plan.warnings.len(), 1);
     assert!(plan.warnings[0].contains("`event-history` has no effect: `enable_meta_api` is false"));
-    let [_, Step::Realm { definition, .. }, ..] = &plan.steps[..] else { panic!("unexpected steps") };
+    let definition = &plan.definitions[0].1;
     assert_eq!(definition.history, HistoryStore::Sqlite { path: "events.db".into() });
     let rule = HistoryRule::new;
     let expected = [
@@ -375,7 +368,7 @@ fn stores_and_limits_of_what_is_kept_reach_the_router() {
 #[test]
 fn what_a_configuration_leaves_out_is_what_the_realm_does_by_itself() {
     let plan = plan(&default_node()).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
-    let [_, Step::Realm { definition, .. }, ..] = &plan.steps[..] else { panic!("unexpected steps") };
+    let definition = &plan.definitions[0].1;
     let (limits, default) = (&definition.options.limits, RealmLimits::default());
     assert_eq!(format!("{limits:?}"), format!("{default:?}"));
     assert_eq!(definition.history, HistoryStore::Memory);

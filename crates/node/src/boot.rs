@@ -1,0 +1,153 @@
+//! What a configuration means: workers, and the calls by which each becomes what it says. A pure function.
+
+use crossweave_api::router::{StartRouterRealm, StartRouterRealmRole, StartRouterTransport};
+use crossweave_api::{Config, Procedure};
+use crossweave_config::{Node, RouterWorker, Worker};
+use serde_json::Value as Json;
+
+use crate::native::NativeKind;
+
+/// A worker, and what is to be called on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkerPlan {
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    pub kind: NativeKind,
+    /// Whether it is a part of the controller's process.
+    pub is_inline: bool,
+    /// `options` of the worker, as they are written.
+    pub options: Config,
+    /// In this order.
+    pub steps: Vec<Step>,
+}
+
+/// One call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// What it is about, for messages: `realm "realm1"`.
+    pub what: String,
+    /// The procedure's name.
+    pub procedure: &'static str,
+    /// Its arguments.
+    pub arguments: Json,
+}
+
+impl Step {
+    fn new<P: Procedure>(what: String, call: &P) -> Step {
+        let arguments = serde_json::to_value(call).expect("the API's own types can be written as JSON");
+        Step { what, procedure: P::CONTRACT.name, arguments }
+    }
+}
+
+impl Step {
+    /// What it starts, as the log of Crossbar.io has it: `realm 'realm001' (named 'realm1')`.
+    pub(crate) fn told(&self) -> String {
+        let text = |key: &str| self.arguments[key].as_str().unwrap_or_default();
+        let name = self.arguments["config"]["name"].as_str().unwrap_or_default();
+        match self.procedure {
+            "start_router_realm" => format!("realm '{}' (named '{name}')", text("realm_id")),
+            "start_router_realm_role" => {
+                format!("role '{}' (named '{name}') on realm '{}'", text("role_id"), text("realm_id"))
+            }
+            "start_router_transport" => format!("transport '{}'", text("transport_id")),
+            _ => self.what.clone(),
+        }
+    }
+}
+
+/// The workers of a node. `document` is what `node` was read from.
+pub fn plan(node: &Node, document: &Config) -> Vec<WorkerPlan> {
+    let written = items(document, "workers");
+    let workers = node.workers.iter().zip(written);
+    workers
+        .filter_map(|(worker, written)| match worker {
+            Worker::Router(worker) if worker.options.disabled => None,
+            Worker::Router(worker) => Some(router(worker, written)),
+        })
+        .collect()
+}
+
+fn router(worker: &RouterWorker, written: &Config) -> WorkerPlan {
+    let mut steps = Vec::new();
+    for (realm, config) in worker.realms.iter().zip(items(written, "realms")) {
+        let what = format!("realm {:?}", realm.name);
+        let (realm_id, of_realm) = (realm.id.clone(), config.clone());
+        steps.push(Step::new(what.clone(), &StartRouterRealm { realm_id, config: of_realm }));
+        for (role, config) in realm.roles.iter().zip(items(config, "roles")) {
+            let (realm_id, role_id, config) = (realm.id.clone(), role.id.clone(), config.clone());
+            let what = format!("{what}, role {:?}", role.name);
+            steps.push(Step::new(what, &StartRouterRealmRole { realm_id, role_id, config }));
+        }
+    }
+    for (transport, config) in worker.transports.iter().zip(items(written, "transports")) {
+        let (transport_id, config) = (transport.id.clone(), config.clone());
+        let what = format!("transport {transport_id:?}");
+        steps.push(Step::new(what, &StartRouterTransport { transport_id, config, create_paths: true }));
+    }
+    let options = written.get("options").cloned().unwrap_or_else(|| Json::Object(Default::default()));
+    WorkerPlan {
+        id: worker.id.clone(),
+        kind: NativeKind::Router,
+        is_inline: worker.options.inline,
+        options,
+        steps,
+    }
+}
+
+/// The items of a list of the document.
+fn items<'d>(document: &'d Config, key: &str) -> impl Iterator<Item = &'d Config> {
+    document.get(key).and_then(Json::as_array).into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use crossweave_config::{Environment, Format, parse};
+    use serde_json::json;
+
+    use super::*;
+
+    fn planned(document: &Json) -> Vec<WorkerPlan> {
+        let checked = parse(&document.to_string(), Format::Json, "config.json", Environment::empty());
+        let checked = checked.unwrap_or_else(|problems| panic!("{problems}"));
+        plan(&checked.node, &checked.document)
+    }
+
+    fn router() -> Json {
+        let roles = json!([{"name": "anonymous"}, {"id": "users", "name": "user"}]);
+        let endpoint = json!({"type": "tcp", "port": 8080});
+        json!({"type": "router", "realms": [{"name": "realm1", "roles": roles}, {"name": "realm2"}],
+            "transports": [{"type": "rawsocket", "endpoint": endpoint}]})
+    }
+
+    #[test]
+    fn a_router_gets_its_realms_and_their_roles_before_it_listens() {
+        let [worker] = &planned(&json!({"version": 2, "workers": [router()]}))[..] else { panic!("one worker") };
+        assert_eq!((worker.id.as_str(), worker.kind, worker.is_inline), ("worker001", NativeKind::Router, false));
+        let steps: Vec<(&str, &str)> =
+            worker.steps.iter().map(|step| (step.procedure, step.what.as_str())).collect();
+        assert_eq!(
+            steps,
+            [
+                ("start_router_realm", "realm \"realm1\""),
+                ("start_router_realm_role", "realm \"realm1\", role \"anonymous\""),
+                ("start_router_realm_role", "realm \"realm1\", role \"user\""),
+                ("start_router_realm", "realm \"realm2\""),
+                ("start_router_transport", "transport \"transport001\""),
+            ]
+        );
+        assert_eq!(worker.steps[2].arguments["role_id"], "users");
+        assert_eq!(worker.steps[4].arguments["config"], router()["transports"][0]);
+    }
+
+    #[test]
+    fn disabled_workers_are_left_out_and_the_others_keep_their_ids() {
+        let mut disabled = router();
+        disabled["options"] = json!({"disabled": true});
+        let second = json!({"type": "router", "options": {"inline": true}});
+        let workers = planned(&json!({"version": 2, "workers": [disabled, second]}));
+        let [worker] = &workers[..] else { panic!("one worker") };
+        assert_eq!((worker.id.as_str(), worker.is_inline), ("worker002", true));
+        assert!(worker.steps.is_empty());
+    }
+}

@@ -1,0 +1,274 @@
+//! The controller: the management realm, and the workers.
+
+mod answers;
+mod launch;
+mod life;
+mod log;
+mod management;
+mod pidfile;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crossweave_api::node::{NodeShutdown, ON_READY, ON_SHUTDOWN};
+use crossweave_auth::cryptosign::PrivateKey;
+use crossweave_client::{Arguments, CallError, Client};
+use crossweave_config::{Limits, ShutdownTrigger};
+use crossweave_router::Router;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use crate::boot::{Step, WorkerPlan};
+use crate::clock::utcnow;
+use crate::process::Process;
+use crate::service::{Service, to_value};
+use pidfile::PidFile;
+use worker::{Kind, Worker};
+
+/// A step of the boot that takes longer than this has failed.
+const STEP_DEADLINE: Duration = Duration::from_secs(60);
+
+/// What a controller is told.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// The node directory: the socket `node.sock` and the file `node.pid` are made there. None: neither of them is made.
+    pub directory: Option<PathBuf>,
+    /// What relative paths of the configuration start from.
+    pub cbdir: PathBuf,
+    /// The node's id.
+    pub node_id: String,
+    /// The node's key; none if nobody needs it.
+    pub key: Option<PrivateKey>,
+    /// The title of the process.
+    pub title: String,
+    /// When the node stops by itself.
+    pub shutdown: Vec<ShutdownTrigger>,
+    /// Workers that fail are started again; the triggers hold for those that cannot be kept up.
+    pub restarts_workers: bool,
+    /// Workers are started at the same time.
+    pub is_parallel: bool,
+    /// What peers may use up, of each worker.
+    pub limits: Limits,
+    /// The program that is a worker, with its first arguments.
+    pub worker_command: Vec<OsString>,
+    /// Transports of routers have the start page.
+    pub has_start_page: bool,
+}
+
+/// Why a node did not start. The text is for the one who starts it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotStarted(pub String);
+
+/// Why a node stops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The procedure `crossbar.shutdown` was called.
+    Asked {
+        /// Whether the node is to be started again.
+        restart: bool,
+        /// Why, if that was said.
+        mode: Option<String>,
+        /// The session that called.
+        who: Option<u64>,
+    },
+    /// A worker has ended, and the configuration says that the node ends with it.
+    Worker {
+        /// Its id.
+        id: String,
+        /// Whether it has failed.
+        has_failed: bool,
+    },
+}
+
+/// A node that runs. Cheap to clone.
+#[derive(Clone)]
+pub struct Controller {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    router: Router,
+    client: Client,
+    service: Service,
+    options: NodeOptions,
+    started: (SystemTime, Instant),
+    workers: Mutex<BTreeMap<String, Arc<Worker>>>,
+    stop: watch::Sender<Option<Why>>,
+    has_failed: Mutex<bool>,
+    _process: Arc<Process>,
+    _pid: Option<PidFile>,
+}
+
+impl Controller {
+    /// A controller without workers, which can be managed from now on. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// Another node runs in the directory, or it cannot be written to.
+    pub async fn start(options: NodeOptions) -> Result<Controller, NotStarted> {
+        let pid = options.directory.as_deref().map(PidFile::take).transpose().map_err(NotStarted)?;
+        let router = management::router().map_err(NotStarted)?;
+        let client = management::join(&router).await.map_err(NotStarted)?;
+        let service = Service::new(client.clone(), None);
+        let process = Process::answer(service.clone(), "controller").await.map_err(NotStarted)?;
+        let (stop, _) = watch::channel(None);
+        let shared = Shared {
+            router,
+            client,
+            service,
+            started: (SystemTime::now(), Instant::now()),
+            workers: Mutex::default(),
+            stop,
+            has_failed: Mutex::new(false),
+            options,
+            _process: process,
+            _pid: pid,
+        };
+        let controller = Controller { shared: Arc::new(shared) };
+        controller.answer().await.map_err(NotStarted)?;
+        controller.watch_workers().await.map_err(NotStarted)?;
+        if let Some(directory) = &controller.shared.options.directory {
+            management::listen(&controller.shared.router, directory).await.map_err(NotStarted)?;
+        }
+        Ok(controller)
+    }
+
+    /// Starts the workers of a configuration. The result has a line for each address that clients can use.
+    ///
+    /// # Errors
+    /// The first thing that could not be started. What was started before it runs on, until [`Controller::shutdown`].
+    pub async fn boot(&self, plans: Vec<WorkerPlan>) -> Result<Vec<String>, NotStarted> {
+        let mut listening = Vec::new();
+        if self.shared.options.is_parallel {
+            let mut starting = JoinSet::new();
+            for (index, plan) in plans.into_iter().enumerate() {
+                let controller = self.clone();
+                starting.spawn(async move { (index, controller.boot_worker(plan).await) });
+            }
+            let mut results = starting.join_all().await;
+            results.sort_by_key(|(index, _)| *index);
+            for (_, lines) in results {
+                listening.extend(lines?);
+            }
+        } else {
+            for plan in plans {
+                listening.extend(self.boot_worker(plan).await?);
+            }
+        }
+        self.shared.service.tell(&ON_READY, &()).await;
+        Ok(listening)
+    }
+
+    async fn boot_worker(&self, plan: WorkerPlan) -> Result<Vec<String>, NotStarted> {
+        let WorkerPlan { id, kind, is_inline, options, steps } = plan;
+        let not_started = |what: &str, why: String| NotStarted(format!("worker {id:?}{what}: {why}"));
+        let worker = Worker::new(id.clone(), Kind::Native(kind), is_inline, options);
+        let worker = self.start_worker(worker, None).await.map_err(|error| not_started("", error.message))?;
+        let lines = self.take_steps(&id, kind.title(), &steps).await;
+        let lines = lines.map_err(|(what, why)| not_started(&format!(", {what}"), why))?;
+        // From now on, these are what the worker is when it has to be started again.
+        *worker.steps.lock() = steps;
+        Ok(lines)
+    }
+
+    /// Makes of a worker that has just been started what the configuration says. The error: which step failed, and why.
+    async fn take_steps(
+        &self,
+        worker: &str,
+        title: &str,
+        steps: &[Step],
+    ) -> Result<Vec<String>, (String, String)> {
+        let mut listening = Vec::new();
+        for step in steps {
+            let procedure = format!("crossbar.worker.{worker}.{}", step.procedure);
+            let kwargs = to_value(&step.arguments);
+            let kwargs = kwargs.as_dict().cloned().unwrap_or_default();
+            let mut arguments = Arguments::new();
+            for (name, value) in kwargs {
+                arguments = arguments.kwarg(name, value);
+            }
+            let call = self.shared.client.call(procedure).arguments(arguments);
+            let answer = match timeout(STEP_DEADLINE, call).await {
+                Ok(Ok(reply)) => reply,
+                Ok(Err(error)) => return Err((step.what.clone(), reason(&error))),
+                Err(_) => {
+                    let why = format!("no answer within {} s", STEP_DEADLINE.as_secs());
+                    return Err((step.what.clone(), why));
+                }
+            };
+            info!("{title} '{worker}': {} started", step.told());
+            let result = answer.args().into_iter().next().unwrap_or_default();
+            let lines = result.as_dict().and_then(|it| it.list("listening")).unwrap_or_default();
+            listening.extend(lines.iter().filter_map(|it| it.as_str().map(str::to_owned)));
+        }
+        Ok(listening)
+    }
+
+    /// Waits until the node is to stop by itself.
+    pub async fn stopping(&self) -> Why {
+        let mut stop = self.shared.stop.subscribe();
+        let why = stop.wait_for(Option::is_some).await;
+        why.ok().and_then(|it| it.clone()).expect("the sender is in self, and the value waited for")
+    }
+
+    /// Whether a worker has failed for good.
+    pub fn has_failed(&self) -> bool {
+        *self.shared.has_failed.lock()
+    }
+
+    /// Reads the certificates of all routers again; the log says what came of it.
+    pub async fn reload_certificates(&self) {
+        let workers: Vec<Arc<Worker>> = self.shared.workers.lock().values().cloned().collect();
+        for worker in workers.iter().filter(|it| it.kind.name() == "router") {
+            let call = self.shared.client.call(format!("crossbar.worker.{}.reload_certificates", worker.id));
+            if let Err(error) = call.await {
+                warn!("worker '{}' did not read its certificates again: {}", worker.id, reason(&error));
+            }
+        }
+    }
+
+    /// Stops all workers, then the management realm.
+    pub async fn shutdown(&self, why: Option<&Why>) {
+        let (restart, mode, who) = match why {
+            Some(Why::Asked { restart, mode, who }) => (*restart, mode.clone(), *who),
+            Some(Why::Worker { id, .. }) => (false, Some(format!("worker {id} has ended")), None),
+            None => (false, None, None),
+        };
+        let node_id = self.shared.options.node_id.clone();
+        let was_clean = !self.has_failed();
+        let told = NodeShutdown { node_id, restart, mode, who, when: utcnow(), was_clean };
+        self.shared.service.tell(&ON_SHUTDOWN, &told).await;
+        self.shared.stop.send_if_modified(|stop| {
+            let is_new = stop.is_none();
+            stop.get_or_insert(Why::Asked { restart, mode: None, who });
+            is_new
+        });
+        let workers: Vec<Arc<Worker>> = self.shared.workers.lock().values().cloned().collect();
+        let mut endings = JoinSet::new();
+        for worker in workers {
+            let controller = self.clone();
+            endings.spawn(async move { controller.end_worker(&worker, false).await });
+        }
+        endings.join_all().await;
+        self.shared.client.leave().await;
+        self.shared.router.shutdown().await;
+    }
+}
+
+/// What a failed call says, for people.
+fn reason(error: &CallError) -> String {
+    match error {
+        CallError::Wamp(answer) => match answer.args.first().and_then(|it| it.as_str()) {
+            Some(text) => text.to_owned(),
+            None => answer.uri.clone(),
+        },
+        other => other.to_string(),
+    }
+}

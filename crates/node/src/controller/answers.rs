@@ -1,0 +1,219 @@
+//! The procedures of the node: `crossbar.*`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossweave_api::node::*;
+use crossweave_api::{Error, error};
+use serde_json::json;
+use tokio::time::{Duration, sleep};
+
+use super::worker::{Kind, Status, Worker};
+use super::{Controller, Why};
+use crate::clock::{utc, utcnow};
+use crate::native::NativeKind;
+use crate::service::Caller;
+
+/// The caller of `shutdown` still gets its answer.
+const SHUTDOWN_DELAY: Duration = Duration::from_millis(200);
+
+/// Registers a procedure, each time with a clone of the controller.
+macro_rules! answers {
+    ($controller:expr, $($procedure:ty => $method:ident),+ $(,)?) => {
+        $({
+            let controller = $controller.clone();
+            let handler = move |caller, arguments: $procedure| {
+                let controller = controller.clone();
+                async move { controller.$method(caller, arguments).await }
+            };
+            $controller.shared.service.answer::<$procedure, _, _>(handler).await?;
+        })+
+    };
+}
+
+impl Controller {
+    /// Answers from now on.
+    pub(super) async fn answer(&self) -> Result<(), String> {
+        answers!(
+            self,
+            GetStatus => get_status,
+            GetSystemStats => get_system_stats,
+            Shutdown => answer_shutdown,
+            GetWorkers => get_workers,
+            GetWorker => get_worker,
+            StartWorker => answer_start_worker,
+            StopWorker => answer_stop_worker,
+            GetWorkerLog => get_worker_log,
+            GetPublicKey => get_public_key,
+            Sign => sign,
+        );
+        Ok(())
+    }
+
+    /// Learns which workers can be asked.
+    pub(super) async fn watch_workers(&self) -> Result<(), String> {
+        let client = &self.shared.client;
+        let ready = client.subscribe("crossbar.worker..on_worker_ready").wildcard().await;
+        let mut ready = ready.map_err(|error| format!("cannot learn which workers are ready: {error}"))?;
+        let controller = Arc::downgrade(&self.shared);
+        tokio::spawn(async move {
+            while let Some(event) = ready.next().await {
+                let Some(shared) = controller.upgrade() else { return };
+                let Ok(event) = event else { continue };
+                let about = event.args().into_iter().next().unwrap_or_default();
+                let id = about.as_dict().and_then(|it| it.str("id")).unwrap_or_default().to_owned();
+                if let Some(worker) = shared.workers.lock().get(&id) {
+                    worker.ready.notify_one();
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// The node is to stop.
+    pub(super) fn stop(&self, why: Why) {
+        self.shared.stop.send_if_modified(|stop| {
+            let is_first = stop.is_none();
+            stop.get_or_insert(why);
+            is_first
+        });
+    }
+
+    async fn get_status(&self, _: Caller, _: GetStatus) -> Result<NodeStatus, Error> {
+        let options = &self.shared.options;
+        let mut by_type = BTreeMap::new();
+        for worker in self.shared.workers.lock().values() {
+            *by_type.entry(worker.kind.name().to_owned()).or_insert(0) += 1;
+        }
+        Ok(NodeStatus {
+            title: options.title.clone(),
+            started: utc(self.shared.started.0),
+            controller_pid: std::process::id(),
+            node_id: options.node_id.clone(),
+            running_workers: by_type.values().sum(),
+            workers_by_type: by_type,
+            directory: options.cbdir.display().to_string(),
+            pubkey: options.key.as_ref().map(|key| key.public().to_hex()),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+
+    async fn get_system_stats(&self, _: Caller, _: GetSystemStats) -> Result<crossweave_api::Config, Error> {
+        let failed = |failure: std::io::Error| Error::new(error::RUNTIME_ERROR, failure);
+        let load = std::fs::read_to_string("/proc/loadavg").map_err(failed)?;
+        let load: Vec<f64> = load.split_whitespace().take(3).filter_map(|it| it.parse().ok()).collect();
+        let memory = std::fs::read_to_string("/proc/meminfo").map_err(failed)?;
+        let kib = |line: &str| -> Option<(String, u64)> {
+            let (name, value) = line.split_once(':')?;
+            Some((name.to_lowercase(), value.split_whitespace().next()?.parse::<u64>().ok()? * 1024))
+        };
+        let memory: BTreeMap<String, u64> = memory.lines().filter_map(kib).collect();
+        let of = |name: &str| memory.get(name).copied().unwrap_or_default();
+        Ok(json!({
+            "timestamp": utcnow(),
+            "uptime": self.shared.started.1.elapsed().as_secs_f64(),
+            "cpu": {"load": load},
+            "memory": {"total": of("memtotal"), "available": of("memavailable"), "free": of("memfree"),
+                "cached": of("cached"), "buffers": of("buffers")},
+        }))
+    }
+
+    async fn answer_shutdown(&self, caller: Caller, asked: Shutdown) -> Result<NodeShutdown, Error> {
+        let Shutdown { restart, mode } = asked;
+        let (controller, who) = (self.clone(), caller.session);
+        let why = Why::Asked { restart, mode: mode.clone(), who };
+        tokio::spawn(async move {
+            sleep(SHUTDOWN_DELAY).await;
+            controller.stop(why);
+        });
+        let node_id = self.shared.options.node_id.clone();
+        Ok(NodeShutdown { node_id, restart, mode, who, when: utcnow(), was_clean: !self.has_failed() })
+    }
+
+    async fn get_workers(&self, _: Caller, asked: GetWorkers) -> Result<Vec<String>, Error> {
+        let types = asked.filter_types;
+        let workers = self.shared.workers.lock();
+        let is_asked = |it: &&Arc<Worker>| types.is_empty() || types.iter().any(|name| name == it.kind.name());
+        Ok(workers.values().filter(is_asked).map(|it| it.id.clone()).collect())
+    }
+
+    fn worker(&self, id: &str) -> Result<Arc<Worker>, Error> {
+        let found = self.shared.workers.lock().get(id).cloned();
+        found.ok_or_else(|| Error::new(error::NO_SUCH_WORKER, format!("there is no worker {id:?}")))
+    }
+
+    async fn get_worker(&self, _: Caller, asked: GetWorker) -> Result<WorkerInfo, Error> {
+        Ok(self.worker(&asked.worker_id)?.info())
+    }
+
+    async fn answer_start_worker(&self, caller: Caller, asked: StartWorker) -> Result<WorkerStarted, Error> {
+        let StartWorker { worker_id, worker_type, worker_options } = asked;
+        if !is_id(&worker_id) {
+            let message = format!("{worker_id:?} cannot be a worker id: expected 3 to 64 of a-z, 0-9 and `_`, a letter first");
+            return Err(Error::new(error::INVALID_ARGUMENT, message));
+        }
+        let Some(kind) = NativeKind::parse(&worker_type) else {
+            let message = format!("worker type {worker_type:?} is not built yet: expected `router`");
+            return Err(Error::new(error::FEATURE_UNAVAILABLE, message));
+        };
+        let options = worker_options.unwrap_or_else(|| json!({}));
+        let worker = Worker::new(worker_id, Kind::Native(kind), false, options);
+        let worker = self.start_worker(worker, caller.session).await?;
+        Ok(worker.started(caller.session))
+    }
+
+    async fn answer_stop_worker(&self, caller: Caller, asked: StopWorker) -> Result<WorkerStopping, Error> {
+        let worker = self.worker(&asked.worker_id)?;
+        if worker.status() == Status::Stopping {
+            let message = format!("worker {:?} is being stopped", worker.id);
+            return Err(Error::new(error::WORKER_NOT_RUNNING, message));
+        }
+        let stopping = self.tell_stopping(&worker, asked.kill, caller.session).await;
+        self.end_worker(&worker, asked.kill).await;
+        Ok(stopping)
+    }
+
+    async fn get_worker_log(&self, _: Caller, asked: GetWorkerLog) -> Result<Vec<String>, Error> {
+        Ok(self.worker(&asked.worker_id)?.log.last(asked.limit))
+    }
+
+    fn key(&self) -> Result<&crossweave_auth::cryptosign::PrivateKey, Error> {
+        let key = self.shared.options.key.as_ref();
+        key.ok_or_else(|| Error::new(error::FEATURE_UNAVAILABLE, "this node has no key"))
+    }
+
+    async fn get_public_key(&self, _: Caller, _: GetPublicKey) -> Result<String, Error> {
+        Ok(self.key()?.public().to_hex())
+    }
+
+    async fn sign(&self, _: Caller, asked: Sign) -> Result<String, Error> {
+        let hex = |text: &str| -> Option<Vec<u8>> {
+            let digit = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+            (0..text.len()).step_by(2).map(digit).collect()
+        };
+        let data = hex(&asked.data).ok_or_else(|| {
+            Error::new(error::INVALID_ARGUMENT, "sign: `data` is not an even number of hexadecimal digits")
+        })?;
+        let signature = self.key()?.sign(&data);
+        Ok(signature.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// Whether this can be an id.
+fn is_id(text: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (3..=64).contains(&text.len()) && text.as_bytes()[0].is_ascii_lowercase() && text.bytes().all(is_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_short_words() {
+        assert!(is_id("worker001") && is_id("abc"));
+        for wrong in ["ab", "", "1ab", "Worker", "a.b.c", "wörker", &"a".repeat(65)] {
+            assert!(!is_id(wrong), "{wrong}");
+        }
+    }
+}

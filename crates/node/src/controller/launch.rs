@@ -1,0 +1,180 @@
+//! Making a worker run: as a process, or within this one.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossweave_api::worker::ON_LOG;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::net::UnixStream;
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::log::read_lines;
+use super::worker::{Kind, Worker};
+use super::{Controller, management};
+use crate::native::{Native, NativeOptions, SERIALIZER};
+use crate::service::Service;
+
+/// From being told to end until a worker is killed.
+const END_DEADLINE: Duration = Duration::from_secs(12);
+/// From SIGTERM until SIGKILL.
+const TERMINATE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// A worker that runs.
+pub(super) enum Running {
+    Process(Child),
+    Inline(JoinHandle<()>),
+}
+
+/// How a worker has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) exit_code: Option<i32>,
+    pub(super) signal: Option<i32>,
+}
+
+impl Ended {
+    pub(super) fn is_clean(self) -> bool {
+        self.exit_code == Some(0)
+    }
+
+    /// In words.
+    pub(super) fn shown(self) -> String {
+        match (self.exit_code, self.signal) {
+            (Some(code), _) => format!("exit code {code}"),
+            (None, Some(signal)) => format!("signal {signal}"),
+            (None, None) => "unknown".to_owned(),
+        }
+    }
+}
+
+impl From<ExitStatus> for Ended {
+    fn from(status: ExitStatus) -> Self {
+        use std::os::unix::process::ExitStatusExt as _;
+        Ended { exit_code: status.code(), signal: status.signal() }
+    }
+}
+
+impl Controller {
+    /// Makes a worker run. It can be asked when it has said so.
+    pub(super) async fn launch(&self, worker: &Arc<Worker>) -> Result<Running, String> {
+        let role = management::role_of(&worker.id);
+        let realm = crossweave_api::REALM;
+        self.shared.router.set_role(realm, role).map_err(|error| error.to_string())?;
+        match worker.is_inline {
+            true => self.launch_inline(worker).await,
+            false => self.launch_process(worker).map_err(|error| format!("its process cannot be started: {error}")),
+        }
+    }
+
+    fn launch_process(&self, worker: &Arc<Worker>) -> io::Result<Running> {
+        let (near, far) = StdUnixStream::pair()?;
+        near.set_nonblocking(true)?;
+        let options = &self.shared.options;
+        let mut program = options.worker_command.iter();
+        let mut command = Command::new(program.next().expect("the program that is a worker is given"));
+        let limits = serde_json::to_string(&options.limits).map_err(io::Error::other)?;
+        command
+            .args(program)
+            .args(["--id", &worker.id, "--type", worker.kind.name(), "--node", &options.node_id])
+            .arg("--cbdir")
+            .arg(&options.cbdir)
+            .args(["--limits", &limits])
+            .stdin(Stdio::from(OwnedFd::from(far)))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C is for the controller: workers are told by it.
+            .process_group(0)
+            .kill_on_drop(true);
+        let mut child = command.spawn()?;
+        // What the command still has of the worker's end would keep the channel open.
+        drop(command);
+        let role = management::role_name(&worker.id);
+        self.shared.router.serve(UnixStream::from_std(near)?, SERIALIZER, &role, &worker.id)?;
+        let pid = child.id().unwrap_or_default();
+        worker.has_process(child.id());
+        let outputs: [Option<Box<dyn tokio::io::AsyncRead + Send + Unpin>>; 2] =
+            [child.stdout.take().map(|it| Box::new(it) as _), child.stderr.take().map(|it| Box::new(it) as _)];
+        for output in outputs.into_iter().flatten() {
+            let (worker, service) = (worker.clone(), Service::new(self.shared.client.clone(), Some(&worker.id)));
+            tokio::spawn(async move {
+                read_lines(output, async |line| {
+                    let taken = worker.log.take(&line, worker.kind.title(), pid);
+                    service.tell(&ON_LOG, &taken).await;
+                })
+                .await;
+            });
+        }
+        Ok(Running::Process(child))
+    }
+
+    async fn launch_inline(&self, worker: &Arc<Worker>) -> Result<Running, String> {
+        let Kind::Native(kind) = worker.kind;
+        let options = &self.shared.options;
+        let options = NativeOptions {
+            id: worker.id.clone(),
+            kind,
+            node_id: options.node_id.clone(),
+            cbdir: options.cbdir.clone(),
+            limits: options.limits.clone(),
+            has_start_page: options.has_start_page,
+        };
+        worker.has_process(Some(std::process::id()));
+        let role = management::role_name(&worker.id);
+        let channel = self.shared.router.connect_local(SERIALIZER, &role, &worker.id);
+        let native = Native::start(options, channel).await?;
+        Ok(Running::Inline(tokio::spawn(async move {
+            native.asked_to_stop().await;
+            native.shutdown().await;
+        })))
+    }
+}
+
+impl Running {
+    /// Waits until it has ended.
+    pub(super) async fn ended(&mut self) -> Ended {
+        match self {
+            Running::Process(child) => match child.wait().await {
+                Ok(status) => status.into(),
+                Err(_) => Ended { exit_code: None, signal: None },
+            },
+            Running::Inline(task) => match task.await {
+                Ok(()) => Ended { exit_code: Some(0), signal: None },
+                Err(_) => Ended { exit_code: Some(1), signal: None },
+            },
+        }
+    }
+
+    /// Lets it end by itself, as it was told to, and sees to it that it does.
+    pub(super) async fn end(&mut self, is_killed: bool) -> Ended {
+        if is_killed {
+            self.signal(Signal::KILL);
+        }
+        if let Ok(ended) = timeout(END_DEADLINE, self.ended()).await {
+            return ended;
+        }
+        self.signal(Signal::TERM);
+        if let Ok(ended) = timeout(TERMINATE_DEADLINE, self.ended()).await {
+            return ended;
+        }
+        self.signal(Signal::KILL);
+        if let Running::Inline(task) = self {
+            task.abort();
+        }
+        self.ended().await
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Running::Process(child) = self
+            && let Some(pid) = child.id().and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw)
+        {
+            // One that has ended already needs none.
+            let _ = kill_process(pid, signal);
+        }
+    }
+}

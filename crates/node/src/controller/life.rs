@@ -1,0 +1,219 @@
+//! The life of a worker: started, watched, started again when it has failed, ended.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossweave_api::node::{ON_STOP_REQUESTED, ON_WORKER_EXITED, WorkerExited, WorkerStopping};
+use crossweave_api::{Error, error};
+use crossweave_config::ShutdownTrigger;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+use tracing::{error, info, warn};
+
+use super::launch::{Ended, Running};
+use super::worker::{Status, Worker};
+use super::{Controller, Why};
+use crate::clock::utcnow;
+
+/// A worker that cannot be asked after this time has failed to start.
+const READY_DEADLINE: Duration = Duration::from_secs(30);
+/// What a worker is given to answer that it will end.
+const TELL_DEADLINE: Duration = Duration::from_secs(5);
+/// Before the first and before later attempts to start a worker again.
+const BACKOFF_MIN: Duration = Duration::from_millis(50);
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// A worker that has run so long had been kept up.
+const STEADY: Duration = Duration::from_secs(30);
+/// So many times in a row a worker may fail before it has run that long.
+const FAILURES_MAX: u32 = 10;
+
+impl Controller {
+    /// Starts a worker, and answers when it can be asked.
+    pub(super) async fn start_worker(&self, worker: Worker, who: Option<u64>) -> Result<Arc<Worker>, Error> {
+        let worker = Arc::new(worker);
+        {
+            let mut workers = self.shared.workers.lock();
+            if self.shared.stop.borrow().is_some() {
+                return Err(Error::new(error::CANNOT_START, "the node is stopping"));
+            }
+            if workers.contains_key(&worker.id) {
+                let message = format!("there is a worker {:?}", worker.id);
+                return Err(Error::new(error::WORKER_ALREADY_RUNNING, message));
+            }
+            workers.insert(worker.id.clone(), worker.clone());
+        }
+        info!("Starting {} with ID '{}'...", worker.kind.title(), worker.id);
+        let event = |what: &str| format!("on_{}_{what}", worker.kind.name().replace('-', "_"));
+        self.shared.service.tell_as(&event("starting"), &worker.starting(who)).await;
+        let (first, started) = oneshot::channel();
+        let (controller, living) = (self.clone(), worker.clone());
+        tokio::spawn(async move { controller.live(&living, first).await });
+        match started.await {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => return Err(Error::new(error::CANNOT_START, why)),
+            Err(_) => return Err(Error::new(error::CANNOT_START, "it was stopped as it started")),
+        }
+        let pid = worker.pid().unwrap_or_default();
+        info!("{} with ID '{}' and PID {pid} started", worker.kind.title(), worker.id);
+        self.shared.service.tell_as(&event("started"), &worker.started(who)).await;
+        Ok(worker)
+    }
+
+    /// Tells a worker to end, and waits until it has.
+    pub(super) async fn end_worker(&self, worker: &Arc<Worker>, kill: bool) {
+        let mut status = worker.status.subscribe();
+        let was_started = worker.status() == Status::Started;
+        worker.go(Status::Stopping);
+        if was_started && !kill {
+            let call = self.shared.client.call(format!("crossbar.worker.{}.shutdown", worker.id));
+            // One that does not answer is ended the hard way.
+            let _ = timeout(TELL_DEADLINE, call).await;
+        }
+        if kill {
+            worker.kill();
+        }
+        worker.stop.notify_one();
+        // The sender is in the worker.
+        let _ = status.wait_for(|status| *status == Status::Ended).await;
+    }
+
+    /// Says who asked that a worker ends.
+    pub(super) async fn tell_stopping(&self, worker: &Worker, kill: bool, who: Option<u64>) -> WorkerStopping {
+        let (id, kind) = (worker.id.clone(), worker.kind.name().to_owned());
+        let stopping = WorkerStopping { id, kind, kill, who, when: utcnow() };
+        self.shared.service.tell(&ON_STOP_REQUESTED, &stopping).await;
+        stopping
+    }
+
+    /// From the first start to the last end. `first` learns what became of the first start.
+    async fn live(&self, worker: &Arc<Worker>, first: oneshot::Sender<Result<(), String>>) {
+        let mut first = Some(first);
+        let mut failures = 0;
+        loop {
+            let begun = Instant::now();
+            let (ended, why) = self.live_once(worker, &mut first).await;
+            worker.has_process(None);
+            if worker.is_ending() || first.is_some() {
+                // Nobody may wait any more.
+                first.take().map(|first| first.send(Err(why)));
+                self.tell_exit(worker, ended, false).await;
+                break;
+            }
+            failures = if begun.elapsed() >= STEADY { 1 } else { failures + 1 };
+            let restarts = self.restarts(failures);
+            self.tell_exit(worker, ended, restarts).await;
+            if !restarts {
+                error!("{} '{}' has ended: {why}", worker.kind.title(), worker.id);
+                worker.go(Status::Ended);
+                self.forget(worker);
+                self.trigger(worker, !ended.is_clean());
+                return;
+            }
+            let pause = (BACKOFF_MIN * 2u32.pow(failures - 1)).min(BACKOFF_MAX);
+            let (title, id) = (worker.kind.title(), &worker.id);
+            warn!("{title} '{id}' has failed ({why}): starting it again in {} ms", pause.as_millis());
+            worker.go(Status::Waiting);
+            worker.counts_restart();
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = worker.stop.notified() => {}
+            }
+            if worker.is_ending() {
+                break;
+            }
+            worker.go(Status::Starting);
+        }
+        worker.go(Status::Ended);
+        self.forget(worker);
+    }
+
+    /// From one start to its end, and why it ended.
+    async fn live_once(
+        &self,
+        worker: &Arc<Worker>,
+        first: &mut Option<oneshot::Sender<Result<(), String>>>,
+    ) -> (Ended, String) {
+        const NEVER: Ended = Ended { exit_code: None, signal: None };
+        let mut running = match self.launch(worker).await {
+            Ok(running) => running,
+            Err(why) => return (NEVER, why),
+        };
+        if let Err((ended, why)) = self.become_ready(worker, &mut running).await {
+            return (ended, why);
+        }
+        worker.has_started();
+        if let Some(first) = first.take() {
+            let _ = first.send(Ok(()));
+        } else {
+            let steps = worker.steps.lock().clone();
+            if let Err((what, why)) = self.take_steps(&worker.id, worker.kind.title(), &steps).await {
+                let ended = running.end(true).await;
+                return (ended, format!("{what}: {why}"));
+            }
+            info!("{} with ID '{}' runs again", worker.kind.title(), worker.id);
+        }
+        tokio::select! {
+            ended = running.ended() => (ended, ended.shown()),
+            () = worker.stop.notified() => {
+                let ended = running.end(worker.is_killed()).await;
+                (ended, ended.shown())
+            }
+        }
+    }
+
+    async fn become_ready(&self, worker: &Arc<Worker>, running: &mut Running) -> Result<(), (Ended, String)> {
+        tokio::select! {
+            () = worker.ready.notified() => Ok(()),
+            ended = running.ended() => {
+                let last = worker.log.last(1).pop().map(|line| format!(": {line}")).unwrap_or_default();
+                Err((ended, format!("it ended as it started ({}){last}", ended.shown())))
+            }
+            () = worker.stop.notified() => Err((running.end(true).await, "it was stopped".to_owned())),
+            () = sleep(READY_DEADLINE) => {
+                let why = format!("it was not ready within {} s", READY_DEADLINE.as_secs());
+                Err((running.end(true).await, why))
+            }
+        }
+    }
+
+    /// Whether a worker that has failed so often in a row is started again.
+    fn restarts(&self, failures: u32) -> bool {
+        self.shared.options.restarts_workers
+            && failures <= FAILURES_MAX
+            && self.shared.stop.borrow().is_none()
+    }
+
+    async fn tell_exit(&self, worker: &Worker, ended: Ended, restarts: bool) {
+        let exited = WorkerExited {
+            id: worker.id.clone(),
+            kind: worker.kind.name().to_owned(),
+            exit_code: ended.exit_code,
+            signal: ended.signal,
+            was_clean: ended.is_clean(),
+            restarts,
+        };
+        self.shared.service.tell(&ON_WORKER_EXITED, &exited).await;
+    }
+
+    fn forget(&self, worker: &Worker) {
+        self.shared.workers.lock().remove(&worker.id);
+        let _ = self.shared.router.remove_role(crossweave_api::REALM, &super::management::role_name(&worker.id));
+    }
+
+    /// A worker has ended for good, and was not told to.
+    fn trigger(&self, worker: &Worker, has_failed: bool) {
+        if has_failed {
+            *self.shared.has_failed.lock() = true;
+        }
+        let is_last = self.shared.workers.lock().is_empty();
+        let ends = self.shared.options.shutdown.iter().any(|trigger| match trigger {
+            ShutdownTrigger::ShutdownRequested => false,
+            ShutdownTrigger::WorkerExit => true,
+            ShutdownTrigger::WorkerExitWithError => has_failed,
+            ShutdownTrigger::LastWorkerExit => is_last,
+        });
+        if ends {
+            self.stop(Why::Worker { id: worker.id.clone(), has_failed });
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `node.pid`: which process runs the node of a directory.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use serde_json::{Value, json};
+
+/// The file's name in the node directory.
+pub const PID_FILE: &str = "node.pid";
+
+/// The file, locked for as long as this is kept; then it is removed.
+pub(super) struct PidFile {
+    path: PathBuf,
+    _locked: File,
+}
+
+impl PidFile {
+    /// Writes the file, as Crossbar.io does: a JSON object with `pid`, `argv` and `options`.
+    ///
+    /// # Errors
+    /// Another node runs in the directory, or the file cannot be written.
+    pub(super) fn take(directory: &Path) -> Result<PidFile, String> {
+        let path = directory.join(PID_FILE);
+        let shown = path.display().to_string();
+        let unwritable = |error: std::io::Error| format!("cannot write {shown}: {error}");
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = file.as_mut().map_err(|error| format!("cannot write {shown}: {error}"))?;
+        if flock(&*file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let mut text = String::new();
+            let _ = file.read_to_string(&mut text);
+            let pid = serde_json::from_str(&text).ok().and_then(|it: Value| it["pid"].as_u64());
+            let pid = pid.map_or(String::new(), |pid| format!(" (process {pid})"));
+            return Err(format!("a node runs in {} already{pid}: `crossweave stop` ends it", directory.display()));
+        }
+        let argv: Vec<String> = std::env::args_os().map(|it| it.to_string_lossy().into_owned()).collect();
+        let content = json!({"pid": std::process::id(), "argv": argv, "options": {}});
+        file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(unwritable)?;
+        file.write_all(format!("{content}\n").as_bytes()).map_err(unwritable)?;
+        let locked = file.try_clone().map_err(unwritable)?;
+        Ok(PidFile { path, _locked: locked })
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // The lock is what counts; a file that stays is written over.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// The process that runs the node of a directory; none if none does.
+pub fn running_pid(directory: &Path) -> Option<u32> {
+    let mut file = File::open(directory.join(PID_FILE)).ok()?;
+    if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
+        return None;
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    let content: Value = serde_json::from_str(&text).ok()?;
+    content["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_node_in_a_directory_is_refused_and_told_which_process_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(running_pid(folder.path()), None);
+        let first = PidFile::take(folder.path()).unwrap();
+        let Err(refused) = PidFile::take(folder.path()) else { panic!("it was taken twice") };
+        assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        assert_eq!(running_pid(folder.path()), Some(std::process::id()));
+        drop(first);
+        assert!(!folder.path().join(PID_FILE).exists());
+        drop(PidFile::take(folder.path()).unwrap());
+    }
+
+    #[test]
+    fn a_file_that_a_killed_node_left_behind_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(PID_FILE), "{\"pid\": 1}").unwrap();
+        assert_eq!(running_pid(folder.path()), None);
+        assert!(PidFile::take(folder.path()).is_ok());
+    }
+}

@@ -1,0 +1,196 @@
+//! What the controller knows of a worker.
+
+use std::time::{Instant, SystemTime};
+
+use crossweave_api::Config;
+use crossweave_api::node::{WorkerInfo, WorkerStarted, WorkerStarting};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use super::log::Log;
+use crate::boot::Step;
+use crate::clock::{utc, utcnow};
+use crate::native::NativeKind;
+
+/// The type of a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// This program.
+    Native(NativeKind),
+}
+
+impl Kind {
+    /// Its name in configurations and in the management API.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::Native(kind) => kind.as_str(),
+        }
+    }
+
+    /// Its name in the log.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Kind::Native(kind) => kind.title(),
+        }
+    }
+}
+
+/// Where a worker stands.
+///
+/// ```text
+///  starting ──────▶ started ──────▶ stopping ──▶ ended
+///   ▲    │             │ it has failed              ▲
+///   │    ▼             ▼                            │
+///   └── waiting ◀──────┴──── too often ─────────────┘
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    Starting,
+    Started,
+    /// Before it is started again.
+    Waiting,
+    Stopping,
+    Ended,
+}
+
+impl Status {
+    fn as_str(self) -> &'static str {
+        match self {
+            Status::Starting => "starting",
+            Status::Started => "started",
+            Status::Waiting => "waiting",
+            Status::Stopping => "stopping",
+            Status::Ended => "ended",
+        }
+    }
+}
+
+/// A worker.
+pub(super) struct Worker {
+    pub(super) id: String,
+    pub(super) kind: Kind,
+    pub(super) is_inline: bool,
+    pub(super) options: Config,
+    /// What makes it what the configuration says, each time it is started.
+    pub(super) steps: Mutex<Vec<Step>>,
+    pub(super) log: Log,
+    created: (SystemTime, Instant),
+    facts: Mutex<Facts>,
+    pub(super) status: watch::Sender<Status>,
+    /// It can be asked.
+    pub(super) ready: Notify,
+    /// It is to end.
+    pub(super) stop: Notify,
+}
+
+#[derive(Default)]
+struct Facts {
+    is_killed: bool,
+    pid: Option<u32>,
+    started: Option<(SystemTime, Instant)>,
+    restarts: u64,
+}
+
+impl Worker {
+    pub(super) fn new(id: String, kind: Kind, is_inline: bool, options: Config) -> Worker {
+        Worker {
+            id,
+            kind,
+            is_inline,
+            options,
+            steps: Mutex::default(),
+            log: Log::default(),
+            created: (SystemTime::now(), Instant::now()),
+            facts: Mutex::default(),
+            status: watch::channel(Status::Starting).0,
+            ready: Notify::new(),
+            stop: Notify::new(),
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        *self.status.borrow()
+    }
+
+    /// Whether it is to end, or has ended.
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.status(), Status::Stopping | Status::Ended)
+    }
+
+    /// Goes to another status, unless it is to end.
+    pub(super) fn go(&self, status: Status) {
+        self.status.send_if_modified(|now| {
+            let is_ending = matches!(now, Status::Stopping | Status::Ended);
+            let goes = !is_ending || status == Status::Ended;
+            if goes {
+                *now = status;
+            }
+            goes
+        });
+    }
+
+    pub(super) fn has_process(&self, pid: Option<u32>) {
+        self.facts.lock().pid = pid;
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.facts.lock().pid
+    }
+
+    /// It is to end at once.
+    pub(super) fn kill(&self) {
+        self.facts.lock().is_killed = true;
+    }
+
+    pub(super) fn is_killed(&self) -> bool {
+        self.facts.lock().is_killed
+    }
+
+    pub(super) fn has_started(&self) {
+        self.facts.lock().started = Some((SystemTime::now(), Instant::now()));
+        self.go(Status::Started);
+    }
+
+    pub(super) fn counts_restart(&self) {
+        let mut facts = self.facts.lock();
+        facts.restarts += 1;
+        facts.started = None;
+    }
+
+    pub(super) fn starting(&self, who: Option<u64>) -> WorkerStarting {
+        let (id, status) = (self.id.clone(), Status::Starting.as_str().to_owned());
+        WorkerStarting { id, status, created: utc(self.created.0), who }
+    }
+
+    pub(super) fn started(&self, who: Option<u64>) -> WorkerStarted {
+        let facts = self.facts.lock();
+        WorkerStarted {
+            id: self.id.clone(),
+            status: Status::Started.as_str().to_owned(),
+            started: facts.started.map_or_else(utcnow, |it| utc(it.0)),
+            who,
+            pid: facts.pid,
+            startup_time: self.startup_time(&facts).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn info(&self) -> WorkerInfo {
+        let facts = self.facts.lock();
+        WorkerInfo {
+            id: self.id.clone(),
+            pid: facts.pid,
+            kind: self.kind.name().to_owned(),
+            status: self.status().as_str().to_owned(),
+            created: utc(self.created.0),
+            started: facts.started.map(|it| utc(it.0)),
+            startup_time: self.startup_time(&facts),
+            uptime: facts.started.map(|it| it.1.elapsed().as_secs_f64()),
+            restarts: facts.restarts,
+            stats: None,
+        }
+    }
+
+    fn startup_time(&self, facts: &Facts) -> Option<f64> {
+        facts.started.map(|it| it.1.saturating_duration_since(self.created.1).as_secs_f64())
+    }
+}

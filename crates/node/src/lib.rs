@@ -1,0 +1,37 @@
+//! The node: a controller, its workers, and the management API by which they are run.
+//!
+//! ```text
+//!  configuration ──boot──▶ calls ──┐                       ┌── worker: a process, or inline
+//!  command line, console ──────────┼──▶ realm `crossbar` ──┼── worker
+//!  node.sock ──────────────────────┘          │            └── ...
+//!                                        controller
+//! ```
+//!
+//! The controller has a router of its own with the realm `crossbar`. Every worker is a session there and answers for itself;
+//! whoever manages the node calls procedures on that realm, the node itself no less than others. There is no second way.
+//!
+//! | look for | in |
+//! | --- | --- |
+//! | what a configuration means, as calls | [`boot`] |
+//! | starting, watching and stopping workers | `controller` |
+//! | a worker from within | `native` |
+//! | realms, roles and transports of a router worker | `router` |
+//! | what every process tells of itself | `process` |
+//! | how procedures are answered and events published | `service` |
+//! | which permission decides, for `crossweave explain` | [`explain`] |
+//! | the node's key | `key` |
+
+pub mod boot;
+mod clock;
+mod controller;
+pub mod explain;
+mod key;
+mod native;
+mod process;
+mod router;
+mod service;
+
+pub use controller::{Controller, NodeOptions, NotStarted, Why};
+pub use key::node_key;
+pub use native::{NativeKind, NativeOptions, run_worker};
+pub use router::{Obstacle, findings, unusable};

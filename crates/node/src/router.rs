@@ -1,0 +1,176 @@
+//! A router worker: realms, roles and transports that come and go by the management API.
+//!
+//! ```text
+//! procedure ──▶ part of a configuration, checked ──▶ what the router wants ──▶ Router
+//! ```
+//!
+//! `realms` and `transports` answer the procedures. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
+//! the configuration into what the router wants; they start nothing, so that `findings` can say beforehand what is in the way of a
+//! whole node.
+
+mod authentication;
+mod certificates;
+mod findings;
+mod ready;
+pub(crate) mod realm;
+mod realms;
+mod transport;
+mod transports;
+mod websocket;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossweave_api::{Error, error};
+use crossweave_auth::cryptosign::PrivateKey;
+use crossweave_config::{Limits, Problems};
+use crossweave_router::{AdmissionOptions, Router};
+use tokio::sync::Mutex;
+use tokio::task::{JoinSet, spawn_blocking};
+use tracing::warn;
+
+pub use certificates::unusable;
+pub use findings::{Obstacle, findings};
+
+use crate::service::Service;
+use realms::RunningRealm;
+use transports::RunningTransport;
+
+/// What a router worker is told when it starts.
+#[derive(Clone, Debug)]
+pub(crate) struct RouterOptions {
+    /// What relative paths start from, and where the node's key is.
+    pub(crate) cbdir: PathBuf,
+    /// What peers may use up.
+    pub(crate) limits: Limits,
+    /// Whether transports have the start page, and realms something that moves.
+    pub(crate) has_start_page: bool,
+}
+
+/// A router worker.
+#[derive(Clone)]
+pub(crate) struct RouterWorker {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    router: Router,
+    options: RouterOptions,
+    service: Service,
+    /// Changes are made one after the other.
+    state: Mutex<State>,
+    demos: parking_lot::Mutex<JoinSet<()>>,
+}
+
+/// What runs.
+#[derive(Default)]
+struct State {
+    realms: Vec<RunningRealm>,
+    transports: Vec<RunningTransport>,
+    /// By which the router proves itself, once it has been read.
+    has_key: bool,
+}
+
+/// What the configuration means, as far as it can be done.
+#[derive(Debug, Default)]
+struct Findings {
+    /// What cannot be done; nothing is started then.
+    obstacles: Vec<Obstacle>,
+    /// What has no effect, and harms nobody.
+    warnings: Vec<String>,
+}
+
+impl Findings {
+    fn obstacle(&mut self, place: &str, what: impl ToString) {
+        self.obstacles.push(Obstacle { place: place.to_owned(), what: what.to_string() });
+    }
+
+    fn no_effect(&mut self, place: &str, key: &str, why: &str) {
+        self.warnings.push(format!("{place}: `{key}` has no effect: {why}"));
+    }
+
+    /// Logs the warnings; the obstacles are an error.
+    fn settle(self) -> Result<(), Error> {
+        self.warnings.iter().for_each(|warning| warn!("{warning}"));
+        if self.obstacles.is_empty() {
+            return Ok(());
+        }
+        let texts: Vec<String> = self.obstacles.iter().map(|it| it.what.clone()).collect();
+        Err(Error::new(error::INVALID_CONFIGURATION, texts.join("; ")))
+    }
+}
+
+impl RouterWorker {
+    /// A router without anything, whose procedures are answered from now on. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The procedures cannot be registered.
+    pub(crate) async fn start(service: Service, options: RouterOptions) -> Result<RouterWorker, String> {
+        let router = Router::new(admission(&options.limits));
+        let shared = Shared { router, options, service, state: Mutex::default(), demos: Default::default() };
+        let worker = RouterWorker { shared: Arc::new(shared) };
+        worker.answer_for_realms().await?;
+        worker.answer_for_transports().await?;
+        Ok(worker)
+    }
+
+    fn router(&self) -> &Router {
+        &self.shared.router
+    }
+
+    fn service(&self) -> &Service {
+        &self.shared.service
+    }
+
+    /// Says GOODBYE to every session and waits until they are gone, for a few seconds at most.
+    pub(crate) async fn shutdown(&self) {
+        // First, so that it does not wonder where its session has gone.
+        let mut demos = std::mem::take(&mut *self.shared.demos.lock());
+        demos.shutdown().await;
+        self.shared.router.shutdown().await;
+    }
+
+    /// Reads the certificates of all transports again; the log says what came of it.
+    async fn reload_certificates(&self) -> Result<u64, Error> {
+        let router = self.shared.router.clone();
+        let failed = spawn_blocking(move || router.reload_certificates()).await;
+        failed.map(|failed| failed as u64).map_err(|failure| Error::new(error::RUNTIME_ERROR, failure))
+    }
+
+    /// Lets the router prove itself by the node's key.
+    fn set_key(&self, key: PrivateKey) {
+        self.shared.router.set_key(key);
+    }
+}
+
+/// Registers a procedure, each time with a clone of the worker.
+macro_rules! answers {
+    ($worker:expr, $($procedure:ty => $method:ident),+ $(,)?) => {
+        $({
+            let worker = $worker.clone();
+            let handler = move |caller, arguments: $procedure| {
+                let worker = worker.clone();
+                async move { worker.$method(caller, arguments).await }
+            };
+            $worker.service().answer::<$procedure, _, _>(handler).await?;
+        })+
+    };
+}
+pub(crate) use answers;
+
+/// A part of a configuration with errors.
+fn invalid(problems: &Problems) -> Error {
+    Error::new(error::INVALID_CONFIGURATION, problems)
+}
+
+fn no_such(what: &str, id: &str) -> Error {
+    Error::new(error::NO_SUCH_OBJECT, format!("there is no {what} {id:?}"))
+}
+
+fn admission(limits: &Limits) -> AdmissionOptions {
+    AdmissionOptions {
+        connections_max: limits.max_connections as usize,
+        pending_max: limits.max_pending_connections as usize,
+        pending_per_address_max: limits.max_pending_per_address as usize,
+    }
+}

@@ -1,0 +1,67 @@
+//! What in a configuration cannot be done or has no effect, found before anything of it is started.
+
+use crossweave_config::{Controller, ControllerOptions, Limits, Node, RouterWorker, Worker};
+use crossweave_wamp::limits::URI_LEN_MAX;
+
+use super::{Findings, realm, transport};
+
+/// Why a correct configuration cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {what}")]
+pub struct Obstacle {
+    /// The part of the configuration.
+    pub place: String,
+    /// What is in the way.
+    pub what: String,
+}
+
+/// Looks for what is in the way of a node; nothing is started. The result is what the configuration asks for and has no effect.
+///
+/// # Errors
+/// Everything that is in the way.
+pub fn findings(node: &Node) -> Result<Vec<String>, Vec<Obstacle>> {
+    let mut findings = Findings::default();
+    check_controller(&node.controller, &mut findings);
+    let mut listens = false;
+    for Worker::Router(worker) in &node.workers {
+        if !worker.options.disabled {
+            check_router(worker, &node.controller.options.limits, &mut findings);
+            listens |= !worker.transports.is_empty();
+        }
+    }
+    if !listens {
+        let warning = "nothing listens: there is no transport by which clients could connect";
+        findings.warnings.push(warning.to_owned());
+    }
+    match findings.obstacles.is_empty() {
+        true => Ok(findings.warnings),
+        false => Err(findings.obstacles),
+    }
+}
+
+fn check_controller(controller: &Controller, findings: &mut Findings) {
+    if controller.options.title != ControllerOptions::default().title {
+        findings.no_effect("controller.options", "title", "setting the process title is not built yet");
+    }
+    let asked = controller.options.limits.max_uri_length;
+    if asked as usize > URI_LEN_MAX {
+        let what =
+            format!("`max_uri_length` of {asked} is more than the {URI_LEN_MAX} bytes that the router takes");
+        findings.obstacle("controller.options.limits", what);
+    }
+}
+
+fn check_router(worker: &RouterWorker, limits: &Limits, findings: &mut Findings) {
+    for realm in &worker.realms {
+        let place = format!("worker {:?}, realm {:?}", worker.id, realm.name);
+        realm::definition(realm, limits, &place, findings);
+    }
+    let realms: Vec<String> = worker.realms.iter().map(|realm| realm.name.clone()).collect();
+    for transport in &worker.transports {
+        let place = format!("worker {:?}, transport {:?}", worker.id, transport.id);
+        transport::listen(transport, realms.clone(), &place, findings);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,255 @@
+//! Realms and roles of a router worker, as the management API starts and stops them.
+
+use std::collections::BTreeMap;
+
+use crossweave_api::router::*;
+use crossweave_api::{Config, Error, error};
+use crossweave_config as config;
+use crossweave_router::StartError;
+use crossweave_web::run_demo;
+use tracing::{info, warn};
+
+use super::{Findings, RouterWorker, State, answers, invalid, no_such, realm};
+use crate::clock::utcnow;
+use crate::service::Caller;
+
+/// The role of clients that do not log in.
+const ANONYMOUS: &str = "anonymous";
+
+/// A realm that runs.
+pub(super) struct RunningRealm {
+    id: String,
+    pub(super) realm: config::Realm,
+    config: Config,
+    created: String,
+    roles: Vec<RunningRole>,
+}
+
+struct RunningRole {
+    id: String,
+    name: String,
+    config: Config,
+}
+
+impl RunningRole {
+    fn marshal(&self) -> RealmRole {
+        RealmRole { id: self.id.clone(), config: self.config.clone() }
+    }
+}
+
+impl RunningRealm {
+    fn marshal(&self) -> RouterRealm {
+        RouterRealm {
+            id: self.id.clone(),
+            config: self.config.clone(),
+            category: "static".to_owned(),
+            created: self.created.clone(),
+            roles: self.roles.iter().map(RunningRole::marshal).collect(),
+            has_router: true,
+            has_service_session: self.realm.options.enable_meta_api,
+            rlinks: Vec::new(),
+        }
+    }
+}
+
+impl State {
+    fn realm(&mut self, id: &str) -> Result<&mut RunningRealm, Error> {
+        self.realms.iter_mut().find(|it| it.id == id).ok_or_else(|| no_such("realm", id))
+    }
+}
+
+impl RouterWorker {
+    pub(super) async fn answer_for_realms(&self) -> Result<(), String> {
+        answers!(
+            self,
+            GetRouterRealms => get_router_realms,
+            GetRouterRealm => get_router_realm,
+            GetRouterRealmByName => get_router_realm_by_name,
+            GetRouterRealmStats => get_router_realm_stats,
+            StartRouterRealm => start_router_realm,
+            StopRouterRealm => stop_router_realm,
+            GetRouterRealmRoles => get_router_realm_roles,
+            GetRouterRealmRole => get_router_realm_role,
+            StartRouterRealmRole => start_router_realm_role,
+            StopRouterRealmRole => stop_router_realm_role,
+            KillByAuthid => kill_by_authid,
+        );
+        Ok(())
+    }
+
+    async fn get_router_realms(&self, _: Caller, _: GetRouterRealms) -> Result<Vec<String>, Error> {
+        let mut ids: Vec<String> = self.shared.state.lock().await.realms.iter().map(|it| it.id.clone()).collect();
+        ids.sort();
+        Ok(ids)
+    }
+
+    async fn get_router_realm(&self, _: Caller, asked: GetRouterRealm) -> Result<RouterRealm, Error> {
+        self.shared.state.lock().await.realm(&asked.realm_id).map(|it| it.marshal())
+    }
+
+    async fn get_router_realm_by_name(
+        &self,
+        _: Caller,
+        asked: GetRouterRealmByName,
+    ) -> Result<RouterRealm, Error> {
+        let state = self.shared.state.lock().await;
+        let found = state.realms.iter().find(|it| it.realm.name == asked.realm_name);
+        found.map(RunningRealm::marshal).ok_or_else(|| {
+            Error::new(error::NO_SUCH_OBJECT, format!("there is no realm with the name {:?}", asked.realm_name))
+        })
+    }
+
+    async fn start_router_realm(&self, _: Caller, asked: StartRouterRealm) -> Result<RouterRealm, Error> {
+        let StartRouterRealm { realm_id, config } = asked;
+        let mut state = self.shared.state.lock().await;
+        if state.realm(&realm_id).is_ok() {
+            return Err(Error::new(error::ALREADY_RUNNING, format!("there is a realm {realm_id:?}")));
+        }
+        let options = &self.shared.options;
+        let part = config::part::realm(&config, &format!("realm {realm_id}"), &options.cbdir);
+        let part = part.map_err(|problems| invalid(&problems))?;
+        part.warnings.iter().for_each(|warning| warn!(realm = realm_id, "{}", warning.message));
+        let mut findings = Findings::default();
+        let mut definition = realm::definition(&part.value, &options.limits, &realm_id, &mut findings);
+        findings.settle()?;
+        // They are started one by one.
+        definition.roles.clear();
+        let name = part.value.name.clone();
+        self.router().start_realm(&name, definition).map_err(|failure| match failure {
+            StartError::RealmExists(_) => Error::new(error::ALREADY_EXISTS, failure),
+            _ => Error::new(error::CANNOT_START, failure),
+        })?;
+        let running =
+            RunningRealm { id: realm_id, realm: part.value, config, created: utcnow(), roles: Vec::new() };
+        let marshal = running.marshal();
+        state.realms.push(running);
+        drop(state);
+        info!("Realm '{name}' started");
+        self.service().tell(&ON_REALM_STARTED, &marshal).await;
+        Ok(marshal)
+    }
+
+    async fn stop_router_realm(&self, _: Caller, asked: StopRouterRealm) -> Result<RealmStopped, Error> {
+        let mut state = self.shared.state.lock().await;
+        let id = state.realm(&asked.realm_id)?.id.clone();
+        let name = state.realm(&id)?.realm.name.clone();
+        let detached = self.router().stop_realm(&name).await.unwrap_or_default();
+        state.realms.retain(|it| it.id != id);
+        drop(state);
+        info!("Realm '{name}' stopped");
+        self.service().tell(&ON_REALM_STOPPED, &id).await;
+        Ok(RealmStopped { id, name, detached_sessions: detached.iter().map(|it| it.0).collect() })
+    }
+
+    async fn get_router_realm_roles(
+        &self,
+        _: Caller,
+        asked: GetRouterRealmRoles,
+    ) -> Result<Vec<RealmRole>, Error> {
+        let mut state = self.shared.state.lock().await;
+        Ok(state.realm(&asked.realm_id)?.roles.iter().map(RunningRole::marshal).collect())
+    }
+
+    async fn get_router_realm_role(&self, _: Caller, asked: GetRouterRealmRole) -> Result<RealmRole, Error> {
+        let mut state = self.shared.state.lock().await;
+        let realm = state.realm(&asked.realm_id)?;
+        let found = realm.roles.iter().find(|it| it.id == asked.role_id);
+        found.map(RunningRole::marshal).ok_or_else(|| no_such("role", &asked.role_id))
+    }
+
+    async fn start_router_realm_role(
+        &self,
+        _: Caller,
+        asked: StartRouterRealmRole,
+    ) -> Result<RealmRole, Error> {
+        let StartRouterRealmRole { realm_id, role_id, config } = asked;
+        let mut state = self.shared.state.lock().await;
+        let running = state.realm(&realm_id)?;
+        let part = config::part::role(&config, &format!("role {role_id}"), &self.shared.options.cbdir);
+        let part = part.map_err(|problems| invalid(&problems))?;
+        part.warnings.iter().for_each(|warning| warn!(role = role_id, "{}", warning.message));
+        let is_there = |it: &&RunningRole| it.id == role_id || it.name == part.value.name;
+        if let Some(other) = running.roles.iter().find(is_there) {
+            let (id, name) = (&other.id, &other.name);
+            let message = format!("realm {realm_id:?} has a role {id:?} with the name {name:?}");
+            return Err(Error::new(error::ALREADY_EXISTS, message));
+        }
+        let mut findings = Findings::default();
+        let role = realm::role(&part.value, &format!("realm {realm_id:?}"), &mut findings);
+        findings.settle()?;
+        let realm = running.realm.name.clone();
+        if let Some(role) = role {
+            self.router().set_role(&realm, role).map_err(|failure| Error::new(error::CANNOT_START, failure))?;
+        }
+        let name = part.value.name.clone();
+        let started = RunningRole { id: role_id, name: name.clone(), config };
+        let marshal = started.marshal();
+        running.roles.push(started);
+        drop(state);
+        if name == ANONYMOUS && self.shared.options.has_start_page {
+            self.run_demo(realm.clone());
+        }
+        info!("Role '{name}' started on realm '{realm}'");
+        self.service().tell(&ON_ROUTER_REALM_ROLE_STARTED, &marshal).await;
+        Ok(marshal)
+    }
+
+    async fn stop_router_realm_role(&self, _: Caller, asked: StopRouterRealmRole) -> Result<RealmRole, Error> {
+        let mut state = self.shared.state.lock().await;
+        let running = state.realm(&asked.realm_id)?;
+        let position = running.roles.iter().position(|it| it.id == asked.role_id);
+        let role = running.roles.remove(position.ok_or_else(|| no_such("role", &asked.role_id))?);
+        let realm = running.realm.name.clone();
+        let removed = self.router().remove_role(&realm, &role.name);
+        drop(state);
+        removed.map_err(|failure| Error::new(error::CANNOT_STOP, failure))?;
+        info!("Role '{}' stopped on realm '{realm}'", role.name);
+        let marshal = role.marshal();
+        self.service().tell(&ON_ROUTER_REALM_ROLE_STOPPED, &marshal).await;
+        Ok(marshal)
+    }
+
+    async fn get_router_realm_stats(
+        &self,
+        _: Caller,
+        asked: GetRouterRealmStats,
+    ) -> Result<BTreeMap<String, RealmStats>, Error> {
+        let mut state = self.shared.state.lock().await;
+        if let Some(id) = &asked.realm_id {
+            state.realm(id)?;
+        }
+        let is_asked = |it: &&RunningRealm| asked.realm_id.as_ref().is_none_or(|id| *id == it.id);
+        let stats = |it: &RunningRealm| Some((it.id.clone(), self.realm_stats(it)?));
+        Ok(state.realms.iter().filter(is_asked).filter_map(stats).collect())
+    }
+
+    fn realm_stats(&self, running: &RunningRealm) -> Option<RealmStats> {
+        let stats = self.router().realm_stats(&running.realm.name)?;
+        let by_type = |counts: &[(&'static str, u64)]| -> BTreeMap<String, u64> {
+            counts.iter().filter(|(_, count)| *count > 0).map(|(kind, count)| ((*kind).to_owned(), *count)).collect()
+        };
+        let messages = [("received", by_type(&stats.received)), ("sent", by_type(&stats.sent))];
+        Some(RealmStats {
+            roles: running.roles.len() as u64,
+            sessions: stats.sessions as u64,
+            messages: messages.into_iter().map(|(way, counts)| (way.to_owned(), counts)).collect(),
+        })
+    }
+
+    async fn kill_by_authid(&self, _: Caller, asked: KillByAuthid) -> Result<Vec<u64>, Error> {
+        let realm = self.shared.state.lock().await.realm(&asked.realm_id)?.realm.name.clone();
+        let KillByAuthid { authid, reason, message, .. } = asked;
+        let killed = self.router().kill_by_authid(&realm, &authid, &reason, message.as_deref());
+        Ok(killed.iter().map(|it| it.0).collect())
+    }
+
+    /// Makes something move on a realm that nobody has configured yet.
+    fn run_demo(&self, realm: String) {
+        let router = self.router().clone();
+        self.shared.demos.lock().spawn(async move {
+            if let Err(error) = run_demo(&router, &realm, ANONYMOUS).await {
+                warn!(realm, "{error}");
+            }
+        });
+    }
+}

@@ -1,0 +1,236 @@
+//! Transports of a router worker, as the management API starts and stops them.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use crossweave_api::router::*;
+use crossweave_api::{Config, Error, error};
+use crossweave_config as config;
+use crossweave_router::{Listening, Router, StartError, TransportId, TransportOptions};
+use crossweave_transport::ListenEndpoint;
+use crossweave_web::{StartPage, StartPageOptions};
+use tracing::{info, warn};
+
+use super::transport::Listen;
+use super::{Findings, RouterWorker, State, answers, invalid, no_such, ready, transport};
+use crate::clock::utcnow;
+use crate::key::node_key;
+use crate::service::Caller;
+
+/// What `state` of a transport means.
+#[derive(Clone, Copy)]
+enum TransportState {
+    Starting = 2,
+    Started = 3,
+    Stopping = 5,
+    Stopped = 6,
+}
+
+/// A transport that listens.
+pub(super) struct RunningTransport {
+    id: String,
+    kind: String,
+    config: Config,
+    created_at: String,
+    listening_since: Option<String>,
+    listening: Vec<String>,
+    handle: Option<TransportId>,
+}
+
+impl RunningTransport {
+    fn marshal(&self, state: TransportState) -> RouterTransport {
+        RouterTransport {
+            id: self.id.clone(),
+            kind: self.kind.clone(),
+            config: self.config.clone(),
+            created_at: self.created_at.clone(),
+            listening_since: self.listening_since.clone(),
+            state: state as u32,
+            listening: self.listening.clone(),
+        }
+    }
+}
+
+impl State {
+    fn transport(&self, id: &str) -> Result<usize, Error> {
+        self.transports.iter().position(|it| it.id == id).ok_or_else(|| no_such("transport", id))
+    }
+}
+
+impl RouterWorker {
+    pub(super) async fn answer_for_transports(&self) -> Result<(), String> {
+        answers!(
+            self,
+            GetRouterTransports => get_router_transports,
+            GetRouterTransport => get_router_transport,
+            StartRouterTransport => start_router_transport,
+            StopRouterTransport => stop_router_transport,
+            ReloadCertificates => reload,
+        );
+        Ok(())
+    }
+
+    async fn get_router_transports(
+        &self,
+        _: Caller,
+        _: GetRouterTransports,
+    ) -> Result<Vec<RouterTransport>, Error> {
+        let state = self.shared.state.lock().await;
+        Ok(state.transports.iter().map(|it| it.marshal(TransportState::Started)).collect())
+    }
+
+    async fn get_router_transport(
+        &self,
+        _: Caller,
+        asked: GetRouterTransport,
+    ) -> Result<RouterTransport, Error> {
+        let state = self.shared.state.lock().await;
+        let position = state.transport(&asked.transport_id)?;
+        Ok(state.transports[position].marshal(TransportState::Started))
+    }
+
+    async fn start_router_transport(
+        &self,
+        _: Caller,
+        asked: StartRouterTransport,
+    ) -> Result<RouterTransport, Error> {
+        let StartRouterTransport { transport_id: id, config, .. } = asked;
+        let mut state = self.shared.state.lock().await;
+        if state.transport(&id).is_ok() {
+            return Err(Error::new(error::ALREADY_RUNNING, format!("there is a transport {id:?}")));
+        }
+        let (listen, key) = self.prepare(&id, &config, &state)?;
+        if key && !state.has_key {
+            let key = node_key(&self.shared.options.cbdir);
+            self.set_key(key.map_err(|failure| Error::new(error::CANNOT_START, failure))?);
+            state.has_key = true;
+        }
+        let kind = config.get("type").and_then(|it| it.as_str()).unwrap_or_default().to_owned();
+        let mut starting = RunningTransport {
+            id,
+            kind,
+            config,
+            created_at: utcnow(),
+            listening_since: None,
+            listening: Vec::new(),
+            handle: None,
+        };
+        let marshal = starting.marshal(TransportState::Starting);
+        self.service().tell(&ON_ROUTER_TRANSPORT_STARTING, &marshal).await;
+        let listening = bind(self.router(), &listen).await.map_err(|failure| {
+            let has_start_page = self.shared.options.has_start_page;
+            Error::new(error::CANNOT_LISTEN, explain(&failure, &listen.options.endpoint, has_start_page))
+        })?;
+        starting.handle = Some(listening.id);
+        starting.listening_since = Some(utcnow());
+        starting.listening = ready::lines(&listening.address, &listen);
+        let marshal = starting.marshal(TransportState::Started);
+        state.transports.push(starting);
+        drop(state);
+        info!("Transport '{}' started on {}", marshal.id, listening.address);
+        self.service().tell(&ON_ROUTER_TRANSPORT_STARTED, &marshal).await;
+        Ok(marshal)
+    }
+
+    /// The transport as the router wants it, and whether it needs the node's key.
+    fn prepare(&self, id: &str, config: &Config, state: &State) -> Result<(Listen, bool), Error> {
+        let options = &self.shared.options;
+        let realms: Vec<config::Realm> = state.realms.iter().map(|it| it.realm.clone()).collect();
+        let part = config::part::transport(config, &format!("transport {id}"), &options.cbdir, &realms);
+        let part = part.map_err(|problems| invalid(&problems))?;
+        part.warnings.iter().for_each(|warning| warn!(transport = id, "{}", warning.message));
+        let names: Vec<String> = realms.into_iter().map(|it| it.name).collect();
+        let mut findings = Findings::default();
+        let mut listen = transport::listen(&part.value, names, &format!("transport {id:?}"), &mut findings);
+        findings.settle()?;
+        if options.has_start_page {
+            self.add_start_page(&mut listen);
+        }
+        let needs_key = listen.needs_key();
+        Ok((listen, needs_key))
+    }
+
+    /// Puts the start page on a transport that speaks WebSocket.
+    fn add_start_page(&self, listen: &mut Listen) {
+        let path = listen.options.websocket.keys().next();
+        if let (Some(realm), Some(path)) = (listen.realms.first(), path) {
+            let (realm, websocket_path) = (realm.clone(), path.clone());
+            let options = StartPageOptions { realm, websocket_path, ..StartPageOptions::default() };
+            listen.options.http = Some(Arc::new(StartPage::new(self.router().clone(), options)));
+        }
+    }
+
+    async fn stop_router_transport(
+        &self,
+        _: Caller,
+        asked: StopRouterTransport,
+    ) -> Result<RouterTransport, Error> {
+        let mut state = self.shared.state.lock().await;
+        let position = state.transport(&asked.transport_id)?;
+        let running = state.transports.remove(position);
+        self.service().tell(&ON_ROUTER_TRANSPORT_STOPPING, &running.marshal(TransportState::Stopping)).await;
+        if let Some(handle) = running.handle {
+            // One that has stopped by itself is as good.
+            let _ = self.router().stop_listening(handle).await;
+        }
+        drop(state);
+        let marshal = running.marshal(TransportState::Stopped);
+        info!("Transport '{}' stopped", marshal.id);
+        self.service().tell(&ON_ROUTER_TRANSPORT_STOPPED, &marshal).await;
+        Ok(marshal)
+    }
+
+    async fn reload(&self, _: Caller, _: ReloadCertificates) -> Result<u64, Error> {
+        self.reload_certificates().await
+    }
+}
+
+/// Listens on the first port of the range that is free.
+async fn bind(router: &Router, listen: &Listen) -> Result<Listening, StartError> {
+    for port in listen.ports.clone() {
+        match router.start_listening(with_port(&listen.options, port)).await {
+            Err(StartError::Bind(error))
+                if port != *listen.ports.end() && error.cause.kind() == ErrorKind::AddrInUse => {}
+            bound => return bound,
+        }
+    }
+    unreachable!("the last port of a range is tried and its outcome returned")
+}
+
+fn with_port(options: &TransportOptions, of_range: u16) -> TransportOptions {
+    let mut options = options.clone();
+    if let ListenEndpoint::Tcp { port, .. } = &mut options.endpoint {
+        *port = of_range;
+    }
+    options
+}
+
+fn explain(error: &StartError, endpoint: &ListenEndpoint, is_builtin: bool) -> String {
+    match error {
+        StartError::Bind(bind) if bind.cause.kind() == ErrorKind::AddrInUse => {
+            let way_out = if is_builtin { "; `--port PORT` takes another one" } else { "" };
+            format!(
+                "cannot listen on {endpoint}: another program does already, perhaps another Crossweave{way_out}"
+            )
+        }
+        StartError::Bind(bind) => match bind_hint(bind.cause.kind(), endpoint) {
+            Some(hint) => format!("{error} ({hint})"),
+            None => error.to_string(),
+        },
+        error => error.to_string(),
+    }
+}
+
+/// What is probably the matter.
+fn bind_hint(kind: ErrorKind, endpoint: &ListenEndpoint) -> Option<&'static str> {
+    match (kind, endpoint) {
+        (ErrorKind::PermissionDenied, ListenEndpoint::Tcp { port: 1..1024, .. }) => Some(
+            "ports below 1024 are for the administrator: take another one, or give the program CAP_NET_BIND_SERVICE",
+        ),
+        (ErrorKind::AddrNotAvailable, ListenEndpoint::Tcp { .. }) => {
+            Some("`interface` must be an address of this machine; leave it out for all of them")
+        }
+        (ErrorKind::NotFound, ListenEndpoint::Unix { .. }) => Some("does the directory exist?"),
+        _ => None,
+    }
+}
