@@ -429,6 +429,21 @@ impl Roles {
         place.permissions.take().is_some()
     }
 
+    /// A removed role that no session has any more needs no place.
+    pub(crate) fn forget(&mut self, name: &str) {
+        if let Some(key) = self.by_name.remove(name) {
+            self.places.remove(key);
+        }
+    }
+
+    /// In alphabetical order.
+    pub(crate) fn names(&self) -> Vec<Arc<str>> {
+        let there = self.by_name.iter().filter(|(_, key)| self.places[**key].permissions.is_some());
+        let mut names: Vec<Arc<str>> = there.map(|(name, _)| name.clone()).collect();
+        names.sort_unstable();
+        names
+    }
+
     pub(crate) fn key(&self, name: &str) -> Option<Key> {
         let key = *self.by_name.get(name)?;
         self.places[key].permissions.is_some().then_some(key)

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crossweave_wamp::features::Roles;
-use crossweave_wamp::message::Welcome;
+use crossweave_wamp::message::{Goodbye, Welcome};
 use crossweave_wamp::{
     Delivery, Dict, MatchPolicy, Message, ProtocolViolation, RequestId, SessionId, SubscriptionId,
 };
@@ -64,8 +64,32 @@ pub enum Input<'a> {
     /// if the callee had answered so. Not held back while a message of the callee awaits authorization, unlike an ERROR
     /// that comes as [`Input::Message`].
     Undelivered(Slot, RequestId, Undelivered),
+    /// The router ends sessions of its own accord: each gets this GOODBYE, then it is gone.
+    Kill(Whom, Goodbye),
+    /// A role is no more: its sessions may do nothing from now on, get this GOODBYE, and are gone. Their testaments are not
+    /// published, as nobody may do that any more.
+    RemoveRole(Arc<str>, Goodbye),
     /// [`Realm::deadline`](crate::Realm::deadline) has passed.
     Tick,
+}
+
+/// Which sessions [`Input::Kill`] is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// All of them, and nobody is told of it: no testaments, no `wamp.session.on_leave`.
+    Everybody,
+    /// Those with this authid.
+    Authid(Arc<str>),
+}
+
+impl Whom {
+    /// Whether a session is meant.
+    pub fn is(&self, session: &Session) -> bool {
+        match self {
+            Whom::Everybody => true,
+            Whom::Authid(authid) => session.authid == *authid,
+        }
+    }
 }
 
 /// Why an INVOCATION could not be queued.

@@ -46,7 +46,7 @@ pub use authorization::{
 };
 pub use boundary::{
     Action, AuthorizeRequest, Contract, Decision, Denial, Flow, Input, Outbox, Publisher, QuestionId, Record,
-    Recorded, Session, Slot, Undelivered,
+    Recorded, Session, Slot, Undelivered, Whom,
 };
 pub use decisions::DecisionFilter;
 pub use limits::{CallQueueRule, HistoryRule, RealmLimits, RealmOptions};

@@ -124,10 +124,16 @@ impl Realm {
         self.roles.set(role);
     }
 
-    /// Removes a role and says whether there was one. Sessions that have it are denied every action from now on.
+    /// Removes a role and says whether there was one. Sessions that have it are denied every action from now on;
+    /// [`Input::RemoveRole`] ends them as well.
     pub fn remove_role(&mut self, name: &str) -> bool {
         self.decisions.forget_role(name);
         self.roles.remove(name)
+    }
+
+    /// The names of the roles, in order.
+    pub fn roles(&self) -> Vec<Arc<str>> {
+        self.roles.names()
     }
 
     /// Whether there is a role of this name.
@@ -215,8 +221,8 @@ impl Realm {
 
     /// Takes one input and does all that follows from it, through `out`.
     ///
-    /// The [`Flow`] is that of the session the input is about ([`Flow::Continue`] for [`Input::Tick`] and for an answer that
-    /// nobody waits for). Inputs about slots that are not attached are ignored and give [`Flow::Gone`].
+    /// The [`Flow`] is that of the session the input is about ([`Flow::Continue`] for an input that is about none, and for an
+    /// answer that nobody waits for). Inputs about slots that are not attached are ignored and give [`Flow::Gone`].
     ///
     /// [`Outbox::detach`] is called for every session that the realm lets go, not for [`Input::Leave`]: there the driver
     /// said so itself. Either way nothing is sent to the slot any more, and [`Outbox::free`] says when the realm has no more
@@ -237,6 +243,8 @@ impl Realm {
             Input::Close(slot, reason) => self.close(slot, reason, out),
             Input::Leave(slot) => self.remove(slot, Notice::Given, out),
             Input::Undelivered(slot, request, why) => self.undelivered(now, slot, request, why, out),
+            Input::Kill(whom, goodbye) => self.kill_whom(&whom, &goodbye, out),
+            Input::RemoveRole(name, goodbye) => self.revoke_role(&name, &goodbye, out),
             Input::Tick => {
                 self.dealer.tick(&mut self.sessions, now, out);
                 self.work_off(out);

@@ -110,6 +110,11 @@ impl Routes {
         self.peers.get(slot.0 as usize)?.as_ref()
     }
 
+    /// There will be nothing more to encode.
+    pub(crate) fn give_back(&mut self) {
+        self.scratch = Vec::new();
+    }
+
     /// All attached peers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &Arc<Peer>)> {
         let slots = self.peers.iter().enumerate();

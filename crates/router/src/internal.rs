@@ -57,6 +57,19 @@ pub(crate) fn internal_role() -> Role {
     Role::fixed(TRUSTED, Permissions::new(rules).expect("two different prefixes are good rules"))
 }
 
+/// How the router's own sessions have been let in.
+const INTERNAL_METHOD: &str = "internal";
+
+/// Whether a session is one of the router's own.
+pub(crate) fn is_own(session: &Session) -> bool {
+    &*session.authmethod == INTERNAL_METHOD
+}
+
+/// Whether a role comes with every realm.
+pub(crate) fn is_own_role(name: &str) -> bool {
+    name == TRUSTED
+}
+
 /// What a procedure answered.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Answer {
@@ -170,7 +183,7 @@ impl Line {
             id,
             authid: text(INTERNAL_AUTHID),
             authrole: text(authrole),
-            authmethod: text("internal"),
+            authmethod: text(INTERNAL_METHOD),
             authprovider: text("static"),
             roles: Roles { caller: Some(Features::CALL_CANCELING), ..Roles::default() },
             authextra: Dict::new(),

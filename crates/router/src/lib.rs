@@ -30,6 +30,7 @@
 //! | by which methods clients prove who they are | `methods`, `authenticator` |
 //! | who a HELLO comes from | `authenticate` |
 //! | cookies that remember who a browser is | `cookies` |
+//! | realms by name, that come and go | `realms` |
 //! | the realm behind its lock, its clock, panics in it | `realm` |
 //! | roles that ask: a program, or a procedure | [`Authorizer`], `authorizer` |
 //! | events that survive a restart | `history` |
@@ -56,6 +57,7 @@ mod peer;
 mod queue;
 mod quota;
 mod realm;
+mod realms;
 mod resumption;
 mod router;
 mod runtime;
@@ -73,6 +75,7 @@ pub use history::{HistoryStore, HistoryStoreError};
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
 pub use options::{AdmissionOptions, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
+pub use realms::RealmError;
 pub use resumption::{FRAME_COST_BYTES, ResumptionOptions};
 pub use router::{RealmDefinition, Router, SessionQueue, StartError};
 pub use runtime::runtime;

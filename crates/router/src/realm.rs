@@ -1,5 +1,6 @@
 //! A running realm: the pure core behind its lock, with its sessions' queues and its clock.
 
+mod changing;
 pub(crate) mod parking;
 
 use std::future::Future;
@@ -293,6 +294,13 @@ impl RealmCell {
         inputs: impl FnOnce(&mut Run<'_>) -> T,
     ) -> Result<T, RealmIsDown> {
         let result = self.handle_locked(&mut self.state.lock(), effects, inputs);
+        self.follow(effects);
+        result
+    }
+
+    /// Does what is left to do once the lock is released, but for flushing.
+    #[inline]
+    fn follow(self: &Arc<Self>, effects: &mut Effects) {
         // Logging may block, too: the lock is free.
         effects.denials.drain(..).for_each(|denial| self.log_denial(&denial));
         if !effects.recorded.is_empty() {
@@ -318,7 +326,6 @@ impl RealmCell {
         for (question, request) in effects.questions.drain(..) {
             tokio::spawn(self.clone().answer(question, request));
         }
-        result
     }
 
     /// Hands events to the thread that writes them.

@@ -1,6 +1,7 @@
 //! The router: realms by name, transports, and an orderly end.
 
 mod local;
+mod realms;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_auth::decoy::Decoy;
-use crossweave_router_core::{DecisionFilter, RealmOptions, Record, Role};
+use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_transport::tls::{TlsAcceptor, TlsError};
 use crossweave_transport::{Listener, listener::BindError};
@@ -17,7 +18,7 @@ use parking_lot::RwLock;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::accept::Acceptor;
 use crate::admission::Admission;
@@ -25,10 +26,10 @@ use crate::authenticate;
 use crate::authenticator::Authenticator;
 use crate::authorizer::Authorizer;
 use crate::cookies::{CookieStoreError, Jars};
-use crate::history::{HistoryStore, HistoryStoreError, Storage};
+use crate::history::{HistoryStore, HistoryStoreError};
 use crate::options::{AdmissionOptions, TransportOptions};
 use crate::quota::LogQuota;
-use crate::realm::RealmCell;
+use crate::realms::Realms;
 use crate::transports::{Listening, NoSuchTransport, TransportId, TransportStatus, Transports};
 
 /// How long sessions get to take their GOODBYE.
@@ -102,35 +103,9 @@ pub(crate) struct Shared {
     jars: Jars,
     /// The turns of questions to authenticators.
     pub(crate) questions: Arc<Semaphore>,
-    realms: RwLock<HashMap<String, RunningRealm>>,
+    realms: Arc<Realms>,
     transports: Transports,
     stop: watch::Sender<bool>,
-}
-
-struct RunningRealm {
-    cell: Arc<RealmCell>,
-    definition: RealmDefinition,
-    /// What writes its history, if that is written. It outlives a realm that goes down.
-    history: Option<Arc<Storage>>,
-}
-
-impl RunningRealm {
-    fn start(
-        name: &str,
-        definition: RealmDefinition,
-        (history, records): (Option<Arc<Storage>>, Vec<Record>),
-        quota: &Arc<LogQuota>,
-    ) -> Self {
-        let cell = RealmCell::start(name, definition.clone(), (history.clone(), records), quota.clone());
-        RunningRealm { cell, definition, history }
-    }
-
-    /// Starts it again, with the history that was written. That it waits for the file here is the price of a defect.
-    fn start_afresh(&mut self, name: &str, quota: &Arc<LogQuota>) {
-        let records = self.history.as_ref().map(|history| history.load()).unwrap_or_default();
-        let history = (self.history.clone(), records);
-        *self = RunningRealm::start(name, self.definition.clone(), history, quota);
-    }
 }
 
 impl Shared {
@@ -142,21 +117,6 @@ impl Shared {
     /// The part of this program that was registered under this name.
     pub(crate) fn authenticator(&self, name: &str) -> Option<Arc<dyn Authenticator>> {
         self.authenticators.read().get(name).cloned()
-    }
-
-    /// The running realm of this name. One that went down by a defect is started afresh.
-    pub(crate) fn realm(&self, name: &str) -> Option<Arc<RealmCell>> {
-        let cell = self.realms.read().get(name)?.cell.clone();
-        if cell.is_up() {
-            return Some(cell);
-        }
-        let mut realms = self.realms.write();
-        let running = realms.get_mut(name)?;
-        if !running.cell.is_up() {
-            warn!(realm = name, "starting the realm afresh");
-            running.start_afresh(name, &self.quota);
-        }
-        Some(running.cell.clone())
     }
 }
 
@@ -182,7 +142,7 @@ impl Router {
             authenticators: RwLock::default(),
             jars: Jars::default(),
             questions,
-            realms: RwLock::default(),
+            realms: Arc::default(),
             transports: Transports::default(),
             stop,
         };
@@ -198,28 +158,6 @@ impl Router {
     /// One of the same name is replaced.
     pub fn add_authenticator(&self, name: &str, authenticator: Arc<dyn Authenticator>) {
         self.shared.authenticators.write().insert(name.to_owned(), authenticator);
-    }
-
-    /// Starts a realm. Must be called within a tokio runtime. Reads the history first, if there is one in a file.
-    pub fn start_realm(&self, name: &str, definition: RealmDefinition) -> Result<(), StartError> {
-        if self.shared.realms.read().contains_key(name) {
-            return Err(StartError::RealmExists(name.to_owned()));
-        }
-        let opened = Storage::open(name, &definition.history, &definition.options.history)?;
-        let (history, records) = match opened {
-            Some((storage, records)) => (Some(Arc::new(storage)), records),
-            None => (None, Vec::new()),
-        };
-        let restored = records.len();
-        let mut realms = self.shared.realms.write();
-        if realms.contains_key(name) {
-            return Err(StartError::RealmExists(name.to_owned()));
-        }
-        let running = RunningRealm::start(name, definition, (history, records), &self.shared.quota);
-        realms.insert(name.to_owned(), running);
-        drop(realms);
-        info!(realm = name, restored, "realm started");
-        Ok(())
     }
 
     /// Starts to listen. Returns the address bound, which tells the port where 0 was asked for.
@@ -294,9 +232,7 @@ impl Router {
     /// Events that a realm's history took and that could not be written, as the disk was too slow, full or broken: they are
     /// lost by a restart. 0 if there is no such realm, or nothing is written.
     pub fn unwritten_events(&self, realm: &str) -> u64 {
-        let realms = self.shared.realms.read();
-        let history = realms.get(realm).and_then(|running| running.history.as_ref());
-        history.map_or(0, |history| history.lost())
+        self.shared.realms.history(realm).map_or(0, |history| history.lost())
     }
 
     /// Connections from outside now, and how many of them have not joined a realm.
@@ -308,9 +244,7 @@ impl Router {
     /// have not joined are not waited for. Then it waits until event histories are written, for at most five seconds more.
     pub async fn shutdown(&self) {
         self.shared.stop.send_replace(true);
-        let realms: Vec<Arc<RealmCell>> =
-            self.shared.realms.read().values().map(|it| it.cell.clone()).collect();
-        realms.iter().for_each(|realm| realm.close_all(uris::SYSTEM_SHUTDOWN));
+        self.shared.realms.cells().iter().for_each(|realm| realm.close_all(uris::SYSTEM_SHUTDOWN));
         if timeout(SHUTDOWN_DEADLINE, self.shared.admission.until_all_left()).await.is_err() {
             let (connections, _) = self.connections();
             warn!(connections, "some connections did not close in time");
@@ -319,8 +253,7 @@ impl Router {
     }
 
     async fn close_histories(&self) {
-        let histories: Vec<Arc<Storage>> =
-            self.shared.realms.read().values().filter_map(|it| it.history.clone()).collect();
+        let histories = self.shared.realms.histories();
         if histories.is_empty() {
             return;
         }

@@ -19,6 +19,9 @@
 //! restart                                                  all sessions are gone; a new realm gets the recorded history, and no roles but "anonymous"
 //! leave bob                                                bob's transport is gone
 //! close bob wamp.close.system_shutdown                     the router closes bob
+//! kill alice wamp.close.killed                             the router ends all sessions of the authid alice; * for all there are
+//! unrole user                                              the role is gone, its sessions stay
+//! revoke user why                                          the role is gone, and its sessions with it, for this reason
 //! undelivered bob 1                                        INVOCATION 1 found no room in bob's queue
 //! violation bob what is wrong                              bob sent what is no message
 //! bob detached wamp.error.protocol_violation               bob's transport is closed; without a reason it may go on

@@ -10,7 +10,7 @@ use crossweave_wamp::message::{Abort, Goodbye};
 use crossweave_wamp::{MatchPolicy, SessionId, uris};
 
 use super::Realm;
-use crate::boundary::{Flow, Outbox, Slot};
+use crate::boundary::{Flow, Outbox, Session, Slot, Whom};
 use crate::broker::Publisher;
 use crate::meta;
 use crate::meta::testament::{Testament, Testaments};
@@ -80,11 +80,46 @@ impl Realm {
         Flow::Gone
     }
 
-    /// Another session closes it.
+    /// Another session or the router closes it.
     pub(crate) fn kill<O: Outbox>(&mut self, slot: Slot, goodbye: Goodbye, notice: Notice, out: &mut O) {
+        let closes = if goodbye.reason == uris::CLOSE_REALM { uris::CLOSE_REALM } else { uris::CLOSE_KILLED };
         out.send(slot, &goodbye.into());
         let _ = self.remove(slot, notice, out);
-        out.detach(slot, Some(uris::CLOSE_KILLED));
+        out.detach(slot, Some(closes));
+    }
+
+    /// The router closes sessions of its own accord.
+    #[cold]
+    pub(super) fn kill_whom<O: Outbox>(&mut self, whom: &Whom, goodbye: &Goodbye, out: &mut O) -> Flow {
+        let notice = match whom {
+            Whom::Everybody => Notice::None,
+            Whom::Authid(_) => Notice::Given,
+        };
+        self.kill_where(goodbye, notice, |session| whom.is(session), out);
+        Flow::Continue
+    }
+
+    /// The role goes, and its sessions with it.
+    #[cold]
+    pub(super) fn revoke_role<O: Outbox>(&mut self, name: &str, goodbye: &Goodbye, out: &mut O) -> Flow {
+        // First, so that nothing is done in its name any more.
+        if self.remove_role(name) {
+            self.kill_where(goodbye, Notice::Given, |session| &*session.authrole == name, out);
+            self.roles.forget(name);
+        }
+        Flow::Continue
+    }
+
+    fn kill_where<O: Outbox>(
+        &mut self,
+        goodbye: &Goodbye,
+        notice: Notice,
+        is_meant: impl Fn(&Session) -> bool,
+        out: &mut O,
+    ) {
+        let meant = self.sessions().filter(|(_, session)| is_meant(session));
+        let slots: Vec<Slot> = meant.map(|(slot, _)| slot).collect();
+        slots.into_iter().for_each(|slot| self.kill(slot, goodbye.clone(), notice, out));
     }
 
     /// The session closes itself, and its transport may open another one.

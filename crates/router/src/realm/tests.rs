@@ -174,6 +174,25 @@ async fn whoever_joins_while_the_router_shuts_down_is_sent_away() {
 }
 
 #[tokio::test]
+async fn a_realm_that_was_stopped_keeps_nothing_and_nobody() {
+    let cell = realm();
+    let joined = join(&cell);
+    assert_eq!(cell.stop().len(), 1);
+    assert!(joined.queued().contains(uris::CLOSE_REALM), "{}", joined.queued());
+    assert_eq!(joined.detached(), Some(Detached::Close(uris::CLOSE_REALM)));
+    assert!(join_taking(&cell, "anonymous", usize::MAX).is_err());
+    cell.release(joined.slot);
+    assert!(cell.stop().is_empty(), "it has stopped");
+    let (weak, clock) = (Arc::downgrade(&cell), Arc::downgrade(&cell.timer));
+    drop(cell);
+    assert!(weak.upgrade().is_none());
+    // The clock's task does not wait for its next look.
+    while clock.upgrade().is_some() {
+        yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn goodbye_finds_room_in_a_full_queue() {
     let cell = realm();
     let slow = join(&cell);

@@ -2,4 +2,6 @@
 
 mod local;
 mod node;
+mod realms;
+mod roles;
 mod transports;

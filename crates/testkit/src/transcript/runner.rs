@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use crossweave_router_core::{
     Actions, Authorization, CallQueueRule, Decision, Disclose, Disclosure, HistoryRule, Input, Permission,
     Permissions, QuestionId, Realm, RealmOptions, Recorded, Role, Session, Slot, TrustRule, Undelivered,
+    Whom,
 };
 use crossweave_wamp::features::Roles;
-use crossweave_wamp::message::Welcome;
+use crossweave_wamp::message::{Goodbye, Welcome};
 use crossweave_wamp::{
-    Delivery, Dict, MatchPolicy, Message, ProtocolViolation, RequestId, Serializer, Strictness, Value,
+    Delivery, Dict, MatchPolicy, Message, ProtocolViolation, RequestId, Serializer, Strictness, Value, uris,
 };
 
 use super::pattern::{Names, fill, matches, parse, to_json};
@@ -108,6 +109,16 @@ impl Runner {
             ("role", (name, role)) => self.set_role(name, role),
             ("unrole", (name, _)) => {
                 self.realm().remove_role(name);
+                Ok(())
+            }
+            ("revoke", (name, message)) => {
+                let goodbye = Goodbye::new(uris::CLOSE_KILLED).with_message(message);
+                self.input(Input::RemoveRole(name.into(), goodbye));
+                Ok(())
+            }
+            ("kill", (name, reason)) => {
+                let whom = if name == "*" { Whom::Everybody } else { Whom::Authid(name.into()) };
+                self.input(Input::Kill(whom, Goodbye::new(reason.to_owned())));
                 Ok(())
             }
             ("join", (name, details)) => self.join(name, details),

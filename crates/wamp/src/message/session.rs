@@ -91,6 +91,13 @@ impl Goodbye {
     pub fn new(reason: impl Into<String>) -> Self {
         Goodbye { details: Dict::new(), reason: reason.into() }
     }
+
+    /// The same with a text for people.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.details.insert("message", message.into());
+        self
+    }
 }
 
 macro_rules! already_owned {
