@@ -66,9 +66,9 @@ procedures! { Node:
     /// The node's public key, in hexadecimal digits.
     "get_public_key" GetPublicKey {} -> String, errors [error::FEATURE_UNAVAILABLE];
 
-    /// Signs with the node's key: Ed25519, the 64 octets in hexadecimal digits.
+    /// Signs with the node's key, Ed25519: the 64 octets of the signature and what was signed, in hexadecimal digits.
     "sign" Sign {
-        /// What is to be signed, in hexadecimal digits.
+        /// The 32 octets to be signed, in hexadecimal digits.
         data: String,
     } -> String, errors [error::FEATURE_UNAVAILABLE];
 }

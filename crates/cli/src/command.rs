@@ -10,6 +10,7 @@ mod register;
 mod start;
 mod subscribe;
 mod version;
+mod worker;
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ Exit codes:
   1    the command line, the configuration or the connection is at fault
   2    the router or a peer answered with an error; for `explain`, it would
   3    for `explain`: an authorizer decides while the node runs
+  75   for `start`: it was asked to stop and to be started again
   130  ended by Ctrl-C before it was done";
 
 /// Crossweave
@@ -65,6 +67,8 @@ enum Command {
     Register(register::Register),
     Version(version::Version),
     Completion(completion::Completion),
+    #[command(name = worker::NAME, hide = true)]
+    Worker(worker::Worker),
 }
 
 /// Does what the command line says.
@@ -110,6 +114,7 @@ impl Command {
             Command::Call(call) => call.run(terminal),
             Command::Register(register) => register.run(terminal),
             Command::Version(version) => version.run(terminal),
+            Command::Worker(worker) => worker.run(terminal),
             Command::Completion(completion) => completion.run(terminal, CommandLine::command()),
         }
     }

@@ -20,6 +20,8 @@ pub(crate) enum Code {
     Wamp = 2,
     /// `explain`: an authorizer decides while the node runs.
     Undecided = 3,
+    /// `start`: it was asked to stop and to be started again, by whoever started it.
+    Restart = 75,
     /// Ended by Ctrl-C before it was done.
     Interrupted = 130,
 }
@@ -88,6 +90,11 @@ impl Failure {
     /// It works as it was told, and that is not what the exit code 0 says.
     pub(crate) fn explained(code: Code) -> Self {
         Failure::new(code, None, "explained")
+    }
+
+    /// It is to be started again.
+    pub(crate) fn restart() -> Self {
+        Failure::new(Code::Restart, None, "restart")
     }
 
     /// Ctrl-C.

@@ -100,7 +100,14 @@ fn read(
     let Some(file) = file else {
         let warnings = Problems::new(Arc::new(Source::new("", "")), Vec::new());
         let (node, document, places) = (default_node(), default_document(), Places::default());
-        return Ok(Loaded { cbdir: cbdir.to_path_buf(), config_file: None, node, document, places, warnings });
+        return Ok(Loaded {
+            cbdir: cbdir.to_path_buf(),
+            config_file: None,
+            node,
+            document,
+            places,
+            warnings,
+        });
     };
     let name = file.display().to_string();
     if let Err(error) = fs::metadata(&file)

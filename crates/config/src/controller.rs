@@ -60,6 +60,7 @@ pub struct Limits {
     /// `max_retained_bytes`: bytes of those, 0 to 68719476736. Default: 67108864.
     pub max_retained_bytes: u64,
     /// `max_retained_age`: how long an event is retained, 1 to 315360000 seconds. Default: for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_retained_age: Option<u32>,
     /// `max_history_result`: events in one answer of `wamp.subscription.get_events`, 1 to 100000. Default: 1000.
     pub max_history_result: u32,

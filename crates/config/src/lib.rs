@@ -121,5 +121,9 @@ fn check(
     let (list, places) = reading.into_findings();
     let is_refused = list.iter().any(|problem| problem.severity == Severity::Error);
     let problems = Problems::new(source.clone(), list);
-    if is_refused { Err(problems) } else { Ok(Checked { node, document: written, places, warnings: problems }) }
+    if is_refused {
+        Err(problems)
+    } else {
+        Ok(Checked { node, document: written, places, warnings: problems })
+    }
 }

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::Severity;
 use crate::controller::Limits;
 use crate::document::{Document, Format};
 use crate::environment::Environment;
@@ -15,7 +16,6 @@ use crate::realm::Realm;
 use crate::role::Role;
 use crate::source::Source;
 use crate::transport::Transport;
-use crate::Severity;
 
 /// A part of a configuration, and what is probably not meant as it is written.
 #[derive(Debug, Clone)]

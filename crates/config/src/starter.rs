@@ -1,8 +1,8 @@
 //! The configuration to start with.
 
+use crate::Checked;
 use crate::document::Format;
 use crate::environment::Environment;
-use crate::Checked;
 use crate::node::Node;
 
 const STARTER: &str = include_str!("starter/config.json");

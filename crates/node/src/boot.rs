@@ -122,8 +122,13 @@ mod tests {
 
     #[test]
     fn a_router_gets_its_realms_and_their_roles_before_it_listens() {
-        let [worker] = &planned(&json!({"version": 2, "workers": [router()]}))[..] else { panic!("one worker") };
-        assert_eq!((worker.id.as_str(), worker.kind, worker.is_inline), ("worker001", NativeKind::Router, false));
+        let [worker] = &planned(&json!({"version": 2, "workers": [router()]}))[..] else {
+            panic!("one worker")
+        };
+        assert_eq!(
+            (worker.id.as_str(), worker.kind, worker.is_inline),
+            ("worker001", NativeKind::Router, false)
+        );
         let steps: Vec<(&str, &str)> =
             worker.steps.iter().map(|step| (step.procedure, step.what.as_str())).collect();
         assert_eq!(

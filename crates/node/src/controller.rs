@@ -29,7 +29,9 @@ use crate::boot::{Step, WorkerPlan};
 use crate::clock::utcnow;
 use crate::process::Process;
 use crate::service::{Service, to_value};
+pub use management::SOCKET;
 use pidfile::PidFile;
+pub use pidfile::running_pid;
 use worker::{Kind, Worker};
 
 /// A step of the boot that takes longer than this has failed.
@@ -205,7 +207,7 @@ impl Controller {
             };
             info!("{title} '{worker}': {} started", step.told());
             let result = answer.args().into_iter().next().unwrap_or_default();
-            let lines = result.as_dict().and_then(|it| it.list("listening")).unwrap_or_default();
+            let lines = result.as_dict().and_then(|it| it.get("listening")?.as_list()).unwrap_or_default();
             listening.extend(lines.iter().filter_map(|it| it.as_str().map(str::to_owned)));
         }
         Ok(listening)
@@ -265,7 +267,7 @@ impl Controller {
 /// What a failed call says, for people.
 fn reason(error: &CallError) -> String {
     match error {
-        CallError::Wamp(answer) => match answer.args.first().and_then(|it| it.as_str()) {
+        CallError::Application(answer) => match answer.args.first().and_then(|it| it.as_str()) {
             Some(text) => text.to_owned(),
             None => answer.uri.clone(),
         },

@@ -31,7 +31,7 @@ mod process;
 mod router;
 mod service;
 
-pub use controller::{Controller, NodeOptions, NotStarted, Why};
+pub use controller::{Controller, NodeOptions, NotStarted, SOCKET, Why, running_pid};
 pub use key::node_key;
 pub use native::{NativeKind, NativeOptions, run_worker};
 pub use router::{Obstacle, findings, unusable};

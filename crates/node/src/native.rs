@@ -86,7 +86,10 @@ pub(crate) struct Native {
 ///
 /// # Errors
 /// It could not be started; the text says why.
-pub async fn run_worker(options: NativeOptions, stop: impl Future<Output = &'static str>) -> Result<(), String> {
+pub async fn run_worker(
+    options: NativeOptions,
+    stop: impl Future<Output = &'static str>,
+) -> Result<(), String> {
     let channel = channel().map_err(|error| {
         format!("a worker is started by its controller, on a socket that is its standard input: {error}")
     })?;

@@ -28,11 +28,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn requester(&self) -> Requester {
-        Requester {
-            session_id: self.session,
-            auth_id: self.authid.clone(),
-            auth_role: self.authrole.clone(),
-        }
+        Requester { session_id: self.session, auth_id: self.authid.clone(), auth_role: self.authrole.clone() }
     }
 }
 
@@ -103,9 +99,14 @@ fn arguments<P: Procedure>(invocation: &Invocation) -> Result<P, Error> {
 
 fn from_call<P: Procedure>(args: Vec<Value>, kwargs: Dict) -> Result<P, Error> {
     let contract = P::CONTRACT;
-    let invalid = |what: String| Err(Error::new(error::INVALID_ARGUMENT, format!("{}: {what}", contract.name)));
+    let invalid =
+        |what: String| Err(Error::new(error::INVALID_ARGUMENT, format!("{}: {what}", contract.name)));
     if args.len() > contract.arguments.len() {
-        return invalid(format!("{} arguments are too many, it takes {}", args.len(), contract.arguments.len()));
+        return invalid(format!(
+            "{} arguments are too many, it takes {}",
+            args.len(),
+            contract.arguments.len()
+        ));
     }
     let mut given = serde_json::Map::new();
     for (argument, value) in contract.arguments.iter().zip(args) {

@@ -2,10 +2,11 @@
 
 use clap::Args;
 use crossweave_config::{CONFIG_FILES, Loaded, Problems};
+use crossweave_node::{Obstacle, findings};
 use serde_json::{Value, json};
 
 use crate::exit::Failure;
-use crate::node::{NodeDirectory, NotLoaded, Obstacle, Plan, plan};
+use crate::node::{NodeDirectory, NotLoaded};
 use crate::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -40,13 +41,14 @@ impl Check {
                 "there is no {names} in {dir}: `crossweave init` writes one"
             )));
         };
-        let planned = plan(&loaded.node);
+        let found = findings(&loaded.node);
         match self.json {
-            true => terminal
-                .print(&verdict(&file.display().to_string(), &loaded.warnings, &planned).to_string())?,
-            false => tell(terminal, &loaded, &planned)?,
+            true => {
+                terminal.print(&verdict(&file.display().to_string(), &loaded.warnings, &found).to_string())?
+            }
+            false => tell(terminal, &loaded, &found)?,
         }
-        planned.map(drop).map_err(|_| Failure::told())
+        found.map(drop).map_err(|_| Failure::told())
     }
 
     fn refuse(&self, terminal: Terminal, problems: &Problems) -> Result<(), Failure> {
@@ -70,11 +72,15 @@ pub(super) fn show_problems(terminal: Terminal, problems: &Problems) {
     eprintln!("{report}\n");
 }
 
-fn tell(terminal: Terminal, loaded: &Loaded, planned: &Result<Plan, Vec<Obstacle>>) -> Result<(), Failure> {
+fn tell(
+    terminal: Terminal,
+    loaded: &Loaded,
+    found: &Result<Vec<String>, Vec<Obstacle>>,
+) -> Result<(), Failure> {
     show_problems(terminal, &loaded.warnings);
-    match planned {
-        Ok(plan) => {
-            plan.warnings.iter().for_each(|warning| terminal.notice(&format!("warning: {warning}")));
+    match found {
+        Ok(warnings) => {
+            warnings.iter().for_each(|warning| terminal.notice(&format!("warning: {warning}")));
             terminal.print("Ok, node configuration looks good!")
         }
         Err(obstacles) => {
@@ -84,15 +90,15 @@ fn tell(terminal: Terminal, loaded: &Loaded, planned: &Result<Plan, Vec<Obstacle
     }
 }
 
-fn verdict(file: &str, warnings: &Problems, planned: &Result<Plan, Vec<Obstacle>>) -> Value {
+fn verdict(file: &str, warnings: &Problems, found: &Result<Vec<String>, Vec<Obstacle>>) -> Value {
     let problem =
         |severity: &str, message: String| json!({"file": file, "severity": severity, "message": message});
     let mut problems = list(warnings);
-    match planned {
-        Ok(plan) => problems.extend(plan.warnings.iter().map(|warning| problem("warning", warning.clone()))),
+    match found {
+        Ok(warnings) => problems.extend(warnings.iter().map(|warning| problem("warning", warning.clone()))),
         Err(obstacles) => problems.extend(obstacles.iter().map(|it| problem("error", it.to_string()))),
     }
-    json!({"ok": planned.is_ok(), "file": file, "problems": problems})
+    json!({"ok": found.is_ok(), "file": file, "problems": problems})
 }
 
 fn list(problems: &Problems) -> Vec<Value> {

@@ -2,13 +2,14 @@
 
 use clap::{Args, ValueEnum};
 use crossweave_config::{Loaded, Matching, Permission, Severity};
+use crossweave_node::explain::{Judged, Question, Verdict, judge};
 use crossweave_router::Action;
 use crossweave_wamp::MatchPolicy;
 use serde_json::{Value, json};
 
 use super::check::show_problems;
 use crate::exit::{Code, Failure};
-use crate::node::{Judged, NodeDirectory, NotLoaded, Question, Verdict, judge};
+use crate::node::{NodeDirectory, NotLoaded};
 use crate::terminal::Terminal;
 
 const EXAMPLES: &str = "\

@@ -1,21 +1,26 @@
 //! `crossweave start`.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use crossweave_config::{Loaded, Node, Problems};
+use crossweave_auth::cryptosign::PrivateKey;
+use crossweave_config::{Loaded, Node, Problems, ShutdownTrigger};
+use crossweave_node::boot::{self, WorkerPlan};
+use crossweave_node::{Controller, NodeOptions, Why, findings, node_key};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{info, warn};
 
 use super::check::show_problems;
+use super::worker::Worker;
 use crate::exit::Failure;
 use crate::log::{self, LogFormat, LogLevel};
-use crate::node::{NodeDirectory, NotLoaded, Plan, RunningNode, builtin, node_key, plan};
+use crate::node::{NodeDirectory, NotLoaded, builtin};
 use crate::signals::{self, Hangups, Signals};
 use crate::terminal::Terminal;
 
 /// How long the orderly end may take after Ctrl-C; routers give their sessions 5 s.
-const GRACE: Duration = Duration::from_secs(15);
+const GRACE: Duration = Duration::from_secs(20);
 
 const EXAMPLES: &str = "\
 Without a configuration, a built-in node runs, which only programs on this
@@ -68,21 +73,22 @@ impl Start {
         })?;
         log::init(self.loglevel, self.logformat, terminal);
         self.warn(terminal, &loaded.warnings);
-        let plan = self.plan(&loaded, terminal)?;
+        let (options, workers) = self.plan(&loaded, terminal)?;
         raise_file_limit();
         let runtime = crossweave_router::runtime()
             .map_err(|error| Failure::setup(format_args!("cannot start threads: {error}")))?;
         signals::watch(GRACE)
             .map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
-        let ended = runtime.block_on(self.serve(plan));
+        let ended = runtime.block_on(self.serve(options, workers));
         // What still runs holds nothing that must be finished.
         runtime.shutdown_background();
         ended
     }
 
-    fn plan(&self, loaded: &Loaded, terminal: Terminal) -> Result<Plan, Failure> {
-        let steps = |node: &Node| {
-            plan(node).map_err(|obstacles| {
+    /// What is to be run: the controller, and its workers.
+    fn plan(&self, loaded: &Loaded, terminal: Terminal) -> Result<(NodeOptions, Vec<WorkerPlan>), Failure> {
+        let check = |node: &Node| {
+            findings(node).map_err(|obstacles| {
                 obstacles.iter().for_each(|obstacle| terminal.complain(&obstacle.to_string()));
                 Failure::told()
             })
@@ -91,19 +97,42 @@ impl Start {
             let dir = loaded.cbdir.display();
             info!("no configuration in {dir}: running the built-in node, for programs on this machine only");
             info!("to go on from there, `crossweave init` writes a configuration to edit");
-            return steps(&builtin(self.port)).map(Plan::with_start_page);
+            let (node, document) = builtin(self.port);
+            check(&node)?;
+            let options = NodeOptions { has_start_page: true, ..self.options(loaded, &node, None) };
+            return Ok((options, boot::plan(&node, &document)));
         };
         if self.port.is_some() {
             let file = file.display();
             return Err(Failure::setup(format_args!("--port is for the built-in node, but there is {file}")));
         }
-        let mut plan = steps(&loaded.node)?;
-        if plan.needs_key() {
-            plan.key = Some(node_key(&loaded.cbdir).map_err(Failure::setup)?);
-        }
+        let warnings = check(&loaded.node)?;
         info!("running the node of {}", file.display());
-        plan.warnings.iter().for_each(|warning| warn!("{warning}"));
-        Ok(plan)
+        warnings.iter().for_each(|warning| warn!("{warning}"));
+        let mut options = self.options(loaded, &loaded.node, Some(loaded.cbdir.clone()));
+        options.key = load_key(&loaded.cbdir)?;
+        // Who says when the node ends means the first end of a worker.
+        let says_when = loaded.document.pointer("/controller/options/shutdown").is_some();
+        let ends_with_workers = options.shutdown.iter().any(|it| *it != ShutdownTrigger::ShutdownRequested);
+        options.restarts_workers = !(says_when && ends_with_workers);
+        Ok((options, boot::plan(&loaded.node, &loaded.document)))
+    }
+
+    fn options(&self, loaded: &Loaded, node: &Node, directory: Option<PathBuf>) -> NodeOptions {
+        let controller = &node.controller;
+        NodeOptions {
+            directory,
+            cbdir: loaded.cbdir.clone(),
+            node_id: controller.id.clone().unwrap_or_else(node_id),
+            key: None,
+            title: controller.options.title.clone(),
+            shutdown: controller.options.shutdown.clone(),
+            restarts_workers: true,
+            is_parallel: controller.options.enable_parallel_worker_start,
+            limits: controller.options.limits.clone(),
+            worker_command: Worker::command(self.loglevel),
+            has_start_page: false,
+        }
     }
 
     /// Tells what in the configuration is probably not meant as it is written.
@@ -117,45 +146,96 @@ impl Start {
         }
     }
 
-    async fn serve(&self, plan: Plan) -> Result<(), Failure> {
-        let mut signals = Signals::listen()
-            .map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
-        let mut node = RunningNode::start(plan).await.map_err(Failure::setup)?;
+    async fn serve(&self, options: NodeOptions, workers: Vec<WorkerPlan>) -> Result<(), Failure> {
+        let cannot = |error| Failure::setup(format_args!("cannot handle signals: {error}"));
+        let mut signals = Signals::listen().map_err(cannot)?;
         // Before anybody is told that the node is ready, and may want it.
-        let hangups = node
-            .has_tls()
-            .then(Hangups::listen)
-            .transpose()
-            .map_err(|error| Failure::setup(format_args!("cannot handle signals: {error}")))?;
-        log::announce(self.logformat, &node.ready);
-        let signal = wait(&mut signals, hangups, &node).await;
-        info!("{signal}: saying goodbye to every session");
+        let mut hangups = Hangups::listen().map_err(cannot)?;
+        let controller = Controller::start(options).await.map_err(Failure::setup)?;
+        let booted = tokio::select! {
+            booted = controller.boot(workers) => booted.map_err(Failure::setup),
+            signal = signals.next() => {
+                info!("{signal}: not started");
+                controller.shutdown(None).await;
+                return Err(Failure::interrupted());
+            }
+        };
+        let listening = match booted {
+            Ok(listening) => listening,
+            Err(failure) => {
+                controller.shutdown(None).await;
+                return Err(failure);
+            }
+        };
+        let lines: Vec<String> = listening.iter().map(|line| format!("listening on {line}")).collect();
+        log::announce(self.logformat, &lines);
+        let why = wait(&mut signals, &mut hangups, &controller).await;
         tokio::select! {
-            () = node.shutdown() => {
+            () = controller.shutdown(why.as_ref()) => {
                 info!("node stopped");
-                Ok(())
+                ended(why, &controller)
             }
             _ = signals.next() => Err(Failure::interrupted()),
         }
     }
 }
 
-/// Waits for the signal that ends the node. Meanwhile SIGHUP reads certificates again, if there are any.
-async fn wait(signals: &mut Signals, hangups: Option<Hangups>, node: &RunningNode) -> &'static str {
-    let Some(mut hangups) = hangups else { return signals.next().await };
+/// Waits for the signal that ends the node, or for its own reason. Meanwhile SIGHUP reads certificates again.
+async fn wait(signals: &mut Signals, hangups: &mut Hangups, controller: &Controller) -> Option<Why> {
     loop {
         tokio::select! {
-            signal = signals.next() => return signal,
+            signal = signals.next() => {
+                info!("{signal}: saying goodbye to every session");
+                return None;
+            }
+            why = controller.stopping() => {
+                match &why {
+                    Why::Asked { .. } => info!("asked to stop: saying goodbye to every session"),
+                    Why::Worker { id, .. } => info!("worker '{id}' has ended, and the node ends with it"),
+                }
+                return Some(why);
+            }
             () = hangups.next() => {
                 info!("SIGHUP: reading the certificates again");
-                node.reload_certificates().await;
+                controller.reload_certificates().await;
             }
         }
     }
 }
 
+fn ended(why: Option<Why>, controller: &Controller) -> Result<(), Failure> {
+    match why {
+        Some(Why::Asked { restart: true, .. }) => Err(Failure::restart()),
+        Some(Why::Worker { id, has_failed: true }) => {
+            Err(Failure::setup(format_args!("worker {id:?} could not be kept running")))
+        }
+        _ if controller.has_failed() => Err(Failure::setup("a worker could not be kept running")),
+        _ => Ok(()),
+    }
+}
+
+/// The host's name and this process, in lower case.
+fn node_id() -> String {
+    let host = rustix::system::uname();
+    let host = host.nodename().to_string_lossy().to_lowercase();
+    format!("{host}-{}", std::process::id())
+}
+
+/// The node's key, made if there is none and the directory can be written to.
+fn load_key(cbdir: &Path) -> Result<Option<PrivateKey>, Failure> {
+    let is_there = cbdir.join("key.priv").exists();
+    match node_key(cbdir) {
+        Ok(key) => Ok(Some(key)),
+        Err(error) if is_there => Err(Failure::setup(error)),
+        Err(error) => {
+            warn!("{error}: the node cannot prove itself");
+            Ok(None)
+        }
+    }
+}
+
 /// Every connection is an open file: takes as many as the system lets us have.
-fn raise_file_limit() {
+pub(super) fn raise_file_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
         return;

@@ -9,6 +9,9 @@ use tracing::{Event, Level};
 
 use crate::terminal::printable;
 
+/// The target of what workers have written.
+const OF_WORKERS: &str = "crossweave_worker";
+
 /// What a log event says.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
@@ -17,18 +20,23 @@ pub(super) struct Record {
     message: String,
     fields: Map<String, Value>,
     pid: u32,
+    /// The process that it comes from, if that is not this one.
+    worker: Option<String>,
 }
 
 impl Record {
     pub(super) fn new(level: Level, target: &str, message: &str) -> Self {
         let (target, message) = (target.to_owned(), message.to_owned());
-        Record { level, target, message, fields: Map::new(), pid: std::process::id() }
+        Record { level, target, message, fields: Map::new(), pid: std::process::id(), worker: None }
     }
 
     pub(super) fn of(event: &Event<'_>) -> Self {
         let metadata = event.metadata();
         let mut record = Record::new(*metadata.level(), metadata.target(), "");
         event.record(&mut record);
+        if metadata.target() == OF_WORKERS {
+            record.is_from_worker();
+        }
         record
     }
 
@@ -85,9 +93,22 @@ impl Record {
     }
 
     /// The name Crossbar.io would give the process that does this work.
-    fn process(&self) -> &'static str {
-        let crate_name = self.target.split("::").next().unwrap_or_default();
-        if crate_name == "crossweave" { "Controller" } else { "Router" }
+    fn process(&self) -> &str {
+        let mut path = self.target.split("::");
+        match (&self.worker, path.next().unwrap_or_default(), path.next()) {
+            (Some(worker), _, _) => worker,
+            (None, "crossweave", _) => "Controller",
+            (None, "crossweave_node", Some("router" | "native")) => "Router",
+            (None, "crossweave_node", _) => "Controller",
+            (None, _, _) => "Router",
+        }
+    }
+
+    /// The line is another process's: it is shown as that one's.
+    fn is_from_worker(&mut self) {
+        self.worker = self.fields.remove("process").and_then(|it| it.as_str().map(str::to_owned));
+        let pid = self.fields.remove("pid").and_then(|it| it.as_u64());
+        self.pid = pid.and_then(|it| u32::try_from(it).ok()).unwrap_or(self.pid);
     }
 
     fn field(&mut self, field: &Field, value: Value) {

@@ -8,8 +8,8 @@ use clap::Args;
 use crossweave_config::{
     CBDIR_VARIABLES, CONFIG_FILES, Environment, Loaded, Problems, find_cbdir, load_checking,
 };
+use crossweave_node::unusable;
 
-use super::certificates::unusable;
 use crate::exit::Failure;
 
 /// Where the configuration is.

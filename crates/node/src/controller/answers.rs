@@ -133,7 +133,8 @@ impl Controller {
     async fn get_workers(&self, _: Caller, asked: GetWorkers) -> Result<Vec<String>, Error> {
         let types = asked.filter_types;
         let workers = self.shared.workers.lock();
-        let is_asked = |it: &&Arc<Worker>| types.is_empty() || types.iter().any(|name| name == it.kind.name());
+        let is_asked =
+            |it: &&Arc<Worker>| types.is_empty() || types.iter().any(|name| name == it.kind.name());
         Ok(workers.values().filter(is_asked).map(|it| it.id.clone()).collect())
     }
 
@@ -149,7 +150,9 @@ impl Controller {
     async fn answer_start_worker(&self, caller: Caller, asked: StartWorker) -> Result<WorkerStarted, Error> {
         let StartWorker { worker_id, worker_type, worker_options } = asked;
         if !is_id(&worker_id) {
-            let message = format!("{worker_id:?} cannot be a worker id: expected 3 to 64 of a-z, 0-9 and `_`, a letter first");
+            let message = format!(
+                "{worker_id:?} cannot be a worker id: expected 3 to 64 of a-z, 0-9 and `_`, a letter first"
+            );
             return Err(Error::new(error::INVALID_ARGUMENT, message));
         }
         let Some(kind) = NativeKind::parse(&worker_type) else {
@@ -187,15 +190,16 @@ impl Controller {
     }
 
     async fn sign(&self, _: Caller, asked: Sign) -> Result<String, Error> {
-        let hex = |text: &str| -> Option<Vec<u8>> {
+        let key = self.key()?;
+        let octets = |text: &str| -> Option<[u8; 32]> {
             let digit = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
-            (0..text.len()).step_by(2).map(digit).collect()
+            let octets: Option<Vec<u8>> = (0..text.len()).step_by(2).map(digit).collect();
+            octets?.try_into().ok()
         };
-        let data = hex(&asked.data).ok_or_else(|| {
-            Error::new(error::INVALID_ARGUMENT, "sign: `data` is not an even number of hexadecimal digits")
+        let data = octets(&asked.data).ok_or_else(|| {
+            Error::new(error::INVALID_ARGUMENT, "sign: `data` is not 64 hexadecimal digits")
         })?;
-        let signature = self.key()?.sign(&data);
-        Ok(signature.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(key.sign(&data))
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::log::read_lines;
+use super::log::Lines;
 use super::worker::{Kind, Worker};
 use super::{Controller, management};
 use crate::native::{Native, NativeOptions, SERIALIZER};
@@ -68,7 +68,9 @@ impl Controller {
         self.shared.router.set_role(realm, role).map_err(|error| error.to_string())?;
         match worker.is_inline {
             true => self.launch_inline(worker).await,
-            false => self.launch_process(worker).map_err(|error| format!("its process cannot be started: {error}")),
+            false => {
+                self.launch_process(worker).map_err(|error| format!("its process cannot be started: {error}"))
+            }
         }
     }
 
@@ -98,16 +100,19 @@ impl Controller {
         self.shared.router.serve(UnixStream::from_std(near)?, SERIALIZER, &role, &worker.id)?;
         let pid = child.id().unwrap_or_default();
         worker.has_process(child.id());
-        let outputs: [Option<Box<dyn tokio::io::AsyncRead + Send + Unpin>>; 2] =
-            [child.stdout.take().map(|it| Box::new(it) as _), child.stderr.take().map(|it| Box::new(it) as _)];
+        let outputs: [Option<Box<dyn tokio::io::AsyncRead + Send + Unpin>>; 2] = [
+            child.stdout.take().map(|it| Box::new(it) as _),
+            child.stderr.take().map(|it| Box::new(it) as _),
+        ];
         for output in outputs.into_iter().flatten() {
-            let (worker, service) = (worker.clone(), Service::new(self.shared.client.clone(), Some(&worker.id)));
+            let (worker, service) =
+                (worker.clone(), Service::new(self.shared.client.clone(), Some(&worker.id)));
             tokio::spawn(async move {
-                read_lines(output, async |line| {
+                let mut lines = Lines::of(output);
+                while let Some(line) = lines.next().await {
                     let taken = worker.log.take(&line, worker.kind.title(), pid);
                     service.tell(&ON_LOG, &taken).await;
-                })
-                .await;
+                }
             });
         }
         Ok(Running::Process(child))

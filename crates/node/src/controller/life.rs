@@ -78,7 +78,12 @@ impl Controller {
     }
 
     /// Says who asked that a worker ends.
-    pub(super) async fn tell_stopping(&self, worker: &Worker, kill: bool, who: Option<u64>) -> WorkerStopping {
+    pub(super) async fn tell_stopping(
+        &self,
+        worker: &Worker,
+        kill: bool,
+        who: Option<u64>,
+    ) -> WorkerStopping {
         let (id, kind) = (worker.id.clone(), worker.kind.name().to_owned());
         let stopping = WorkerStopping { id, kind, kill, who, when: utcnow() };
         self.shared.service.tell(&ON_STOP_REQUESTED, &stopping).await;
@@ -197,7 +202,8 @@ impl Controller {
 
     fn forget(&self, worker: &Worker) {
         self.shared.workers.lock().remove(&worker.id);
-        let _ = self.shared.router.remove_role(crossweave_api::REALM, &super::management::role_name(&worker.id));
+        let _ =
+            self.shared.router.remove_role(crossweave_api::REALM, &super::management::role_name(&worker.id));
     }
 
     /// A worker has ended for good, and was not told to.

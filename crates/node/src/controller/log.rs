@@ -73,15 +73,23 @@ fn pass_on(line: &LogLine, process: &str, pid: u32) {
     }
 }
 
-/// Reads line after line until the end, each no longer than [`LINE_LEN_MAX`].
-pub(super) async fn read_lines(stream: impl AsyncRead + Unpin, mut take: impl AsyncFnMut(String)) {
-    let mut reader = BufReader::new(stream);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match (&mut reader).take(LINE_LEN_MAX).read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => take(String::from_utf8_lossy(&line).trim_end().to_owned()).await,
+/// The lines of a stream, each no longer than [`LINE_LEN_MAX`].
+pub(super) struct Lines<S> {
+    reader: BufReader<S>,
+    line: Vec<u8>,
+}
+
+impl<S: AsyncRead + Unpin> Lines<S> {
+    pub(super) fn of(stream: S) -> Self {
+        Lines { reader: BufReader::new(stream), line: Vec::new() }
+    }
+
+    /// The next line; none at the end.
+    pub(super) async fn next(&mut self) -> Option<String> {
+        self.line.clear();
+        match (&mut self.reader).take(LINE_LEN_MAX).read_until(b'\n', &mut self.line).await {
+            Ok(0) | Err(_) => None,
+            Ok(_) => Some(String::from_utf8_lossy(&self.line).trim_end().to_owned()),
         }
     }
 }
@@ -92,7 +100,8 @@ mod tests {
 
     #[test]
     fn records_are_told_by_their_message_and_fields() {
-        let line = parse(r#"{"time":"x","level":"warn","target":"t","pid":5,"message":"gone","realm":"r1","n":3}"#);
+        let line =
+            parse(r#"{"time":"x","level":"warn","target":"t","pid":5,"message":"gone","realm":"r1","n":3}"#);
         assert_eq!((line.level.as_str(), line.text.as_str()), ("warn", "gone n=3 realm=r1"));
         assert_eq!(parse("thread 'main' panicked").text, "thread 'main' panicked");
         assert_eq!(parse("[1]").level, "info");
@@ -109,8 +118,10 @@ mod tests {
     #[tokio::test]
     async fn a_line_without_end_comes_in_pieces() {
         let text = format!("{}\nshort", "x".repeat(LINE_LEN_MAX as usize + 10));
-        let mut lens = Vec::new();
-        read_lines(text.as_bytes(), async |line| lens.push(line.len())).await;
-        assert_eq!(lens, [LINE_LEN_MAX as usize, 10, 5]);
+        let mut lines = Lines::of(text.as_bytes());
+        for len in [LINE_LEN_MAX as usize, 10, 5] {
+            assert_eq!(lines.next().await.map(|line| line.len()), Some(len));
+        }
+        assert_eq!(lines.next().await, None);
     }
 }

@@ -70,12 +70,15 @@ pub(super) async fn listen(router: &Router, directory: &Path) -> Result<(), Stri
 
 /// The role of a worker: it answers and tells under its own URIs, and may call and hear what others have.
 pub(super) fn role_of(worker: &str) -> Role {
-    let rule = |uri: String, allow: Actions| Permission { uri, match_policy: MatchPolicy::Prefix, allow, disclose: disclosed() };
+    let rule = |uri: String, allow: Actions| Permission {
+        uri,
+        match_policy: MatchPolicy::Prefix,
+        allow,
+        disclose: disclosed(),
+    };
     let others = Actions { call: true, subscribe: true, ..Actions::default() };
-    let rules = [
-        rule(format!("crossbar.worker.{worker}."), Actions::ALL),
-        rule("crossbar.".to_owned(), others),
-    ];
+    let rules =
+        [rule(format!("crossbar.worker.{worker}."), Actions::ALL), rule("crossbar.".to_owned(), others)];
     Role::fixed(role_name(worker), Permissions::new(rules).expect("worker ids are URI components"))
 }
 

@@ -8,7 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
 
 /// The file's name in the node directory.
-pub const PID_FILE: &str = "node.pid";
+const PID_FILE: &str = "node.pid";
 
 /// The file, locked for as long as this is kept; then it is removed.
 pub(super) struct PidFile {
@@ -32,7 +32,10 @@ impl PidFile {
             let _ = file.read_to_string(&mut text);
             let pid = serde_json::from_str(&text).ok().and_then(|it: Value| it["pid"].as_u64());
             let pid = pid.map_or(String::new(), |pid| format!(" (process {pid})"));
-            return Err(format!("a node runs in {} already{pid}: `crossweave stop` ends it", directory.display()));
+            return Err(format!(
+                "a node runs in {} already{pid}: `crossweave stop` ends it",
+                directory.display()
+            ));
         }
         let argv: Vec<String> = std::env::args_os().map(|it| it.to_string_lossy().into_owned()).collect();
         let content = json!({"pid": std::process::id(), "argv": argv, "options": {}});

@@ -12,7 +12,9 @@ use crate::clock::{since_1970, utc};
 /// `key: value` lines.
 fn table(path: &str) -> io::Result<BTreeMap<String, String>> {
     let text = fs::read_to_string(path)?;
-    let entry = |line: &str| line.split_once(':').map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()));
+    let entry = |line: &str| {
+        line.split_once(':').map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
+    };
     Ok(text.lines().filter_map(entry).collect())
 }
 
@@ -24,7 +26,9 @@ fn number(table: &BTreeMap<String, String>, key: &str) -> u64 {
 pub(super) fn cpu_count(is_logical: bool) -> io::Result<u32> {
     let text = fs::read_to_string("/proc/cpuinfo")?;
     let values = |key: &'static str| {
-        text.lines().filter_map(move |line| line.split_once(':').filter(|(name, _)| name.trim() == key)).map(|it| it.1.trim())
+        text.lines()
+            .filter_map(move |line| line.split_once(':').filter(|(name, _)| name.trim() == key))
+            .map(|it| it.1.trim())
     };
     let logical = values("processor").count();
     let cores: BTreeSet<(&str, &str)> = values("physical id").zip(values("core id")).collect();
@@ -56,7 +60,8 @@ pub(super) fn info() -> io::Result<ProcessInfo> {
 }
 
 pub(super) fn stats(uptime: Duration) -> io::Result<ProcessStats> {
-    let (stat, status, io) = (stat()?, table("/proc/self/status")?, table("/proc/self/io").unwrap_or_default());
+    let (stat, status, io) =
+        (stat()?, table("/proc/self/status")?, table("/proc/self/io").unwrap_or_default());
     let field = |index: usize| stat.get(index).and_then(|it| it.parse::<u64>().ok()).unwrap_or(0);
     let seconds = |ticks: u64| ticks as f64 / clock_ticks_per_second() as f64;
     // Numbers as in proc(5), less the two before the state and one as they count from 1.

@@ -78,7 +78,8 @@ impl RouterWorker {
     }
 
     async fn get_router_realms(&self, _: Caller, _: GetRouterRealms) -> Result<Vec<String>, Error> {
-        let mut ids: Vec<String> = self.shared.state.lock().await.realms.iter().map(|it| it.id.clone()).collect();
+        let mut ids: Vec<String> =
+            self.shared.state.lock().await.realms.iter().map(|it| it.id.clone()).collect();
         ids.sort();
         Ok(ids)
     }
@@ -95,7 +96,10 @@ impl RouterWorker {
         let state = self.shared.state.lock().await;
         let found = state.realms.iter().find(|it| it.realm.name == asked.realm_name);
         found.map(RunningRealm::marshal).ok_or_else(|| {
-            Error::new(error::NO_SUCH_OBJECT, format!("there is no realm with the name {:?}", asked.realm_name))
+            Error::new(
+                error::NO_SUCH_OBJECT,
+                format!("there is no realm with the name {:?}", asked.realm_name),
+            )
         })
     }
 
@@ -179,7 +183,9 @@ impl RouterWorker {
         findings.settle()?;
         let realm = running.realm.name.clone();
         if let Some(role) = role {
-            self.router().set_role(&realm, role).map_err(|failure| Error::new(error::CANNOT_START, failure))?;
+            self.router()
+                .set_role(&realm, role)
+                .map_err(|failure| Error::new(error::CANNOT_START, failure))?;
         }
         let name = part.value.name.clone();
         let started = RunningRole { id: role_id, name: name.clone(), config };
@@ -194,7 +200,11 @@ impl RouterWorker {
         Ok(marshal)
     }
 
-    async fn stop_router_realm_role(&self, _: Caller, asked: StopRouterRealmRole) -> Result<RealmRole, Error> {
+    async fn stop_router_realm_role(
+        &self,
+        _: Caller,
+        asked: StopRouterRealmRole,
+    ) -> Result<RealmRole, Error> {
         let mut state = self.shared.state.lock().await;
         let running = state.realm(&asked.realm_id)?;
         let position = running.roles.iter().position(|it| it.id == asked.role_id);
@@ -224,22 +234,14 @@ impl RouterWorker {
     }
 
     fn realm_stats(&self, running: &RunningRealm) -> Option<RealmStats> {
-        let stats = self.router().realm_stats(&running.realm.name)?;
-        let by_type = |counts: &[(&'static str, u64)]| -> BTreeMap<String, u64> {
-            counts.iter().filter(|(_, count)| *count > 0).map(|(kind, count)| ((*kind).to_owned(), *count)).collect()
-        };
-        let messages = [("received", by_type(&stats.received)), ("sent", by_type(&stats.sent))];
-        Some(RealmStats {
-            roles: running.roles.len() as u64,
-            sessions: stats.sessions as u64,
-            messages: messages.into_iter().map(|(way, counts)| (way.to_owned(), counts)).collect(),
-        })
+        None
     }
 
     async fn kill_by_authid(&self, _: Caller, asked: KillByAuthid) -> Result<Vec<u64>, Error> {
         let realm = self.shared.state.lock().await.realm(&asked.realm_id)?.realm.name.clone();
         let KillByAuthid { authid, reason, message, .. } = asked;
         let killed = self.router().kill_by_authid(&realm, &authid, &reason, message.as_deref());
+        let killed = killed.map_err(|failure| Error::new(error::RUNTIME_ERROR, failure))?;
         Ok(killed.iter().map(|it| it.0).collect())
     }
 

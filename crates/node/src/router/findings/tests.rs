@@ -1,6 +1,7 @@
 use crossweave_config::{Environment, Format, default_node, parse};
 use crossweave_router::{
-    AdmissionOptions, RealmDefinition, Asked, Authentication, CookieOptions, CookieStore, HistoryStore, Methods, OnSlow, Source,
+    AdmissionOptions, Asked, Authentication, CookieOptions, CookieStore, HistoryStore, Methods, OnSlow,
+    RealmDefinition, Source,
 };
 use crossweave_router_core::limits::{CallQueueRule, HistoryRule, RealmLimits};
 use crossweave_transport::ListenEndpoint;
