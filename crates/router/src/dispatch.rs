@@ -25,6 +25,10 @@ pub(crate) struct Routes {
     free: Vec<u32>,
     scratch: Vec<u8>,
     pub(crate) serializers: Arc<SerializersInUse>,
+    /// Attached sessions from outside.
+    outside: usize,
+    /// The first of them has come, or the last has gone.
+    pub(crate) has_turned: bool,
 }
 
 /// How many attached sessions there are of each serializer.
@@ -47,6 +51,8 @@ struct Users {
     task: bool,
     /// The realm keeps something of the session.
     realm: bool,
+    /// The session is attached, and is one from outside.
+    is_outside: bool,
 }
 
 /// Keep this much room for encoding between messages; a larger one is given back.
@@ -57,7 +63,7 @@ pub(crate) const LARGE_PAYLOAD_LEN: usize = 64 * 1024;
 
 impl Routes {
     /// Gives a peer a slot.
-    pub(crate) fn attach(&mut self, peer: Arc<Peer>) -> Slot {
+    pub(crate) fn attach(&mut self, peer: Arc<Peer>, is_outside: bool) -> Slot {
         self.serializers.0[peer.wire.serializer as usize].fetch_add(1, Ordering::Relaxed);
         let slot = self.free.pop().unwrap_or_else(|| {
             self.peers.push(None);
@@ -65,7 +71,9 @@ impl Routes {
             self.peers.len() as u32 - 1
         });
         self.peers[slot as usize] = Some(peer);
-        self.users[slot as usize] = Users { task: true, realm: true };
+        self.users[slot as usize] = Users { task: true, realm: true, is_outside };
+        self.outside += usize::from(is_outside);
+        self.has_turned |= is_outside && self.outside == 1;
         Slot(slot)
     }
 
@@ -74,6 +82,10 @@ impl Routes {
     pub(crate) fn detach(&mut self, slot: Slot) -> Option<Arc<Peer>> {
         let peer = self.peers.get_mut(slot.0 as usize)?.take()?;
         self.serializers.0[peer.wire.serializer as usize].fetch_sub(1, Ordering::Relaxed);
+        if std::mem::take(&mut self.users[slot.0 as usize].is_outside) {
+            self.outside -= 1;
+            self.has_turned |= self.outside == 0;
+        }
         Some(peer)
     }
 
@@ -108,6 +120,11 @@ impl Routes {
 
     pub(crate) fn get(&self, slot: Slot) -> Option<&Arc<Peer>> {
         self.peers.get(slot.0 as usize)?.as_ref()
+    }
+
+    /// How many attached sessions are from outside.
+    pub(crate) fn outside(&self) -> usize {
+        self.outside
     }
 
     /// There will be nothing more to encode.
@@ -147,6 +164,8 @@ pub(crate) struct Effects {
     pub(crate) traced: Sent,
     /// The realm was closed by a panic.
     pub(crate) went_down: bool,
+    /// The first session from outside may have come, or the last one gone.
+    pub(crate) has_turned: bool,
 }
 
 /// What the realm must be told before the lock is released, as delivering to a session failed.

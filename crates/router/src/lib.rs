@@ -31,6 +31,7 @@
 //! | who a HELLO comes from | `authenticate` |
 //! | cookies that remember who a browser is | `cookies` |
 //! | realms by name, that come and go | `realms` |
+//! | realms and roles that start when somebody needs them | [`RealmProvider`], `provision` |
 //! | the realm behind its lock, its clock, panics in it | `realm` |
 //! | roles that ask: a program, or a procedure | [`Authorizer`], `authorizer` |
 //! | events that survive a restart | `history` |
@@ -54,6 +55,7 @@ mod internal;
 mod methods;
 mod options;
 mod peer;
+mod provision;
 mod queue;
 mod quota;
 mod realm;
@@ -74,6 +76,10 @@ pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 pub use history::{HistoryStore, HistoryStoreError};
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
 pub use options::{AdmissionOptions, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions};
+pub use provision::{
+    ACTIVATION_DEADLINE, ACTIVATIONS_MAX, Activating, Activation, HoldsFor, Missing, REALM_NAME_LEN_MAX,
+    RealmProvider, Refused, WAITERS_MAX, WAITERS_PER_REALM_MAX,
+};
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
 pub use realms::RealmError;
 pub use resumption::{FRAME_COST_BYTES, ResumptionOptions};

@@ -9,13 +9,14 @@ use tracing::info;
 
 use super::{RealmDefinition, Router, Shared, StartError};
 use crate::internal::is_own_role;
+use crate::provision::RealmProvider;
 use crate::realm::RealmCell;
 use crate::realms::RealmError;
 
 impl Shared {
     /// The running realm of this name. One that went down by a defect is started afresh.
     pub(crate) fn realm(&self, name: &str) -> Option<Arc<RealmCell>> {
-        self.realms.find(name, &self.quota)
+        self.realms.find(name)
     }
 
     fn known_realm(&self, name: &str) -> Result<Arc<RealmCell>, RealmError> {
@@ -32,7 +33,7 @@ impl Router {
         if *self.shared.stop.borrow() {
             return Err(StartError::Stopped);
         }
-        let restored = self.shared.realms.start(name, definition, &self.shared.quota)?;
+        let restored = self.shared.realms.start(name, definition)?;
         info!(realm = name, restored, "realm started");
         Ok(())
     }
@@ -48,6 +49,21 @@ impl Router {
     /// No realm of this name runs.
     pub async fn stop_realm(&self, name: &str) -> Result<Vec<SessionId>, RealmError> {
         self.shared.realms.stop(name).await
+    }
+
+    /// Ends a realm as [`Router::stop_realm`] does, unless a session from outside is on it, or is about to be as the realm
+    /// provider was asked for it: then false, and whoever wants it stopped should try again later.
+    ///
+    /// # Errors
+    /// No realm of this name runs.
+    pub async fn stop_realm_if_empty(&self, name: &str) -> Result<bool, RealmError> {
+        self.shared.realms.stop_if_empty(name).await
+    }
+
+    /// Whom to ask when a client, proven to be who it says, wants to join a realm that does not run, or in a role that is not
+    /// there; nobody by default. Replaces the one before. It is not asked for sessions of this program.
+    pub fn set_realm_provider(&self, provider: Option<Arc<dyn RealmProvider>>) {
+        self.shared.provision.set(provider);
     }
 
     /// The names of the realms that run, in order.

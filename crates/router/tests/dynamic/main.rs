@@ -2,6 +2,7 @@
 
 mod local;
 mod node;
+mod provision;
 mod realms;
 mod roles;
 mod transports;
