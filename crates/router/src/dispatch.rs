@@ -15,6 +15,7 @@ use crate::peer::{Framed, Peer, Wire};
 use crate::queue::backlog::Offer;
 use crate::queue::{Appended, Detached, EVENT_LEN_MAX, Lane};
 use crate::trace::Sent;
+use crate::traffic::Traffic;
 
 /// The sessions of a realm by slot, and room to encode in.
 #[derive(Default)]
@@ -25,6 +26,7 @@ pub(crate) struct Routes {
     free: Vec<u32>,
     scratch: Vec<u8>,
     pub(crate) serializers: Arc<SerializersInUse>,
+    pub(crate) traffic: Traffic,
     /// Attached sessions from outside.
     outside: usize,
     /// The first of them has come, or the last has gone.
@@ -247,6 +249,7 @@ impl Dispatch<'_> {
             true => peer.append_shared(framed.shared(std::mem::take(scratch)), lane),
             false => peer.append(framed.of(scratch), lane),
         };
+        self.routes.traffic.sent.count(message.kind(), u64::from(appended.is_queued()));
         match appended {
             Appended::Overflow if lane == Lane::Control => self.overflown(to, message),
             appended => self.appended(to, appended),
@@ -277,6 +280,7 @@ impl Dispatch<'_> {
                 true => peer.count_too_long(),
                 false => peer.append_shared(shared.clone(), Lane::Event),
             };
+            self.routes.traffic.sent.count(Kind::Event, u64::from(appended.is_queued()));
             self.appended(slot, appended);
         }
     }
@@ -309,6 +313,7 @@ impl Dispatch<'_> {
             let (subscription, body_len) = (it.subscription, *body_len);
             let appended =
                 peer.offer(&Offer { subscription, contract, framed, body_len, key: keys.of(contract) });
+            self.routes.traffic.sent.count(Kind::Event, u64::from(appended.is_queued()));
             self.appended(slot, appended);
         }
     }
@@ -419,6 +424,7 @@ impl Outbox for Dispatch<'_> {
         }
         let mut encoded: [Option<Framed>; Wire::COUNT] = [None; Wire::COUNT];
         self.routes.scratch.clear();
+        let mut queued = 0;
         for slot in to {
             let Routes { peers, scratch, .. } = &mut *self.routes;
             let Some(Some(peer)) = peers.get(slot.0 as usize) else { continue };
@@ -430,10 +436,12 @@ impl Outbox for Dispatch<'_> {
                 true => peer.count_too_long(),
                 false => peer.append(framed.of(scratch), Lane::Event),
             };
+            queued += u64::from(appended.is_queued());
             if appended != Appended::Queued {
                 self.appended(slot, appended);
             }
         }
+        self.routes.traffic.sent.count(Kind::Event, queued);
         self.shrink_scratch();
     }
 

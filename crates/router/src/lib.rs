@@ -40,6 +40,7 @@
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
 //! | sessions that outlive their connection | `resumption`, `realm::parking`, `connection::resuming` |
 //! | threads that wait awake for the next message, if that pays | `runtime` |
+//! | messages, counted by type | `traffic` |
 //! | a log line for each message, at level trace | `trace` |
 
 mod accept;
@@ -64,6 +65,7 @@ mod resumption;
 mod router;
 mod runtime;
 mod trace;
+mod traffic;
 mod transports;
 
 pub use authenticator::{
@@ -71,7 +73,7 @@ pub use authenticator::{
 };
 pub use authorizer::Authorizer;
 pub use cookies::{CookieOptions, CookieStore, CookieStoreError};
-pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision};
+pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision, Session};
 pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 pub use history::{HistoryStore, HistoryStoreError};
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
@@ -81,8 +83,10 @@ pub use provision::{
     RealmProvider, Refused, WAITERS_MAX, WAITERS_PER_REALM_MAX,
 };
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
+pub use realm::status::RealmStats;
 pub use realms::RealmError;
 pub use resumption::{FRAME_COST_BYTES, ResumptionOptions};
 pub use router::{RealmDefinition, Router, SessionQueue, StartError};
 pub use runtime::runtime;
+pub use traffic::MessageCounts;
 pub use transports::{Listening, NoSuchTransport, TransportId, TransportState, TransportStatus};

@@ -2,6 +2,7 @@
 
 mod changing;
 pub(crate) mod parking;
+pub(crate) mod status;
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -223,6 +224,7 @@ impl RealmCell {
         self.handle(effects, |run| {
             let mut flow = Flow::Continue;
             for message in messages {
+                run.dispatch.routes.traffic.received.count(message.kind(), 1);
                 flow = run.input(Input::Message(slot, message));
                 match flow {
                     Flow::Continue => {}

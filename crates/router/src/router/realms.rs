@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crossweave_router_core::Role;
+use crossweave_router_core::boundary::Session;
 use crossweave_wamp::SessionId;
 use crossweave_wamp::message::Goodbye;
 use tracing::info;
@@ -11,6 +12,7 @@ use super::{RealmDefinition, Router, Shared, StartError};
 use crate::internal::is_own_role;
 use crate::provision::RealmProvider;
 use crate::realm::RealmCell;
+use crate::realm::status::RealmStats;
 use crate::realms::RealmError;
 
 impl Shared {
@@ -101,6 +103,23 @@ impl Router {
     /// No such realm runs.
     pub fn roles(&self, realm: &str) -> Result<Vec<Arc<str>>, RealmError> {
         Ok(self.shared.known_realm(realm)?.roles())
+    }
+
+    /// What there is on a realm, and how many messages of each type have passed through it.
+    ///
+    /// # Errors
+    /// No such realm runs.
+    pub fn realm_stats(&self, realm: &str) -> Result<RealmStats, RealmError> {
+        let gone = |_| RealmError::NoSuchRealm(realm.to_owned());
+        self.shared.known_realm(realm)?.stats().map_err(gone)
+    }
+
+    /// Who has joined a realm, but for the router's own sessions.
+    ///
+    /// # Errors
+    /// No such realm runs.
+    pub fn sessions(&self, realm: &str) -> Result<Vec<Session>, RealmError> {
+        Ok(self.shared.known_realm(realm)?.sessions())
     }
 
     /// Ends all sessions of an authid on a realm with a GOODBYE of this reason, a URI such as `wamp.close.killed`, and this text.

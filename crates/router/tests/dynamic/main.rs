@@ -5,4 +5,5 @@ mod node;
 mod provision;
 mod realms;
 mod roles;
+mod status;
 mod transports;
