@@ -56,7 +56,7 @@ impl Caller {
     }
 
     /// The `transport` dict of the meta API.
-    fn transport(&self) -> Dict {
+    pub(crate) fn transport(&self) -> Dict {
         let kind = match self.address {
             PeerAddress::Memory => "memory",
             PeerAddress::Unix { .. } => "unix",
@@ -96,6 +96,8 @@ pub(crate) struct Grant {
     pub(crate) authextra: Dict,
     /// The id it was told its session would have.
     pub(crate) session: Option<SessionId>,
+    /// How often the realm provider was asked for its realm.
+    pub(crate) questions: u8,
 }
 
 /// What a client is told that may not join, and what the log is told.
@@ -108,7 +110,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     /// Its author did something wrong, which has nothing to do with who it is.
-    fn plain(uri: &str, message: impl Into<String>) -> Refusal {
+    pub(crate) fn plain(uri: &str, message: impl Into<String>) -> Refusal {
         Refusal { abort: Abort::new(uri, message), cause: String::new() }
     }
 

@@ -15,6 +15,7 @@ use crate::peer::{Framed, Peer, Wire};
 use crate::queue::backlog::Offer;
 use crate::queue::{Appended, Detached, EVENT_LEN_MAX, Lane};
 use crate::trace::Sent;
+use crate::traffic::Traffic;
 
 /// The sessions of a realm by slot, and room to encode in.
 #[derive(Default)]
@@ -25,6 +26,11 @@ pub(crate) struct Routes {
     free: Vec<u32>,
     scratch: Vec<u8>,
     pub(crate) serializers: Arc<SerializersInUse>,
+    pub(crate) traffic: Traffic,
+    /// Attached sessions from outside.
+    outside: usize,
+    /// The first of them has come, or the last has gone.
+    pub(crate) has_turned: bool,
 }
 
 /// How many attached sessions there are of each serializer.
@@ -47,6 +53,8 @@ struct Users {
     task: bool,
     /// The realm keeps something of the session.
     realm: bool,
+    /// The session is attached, and is one from outside.
+    is_outside: bool,
 }
 
 /// Keep this much room for encoding between messages; a larger one is given back.
@@ -57,7 +65,7 @@ pub(crate) const LARGE_PAYLOAD_LEN: usize = 64 * 1024;
 
 impl Routes {
     /// Gives a peer a slot.
-    pub(crate) fn attach(&mut self, peer: Arc<Peer>) -> Slot {
+    pub(crate) fn attach(&mut self, peer: Arc<Peer>, is_outside: bool) -> Slot {
         self.serializers.0[peer.wire.serializer as usize].fetch_add(1, Ordering::Relaxed);
         let slot = self.free.pop().unwrap_or_else(|| {
             self.peers.push(None);
@@ -65,7 +73,9 @@ impl Routes {
             self.peers.len() as u32 - 1
         });
         self.peers[slot as usize] = Some(peer);
-        self.users[slot as usize] = Users { task: true, realm: true };
+        self.users[slot as usize] = Users { task: true, realm: true, is_outside };
+        self.outside += usize::from(is_outside);
+        self.has_turned |= is_outside && self.outside == 1;
         Slot(slot)
     }
 
@@ -74,6 +84,10 @@ impl Routes {
     pub(crate) fn detach(&mut self, slot: Slot) -> Option<Arc<Peer>> {
         let peer = self.peers.get_mut(slot.0 as usize)?.take()?;
         self.serializers.0[peer.wire.serializer as usize].fetch_sub(1, Ordering::Relaxed);
+        if std::mem::take(&mut self.users[slot.0 as usize].is_outside) {
+            self.outside -= 1;
+            self.has_turned |= self.outside == 0;
+        }
         Some(peer)
     }
 
@@ -108,6 +122,11 @@ impl Routes {
 
     pub(crate) fn get(&self, slot: Slot) -> Option<&Arc<Peer>> {
         self.peers.get(slot.0 as usize)?.as_ref()
+    }
+
+    /// How many attached sessions are from outside.
+    pub(crate) fn outside(&self) -> usize {
+        self.outside
     }
 
     /// There will be nothing more to encode.
@@ -147,6 +166,8 @@ pub(crate) struct Effects {
     pub(crate) traced: Sent,
     /// The realm was closed by a panic.
     pub(crate) went_down: bool,
+    /// The first session from outside may have come, or the last one gone.
+    pub(crate) has_turned: bool,
 }
 
 /// What the realm must be told before the lock is released, as delivering to a session failed.
@@ -228,6 +249,7 @@ impl Dispatch<'_> {
             true => peer.append_shared(framed.shared(std::mem::take(scratch)), lane),
             false => peer.append(framed.of(scratch), lane),
         };
+        self.routes.traffic.sent.count(message.kind(), u64::from(appended.is_queued()));
         match appended {
             Appended::Overflow if lane == Lane::Control => self.overflown(to, message),
             appended => self.appended(to, appended),
@@ -258,6 +280,7 @@ impl Dispatch<'_> {
                 true => peer.count_too_long(),
                 false => peer.append_shared(shared.clone(), Lane::Event),
             };
+            self.routes.traffic.sent.count(Kind::Event, u64::from(appended.is_queued()));
             self.appended(slot, appended);
         }
     }
@@ -290,6 +313,7 @@ impl Dispatch<'_> {
             let (subscription, body_len) = (it.subscription, *body_len);
             let appended =
                 peer.offer(&Offer { subscription, contract, framed, body_len, key: keys.of(contract) });
+            self.routes.traffic.sent.count(Kind::Event, u64::from(appended.is_queued()));
             self.appended(slot, appended);
         }
     }
@@ -400,6 +424,7 @@ impl Outbox for Dispatch<'_> {
         }
         let mut encoded: [Option<Framed>; Wire::COUNT] = [None; Wire::COUNT];
         self.routes.scratch.clear();
+        let mut queued = 0;
         for slot in to {
             let Routes { peers, scratch, .. } = &mut *self.routes;
             let Some(Some(peer)) = peers.get(slot.0 as usize) else { continue };
@@ -411,10 +436,12 @@ impl Outbox for Dispatch<'_> {
                 true => peer.count_too_long(),
                 false => peer.append(framed.of(scratch), Lane::Event),
             };
+            queued += u64::from(appended.is_queued());
             if appended != Appended::Queued {
                 self.appended(slot, appended);
             }
         }
+        self.routes.traffic.sent.count(Kind::Event, queued);
         self.shrink_scratch();
     }
 

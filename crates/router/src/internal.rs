@@ -65,6 +65,11 @@ pub(crate) fn is_own(session: &Session) -> bool {
     &*session.authmethod == INTERNAL_METHOD
 }
 
+/// Whether a session is neither the router's own nor one of a part of its program.
+pub(crate) fn is_from_outside(session: &Session) -> bool {
+    !is_own(session) && &*session.authmethod != TRUSTED
+}
+
 /// Whether a role comes with every realm.
 pub(crate) fn is_own_role(name: &str) -> bool {
     name == TRUSTED

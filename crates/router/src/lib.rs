@@ -31,6 +31,7 @@
 //! | who a HELLO comes from | `authenticate` |
 //! | cookies that remember who a browser is | `cookies` |
 //! | realms by name, that come and go | `realms` |
+//! | realms and roles that start when somebody needs them | [`RealmProvider`], `provision` |
 //! | the realm behind its lock, its clock, panics in it | `realm` |
 //! | roles that ask: a program, or a procedure | [`Authorizer`], `authorizer` |
 //! | events that survive a restart | `history` |
@@ -39,6 +40,7 @@
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
 //! | sessions that outlive their connection | `resumption`, `realm::parking`, `connection::resuming` |
 //! | threads that wait awake for the next message, if that pays | `runtime` |
+//! | messages, counted by type | `traffic` |
 //! | a log line for each message, at level trace | `trace` |
 
 mod accept;
@@ -54,6 +56,7 @@ mod internal;
 mod methods;
 mod options;
 mod peer;
+mod provision;
 mod queue;
 mod quota;
 mod realm;
@@ -62,6 +65,7 @@ mod resumption;
 mod router;
 mod runtime;
 mod trace;
+mod traffic;
 mod transports;
 
 pub use authenticator::{
@@ -69,14 +73,20 @@ pub use authenticator::{
 };
 pub use authorizer::Authorizer;
 pub use cookies::{CookieOptions, CookieStore, CookieStoreError};
-pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision};
+pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision, Session};
 pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 pub use history::{HistoryStore, HistoryStoreError};
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
 pub use options::{AdmissionOptions, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions};
+pub use provision::{
+    ACTIVATION_DEADLINE, ACTIVATIONS_MAX, Activating, Activation, HoldsFor, Missing, REALM_NAME_LEN_MAX,
+    RealmProvider, Refused, WAITERS_MAX, WAITERS_PER_REALM_MAX,
+};
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
+pub use realm::status::RealmStats;
 pub use realms::RealmError;
 pub use resumption::{FRAME_COST_BYTES, ResumptionOptions};
 pub use router::{RealmDefinition, Router, SessionQueue, StartError};
 pub use runtime::runtime;
+pub use traffic::MessageCounts;
 pub use transports::{Listening, NoSuchTransport, TransportId, TransportState, TransportStatus};

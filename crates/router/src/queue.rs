@@ -80,6 +80,14 @@ pub(crate) enum Appended {
     Unresumable,
 }
 
+impl Appended {
+    /// Whether the message is in the queue, or will be.
+    #[inline]
+    pub(crate) fn is_queued(self) -> bool {
+        matches!(self, Appended::FlushOwed | Appended::Queued)
+    }
+}
+
 /// Why a session's transport is to be closed, or that it may open another session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detached {

@@ -2,6 +2,7 @@
 
 mod changing;
 pub(crate) mod parking;
+pub(crate) mod status;
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,8 +29,9 @@ use tracing::{debug, error, info, warn};
 use crate::authorizer::{Authorizer, procedure};
 use crate::dispatch::{Dispatch, Effects, Followup, Routes, SerializersInUse};
 use crate::history::{Storage, unix_ms};
-use crate::internal::{InternalCaller, TRUSTED, internal_role};
+use crate::internal::{InternalCaller, TRUSTED, internal_role, is_from_outside};
 use crate::peer::Peer;
+use crate::provision::Provision;
 use crate::queue::{Detached, Lane};
 use crate::quota::{Kind, LogQuota};
 use crate::resumption::Resumption;
@@ -68,6 +70,10 @@ pub(crate) struct RealmCell {
     internal: InternalCaller,
     /// Seats of resumable sessions that are taken.
     resumable: Arc<AtomicUsize>,
+    /// Who is told whether anybody is here.
+    provision: Arc<Provision>,
+    /// What it was told. Held while it is told more.
+    told: Mutex<bool>,
 }
 
 struct State {
@@ -79,6 +85,8 @@ struct State {
     armed: Option<Instant>,
     /// The router shuts down: nobody joins any more.
     is_closing: bool,
+    /// The realm was ended, which is no defect.
+    is_stopped: bool,
 }
 
 impl RealmCell {
@@ -88,6 +96,7 @@ impl RealmCell {
         definition: RealmDefinition,
         (history, records): (Option<Arc<Storage>>, Vec<Record>),
         quota: Arc<LogQuota>,
+        provision: Arc<Provision>,
     ) -> Arc<RealmCell> {
         let RealmDefinition { options, roles, authorizer, history: _ } = definition;
         let name: Arc<str> = name.into();
@@ -99,8 +108,14 @@ impl RealmCell {
         realm.set_role(internal_role());
         let routes = Routes::default();
         let serializers = routes.serializers.clone();
-        let state =
-            State { realm: Some(realm), routes, followups: Vec::new(), armed: None, is_closing: false };
+        let state = State {
+            realm: Some(realm),
+            routes,
+            followups: Vec::new(),
+            armed: None,
+            is_closing: false,
+            is_stopped: false,
+        };
         let cell = Arc::new(RealmCell {
             name,
             state: Mutex::new(state),
@@ -114,6 +129,8 @@ impl RealmCell {
             questions: Semaphore::new(QUESTIONS_MAX),
             internal: InternalCaller::default(),
             resumable: Arc::default(),
+            provision,
+            told: Mutex::default(),
         });
         tokio::spawn(tick(Arc::downgrade(&cell), cell.timer.clone()));
         cell
@@ -159,7 +176,7 @@ impl RealmCell {
         peer.set_session(session.id.0);
         // Should the realm refuse it after all, it is detached with an ABORT like any other session.
         self.handle(effects, |run| {
-            let slot = run.dispatch.routes.attach(peer);
+            let slot = run.dispatch.routes.attach(peer, is_from_outside(&session));
             let _ = run.input(Input::Join(slot, session, welcome));
             if resumption.is_some()
                 && let Some(peer) = run.dispatch.routes.get(slot)
@@ -207,6 +224,7 @@ impl RealmCell {
         self.handle(effects, |run| {
             let mut flow = Flow::Continue;
             for message in messages {
+                run.dispatch.routes.traffic.received.count(message.kind(), 1);
                 flow = run.input(Input::Message(slot, message));
                 match flow {
                     Flow::Continue => {}
@@ -323,6 +341,9 @@ impl RealmCell {
         }
         // Wakers and spawned tasks may run at once on another thread: the lock is free by now.
         effects.wakes.drain(..).for_each(|peer| peer.waker.wake());
+        if std::mem::take(&mut effects.has_turned) {
+            self.tell_occupancy();
+        }
         for (question, request) in effects.questions.drain(..) {
             tokio::spawn(self.clone().answer(question, request));
         }
@@ -364,7 +385,7 @@ impl RealmCell {
             run.follow_up();
             result
         }));
-        match result {
+        let result = match result {
             Ok(result) => {
                 self.arm(state);
                 Ok(result)
@@ -373,7 +394,9 @@ impl RealmCell {
                 self.go_down(state, effects);
                 Err(RealmIsDown)
             }
-        }
+        };
+        effects.has_turned |= state.routes.has_turned;
+        result
     }
 
     fn arm(&self, state: &mut State) {

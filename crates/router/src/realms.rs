@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
 use crate::history::Storage;
+use crate::provision::Provision;
 use crate::quota::LogQuota;
 use crate::realm::{RealmCell, RealmIsDown};
 use crate::router::{RealmDefinition, StartError};
@@ -34,8 +35,11 @@ pub enum RealmError {
 }
 
 /// The realms of a router.
-#[derive(Default)]
-pub(crate) struct Realms(RwLock<HashMap<String, Running>>);
+pub(crate) struct Realms {
+    table: RwLock<HashMap<String, Running>>,
+    quota: Arc<LogQuota>,
+    provision: Arc<Provision>,
+}
 
 struct Running {
     cell: Arc<RealmCell>,
@@ -46,34 +50,26 @@ struct Running {
     is_ending: bool,
 }
 
-impl Running {
-    fn start(
-        name: &str,
-        definition: RealmDefinition,
-        (history, records): (Option<Arc<Storage>>, Vec<Record>),
-        quota: &Arc<LogQuota>,
-    ) -> Self {
-        let cell = RealmCell::start(name, definition.clone(), (history.clone(), records), quota.clone());
-        Running { cell, definition, history, is_ending: false }
-    }
-
-    /// Starts it again, with the history that was written. That it waits for the file here is the price of a defect.
-    fn start_afresh(&mut self, name: &str, quota: &Arc<LogQuota>) {
-        let records = self.history.as_ref().map(|history| history.load()).unwrap_or_default();
-        let history = (self.history.clone(), records);
-        *self = Running::start(name, self.definition.clone(), history, quota);
-    }
-}
-
 impl Realms {
-    /// Starts a realm; says how many events its history had.
-    pub(crate) fn start(
+    pub(crate) fn new(quota: Arc<LogQuota>, provision: Arc<Provision>) -> Arc<Realms> {
+        Arc::new(Realms { table: RwLock::default(), quota, provision })
+    }
+
+    fn run(
         &self,
         name: &str,
         definition: RealmDefinition,
-        quota: &Arc<LogQuota>,
-    ) -> Result<usize, StartError> {
-        if self.0.read().contains_key(name) {
+        (history, records): (Option<Arc<Storage>>, Vec<Record>),
+    ) -> Running {
+        let storage = (history.clone(), records);
+        let (quota, provision) = (self.quota.clone(), self.provision.clone());
+        let cell = RealmCell::start(name, definition.clone(), storage, quota, provision);
+        Running { cell, definition, history, is_ending: false }
+    }
+
+    /// Starts a realm; says how many events its history had.
+    pub(crate) fn start(&self, name: &str, definition: RealmDefinition) -> Result<usize, StartError> {
+        if self.table.read().contains_key(name) {
             return Err(StartError::RealmExists(name.to_owned()));
         }
         let opened = Storage::open(name, &definition.history, &definition.options.history)?;
@@ -82,60 +78,80 @@ impl Realms {
             None => (None, Vec::new()),
         };
         let restored = records.len();
-        let mut realms = self.0.write();
+        let mut realms = self.table.write();
         if realms.contains_key(name) {
             return Err(StartError::RealmExists(name.to_owned()));
         }
-        let running = Running::start(name, definition, (history, records), quota);
+        let running = self.run(name, definition, (history, records));
         realms.insert(name.to_owned(), running);
         Ok(restored)
     }
 
     /// The running realm of this name. One that went down by a defect is started afresh.
-    pub(crate) fn find(&self, name: &str, quota: &Arc<LogQuota>) -> Option<Arc<RealmCell>> {
-        let cell = self.0.read().get(name).filter(|running| !running.is_ending)?.cell.clone();
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<RealmCell>> {
+        let cell = self.table.read().get(name).filter(|running| !running.is_ending)?.cell.clone();
         if cell.is_up() {
             return Some(cell);
         }
-        let mut realms = self.0.write();
+        let mut realms = self.table.write();
         let running = realms.get_mut(name).filter(|running| !running.is_ending)?;
         if !running.cell.is_up() {
             warn!(realm = name, "starting the realm afresh");
-            running.start_afresh(name, quota);
+            // With the history that was written. That it waits for the file here is the price of a defect.
+            let records = running.history.as_ref().map(|history| history.load()).unwrap_or_default();
+            *running = self.run(name, running.definition.clone(), (running.history.clone(), records));
         }
         Some(running.cell.clone())
     }
 
     /// Ends a realm and its sessions. Returns when its name is free: at once, but for a history that is written to a file.
     pub(crate) async fn stop(self: &Arc<Self>, name: &str) -> Result<Vec<SessionId>, RealmError> {
-        let no_such_realm = || RealmError::NoSuchRealm(name.to_owned());
         let (cell, history) = {
-            let mut realms = self.0.write();
+            let mut realms = self.table.write();
             let running = realms.get_mut(name).filter(|running| !running.is_ending);
-            let running = running.ok_or_else(no_such_realm)?;
-            running.is_ending = running.history.is_some();
-            let found = (running.cell.clone(), running.history.clone());
-            if !running.is_ending {
-                realms.remove(name);
-            }
-            found
+            let running = running.ok_or_else(|| RealmError::NoSuchRealm(name.to_owned()))?;
+            let cell = running.cell.clone();
+            (cell, take(&mut realms, name))
         };
         let ended = cell.stop();
         drop(cell);
-        if let Some(history) = history {
-            let (realms, name) = (self.clone(), name.to_owned());
-            // Also if nobody waits for it any more.
-            let closing = spawn_blocking(move || {
-                history.close();
-                drop(history);
-                realms.0.write().remove(&name);
-            });
-            if closing.await.is_err() {
-                warn!("an event history could not be closed");
-            }
-        }
         info!(realm = name, sessions = ended.len(), "realm stopped");
+        self.close(name, history).await;
         Ok(ended)
+    }
+
+    /// The same, unless a session from outside is on it: then false.
+    pub(crate) async fn stop_if_empty(self: &Arc<Self>, name: &str) -> Result<bool, RealmError> {
+        let (stopped, history) = {
+            // Until it is out of the table: it would be taken for one that went down.
+            let mut realms = self.table.write();
+            let running = realms.get_mut(name).filter(|running| !running.is_ending);
+            let running = running.ok_or_else(|| RealmError::NoSuchRealm(name.to_owned()))?;
+            if self.provision.expects(name) {
+                return Ok(false);
+            }
+            let Some(stopped) = running.cell.stop_if_empty() else { return Ok(false) };
+            (stopped, take(&mut realms, name))
+        };
+        stopped.follow();
+        info!(realm = name, "realm stopped as it was empty");
+        self.close(name, history).await;
+        Ok(true)
+    }
+
+    /// The name of a realm that ends is free once its history is written.
+    async fn close(self: &Arc<Self>, name: &str, history: Option<Arc<Storage>>) {
+        let Some(history) = history else { return };
+        let (realms, name) = (self.clone(), name.to_owned());
+        // Also if nobody waits for it any more.
+        let closing = spawn_blocking(move || {
+            history.close();
+            drop(history);
+            realms.table.write().remove(&name);
+        });
+        if closing.await.is_err() {
+            warn!("an event history could not be closed");
+        }
     }
 
     /// Starts a role of a running realm, or changes it.
@@ -171,14 +187,14 @@ impl Realms {
         realm: &str,
         change: impl FnOnce(&mut Running) -> Result<T, RealmError>,
     ) -> Result<T, RealmError> {
-        let mut realms = self.0.write();
+        let mut realms = self.table.write();
         let running = realms.get_mut(realm).filter(|running| !running.is_ending);
         change(running.ok_or_else(|| RealmError::NoSuchRealm(realm.to_owned()))?)
     }
 
     /// In alphabetical order.
     pub(crate) fn names(&self) -> Vec<String> {
-        let realms = self.0.read();
+        let realms = self.table.read();
         let running = realms.iter().filter(|(_, running)| !running.is_ending);
         let mut names: Vec<String> = running.map(|(name, _)| name.clone()).collect();
         names.sort_unstable();
@@ -186,14 +202,25 @@ impl Realms {
     }
 
     pub(crate) fn cells(&self) -> Vec<Arc<RealmCell>> {
-        self.0.read().values().map(|running| running.cell.clone()).collect()
+        self.table.read().values().map(|running| running.cell.clone()).collect()
     }
 
     pub(crate) fn history(&self, realm: &str) -> Option<Arc<Storage>> {
-        self.0.read().get(realm)?.history.clone()
+        self.table.read().get(realm)?.history.clone()
     }
 
     pub(crate) fn histories(&self) -> Vec<Arc<Storage>> {
-        self.0.read().values().filter_map(|running| running.history.clone()).collect()
+        self.table.read().values().filter_map(|running| running.history.clone()).collect()
     }
+}
+
+/// Takes a realm that ends out of the table, unless its history is still to be closed.
+fn take(realms: &mut HashMap<String, Running>, name: &str) -> Option<Arc<Storage>> {
+    let running = realms.get_mut(name)?;
+    let history = running.history.clone();
+    running.is_ending = history.is_some();
+    if !running.is_ending {
+        realms.remove(name);
+    }
+    history
 }

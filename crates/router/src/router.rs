@@ -28,6 +28,7 @@ use crate::authorizer::Authorizer;
 use crate::cookies::{CookieStoreError, Jars};
 use crate::history::{HistoryStore, HistoryStoreError};
 use crate::options::{AdmissionOptions, TransportOptions};
+use crate::provision::Provision;
 use crate::quota::LogQuota;
 use crate::realms::Realms;
 use crate::transports::{Listening, NoSuchTransport, TransportId, TransportStatus, Transports};
@@ -104,6 +105,8 @@ pub(crate) struct Shared {
     /// The turns of questions to authenticators.
     pub(crate) questions: Arc<Semaphore>,
     realms: Arc<Realms>,
+    /// Who starts realms that somebody needs.
+    pub(crate) provision: Arc<Provision>,
     transports: Transports,
     stop: watch::Sender<bool>,
 }
@@ -134,15 +137,17 @@ impl Router {
         let mut key = [0; 32];
         getrandom::fill(&mut key).expect("the operating system gives random bytes");
         let (decoy, questions) = (Decoy::new(key), Arc::new(Semaphore::new(authenticate::QUESTIONS_MAX)));
+        let (quota, provision) = (Arc::<LogQuota>::default(), Arc::<Provision>::default());
         let shared = Shared {
             admission,
-            quota: Arc::default(),
+            quota: quota.clone(),
             decoy,
             key: RwLock::default(),
             authenticators: RwLock::default(),
             jars: Jars::default(),
             questions,
-            realms: Arc::default(),
+            realms: Realms::new(quota, provision.clone()),
+            provision,
             transports: Transports::default(),
             stop,
         };

@@ -32,6 +32,7 @@ pub(crate) fn trusted(hello: &Hello, authrole: &Arc<str>, authid: &Arc<str>) -> 
         realm: hello.realm.clone(),
         authextra: Dict::new(),
         session: None,
+        questions: 0,
     }
 }
 

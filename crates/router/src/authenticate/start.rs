@@ -315,6 +315,7 @@ impl Attempt {
             realm: realm.map(|realm| realm.to_string()).or_else(|| self.realm.clone()),
             authextra: Dict::new(),
             session: None,
+            questions: 0,
         }
     }
 

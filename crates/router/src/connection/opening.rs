@@ -20,6 +20,7 @@ use crate::authenticate::{self, Admittance, Caller, Grant, Verdict};
 use crate::cookies::{Remembered, now_s};
 use crate::methods::Authentication;
 use crate::peer::Wire;
+use crate::provision;
 use crate::queue::{Appended, Lane};
 use crate::quota::Kind;
 use crate::realm::RealmIsDown;
@@ -39,6 +40,8 @@ pub(super) struct Opening {
     challenged: Option<Box<authenticate::Pending>>,
     /// An authenticator is asked; nothing is read meanwhile.
     pub(super) deciding: Option<Pin<Box<dyn Future<Output = Verdict> + Send>>>,
+    /// What is asked is that its realm or role starts.
+    awaits_realm: bool,
 }
 
 impl Opening {
@@ -52,6 +55,7 @@ impl Opening {
             wants_resumption: false,
             challenged: None,
             deciding: None,
+            awaits_realm: false,
         }
     }
 
@@ -170,13 +174,16 @@ impl Connection {
         match verdict {
             Verdict::Admit(grant) => {
                 let (roles, resumes) = (opening.roles, opening.resume.is_some().then(|| grant.clone()));
+                let again = self.shared.provision.is_set().then(|| grant.clone());
                 let caller = self.caller();
-                match authenticate::admit(&self.shared, roles, &caller, *grant) {
-                    Ok(admittance) => {
+                let joined =
+                    authenticate::admit(&self.shared, roles, &caller, *grant).and_then(|admittance| {
                         self.note_in_cookie(&admittance);
-                        self.join(admittance, resumes);
-                    }
-                    Err(abort) => self.refuse(&abort),
+                        let is_down = |_| Abort::new(uris::NO_SUCH_REALM, "the realm is down");
+                        self.join(admittance, resumes).map_err(is_down)
+                    });
+                if let Err(abort) = joined {
+                    self.turn_away(again, &caller, &abort);
                 }
             }
             Verdict::Challenge(challenge, challenged) => {
@@ -203,6 +210,21 @@ impl Connection {
         }
     }
 
+    /// Lets a client wait for its realm or role, if that may start; refuses it otherwise.
+    #[cold]
+    fn turn_away(&mut self, grant: Option<Box<Grant>>, caller: &Caller, abort: &Abort) {
+        let waiting = grant.and_then(|grant| provision::ask(&self.shared, grant, caller, abort));
+        match (waiting, &mut self.stage) {
+            (Some(waiting), Stage::Opening(opening)) => {
+                opening.deciding = Some(waiting);
+                opening.awaits_realm = true;
+                // It is polled in this turn or the next.
+                self.peer.waker.wake();
+            }
+            _ => self.refuse(abort),
+        }
+    }
+
     /// Hears what an authenticator says, if one is asked.
     pub(super) fn poll_deciding(&mut self, cx: &mut Context<'_>) {
         while let Stage::Opening(opening) = &mut self.stage
@@ -215,31 +237,24 @@ impl Connection {
     }
 
     /// Joins, or goes on with the session that the client claims under this grant.
-    fn join(&mut self, admittance: Admittance, resumes: Option<Box<Grant>>) {
+    fn join(&mut self, admittance: Admittance, resumes: Option<Box<Grant>>) -> Result<(), RealmIsDown> {
         let admittance = match resumes {
-            Some(grant) => self.resume(admittance, *grant),
-            None => Ok(Some(admittance)),
+            Some(grant) => self.resume(admittance, *grant)?,
+            None => Some(admittance),
         };
-        match admittance {
-            Ok(Some(admittance)) => self.join_anew(admittance),
-            Ok(None) => {}
-            Err(RealmIsDown) => self.refuse(&Abort::new(uris::NO_SUCH_REALM, "the realm is down")),
-        }
+        admittance.map_or(Ok(()), |admittance| self.join_anew(admittance))
     }
 
-    fn join_anew(&mut self, admittance: Admittance) {
+    fn join_anew(&mut self, admittance: Admittance) -> Result<(), RealmIsDown> {
         let Admittance { realm, session, mut welcome } = admittance;
         let resumption = self.offer_resumption(&realm, &mut welcome);
         let (id, authid, authrole) = (session.id, session.authid.clone(), session.authrole.clone());
         self.peer.queue.lock().dropped = 0;
-        match realm.join(self.peer.clone(), session, welcome, resumption, &mut self.effects) {
-            Ok(slot) => {
-                debug!(realm = %realm.name(), session = %id, %authid, %authrole, peer = %self.address, "session joined");
-                self.decoder.set_message_len_max(usize::MAX);
-                self.stage = Stage::Joined { realm, slot, is_paused: false, received: 0 };
-            }
-            Err(_) => self.refuse(&Abort::new(uris::NO_SUCH_REALM, "the realm is down")),
-        }
+        let slot = realm.join(self.peer.clone(), session, welcome, resumption, &mut self.effects)?;
+        debug!(realm = %realm.name(), session = %id, %authid, %authrole, peer = %self.address, "session joined");
+        self.decoder.set_message_len_max(usize::MAX);
+        self.stage = Stage::Joined { realm, slot, is_paused: false, received: 0 };
+        Ok(())
     }
 
     /// Sends ABORT and closes.
@@ -284,6 +299,7 @@ impl Connection {
             let text = match opening.acceptor.state() {
                 State::Waiting => "no HELLO came in time",
                 State::Challenging => "no AUTHENTICATE came in time",
+                _ if opening.awaits_realm => "the realm did not start in time",
                 _ => "authentication took too long",
             };
             self.refuse(&Abort::new(uris::CLOSE_TIMEOUT, text));

@@ -2,34 +2,81 @@
 
 use std::sync::Arc;
 
-use crossweave_router_core::Role;
 use crossweave_router_core::boundary::{Input, Session, Whom};
+use crossweave_router_core::{Realm, Role};
 use crossweave_wamp::message::Goodbye;
 use crossweave_wamp::{SessionId, uris};
 
-use super::{RealmCell, RealmIsDown, Run};
+use super::{RealmCell, RealmIsDown, Run, State};
 use crate::dispatch::Effects;
+
+/// A realm that was ended, and what is still to be done for it once no lock is held.
+#[must_use]
+pub(crate) struct Stopped {
+    cell: Arc<RealmCell>,
+    ended: Vec<SessionId>,
+    effects: Effects,
+    /// To be freed.
+    _realm: Option<Realm>,
+}
+
+impl Stopped {
+    /// Says GOODBYE. Which sessions it had, but for the router's own.
+    pub(crate) fn follow(mut self) -> Vec<SessionId> {
+        self.cell.follow(&mut self.effects);
+        self.cell.finish(self.effects);
+        // The clock's task ends.
+        self.cell.timer.notify_one();
+        self.ended
+    }
+}
 
 impl RealmCell {
     /// Ends the realm: every session gets GOODBYE, those that are parked end, nobody joins any more. Which sessions those were,
     /// but for the router's own. What the realm had in memory is freed.
     pub(crate) fn stop(self: &Arc<Self>) -> Vec<SessionId> {
+        let stopped = self.stop_locked(&mut self.state.lock());
+        stopped.follow()
+    }
+
+    /// The same, unless a session from outside is here.
+    pub(crate) fn stop_if_empty(self: &Arc<Self>) -> Option<Stopped> {
+        let mut state = self.state.lock();
+        (state.routes.outside() == 0).then(|| self.stop_locked(&mut state))
+    }
+
+    fn stop_locked(self: &Arc<Self>, state: &mut State) -> Stopped {
         let goodbye = Goodbye::new(uris::CLOSE_REALM).with_message("the realm was stopped");
         let mut effects = Effects::default();
-        let (ended, realm) = {
+        let ended = self.handle_locked(state, &mut effects, |run| run.end(&Whom::Everybody, goodbye));
+        state.is_stopped = true;
+        state.followups.clear();
+        state.routes.give_back();
+        let ended = ended.unwrap_or_default();
+        Stopped { cell: self.clone(), ended, effects, _realm: state.realm.take() }
+    }
+
+    /// Tells the provider whether anybody from outside is here, if that is another than what it was told.
+    #[cold]
+    pub(super) fn tell_occupancy(&self) {
+        // What is told is in order, and true: nobody else tells meanwhile.
+        let mut told = self.told.lock();
+        let is_occupied = {
             let mut state = self.state.lock();
-            let ended =
-                self.handle_locked(&mut state, &mut effects, |run| run.end(&Whom::Everybody, goodbye));
-            state.followups.clear();
-            state.routes.give_back();
-            (ended, state.realm.take())
+            state.routes.has_turned = false;
+            if state.is_stopped {
+                return;
+            }
+            state.routes.outside() > 0
         };
-        drop(realm);
-        self.follow(&mut effects);
-        self.finish(effects);
-        // The clock's task ends.
-        self.timer.notify_one();
-        ended.unwrap_or_default()
+        if std::mem::replace(&mut *told, is_occupied) == is_occupied {
+            return;
+        }
+        match (self.provision.provider(), is_occupied) {
+            (Some(provider), true) => provider.occupied(&self.name),
+            (Some(provider), false) => provider.emptied(&self.name),
+            (None, _) => {}
+        }
     }
 
     /// Starts a role or changes it: that holds for every message from now on.

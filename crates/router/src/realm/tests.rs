@@ -42,7 +42,7 @@ fn realm_with(authorizer: Arc<Hanging>) -> Arc<RealmCell> {
     let asking = Role::new("asking", Authorization::Dynamic);
     let roles = vec![Role::allow_all("anonymous"), asking];
     let definition = RealmDefinition { roles, authorizer: Some(authorizer), ..RealmDefinition::default() };
-    RealmCell::start("realm1", definition, Default::default(), Arc::default())
+    RealmCell::start("realm1", definition, Default::default(), Arc::default(), Arc::default())
 }
 
 struct Joined {

@@ -3,19 +3,22 @@
 use std::sync::Arc;
 
 use crossweave_router_core::Role;
+use crossweave_router_core::boundary::Session;
 use crossweave_wamp::SessionId;
 use crossweave_wamp::message::Goodbye;
 use tracing::info;
 
 use super::{RealmDefinition, Router, Shared, StartError};
 use crate::internal::is_own_role;
+use crate::provision::RealmProvider;
 use crate::realm::RealmCell;
+use crate::realm::status::RealmStats;
 use crate::realms::RealmError;
 
 impl Shared {
     /// The running realm of this name. One that went down by a defect is started afresh.
     pub(crate) fn realm(&self, name: &str) -> Option<Arc<RealmCell>> {
-        self.realms.find(name, &self.quota)
+        self.realms.find(name)
     }
 
     fn known_realm(&self, name: &str) -> Result<Arc<RealmCell>, RealmError> {
@@ -32,7 +35,7 @@ impl Router {
         if *self.shared.stop.borrow() {
             return Err(StartError::Stopped);
         }
-        let restored = self.shared.realms.start(name, definition, &self.shared.quota)?;
+        let restored = self.shared.realms.start(name, definition)?;
         info!(realm = name, restored, "realm started");
         Ok(())
     }
@@ -48,6 +51,21 @@ impl Router {
     /// No realm of this name runs.
     pub async fn stop_realm(&self, name: &str) -> Result<Vec<SessionId>, RealmError> {
         self.shared.realms.stop(name).await
+    }
+
+    /// Ends a realm as [`Router::stop_realm`] does, unless a session from outside is on it, or is about to be as the realm
+    /// provider was asked for it: then false, and whoever wants it stopped should try again later.
+    ///
+    /// # Errors
+    /// No realm of this name runs.
+    pub async fn stop_realm_if_empty(&self, name: &str) -> Result<bool, RealmError> {
+        self.shared.realms.stop_if_empty(name).await
+    }
+
+    /// Whom to ask when a client, proven to be who it says, wants to join a realm that does not run, or in a role that is not
+    /// there; nobody by default. Replaces the one before. It is not asked for sessions of this program.
+    pub fn set_realm_provider(&self, provider: Option<Arc<dyn RealmProvider>>) {
+        self.shared.provision.set(provider);
     }
 
     /// The names of the realms that run, in order.
@@ -85,6 +103,23 @@ impl Router {
     /// No such realm runs.
     pub fn roles(&self, realm: &str) -> Result<Vec<Arc<str>>, RealmError> {
         Ok(self.shared.known_realm(realm)?.roles())
+    }
+
+    /// What there is on a realm, and how many messages of each type have passed through it.
+    ///
+    /// # Errors
+    /// No such realm runs.
+    pub fn realm_stats(&self, realm: &str) -> Result<RealmStats, RealmError> {
+        let gone = |_| RealmError::NoSuchRealm(realm.to_owned());
+        self.shared.known_realm(realm)?.stats().map_err(gone)
+    }
+
+    /// Who has joined a realm, but for the router's own sessions.
+    ///
+    /// # Errors
+    /// No such realm runs.
+    pub fn sessions(&self, realm: &str) -> Result<Vec<Session>, RealmError> {
+        Ok(self.shared.known_realm(realm)?.sessions())
     }
 
     /// Ends all sessions of an authid on a realm with a GOODBYE of this reason, a URI such as `wamp.close.killed`, and this text.

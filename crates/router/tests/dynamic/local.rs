@@ -88,3 +88,28 @@ async fn the_role_trusted_is_for_local_sessions_and_may_call_the_meta_api() {
     assert_eq!(killed, 1);
     soon(other.closed()).await.expect("it was killed");
 }
+
+#[tokio::test]
+async fn a_trusted_session_follows_and_queries_its_realm() {
+    let router = router();
+    let trusted = served(&router, "realm1", "trusted", "bridge").await;
+    let mut joins = soon(trusted.subscribe("wamp.session.on_join").into_future()).await.unwrap();
+    let mut leaves = soon(trusted.subscribe("wamp.session.on_leave").into_future()).await.unwrap();
+    let joe = served(&router, "realm1", "anonymous", "joe").await;
+    let joined = soon(joins.next()).await.unwrap().unwrap();
+    let Some(Value::Dict(details)) = joined.args().first().cloned() else { panic!("{joined:?}") };
+    assert_eq!(
+        (details.str("authid"), details.get("session").and_then(Value::as_u64)),
+        (Some("joe"), Some(joe.session().id.0))
+    );
+    let echo = soon(joe.register("com.echo", |s: String| async { Ok(s) }).into_future()).await.unwrap();
+    let id: u64 = soon(trusted.call_with("wamp.registration.lookup", "com.echo")).await.unwrap();
+    let callees: Vec<u64> = soon(trusted.call_with("wamp.registration.list_callees", id)).await.unwrap();
+    assert_eq!(callees, [joe.session().id.0]);
+    soon(trusted.call_with::<()>("wamp.registration.remove_callee", (id, callees[0]))).await.unwrap();
+    assert!(soon(joe.call_with::<String>("com.echo", "x")).await.is_err(), "nobody is registered");
+    drop(echo);
+    joe.leave().await;
+    let left = soon(leaves.next()).await.unwrap().unwrap();
+    assert_eq!(left.args()[1], Value::from("joe"));
+}

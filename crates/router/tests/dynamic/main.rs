@@ -2,6 +2,8 @@
 
 mod local;
 mod node;
+mod provision;
 mod realms;
 mod roles;
+mod status;
 mod transports;

@@ -1,0 +1,203 @@
+//! Realms and roles that start when somebody first needs them.
+//!
+//! ```text
+//!  HELLO ─▶ who is it? ─▶ realm and role there? ─── yes ─────────────────────────▶ WELCOME
+//!              │                  │ no                                                ▲
+//!              ▼                  ▼                                                   │ started, or there by now
+//!            ABORT          in the realm's line ─▶ first in line: the provider is asked, one at a time
+//!                                                                                     │ refused
+//!                                                                                     ▼
+//!                                                                                   ABORT
+//! ```
+//!
+//! Nothing is asked before a client has proven who it is. However many wait for one realm, the provider is asked once: whoever
+//! finds the realm and its role there when its turn comes joins without a question, in the order in which they came.
+
+mod line;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crossweave_wamp::message::Abort;
+use crossweave_wamp::{Dict, MatchPolicy, Strictness, uri, uris};
+use parking_lot::RwLock;
+
+use crate::authenticate::{Caller, Grant, Refusal, Verdict};
+use crate::internal::{TRUSTED, is_own_role};
+use crate::router::Shared;
+use line::Lines;
+pub use line::{ACTIVATION_DEADLINE, ACTIVATIONS_MAX, WAITERS_MAX, WAITERS_PER_REALM_MAX};
+
+/// The longest name of a realm that a provider is asked for, in octets.
+pub const REALM_NAME_LEN_MAX: usize = 255;
+
+/// How often one HELLO may lead to a question. More than one is needed only if a realm ends while somebody joins it.
+const QUESTIONS_PER_HELLO_MAX: u8 = 3;
+
+/// What is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The realm.
+    Realm,
+    /// The realm runs; the role is not there.
+    Role,
+}
+
+/// A client, proven to be who it says, wants to join a realm that does not run, or in a role that is not there.
+#[derive(Clone, Debug)]
+pub struct Activation {
+    /// The realm: a URI of at most [`REALM_NAME_LEN_MAX`] octets, chosen by the client unless its authentication says otherwise.
+    pub realm: String,
+    /// The role it is to have.
+    pub authrole: Arc<str>,
+    /// Who it is.
+    pub authid: Arc<str>,
+    /// How it has proven that; `anonymous` if not at all.
+    pub authmethod: &'static str,
+    /// To whom: `static`, `dynamic`, ….
+    pub authprovider: &'static str,
+    /// The `transport` dict of the meta API: kind of channel, peer address, serializer.
+    pub transport: Dict,
+    /// What is to be started.
+    pub missing: Missing,
+}
+
+/// Why a realm or role is not started. Both texts are sent to the client in an ABORT.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{uri}: {message}")]
+pub struct Refused {
+    /// The reason, a URI such as `wamp.error.no_such_realm`.
+    pub uri: String,
+    /// One sentence.
+    pub message: String,
+    /// Whom it holds for.
+    pub holds_for: HoldsFor,
+}
+
+/// Whom a refusal holds for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoldsFor {
+    /// All that wait for the same realm, or for the same role of it.
+    Everybody,
+    /// The client that was asked for: another one may be let in.
+    ThisClient,
+}
+
+impl Refused {
+    /// A refusal of the realm or role as such.
+    pub fn new(uri: impl Into<String>, message: impl Into<String>) -> Refused {
+        Refused { uri: uri.into(), message: message.into(), holds_for: HoldsFor::Everybody }
+    }
+
+    /// A refusal of this client, which says nothing about the next one.
+    pub fn this_client(uri: impl Into<String>, message: impl Into<String>) -> Refused {
+        Refused { holds_for: HoldsFor::ThisClient, ..Refused::new(uri, message) }
+    }
+}
+
+/// What a provider answers, sooner or later.
+pub type Activating<'a> = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send + 'a>>;
+
+/// Starts realms, and roles in them, when a client first needs them.
+///
+/// Set with [`Router::set_realm_provider`](crate::Router::set_realm_provider).
+pub trait RealmProvider: Send + Sync {
+    /// Starts what is missing: `Ok` once it is there ([`Router::start_realm`](crate::Router::start_realm),
+    /// [`Router::set_role`](crate::Router::set_role)).
+    ///
+    /// One question at a time is asked for one realm, [`ACTIVATIONS_MAX`] at a time in all. An answer that takes longer than
+    /// [`ACTIVATION_DEADLINE`] and a panic are refusals of the realm or role, and the future is dropped. The clients wait no longer
+    /// than their transport's handshake may take; the question goes on when they are gone.
+    fn activate(&self, activation: Activation) -> Activating<'_>;
+
+    /// The first session from outside has joined the realm. Sessions of the router itself and of
+    /// [`Router::connect_local`](crate::Router::connect_local) and [`Router::serve`](crate::Router::serve) do not count.
+    ///
+    /// This and [`RealmProvider::emptied`] are told in turns, while no realm and no queue is locked, by the task of
+    /// whoever joined or left: do not block here, and do not wait for the router.
+    fn occupied(&self, realm: &str) {
+        let _ = realm;
+    }
+
+    /// The last session from outside has left the realm; those that can be resumed have left when their time is over. Not
+    /// told of realms that are stopped, nor of one that nobody has joined since it started.
+    /// [`Router::stop_realm_if_empty`](crate::Router::stop_realm_if_empty) stops the realm unless somebody has joined in the
+    /// meantime, or is about to.
+    fn emptied(&self, realm: &str) {
+        let _ = realm;
+    }
+}
+
+/// Who provides a router's realms, and who waits for that.
+#[derive(Default)]
+pub(crate) struct Provision {
+    provider: RwLock<Option<Arc<dyn RealmProvider>>>,
+    lines: Lines,
+}
+
+impl fmt::Debug for Provision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provision").finish_non_exhaustive()
+    }
+}
+
+impl Provision {
+    pub(crate) fn set(&self, provider: Option<Arc<dyn RealmProvider>>) {
+        // Dropped when the lock is free: it may hold the router.
+        let _before = std::mem::replace(&mut *self.provider.write(), provider);
+    }
+
+    /// Whether anybody can be asked.
+    pub(crate) fn is_set(&self) -> bool {
+        self.provider.read().is_some()
+    }
+
+    /// Whether somebody who had to wait is about to join a realm.
+    pub(crate) fn expects(&self, realm: &str) -> bool {
+        self.lines.expects(realm)
+    }
+
+    pub(crate) fn provider(&self) -> Option<Arc<dyn RealmProvider>> {
+        self.provider.read().clone()
+    }
+}
+
+/// A client with this grant was not admitted, for this reason. If a provider can help, what comes of asking it.
+pub(crate) fn ask(
+    shared: &Arc<Shared>,
+    mut grant: Box<Grant>,
+    caller: &Caller,
+    abort: &Abort,
+) -> Option<Pin<Box<dyn Future<Output = Verdict> + Send>>> {
+    let realm = grant.realm.clone()?;
+    let is_missing = abort.reason == uris::NO_SUCH_REALM || abort.reason == uris::NO_SUCH_ROLE;
+    let may_ask = grant.questions < QUESTIONS_PER_HELLO_MAX;
+    if !is_missing || !may_ask || grant.method == TRUSTED || is_own_role(&grant.authrole) || !is_name(&realm)
+    {
+        return None;
+    }
+    grant.questions += 1;
+    let activation = Activation {
+        realm,
+        authrole: grant.authrole.clone(),
+        authid: grant.authid.clone(),
+        authmethod: grant.method,
+        authprovider: grant.provider,
+        transport: caller.transport(),
+        missing: Missing::Realm,
+    };
+    let waiting = line::join(shared, activation);
+    Some(Box::pin(async move {
+        match waiting.await {
+            Ok(()) => Verdict::Admit(grant),
+            Err(Refused { uri, message, .. }) => Verdict::Refuse(Refusal::plain(&uri, message)),
+        }
+    }))
+}
+
+/// Whether a realm could have this name.
+fn is_name(realm: &str) -> bool {
+    realm.len() <= REALM_NAME_LEN_MAX && uri::check(realm, MatchPolicy::Exact, Strictness::Loose).is_ok()
+}
