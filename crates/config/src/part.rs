@@ -119,9 +119,10 @@ mod tests {
 
     #[test]
     fn problems_name_the_part_and_the_place_in_it() {
-        let problems = role(&json!({"name": "user", "permisions": []}), "role user", cbdir()).unwrap_err();
-        let text = problems.to_string();
-        assert!(text.contains("role user") && text.contains("permisions"), "{text}");
+        let permissions = json!([{"uri": "com.", "match": "prefx"}]);
+        let config = json!({"name": "user", "permissions": permissions});
+        let text = role(&config, "role user", cbdir()).unwrap_err().to_string();
+        assert!(text.contains("role user") && text.contains("prefx"), "{text}");
     }
 
     #[test]
