@@ -25,6 +25,7 @@
 //! | who may connect before anyone has authenticated | `admission` |
 //! | few log lines about what peers can cause as often as they like | `quota` |
 //! | TLS, telling protocols apart, handshakes | `accept` |
+//! | answers to plain HTTP requests, and their bounds | [`http`] |
 //! | one connection's task: opening, reading, writing, closing | `connection` |
 //! | by which methods clients prove who they are | `methods`, `authenticator` |
 //! | who a HELLO comes from | `authenticate` |
@@ -48,6 +49,7 @@ mod connection;
 mod cookies;
 mod dispatch;
 mod history;
+pub mod http;
 mod internal;
 mod methods;
 mod options;
@@ -68,8 +70,9 @@ pub use cookies::{CookieOptions, CookieStore, CookieStoreError};
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision};
 pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 pub use history::{HistoryStore, HistoryStoreError};
+pub use http::{HttpPeer, HttpService};
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
-pub use options::{AdmissionOptions, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions};
+pub use options::{AdmissionOptions, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
 pub use resumption::{FRAME_COST_BYTES, ResumptionOptions};
 pub use router::{RealmDefinition, Router, SessionQueue, StartError};

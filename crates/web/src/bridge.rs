@@ -13,13 +13,15 @@ mod session;
 use std::time::Duration;
 
 use crossweave_router::Router;
-use crossweave_transport::http::{Request, Response};
+use crossweave_router::http::RequestBody;
 use crossweave_wamp::uris;
+use http::HeaderMap;
 use tokio::sync::Semaphore;
 
 use self::answer::Refusal;
 use self::order::{CallOrder, PublishOrder};
 use self::session::LocalSession;
+use crate::reply::Reply;
 use crate::start_page::StartPageOptions;
 
 /// The longest body of a request, in octets.
@@ -68,18 +70,20 @@ impl Bridge {
     pub(crate) async fn respond(
         &self,
         endpoint: Endpoint,
-        request: &Request,
-        body: &[u8],
+        headers: &HeaderMap,
+        body: RequestBody,
         is_tls: bool,
-    ) -> Response {
-        let answered = match origin::check(request, is_tls, &self.host_names) {
-            Ok(()) => self.carry_out(endpoint, body).await,
-            Err(refusal) => Err(refusal),
-        };
-        answered.unwrap_or_else(|refusal| refusal.response())
+    ) -> Reply {
+        if let Err(refusal) = origin::check(headers, is_tls, &self.host_names) {
+            return refusal.response();
+        }
+        match body.read(BODY_LEN_MAX).await {
+            Ok(body) => self.carry_out(endpoint, &body).await.unwrap_or_else(|refusal| refusal.response()),
+            Err(error) => error.response(),
+        }
     }
 
-    async fn carry_out(&self, endpoint: Endpoint, body: &[u8]) -> Result<Response, Refusal> {
+    async fn carry_out(&self, endpoint: Endpoint, body: &[u8]) -> Result<Reply, Refusal> {
         let Ok(_permit) = self.under_way.try_acquire() else {
             let text = format!("{CALLS_MAX} requests are under way; try again later");
             return Err(Refusal::new(503, uris::RESOURCE_EXHAUSTED, text));
