@@ -14,13 +14,12 @@ use std::time::Duration;
 
 use crossweave_router::Router;
 use crossweave_router::http::RequestBody;
-use crossweave_wamp::uris;
 use http::HeaderMap;
 use tokio::sync::Semaphore;
 
-use self::answer::Refusal;
-use self::order::{CallOrder, PublishOrder};
-use self::session::LocalSession;
+pub(crate) use self::answer::{Refusal, published, result};
+pub(crate) use self::order::{CallOrder, PublishOrder};
+pub(crate) use self::session::LocalSession;
 use crate::reply::Reply;
 use crate::start_page::StartPageOptions;
 
@@ -84,10 +83,7 @@ impl Bridge {
     }
 
     async fn carry_out(&self, endpoint: Endpoint, body: &[u8]) -> Result<Reply, Refusal> {
-        let Ok(_permit) = self.under_way.try_acquire() else {
-            let text = format!("{CALLS_MAX} requests are under way; try again later");
-            return Err(Refusal::new(503, uris::RESOURCE_EXHAUSTED, text));
-        };
+        let _permit = self.under_way.try_acquire().map_err(|_| Refusal::too_many())?;
         match endpoint {
             Endpoint::Publish => {
                 let publication = self.session.publish(PublishOrder::parse(body)?).await?;

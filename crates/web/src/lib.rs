@@ -41,6 +41,7 @@ mod json;
 mod not_built;
 mod redirect;
 mod reply;
+mod rest;
 mod service;
 mod site;
 mod start_page;
@@ -51,6 +52,9 @@ pub use files::{ENTRIES_MAX, Files, FilesError, FilesOptions};
 pub use json::{Json, JsonOptions};
 pub use not_built::{NotBuilt, Nothing};
 pub use redirect::{BadUrl, Redirect};
+pub use rest::{
+    Caller, Publisher, REMEMBERED_MAX, RestOptions, RestOptionsError, SigningKey, Webhook, WebhookOptions,
+};
 pub use service::{Exchange, WebService};
 pub use site::{Site, SiteError, SiteOptions};
 pub use start_page::{StartPage, StartPageOptions};

@@ -5,6 +5,7 @@ use crossweave_router::http::answer;
 use crossweave_wamp::{Dict, PublicationId, Serializer, Value, uris};
 use http::{StatusCode, header};
 
+use super::CALLS_MAX;
 use crate::reply::{Fields as _, NO_STORE, Reply};
 
 /// The answer to a publication.
@@ -30,12 +31,36 @@ fn json(status: u16, body: Dict) -> Reply {
 pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) error: WampError,
+    /// Whether the request itself is refused; otherwise it was carried out, and this is the answer of router or callee.
+    is_own: bool,
+    /// Whether the connection cannot be used any more.
+    closes: bool,
 }
 
 impl Refusal {
     /// An error of the bridge's own.
     pub(crate) fn new(status: u16, uri: &str, text: impl Into<String>) -> Refusal {
-        Refusal { status, error: WampError::new(uri).arg(text.into()) }
+        let error = WampError::new(uri).arg(text.into());
+        Refusal { status, error, is_own: true, closes: false }
+    }
+
+    /// Too many requests at a time.
+    pub(crate) fn too_many() -> Refusal {
+        let text = format!("{CALLS_MAX} requests are under way; try again later");
+        Refusal::new(503, uris::RESOURCE_EXHAUSTED, text)
+    }
+
+    /// The same, with the connection closed behind it.
+    pub(crate) fn closing(self) -> Refusal {
+        Refusal { closes: true, ..self }
+    }
+
+    /// As Crossbar.io's bridge has it: the error of a router or callee is an answer like any other.
+    pub(crate) fn of_rest(self, http_errors: bool) -> Refusal {
+        match self.is_own || http_errors {
+            true => self,
+            false => Refusal { status: 200, ..self },
+        }
     }
 
     /// The body cannot be understood; nothing was sent.
@@ -45,13 +70,15 @@ impl Refusal {
 
     pub(crate) fn response(self) -> Reply {
         let WampError { uri, args, kwargs } = self.error;
-        json(self.status, Dict::new().with("error", uri).with("args", args).with("kwargs", kwargs))
+        let reply =
+            json(self.status, Dict::new().with("error", uri).with("args", args).with("kwargs", kwargs));
+        if self.closes { reply.with(header::CONNECTION, "close") } else { reply }
     }
 }
 
 impl From<WampError> for Refusal {
     fn from(error: WampError) -> Self {
-        Refusal { status: status(&error.uri), error }
+        Refusal { status: status(&error.uri), error, is_own: false, closes: false }
     }
 }
 

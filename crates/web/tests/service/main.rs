@@ -6,4 +6,5 @@ mod files;
 mod node;
 mod page;
 mod protocol;
+mod rest;
 mod site;
