@@ -16,14 +16,15 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 
+use crate::admission::PendingCell;
+
 pub use self::body::{BodyError, RequestBody};
 
-/// What HTTP clients are bound by. A request's head also has the bounds of [`crossweave_transport::http`].
+/// What HTTP clients are bound by. A request's head also has the bounds of [`crossweave_transport::http`], and what a transport is
+/// told counts as well: `handshake_timeout_ms` for the first head and for each body, `http_idle_timeout_ms` for the heads that follow.
 pub mod limits {
     use std::time::Duration;
 
-    /// A connection without a request is closed after this time, and one whose next head does not come within it.
-    pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
     /// A connection is not kept for further requests after this time: it has a place that others need.
     pub const LIFETIME: Duration = Duration::from_secs(120);
     /// A client that takes nothing of an answer for this time is given up.
@@ -49,12 +50,20 @@ pub struct HttpPeer {
     pub address: PeerAddress,
     /// What TLS knows of it; absent without TLS.
     pub tls: Option<Arc<TlsFacts>>,
+    /// Counts the connection as one that has proven nothing.
+    pub(crate) pending: PendingCell,
 }
 
 impl HttpPeer {
     /// Whether the connection has TLS.
     pub fn is_tls(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// Says that whoever uses the connection has joined a realm: it no longer counts against the bounds of
+    /// [`AdmissionOptions`](crate::AdmissionOptions) for those that have not.
+    pub fn vouch(&self) {
+        drop(self.pending.take());
     }
 }
 

@@ -33,6 +33,7 @@
 //! | the realm behind its lock, its clock, panics in it | `realm` |
 //! | roles that ask: a program, or a procedure | [`Authorizer`], `authorizer` |
 //! | events that survive a restart | `history` |
+//! | clients whose messages another part of the program passes on | `relay` |
 //! | calls that the router itself makes | `internal` |
 //! | encoding and queueing what the realm asks for | `dispatch` |
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
@@ -57,11 +58,13 @@ mod peer;
 mod queue;
 mod quota;
 mod realm;
+mod relay;
 mod resumption;
 mod router;
 mod runtime;
 mod trace;
 
+pub use admission::Refused;
 pub use authenticator::{
     Answer, Asked, AuthenticateRequest, Authenticator, Credential, Granted, NotGranted, Procedure,
 };
@@ -74,6 +77,7 @@ pub use http::{HttpPeer, HttpService};
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
 pub use options::{AdmissionOptions, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
+pub use relay::Relayed;
 pub use resumption::{FRAME_COST_BYTES, ResumptionOptions};
 pub use router::{RealmDefinition, Router, SessionQueue, StartError};
 pub use runtime::runtime;

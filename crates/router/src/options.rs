@@ -45,6 +45,8 @@ pub struct TransportOptions {
     pub websocket: BTreeMap<String, WebSocketOptions>,
     /// Answers HTTP requests that are no WebSocket; absent, they get 404 or 426.
     pub http: Option<Arc<dyn HttpService>>,
+    /// A connection without HTTP request is closed after this time, in milliseconds. Default 15,000.
+    pub http_idle_timeout_ms: u64,
     /// Who may join here, and as whom, where a part does not say so itself.
     pub authentication: Authentication,
     /// Bound on what waits for a session.
@@ -64,6 +66,7 @@ impl TransportOptions {
             rawsocket: None,
             websocket: BTreeMap::new(),
             http: None,
+            http_idle_timeout_ms: 15_000,
             authentication: Authentication::anonymous("anonymous"),
             queue: QueueOptions::default(),
             resumption: None,

@@ -290,7 +290,7 @@ impl Router {
             tls: None,
             authentication: Authentication::Trusted { authrole: authrole.into(), authid: authid.into() },
             visit: None,
-            is_websocket: false,
+            channel_framing: "rawsocket",
             ping: None,
             deadline: Instant::now() + Duration::from_millis(options.handshake_timeout_ms),
         };
@@ -349,7 +349,6 @@ impl Router {
     }
 }
 
-#[cfg(test)]
 impl Router {
     /// What a connection of this router is made with.
     pub(crate) fn shared(&self) -> Arc<Shared> {

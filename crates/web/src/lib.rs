@@ -38,6 +38,8 @@ mod cors;
 mod demo;
 mod files;
 mod json;
+mod longpoll;
+mod node_info;
 mod not_built;
 mod redirect;
 mod reply;
@@ -50,6 +52,8 @@ pub use bridge::{BODY_LEN_MAX, CALL_TIMEOUT_DEFAULT, CALL_TIMEOUT_MAX, CALLS_MAX
 pub use demo::{ADD2, CLOCK, DemoError, SESSIONS, SESSIONS_LISTED_MAX, run_demo};
 pub use files::{ENTRIES_MAX, Files, FilesError, FilesOptions};
 pub use json::{Json, JsonOptions};
+pub use longpoll::{LongPoll, LongPollOptions};
+pub use node_info::{NodeInfo, NodeStatus};
 pub use not_built::{NotBuilt, Nothing};
 pub use redirect::{BadUrl, Redirect};
 pub use rest::{

@@ -18,11 +18,16 @@ use tokio::time::timeout_at;
 
 use self::stream::HttpStream;
 use super::{Acceptor, Handshake, NotEstablished};
+use crate::admission::PendingCell;
 use crate::connection::Established;
 
 impl Acceptor {
     /// Serves requests until one of them upgrades the connection or the client has no more.
-    pub(super) async fn http(&self, mut handshake: Handshake) -> Result<Option<Established>, NotEstablished> {
+    pub(super) async fn http(
+        &self,
+        mut handshake: Handshake,
+        pending: PendingCell,
+    ) -> Result<Option<Established>, NotEstablished> {
         let Handshake { stream, buffer, deadline, .. } = &mut handshake;
         let (request, len) = match timeout_at(*deadline, peek_request(stream, buffer)).await {
             Ok(Ok(Some(peeked))) => peeked,
@@ -36,7 +41,7 @@ impl Acceptor {
             }
         };
         if !is_upgrade(&request) {
-            return self.serve(handshake).await;
+            return self.serve(handshake, pending).await;
         }
         handshake.buffer.drain(..len);
         match self.negotiate(&request, handshake.tls.is_some()) {

@@ -3,6 +3,7 @@
 mod bridge;
 mod demo;
 mod files;
+mod longpoll;
 mod node;
 mod page;
 mod protocol;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crossweave_web::{Json, JsonOptions, NotBuilt, Nothing, Redirect, SiteOptions, WebService};
+use crossweave_web::{
+    Json, JsonOptions, NodeInfo, NodeStatus, NotBuilt, Nothing, Redirect, SiteOptions, WebService,
+};
 use serde_json::json;
 
 use crate::node::Node;
@@ -121,4 +123,25 @@ async fn hsts_is_not_said_without_tls() {
     let options = SiteOptions { hsts_max_age_s: Some(60), ..SiteOptions::default() };
     let node = Node::with_site(options, |_| vec![("/", named("root"))]).await;
     assert_eq!(node.get("/").await.field("Strict-Transport-Security"), "");
+}
+
+#[tokio::test]
+async fn the_state_of_the_node_is_a_page_or_json() {
+    let status = || NodeStatus {
+        title: "crossweave <test>".into(),
+        started: std::time::SystemTime::UNIX_EPOCH,
+        controller_pid: 7,
+        workers_by_type: [("router".to_owned(), 2)].into(),
+        pubkey: None,
+    };
+    let node =
+        Node::with_site(SiteOptions::default(), |_| vec![("/info", Arc::new(NodeInfo::new(status)))]).await;
+    let page = node.get("/info").await;
+    assert_eq!((page.status, page.field("Content-Type")), (200, "text/html; charset=utf-8"));
+    assert!(page.body.contains("<h1>crossweave &lt;test&gt;</h1>"), "{}", page.body);
+    assert!(page.body.contains("<dt>Started</dt><dd>1970-01-01T00:00:00Z</dd>"), "{}", page.body);
+    let json = node.request("GET /info", "Accept: application/json\r\n", b"").await;
+    assert_eq!(json.field("Content-Type"), "application/json");
+    let json: serde_json::Value = serde_json::from_str(&json.body).unwrap();
+    assert_eq!((json["running_workers"].as_u64(), json["controller_pid"].as_u64()), (Some(2), Some(7)));
 }

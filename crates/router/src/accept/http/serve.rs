@@ -16,8 +16,9 @@ use tokio::time::Instant;
 use super::super::{Acceptor, Handshake, NotEstablished};
 use super::stream::HttpStream;
 use super::upgrade::Agreed;
+use crate::admission::PendingCell;
 use crate::connection::Established;
-use crate::http::limits::{BUFFER_LEN_MAX, KEEP_ALIVE, LIFETIME};
+use crate::http::limits::{BUFFER_LEN_MAX, LIFETIME};
 use crate::http::{HttpPeer, RequestBody, ResponseBody, empty, text};
 
 /// A connection that serves requests.
@@ -32,14 +33,19 @@ struct Serving<'a> {
 
 impl Acceptor {
     /// Serves requests, the first of which is in the buffer.
-    pub(super) async fn serve(&self, handshake: Handshake) -> Result<Option<Established>, NotEstablished> {
+    pub(super) async fn serve(
+        &self,
+        handshake: Handshake,
+        pending: PendingCell,
+    ) -> Result<Option<Established>, NotEstablished> {
         let Handshake { stream, address, tls, buffer, .. } = handshake;
-        let peer = HttpPeer { address, tls };
+        let peer = HttpPeer { address, tls, pending };
         let serving =
             Serving { acceptor: self, peer, end: Instant::now() + LIFETIME, agreed: Mutex::default() };
         let service = service_fn(|request| Box::pin(serving.answer(request)));
         let io = TokioIo::new(HttpStream::new(stream, buffer));
-        let served = builder().serve_connection(io, service).without_shutdown().await;
+        let served =
+            builder(self.options.http_idle_timeout_ms).serve_connection(io, service).without_shutdown().await;
         let Parts { io, read_buf, .. } = served.map_err(|error| not_served(&error))?;
         let Serving { peer, agreed, .. } = serving;
         let Some(agreed) = agreed.into_inner() else {
@@ -57,11 +63,11 @@ impl Acceptor {
     }
 }
 
-fn builder() -> Builder {
+fn builder(idle_timeout_ms: u64) -> Builder {
     let mut builder = Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(KEEP_ALIVE)
+        .header_read_timeout(Duration::from_millis(idle_timeout_ms))
         .max_headers(HEADERS_MAX)
         .max_header_size(HEAD_LEN_MAX)
         .max_buf_size(BUFFER_LEN_MAX);

@@ -114,7 +114,7 @@ impl Agreed<'_> {
             tls,
             authentication,
             visit,
-            is_websocket: true,
+            channel_framing: "websocket",
             ping,
             deadline,
         }
