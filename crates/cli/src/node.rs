@@ -18,6 +18,7 @@ mod ready;
 mod realm;
 mod running;
 mod transport;
+mod unbuilt;
 mod websocket;
 
 pub(crate) use builtin::builtin;

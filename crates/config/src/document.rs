@@ -104,6 +104,22 @@ impl Item {
         }
     }
 
+    /// The value as JSON. A number that JSON has no place for becomes the text of the file.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(value) => Json::Bool(*value),
+            Value::Integer(value) => Json::from(*value),
+            Value::Number(text) => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone())),
+            Value::String(text) => Json::String(text.clone()),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            Value::Object(entries) => {
+                entries.iter().map(|entry| (entry.key.clone(), entry.item.to_json())).collect()
+            }
+        }
+    }
+
     /// What kind of value this is, for people.
     pub(crate) fn kind(&self) -> &'static str {
         match self.value {

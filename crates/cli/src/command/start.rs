@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use crossweave_config::{Loaded, Node, Problems};
+use crossweave_config::{Loaded, Node, Problems, Severity};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{info, warn};
 
@@ -60,12 +60,12 @@ impl Start {
             NotLoaded::Failure(failure) => failure,
             NotLoaded::Problems(problems) => {
                 show_problems(terminal, &problems);
-                let errors =
-                    problems.iter().filter(|it| it.severity == crossweave_config::Severity::Error).count();
+                let errors = problems.count(Severity::Error);
                 let noun = if errors == 1 { "error" } else { "errors" };
                 Failure::setup(format_args!("{} has {errors} {noun}; nothing was started", problems.file()))
             }
         })?;
+        refuse_unbuilt(terminal, &loaded.warnings)?;
         log::init(self.loglevel, self.logformat, terminal);
         self.warn(terminal, &loaded.warnings);
         let plan = self.plan(&loaded, terminal)?;
@@ -138,6 +138,20 @@ impl Start {
             _ = signals.next() => Err(Failure::interrupted()),
         }
     }
+}
+
+/// A node is started whole or not at all.
+fn refuse_unbuilt(terminal: Terminal, found: &Problems) -> Result<(), Failure> {
+    let parts = found.count(Severity::NotBuilt);
+    if parts == 0 {
+        return Ok(());
+    }
+    show_problems(terminal, found);
+    let noun = if parts == 1 { "part that is" } else { "parts that are" };
+    Err(Failure::setup(format_args!(
+        "{} has {parts} {noun} not built yet; nothing was started",
+        found.file()
+    )))
 }
 
 /// Waits for the signal that ends the node. Meanwhile SIGHUP reads certificates again, if there are any.

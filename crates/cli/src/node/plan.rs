@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crossweave_auth::cryptosign::PrivateKey;
-use crossweave_config::{Controller, ControllerOptions, Limits, Node, RouterWorker, Worker};
+use crossweave_config::{Controller, ControllerOptions, Limits, Node, RouterWorker};
 use crossweave_router::{AdmissionOptions, Authentication, RealmDefinition, TransportOptions};
 use crossweave_web::StartPageOptions;
 
@@ -71,7 +71,7 @@ pub(crate) struct Obstacle {
     pub(crate) what: String,
 }
 
-/// The steps to this node.
+/// The steps to this node, without the parts that are not built yet; the configuration names those itself.
 ///
 /// # Errors
 /// Everything that is in the way.
@@ -79,10 +79,8 @@ pub(crate) fn plan(node: &Node) -> Result<Plan, Vec<Obstacle>> {
     let mut findings = Findings::default();
     let mut steps = Vec::new();
     check_controller(&node.controller, &mut findings);
-    for Worker::Router(worker) in &node.workers {
-        if !worker.options.disabled {
-            plan_router(worker, &node.controller.options.limits, &mut steps, &mut findings);
-        }
+    for worker in node.routers() {
+        plan_router(worker, &node.controller.options.limits, &mut steps, &mut findings);
     }
     if !steps.iter().any(|step| matches!(step, Step::Listen(_))) {
         findings
@@ -141,13 +139,13 @@ fn check_controller(controller: &Controller, findings: &mut Findings) {
 
 fn plan_router(worker: &RouterWorker, limits: &Limits, steps: &mut Vec<Step>, findings: &mut Findings) {
     steps.push(Step::Router { worker: worker.id.clone(), admission: admission(limits) });
-    for realm in &worker.realms {
+    for realm in worker.realms.iter().filter(|realm| realm.template.is_none()) {
         let place = format!("worker {:?}, realm {:?}", worker.id, realm.name);
         let definition = realm::definition(realm, limits, &place, findings);
         steps.push(Step::Realm { name: realm.name.clone(), definition: Box::new(definition) });
     }
     let realms: Vec<String> = worker.realms.iter().map(|realm| realm.name.clone()).collect();
-    for transport in &worker.transports {
+    for transport in worker.transports.iter().filter(|transport| transport::is_built(transport)) {
         let place = format!("worker {:?}, transport {:?}", worker.id, transport.id);
         let listen = transport::listen(transport, realms.clone(), &place, findings);
         steps.push(Step::Listen(Box::new(listen)));

@@ -12,6 +12,7 @@ use crossweave_wamp::Serializer;
 
 use super::certificates::tls_options;
 use super::plan::Listen;
+use super::unbuilt::unbuilt;
 use super::{Findings, authentication, websocket};
 
 /// Stands for "no limit" where the router wants a time: ten years.
@@ -19,6 +20,12 @@ pub(super) const UNLIMITED_MS: u64 = 10 * 365 * 24 * 3_600_000;
 
 /// The path that stands for every path.
 const ANY_PATH: &str = "*";
+
+/// Whether the router speaks what the transport is to speak.
+pub(super) fn is_built(transport: &config::Transport) -> bool {
+    use config::Protocol::{RawSocket, Universal, Web, WebSocket};
+    matches!(transport.protocol, WebSocket(_) | RawSocket(_) | Universal(_) | Web(_))
+}
 
 pub(super) fn listen(
     transport: &config::Transport,
@@ -69,14 +76,21 @@ impl<'a> Parts<'a> {
                     self.websocket(&service.path, &service.websocket, options);
                 }
             }
+            // Not built, which the configuration says: such a node is not started.
+            config::Protocol::Mqtt(_)
+            | config::Protocol::FlashPolicy(_)
+            | config::Protocol::WebSocketTestee(_)
+            | config::Protocol::StreamTestee => {}
         }
     }
 
     fn web(&mut self, web: &'a config::Web, options: &mut TransportOptions) {
         for path in &web.paths {
-            let config::WebService::WebSocket(part) = &path.service;
-            self.websocket(&path.path, part, options);
+            if let config::WebService::WebSocket(part) = &path.service {
+                self.websocket(&path.path, part, options);
+            }
         }
+        options.http = unbuilt(web);
     }
 
     fn rawsocket(&mut self, part: &'a config::RawSocket, options: &mut TransportOptions) {
