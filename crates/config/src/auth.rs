@@ -187,8 +187,8 @@ fn warn_of_the_transport(reading: &mut Reading<'_>, fields: &mut Fields<'_>, aut
     }
 }
 
-fn check_realm(reading: &mut Reading<'_>, at: &At<'_>, name: &str, realms: &[Realm]) {
-    if realms.iter().any(|realm| realm.name == name) {
+pub(crate) fn check_realm(reading: &mut Reading<'_>, at: &At<'_>, name: &str, realms: &[Realm]) {
+    if realms.iter().any(|realm| realm.is_called(name)) {
         return;
     }
     let names = || realms.iter().map(|realm| realm.name.as_str());
@@ -197,15 +197,22 @@ fn check_realm(reading: &mut Reading<'_>, at: &At<'_>, name: &str, realms: &[Rea
         .report(at, finding.expected("the name of a realm of this worker").nearest(nearest(name, names())));
 }
 
-fn check_role(reading: &mut Reading<'_>, at: &At<'_>, name: &str, realm: Option<&str>, realms: &[Realm]) {
+pub(crate) fn check_role(
+    reading: &mut Reading<'_>,
+    at: &At<'_>,
+    name: &str,
+    realm: Option<&str>,
+    realms: &[Realm],
+) {
     if name == TRUSTED {
         let message = "clients would get role `trusted`, which may do everything";
         reading.report(at, Finding::error(message).expected("a role of the realm"));
         return;
     }
-    let reachable = || realms.iter().filter(|candidate| realm.is_none_or(|realm| candidate.name == realm));
-    let names = || reachable().flat_map(|realm| &realm.roles).map(|role| role.name.as_str());
-    if names().any(|role| role == name) || (realm.is_some() && reachable().next().is_none()) {
+    let reachable = || realms.iter().filter(|candidate| realm.is_none_or(|realm| candidate.is_called(realm)));
+    let roles = || reachable().flat_map(|realm| &realm.roles);
+    let names = || roles().map(|role| role.name.as_str());
+    if roles().any(|role| role.is_called(name)) || (realm.is_some() && reachable().next().is_none()) {
         return;
     }
     let finding = match realm {
@@ -218,7 +225,7 @@ fn check_role(reading: &mut Reading<'_>, at: &At<'_>, name: &str, realm: Option<
 /// Without `auth`, clients get role `anonymous`; if there is no such role they can join and do nothing.
 fn warn_without_role(reading: &mut Reading<'_>, fields: &Fields<'_>, realms: &[Realm]) {
     let role = Anonymous::default().role;
-    let exists = realms.iter().flat_map(|realm| &realm.roles).any(|candidate| candidate.name == role);
+    let exists = realms.iter().flat_map(|realm| &realm.roles).any(|candidate| candidate.is_called(&role));
     if !exists && !realms.is_empty() {
         let message = "without `auth` clients get role `anonymous`, which no realm of this worker has";
         reading

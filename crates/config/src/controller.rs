@@ -1,6 +1,12 @@
 //! `controller`: the settings of the node itself, and the limits that hold for all of it.
 
-use crate::reading::{Fields, Finding, Reading, quoted};
+mod fabric;
+mod keyring;
+
+pub use fabric::{Fabric, Heartbeat};
+pub use keyring::Keyring;
+
+use crate::reading::{Fields, Finding, Reading, Shape, quoted};
 
 /// The node controller.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -9,6 +15,12 @@ pub struct Controller {
     pub id: Option<String>,
     /// `options`.
     pub options: ControllerOptions,
+    /// `keyring`: checked, and without effect, as in Crossbar.io. Default: none.
+    pub keyring: Option<Keyring>,
+    /// `fabric`: the connection to a node that manages this one. Default: none.
+    pub fabric: Option<Fabric>,
+    /// `enable_docker`: whether containers of Docker are managed. Default: false.
+    pub enable_docker: bool,
 }
 
 /// `controller.options`.
@@ -111,14 +123,23 @@ impl Controller {
             .object(reading, "options", "the controller's options")
             .map(|fields| ControllerOptions::read(reading, fields))
             .unwrap_or_default();
-        fields.no_effect(reading, "manhole", "there is no Python process to log in to");
-        fields.no_effect(reading, "connections", "Crossbar.io ignores it too");
+        let keyring = fields
+            .object(reading, "keyring", "the place of the node's key")
+            .and_then(|fields| Keyring::read(reading, fields));
         fields.no_effect(reading, "keyring", "the node key is in the file `key.priv`");
+        let fabric = fields
+            .object(reading, "fabric", "the management uplink")
+            .map(|fields| Fabric::read(reading, fields));
         fields.no_effect(reading, "fabric", "the management uplink is not built yet");
-        fields.no_effect(reading, "blockchain", "Crossweave uses no blockchain");
-        fields.no_effect(reading, "enable_docker", "managing Docker is not built yet");
+        let enable_docker = fields.bool(reading, "enable_docker", false);
+        if enable_docker {
+            fields.no_effect(reading, "enable_docker", "managing Docker is not built yet");
+        }
+        fields.refused(reading, "manhole", "it is a shell into a Python process, and there is none");
+        fields.refused(reading, "blockchain", "Crossweave uses no blockchain");
+        fields.no_effect(reading, "connections", "Crossbar.io ignores it too");
         fields.finish(reading);
-        Self { id, options }
+        Self { id, options, keyring, fabric, enable_docker }
     }
 }
 
@@ -160,6 +181,7 @@ impl ControllerOptions {
     /// One word, or a list of words.
     fn shutdown(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<Vec<ShutdownTrigger>> {
         let at = fields.get("shutdown")?;
+        reading.note(&at.path, || Shape::words(Self::SHUTDOWN));
         let words = match at.item.value {
             crate::document::Value::List(_) => reading.elements(&at, "a list of shutdown triggers"),
             _ => vec![at],

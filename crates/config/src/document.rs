@@ -104,20 +104,20 @@ impl Item {
         }
     }
 
-    /// The value without its places.
+    /// The value as JSON. A number that JSON has no place for becomes the text of the file.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match &self.value {
             Value::Null => Json::Null,
             Value::Bool(value) => Json::Bool(*value),
             Value::Integer(value) => Json::from(*value),
-            Value::Number(text) => text.parse::<f64>().map_or_else(|_| Json::from(text.clone()), Json::from),
+            Value::Number(text) => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone())),
             // Where a boolean is expected, it reads as one in JSON, too.
             Value::String(_) if self.is_plain && self.as_bool().is_some() => Json::from(self.as_bool()),
-            Value::String(text) => Json::from(text.clone()),
-            Value::List(items) => items.iter().map(Item::to_json).collect(),
+            Value::String(text) => Json::String(text.clone()),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
             Value::Object(entries) => {
-                Json::Object(entries.iter().map(|entry| (entry.key.clone(), entry.item.to_json())).collect())
+                entries.iter().map(|entry| (entry.key.clone(), entry.item.to_json())).collect()
             }
         }
     }

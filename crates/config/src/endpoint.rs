@@ -7,8 +7,10 @@ mod unix;
 use std::path::PathBuf;
 
 pub use tcp::{IpVersion, Ports, TcpEndpoint};
+pub(crate) use tcp::{port, version};
 pub use tls::{Tls, TlsCheck, UnusableFile};
 pub use unix::UnixEndpoint;
+pub(crate) use unix::unix_path;
 
 use crate::reading::{At, Fields, Finding, Reading};
 
@@ -47,14 +49,26 @@ enum Address {
 enum Kind {
     Tcp,
     Unix,
-    NotBuilt(&'static str),
+    Refused(&'static str, &'static str),
 }
 
 const KINDS: &[(&str, Kind)] = &[
     ("tcp", Kind::Tcp),
     ("unix", Kind::Unix),
-    ("twisted", Kind::NotBuilt("twisted")),
-    ("onion", Kind::NotBuilt("onion")),
+    (
+        "twisted",
+        Kind::Refused(
+            "twisted",
+            "it is Twisted's own notation for endpoints; write a `tcp` or `unix` endpoint",
+        ),
+    ),
+    (
+        "onion",
+        Kind::Refused(
+            "onion",
+            "Tor is not spoken; let a Tor daemon forward an onion service to a `tcp` endpoint",
+        ),
+    ),
 ];
 
 impl Endpoint {
@@ -65,8 +79,8 @@ impl Endpoint {
         let endpoint = match reading.word(&at, KINDS)? {
             Kind::Tcp => Self::Tcp(TcpEndpoint::read(reading, fields)?),
             Kind::Unix => Self::Unix(UnixEndpoint::read(reading, fields)?),
-            Kind::NotBuilt(name) => {
-                reading.not_built(&at, &format!("endpoint type `{name}`"));
+            Kind::Refused(name, why) => {
+                reading.refused(&at, &format!("endpoint type `{name}`"), why);
                 return None;
             }
         };

@@ -1,7 +1,8 @@
 //! Who can come in through a transport, as far as the configuration alone says it.
 
 use crate::auth::{Auth, Method};
-use crate::transport::{Protocol, Transport, WebService};
+use crate::service::WebService;
+use crate::transport::{Protocol, Transport};
 
 /// An authid that the configuration knows, with the role it gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,19 +48,23 @@ impl Transport {
         match &self.protocol {
             Protocol::WebSocket(it) => vec![&it.auth],
             Protocol::RawSocket(it) => vec![&it.auth],
-            Protocol::Web(web) => web.paths.iter().map(|path| auth_of(&path.service)).collect(),
+            Protocol::Web(web) => web.paths.iter().filter_map(|path| auth_of(&path.service)).collect(),
+            Protocol::Mqtt(it) => vec![&it.auth],
+            Protocol::FlashPolicy(_) | Protocol::WebSocketTestee(_) | Protocol::StreamTestee => Vec::new(),
             Protocol::Universal(it) => {
                 let rawsocket = it.rawsocket.iter().map(|it| &it.auth);
                 let websocket = it.websocket.iter().map(|path| &path.websocket.auth);
-                let web = it.web.iter().flat_map(|web| &web.paths).map(|path| auth_of(&path.service));
-                rawsocket.chain(websocket).chain(web).collect()
+                let web = it.web.iter().flat_map(|web| &web.paths).filter_map(|path| auth_of(&path.service));
+                let mqtt = it.mqtt.iter().map(|it| &it.auth);
+                rawsocket.chain(websocket).chain(web).chain(mqtt).collect()
             }
         }
     }
 }
 
-fn auth_of(service: &WebService) -> &Auth {
+fn auth_of(service: &WebService) -> Option<&Auth> {
     match service {
-        WebService::WebSocket(it) => &it.auth,
+        WebService::WebSocket(it) => Some(&it.auth),
+        _ => None,
     }
 }

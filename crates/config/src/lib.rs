@@ -15,6 +15,7 @@
 
 mod auth;
 mod cbdir;
+mod connecting;
 mod controller;
 mod delivery;
 mod document;
@@ -31,9 +32,11 @@ mod realm;
 mod role;
 mod secrets;
 mod serializer;
+mod service;
 mod source;
 mod starter;
 mod store;
+mod template;
 mod transport;
 mod worker;
 
@@ -45,29 +48,41 @@ pub use auth::{
     TicketPrincipal, TlsPrincipal, WampCraUser,
 };
 pub use cbdir::{CBDIR_VARIABLES, CONFIG_FILES, Loaded, find_cbdir, load, load_checking, load_with, tidy};
-pub use controller::{Controller, ControllerOptions, Limits, ShutdownTrigger};
+pub use connecting::{ClientTls, ConnectingEndpoint, ConnectingProtocol, ConnectingTcp, ConnectingTransport};
+pub use controller::{Controller, ControllerOptions, Fabric, Heartbeat, Keyring, Limits, ShutdownTrigger};
 pub use delivery::{Delivery, DeliveryKey, DeliveryPolicy};
 pub use document::{FILE_LEN_MAX, Format, NESTING_MAX, VALUES_MAX};
 pub use endpoint::{Endpoint, IpVersion, Ports, TcpEndpoint, Tls, TlsCheck, UnixEndpoint, UnusableFile};
 pub use environment::Environment;
 pub use identity::Identity;
 pub use node::Node;
-pub use permission::{Allow, Disclose, Matching, Permission};
+pub use permission::{Allow, Disclose, Matching, Permission, Validate};
 pub use places::Places;
 pub use problem::{PROBLEMS_MAX, Problem, Problems, Severity};
-pub use realm::{Realm, RealmOptions, UriCheck};
+pub use realm::{Catalog, Inventory, Realm, RealmOptions, RouterLink, SessionStats, UriCheck};
 pub use role::{Role, TRUSTED};
 pub use secrets::Secret;
 pub use serializer::Serializer;
+pub use service::{
+    Archive, CatalogPage, Cgi, IpNetwork, JsonValue, LongPoll, Redirect, Resource, RestBridge, RestOptions,
+    ReverseProxy, StaticFiles, StaticSource, Upload, UploadFields, Wap, WapRoute, WapTemplates, WebService,
+    WebSocketReverseProxy, Webhook, Wsgi,
+};
 pub use source::Place;
 pub use starter::{default_document, default_node, init_template};
 pub use store::{CallQueue, EventHistory, Store, StoreKind};
+pub use template::Template;
 pub use transport::{
-    AllowedOrigins, ConnectionOptions, Cookie, CookieStore, Deflate, OnSlow, Protocol, RawSocket,
-    RawSocketOptions, ResumptionOptions, Transport, Universal, Web, WebPath, WebService, WebSocket,
-    WebSocketOptions, WebSocketPath,
+    AllowedOrigins, ConnectionOptions, Cookie, CookieStore, Deflate, FlashPolicy, Mqtt, OnSlow, PayloadKind,
+    PayloadMapping, Protocol, RawSocket, RawSocketOptions, ResumptionOptions, Transport, Universal, Web,
+    WebOptions, WebPath, WebSocket, WebSocketOptions, WebSocketPath, WebSocketTestee,
 };
-pub use worker::{RouterWorker, Worker, WorkerOptions};
+pub use worker::{
+    Callbacks, Code, ContainerComponent, ContainerRestart, ContainerShutdown, ContainerWorker, Disabled,
+    GuestOptions, GuestOutput, GuestStdin, GuestWatch, GuestWorker, HostMonitorWorker, Inherit, ProcessEnv,
+    ProxyAuth, ProxyConnection, ProxyRoute, ProxyWorker, RouterComponent, RouterWorker,
+    WebSocketTesteeWorker, Worker, WorkerOptions, WorkerTemplate,
+};
 
 use document::Document;
 use reading::{Finding, Reading};

@@ -1,8 +1,8 @@
 //! The whole configuration: `{"version": 2, "controller": {...}, "workers": [...]}`.
 
 use crate::controller::Controller;
-use crate::reading::{At, Fields, Finding, Reading, Unique};
-use crate::worker::Worker;
+use crate::reading::{At, Fields, Finding, Reading};
+use crate::worker::{RouterWorker, Siblings, Worker};
 
 /// The only version of the configuration format there is today.
 const VERSION: i64 = 2;
@@ -16,6 +16,13 @@ pub struct Node {
     pub workers: Vec<Worker>,
 }
 
+impl Node {
+    /// The routers that are to be started.
+    pub fn routers(&self) -> impl Iterator<Item = &RouterWorker> {
+        self.workers.iter().filter(|worker| worker.disabled().is_none()).filter_map(Worker::as_router)
+    }
+}
+
 pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>) -> Node {
     let Some(mut fields) = reading.object(at, "a node configuration") else { return Node::default() };
     fields.text(reading, "$schema");
@@ -24,13 +31,26 @@ pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>) -> Node {
         .object(reading, "controller", "the controller")
         .map(|fields| Controller::read(reading, fields))
         .unwrap_or_default();
-    let mut ids = Unique::new("worker id");
-    let mut listeners = Vec::new();
+    let mut siblings = Siblings::new();
     let list = fields.list(reading, "workers", "a list of workers");
-    let workers =
-        list.into_iter().filter_map(|at| Worker::read(reading, at, &mut ids, &mut listeners)).collect();
+    let workers: Vec<_> =
+        list.iter().filter_map(|at| Worker::read(reading, at.clone(), &mut siblings)).collect();
+    check_inline(reading, &list, &workers);
     fields.finish(reading);
     Node { controller, workers }
+}
+
+/// Only one router fits into the node's own process.
+fn check_inline(reading: &mut Reading<'_>, list: &[At<'_>], workers: &[Worker]) {
+    let routers = workers.iter().filter(|worker| worker.disabled().is_none()).filter_map(Worker::as_router);
+    if routers.clone().count() < 2 || !routers.clone().any(|router| router.is_inline) {
+        return;
+    }
+    let inline = list.iter().filter_map(|at| at.peek("options")?.peek("inline"));
+    for at in inline.filter(|at| at.item.as_bool() == Some(true)) {
+        let message = "only a router that is the node's only one can run in the node's own process";
+        reading.report(&at, Finding::error(message).expected("false, or one router"));
+    }
 }
 
 fn version(reading: &mut Reading<'_>, fields: &mut Fields<'_>) {

@@ -1,6 +1,7 @@
 //! `permissions[]`: what a role may do with some URIs.
 
 use crate::reading::{At, Fields, Finding, Reading, quoted};
+use crate::template::check_placeholders;
 
 /// A rule of a role for the URIs that match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +20,18 @@ pub struct Permission {
     /// `trustlevel`: how far what the role publishes and calls with these URIs is trusted, told to the receivers. 0 is lowest.
     /// Default: that of a less specific rule that has one, or of the role.
     pub trustlevel: Option<u64>,
+    /// `validate`: the types of payloads. Default: they are not checked.
+    pub validate: Option<Validate>,
     /// The JSON path of the permission in the file.
     pub path: String,
+}
+
+/// `validate` of a permission: the type, in the realm's inventory, of each kind of payload.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Validate {
+    /// The keys that are given, with the type of each: `call`, `call_progress`, `call_result`, `call_result_progress`,
+    /// `call_error`, `event` and `event_result`.
+    pub types: Vec<(&'static str, String)>,
 }
 
 /// How the `uri` of a permission is compared.
@@ -81,6 +92,8 @@ impl Permission {
             fields.object(reading, "disclose", "`disclose`").map(|fields| Disclose::read(reading, fields));
         let cache = fields.bool(reading, "cache", false);
         let trustlevel = fields.trustlevel(reading);
+        let validate =
+            fields.object(reading, "validate", "`validate`").map(|fields| Validate::read(reading, fields));
         fields.not_built(reading, "validate", "validation of payloads");
         for action in ["call", "register", "publish", "subscribe"] {
             fields.elsewhere(action, "it under `allow`");
@@ -96,6 +109,7 @@ impl Permission {
             disclose: disclose.unwrap_or_default(),
             cache,
             trustlevel,
+            validate,
             path,
         })
     }
@@ -109,6 +123,7 @@ fn given(reading: &mut Reading<'_>, at: &At<'_>, matching: Matching) -> Option<(
         reading.report(at, Finding::warning(message).expected("no star, or no `match`"));
     }
     check(reading, at, &uri, matching);
+    check_placeholders(reading, at, &uri);
     Some((uri, matching))
 }
 
@@ -130,6 +145,7 @@ fn starred(reading: &mut Reading<'_>, at: &At<'_>) -> Option<(String, Matching)>
         }
     };
     check(reading, at, &pattern, matching);
+    check_placeholders(reading, at, &pattern);
     Some((pattern, matching))
 }
 
@@ -158,6 +174,30 @@ pub(crate) fn check(reading: &mut Reading<'_>, at: &At<'_>, uri: &str, matching:
         let message = format!("{} is not a URI", quoted(uri));
         let expected = "components without white space and `#`, with dots between them";
         reading.report(at, Finding::error(message).expected(expected));
+    }
+}
+
+impl Validate {
+    /// Crossbar.io checks one name and looks for another one: both are taken.
+    const KEYS: &[(&'static str, &'static str)] = &[
+        ("call", "call"),
+        ("call_progress", "call_progress"),
+        ("call_result", "call_result"),
+        ("call_result_progress", "call_result_progress"),
+        ("call_error", "call_error"),
+        ("event", "event"),
+        ("event_result", "event_result"),
+        ("event_confirmation", "event_result"),
+    ];
+
+    fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
+        let mut types = Vec::new();
+        for (key, meaning) in Self::KEYS {
+            types.extend(fields.text(reading, key).map(|name| (*meaning, name)));
+        }
+        fields.any(reading, "extra");
+        fields.finish(reading);
+        Self { types }
     }
 }
 

@@ -13,10 +13,12 @@ pub const PROBLEMS_MAX: usize = 100;
 
 /// How much a [`Problem`] matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// The configuration is refused.
     Error,
+    /// The configuration is correct, but asks for what the program does not have yet: a node is not started with it.
+    NotBuilt,
     /// The configuration works, but something in it has no effect or is probably not what was meant.
     Warning,
 }
@@ -87,6 +89,11 @@ impl Problems {
     /// The problems, in the order of their places. At most [`PROBLEMS_MAX`].
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.list.iter()
+    }
+
+    /// How many of them are of this severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.list.iter().filter(|problem| problem.severity == severity).count()
     }
 
     /// How many there are.

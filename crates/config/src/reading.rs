@@ -6,9 +6,11 @@
 
 mod fields;
 mod names;
+mod shapes;
 
 pub(crate) use fields::Fields;
 pub(crate) use names::{AutoIds, Unique};
+pub(crate) use shapes::{Shape, Shapes};
 
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
@@ -49,6 +51,12 @@ pub(crate) struct Reading<'e> {
     pub(crate) ids: AutoIds,
     /// The files in which realms keep their events, with the line.
     pub(crate) stores: HashMap<PathBuf, usize>,
+    /// Whether what is read now belongs to a worker that is not started.
+    pub(crate) is_disabled: bool,
+    /// The named groups of the templates that what is read now stands in.
+    pub(crate) groups: Vec<String>,
+    /// What is asked of the document, while a schema is made of it.
+    pub(crate) shapes: Option<Box<Shapes>>,
 }
 
 /// The words of a fixed set with what each means.
@@ -65,6 +73,9 @@ impl<'e> Reading<'e> {
             places: Places::default(),
             ids: AutoIds::default(),
             stores: HashMap::new(),
+            is_disabled: false,
+            groups: Vec::new(),
+            shapes: None,
         }
     }
 
@@ -115,9 +126,21 @@ impl<'e> Reading<'e> {
         });
     }
 
-    /// Crossbar.io knows this and users may rely on it, but Crossweave has not got it yet: refused.
+    /// Crossbar.io knows this and users may rely on it, but Crossweave has not got it yet: correct, and a node does not start
+    /// with it. In a disabled worker it is in nobody's way.
     pub(crate) fn not_built(&mut self, at: &At<'_>, what: &str) {
-        self.report(at, Finding::error(format!("{what} is not built yet")));
+        if !self.is_disabled {
+            self.report(at, Finding::not_built(format!("{what} is not built yet")));
+        }
+    }
+
+    pub(crate) fn warn(&mut self, at: &At<'_>, message: String) {
+        self.report(at, Finding::warning(message));
+    }
+
+    /// What Crossbar.io has and Crossweave will not have: refused, with the reason.
+    pub(crate) fn refused(&mut self, at: &At<'_>, what: &str, why: &str) {
+        self.report(at, Finding::error(format!("{what} is refused: {why}")));
     }
 
     pub(crate) fn wrong_type(&mut self, at: &At<'_>, expected: &str) {
@@ -127,6 +150,8 @@ impl<'e> Reading<'e> {
 
     /// A word out of a fixed set; a wrong one is answered with the nearest.
     pub(crate) fn word<T: Copy>(&mut self, at: &At<'_>, words: &Words<T>) -> Option<T> {
+        self.note(&at.path, || Shape::words(words));
+        self.note_type(at);
         let Value::String(found) = &at.item.value else {
             self.wrong_type(at, &one_of(words.iter().map(|(word, _)| *word)));
             return None;
@@ -143,6 +168,7 @@ impl<'e> Reading<'e> {
 
     /// The object at this place, to be read key by key.
     pub(crate) fn object<'d>(&mut self, at: At<'d>, what: &'static str) -> Option<Fields<'d>> {
+        self.note(&at.path, || Shape::Object(what));
         match &at.item.value {
             Value::Object(entries) => Some(Fields::new(at, entries, what)),
             _ => {
@@ -154,6 +180,7 @@ impl<'e> Reading<'e> {
 
     /// The elements of the list at this place.
     pub(crate) fn elements<'d>(&mut self, at: &At<'d>, expected: &str) -> Vec<At<'d>> {
+        self.note(&at.path, || Shape::List(expected.to_owned()));
         let Value::List(items) = &at.item.value else {
             self.wrong_type(at, expected);
             return Vec::new();
@@ -169,6 +196,7 @@ impl<'e> Reading<'e> {
 
     /// The text at this place; not empty.
     pub(crate) fn text(&mut self, at: &At<'_>) -> Option<String> {
+        self.note(&at.path, || Shape::Text);
         match &at.item.value {
             Value::String(text) if text.is_empty() => {
                 self.report(at, Finding::error(format!("{} is empty", at.name())));
@@ -186,6 +214,7 @@ impl<'e> Reading<'e> {
     pub(crate) fn integer(&mut self, at: &At<'_>, range: RangeInclusive<i64>, unit: &str) -> Option<i64> {
         let expected = format!("an integer from {} to {}", range.start(), range.end());
         let expected = if unit.is_empty() { expected } else { format!("{expected} {unit}") };
+        self.note(&at.path, || Shape::integer(&range, unit));
         match at.item.value {
             Value::Integer(value) if range.contains(&value) => Some(value),
             Value::Integer(value) => {
@@ -223,6 +252,15 @@ impl<'e> Reading<'e> {
         Some(Secret::new(secret))
     }
 
+    /// A text; `${NAME}` as the whole of it stands for an environment variable.
+    pub(crate) fn expanded(&mut self, at: &At<'_>) -> Option<String> {
+        let text = self.text(at)?;
+        match text.strip_prefix("${").and_then(|name| name.strip_suffix('}')) {
+            Some(name) => self.variable(at, name),
+            None => Some(text),
+        }
+    }
+
     /// The value of an environment variable that may be missing.
     pub(crate) fn variable_if_set(&self, name: &str) -> Option<String> {
         self.env.get(name)
@@ -231,6 +269,29 @@ impl<'e> Reading<'e> {
     /// A path of the configuration: relative ones start at the node directory.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.cbdir.map_or_else(|| PathBuf::from(path), |cbdir| cbdir.join(path))
+    }
+
+    /// A directory that has to be there when the node starts.
+    pub(crate) fn existing_directory(&mut self, at: &At<'_>) -> Option<PathBuf> {
+        let name = self.text(at)?;
+        let path = self.path(&name);
+        if self.cbdir.is_some() && !path.is_dir() && !self.is_disabled {
+            let message = format!("there is no directory {}", quoted(&path.to_string_lossy()));
+            self.report(at, Finding::error(message));
+            return None;
+        }
+        Some(path)
+    }
+
+    /// Any value, as it stands there.
+    pub(crate) fn any(&mut self, at: &At<'_>) -> serde_json::Value {
+        self.note(&at.path, || Shape::Any);
+        at.item.to_json()
+    }
+
+    /// A list of texts, each not empty.
+    pub(crate) fn texts(&mut self, at: &At<'_>, expected: &str) -> Vec<String> {
+        self.elements(at, expected).iter().filter_map(|at| self.text(at)).collect()
     }
 
     /// A file that has to be there when the node starts.
@@ -251,6 +312,12 @@ impl<'d> At<'d> {
     pub(crate) fn start(&self) -> Self {
         let end = self.range.end.min(self.range.start + 1);
         Self { range: self.range.start..end, ..self.clone() }
+    }
+
+    /// The value of a key, if this is an object that has it; without asking for it.
+    pub(crate) fn peek(&self, key: &str) -> Option<Self> {
+        let Value::Object(entries) = &self.item.value else { return None };
+        entries.iter().find(|entry| entry.key == key).map(|entry| fields::child(&self.path, entry))
     }
 
     pub(crate) fn name(&self) -> String {
@@ -282,6 +349,10 @@ pub(crate) struct Finding {
 impl Finding {
     pub(crate) fn error(message: impl Into<String>) -> Self {
         Self { severity: Severity::Error, message: message.into(), expected: None, nearest: None }
+    }
+
+    pub(crate) fn not_built(message: impl Into<String>) -> Self {
+        Self { severity: Severity::NotBuilt, ..Self::error(message) }
     }
 
     pub(crate) fn warning(message: impl Into<String>) -> Self {

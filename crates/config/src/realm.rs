@@ -1,8 +1,17 @@
 //! `realms[]`: the routing domains of a router.
 
+mod inventory;
+mod rlink;
+mod stats;
+
+pub use inventory::{Catalog, Inventory};
+pub use rlink::RouterLink;
+pub use stats::SessionStats;
+
 use crate::reading::{At, Fields, Finding, Reading, Unique, quoted};
 use crate::role::Role;
 use crate::store::Store;
+use crate::template::Template;
 
 /// A realm: sessions in it reach each other and nobody else.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,12 +20,21 @@ pub struct Realm {
     pub id: String,
     /// `name`: the name clients join by: 3 to 255 of letters, digits, `_`, `-`, `@` and `.`, a letter first.
     pub name: String,
+    /// `template`: whether `name` is a regular expression, and a realm is started for each name that matches when somebody
+    /// wants to join it. `{group}` in the URIs of its permissions stands for what a named group has matched. Default: false.
+    pub template: Option<Template>,
     /// `options`.
     pub options: RealmOptions,
     /// `roles`: what sessions may do. Default: none, and then nobody can do anything.
     pub roles: Vec<Role>,
     /// `store`: what the realm keeps of events and calls. Default: nothing.
     pub store: Option<Store>,
+    /// `stats`: when figures of sessions are published. Default: never.
+    pub stats: Option<SessionStats>,
+    /// `inventory`: the types of payloads. Default: none.
+    pub inventory: Option<Inventory>,
+    /// `rlinks`: links to other routers. Default: none.
+    pub rlinks: Vec<RouterLink>,
 }
 
 /// `options` of a realm.
@@ -30,6 +48,8 @@ pub struct RealmOptions {
     /// `event_dispatching_chunk_size`: how many receivers of one event are served before others get their turn,
     /// 1 to 100000. Default: 100.
     pub event_dispatching_chunk_size: u32,
+    /// `bridge_meta_api`: whether the meta API is on the node's realm too. Default: false.
+    pub bridge_meta_api: bool,
 }
 
 /// How strictly the URIs of clients are checked.
@@ -43,7 +63,12 @@ pub enum UriCheck {
 
 impl Default for RealmOptions {
     fn default() -> Self {
-        Self { uri_check: UriCheck::Loose, enable_meta_api: true, event_dispatching_chunk_size: 100 }
+        Self {
+            uri_check: UriCheck::Loose,
+            enable_meta_api: true,
+            event_dispatching_chunk_size: 100,
+            bridge_meta_api: false,
+        }
     }
 }
 
@@ -56,8 +81,12 @@ impl Realm {
     ) -> Option<Self> {
         let mut fields = reading.object(at, "a realm")?;
         let id = fields.id(reading, "realm", ids);
-        let is_template = template(reading, &mut fields);
+        let is_template = fields.bool(reading, "template", false);
+        fields.not_built(reading, "template", "starting realms from templates");
         let name = fields.required(reading, "name").and_then(|at| name(reading, &at, is_template, names));
+        let template = fields.get("name").filter(|_| is_template).and_then(|at| Template::read(reading, &at));
+        let groups = template.as_ref().map_or_else(Vec::new, |template| template.groups.clone());
+        let outer = std::mem::replace(&mut reading.groups, groups);
         let options = fields
             .object(reading, "options", "the realm's options")
             .map(|fields| RealmOptions::read(reading, fields))
@@ -71,17 +100,56 @@ impl Realm {
         let store = fields
             .object(reading, "store", "the store of a realm")
             .and_then(|fields| Store::read(reading, fields));
-        fields.not_built(reading, "stats", "statistics of sessions");
-        fields.not_built(reading, "inventory", "validation of payloads");
-        fields.not_built(reading, "rlinks", "linking routers");
+        reading.groups = outer;
+        let (stats, inventory, rlinks) = not_built_parts(reading, &mut fields);
         fields.finish_lenient(reading);
-        Some(Self { id, name: name.unwrap_or_default(), options, roles, store })
+        let name = name.unwrap_or_default();
+        Some(Self { id, name, template, options, roles, store, stats, inventory, rlinks })
+    }
+
+    /// Whether sessions can join it by this name.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.template.as_ref().map_or(self.name == name, |template| template.is_match(name))
+    }
+
+    /// A realm that another router has, with nothing known of it but its name.
+    pub(crate) fn routed(name: &str) -> Self {
+        Self {
+            id: String::new(),
+            name: name.to_owned(),
+            template: None,
+            options: RealmOptions::default(),
+            roles: Vec::new(),
+            store: None,
+            stats: None,
+            inventory: None,
+            rlinks: Vec::new(),
+        }
+    }
+
+    /// A role that such a realm has.
+    pub(crate) fn add_routed_role(&mut self, name: &str) {
+        self.roles.push(Role::routed(name));
     }
 }
 
-fn template(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> bool {
-    fields.not_built(reading, "template", "starting realms from templates");
-    fields.bool(reading, "template", false)
+fn not_built_parts(
+    reading: &mut Reading<'_>,
+    fields: &mut Fields<'_>,
+) -> (Option<SessionStats>, Option<Inventory>, Vec<RouterLink>) {
+    let stats = fields
+        .object(reading, "stats", "statistics of sessions")
+        .map(|fields| SessionStats::read(reading, fields));
+    fields.not_built(reading, "stats", "publishing statistics of sessions");
+    let inventory = fields
+        .object(reading, "inventory", "the types of payloads")
+        .map(|fields| Inventory::read(reading, fields));
+    fields.not_built(reading, "inventory", "validation of payloads");
+    let mut ids = Unique::new("rlink id");
+    let list = fields.list(reading, "rlinks", "a list of links to other routers");
+    let rlinks = list.into_iter().filter_map(|at| RouterLink::read(reading, at, &mut ids)).collect();
+    fields.not_built(reading, "rlinks", "linking routers");
+    (stats, inventory, rlinks)
 }
 
 fn name(reading: &mut Reading<'_>, at: &At<'_>, is_template: bool, names: &mut Unique) -> Option<String> {
@@ -120,6 +188,7 @@ impl RealmOptions {
             event_dispatching_chunk_size: fields
                 .int(reading, "event_dispatching_chunk_size", 1..=100_000, "receivers")
                 .unwrap_or(default.event_dispatching_chunk_size),
+            bridge_meta_api: fields.bool(reading, "bridge_meta_api", default.bridge_meta_api),
         };
         fields.not_built(reading, "bridge_meta_api", "the meta API on the node's realm");
         fields.finish(reading);

@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 use crate::delivery::Delivery;
 use crate::permission::{self, Matching, Permission};
 use crate::reading::{At, Fields, Finding, Reading, Unique};
+use crate::template::{Template, check_placeholders};
 
 /// The role that Crossbar.io gives its own sessions: everything is allowed.
 pub const TRUSTED: &str = "trusted";
@@ -20,6 +21,8 @@ pub struct Role {
     pub id: String,
     /// `name`: the authrole that sessions have. Not `trusted`, which is the router's own.
     pub name: String,
+    /// `template`: whether `name` is a regular expression, and the role is there for each name that matches. Default: false.
+    pub template: Option<Template>,
     /// `authorizer`: the procedure of the realm that decides instead of `permissions`. It is called with the session (a dict),
     /// the URI, the action and its options, and answers true or false, or a dict of `allow`, `disclose` and `cache`.
     pub authorizer: Option<String>,
@@ -48,9 +51,15 @@ impl Role {
         let mut fields = reading.object(at, "a role")?;
         let id = fields.id(reading, "role", ids);
         let name = fields.required(reading, "name").and_then(|at| name(reading, &at, names));
+        let is_template = fields.bool(reading, "template", false);
+        fields.not_built(reading, "template", "starting roles from templates");
+        let template = fields.get("name").filter(|_| is_template).and_then(|at| Template::read(reading, &at));
+        let of_realm = reading.groups.len();
+        reading.groups.extend(template.iter().flat_map(|template| template.groups.clone()));
         let authorizer = authorizer(reading, &mut fields);
         let list = fields.list(reading, "permissions", "a list of permissions");
         let permissions = permissions(reading, list);
+        reading.groups.truncate(of_realm);
         let allow_by_default = fields.bool(reading, "allow-by-default", false);
         let trustlevel = fields.trustlevel(reading);
         let delivery = fields.object(reading, "delivery", "`delivery`");
@@ -63,6 +72,7 @@ impl Role {
         Some(Self {
             id,
             name: name.unwrap_or_default(),
+            template,
             authorizer,
             permissions,
             allow_by_default,
@@ -71,6 +81,26 @@ impl Role {
             path,
         })
     }
+
+    /// Whether sessions can have it under this name.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.template.as_ref().map_or(self.name == name, |template| template.is_match(name))
+    }
+
+    /// A role of which nothing is known but its name.
+    pub(crate) fn routed(name: &str) -> Self {
+        Self {
+            id: String::new(),
+            name: name.to_owned(),
+            template: None,
+            authorizer: None,
+            permissions: Vec::new(),
+            allow_by_default: false,
+            trustlevel: None,
+            delivery: None,
+            path: String::new(),
+        }
+    }
 }
 
 fn authorizer(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<String> {
@@ -78,6 +108,7 @@ fn authorizer(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<Stri
     reading.mark(&at);
     let procedure = reading.text(&at)?;
     permission::check(reading, &at, &procedure, Matching::Exact);
+    check_placeholders(reading, &at, &procedure);
     if fields.get("permissions").is_some() {
         let message = "a role has either `permissions` or an `authorizer`, not both";
         reading.report(&at, Finding::error(message));

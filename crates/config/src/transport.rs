@@ -2,7 +2,9 @@
 
 mod connection;
 mod cookie;
+mod mqtt;
 mod rawsocket;
+mod testee;
 mod universal;
 mod web;
 mod websocket;
@@ -10,15 +12,17 @@ mod websocket_options;
 
 pub use connection::{ConnectionOptions, OnSlow, ResumptionOptions};
 pub use cookie::{Cookie, CookieStore};
+pub use mqtt::{Mqtt, PayloadKind, PayloadMapping};
 pub use rawsocket::{RawSocket, RawSocketOptions};
+pub use testee::{FlashPolicy, WebSocketTestee};
 pub use universal::{Universal, WebSocketPath};
-pub use web::{Web, WebPath, WebService};
+pub use web::{Web, WebOptions, WebPath};
 pub use websocket::WebSocket;
 pub use websocket_options::{AllowedOrigins, Deflate, WebSocketOptions};
 
 use crate::auth::Reach;
 use crate::endpoint::{Endpoint, Listener};
-use crate::reading::{At, Reading, Unique};
+use crate::reading::{At, Fields, Finding, Reading, Unique};
 use crate::realm::Realm;
 
 /// A transport: where it listens, what it speaks there, and what one connection may use up.
@@ -45,6 +49,14 @@ pub enum Protocol {
     Universal(Universal),
     /// `"type": "web"`: HTTP, with services by path.
     Web(Web),
+    /// `"type": "mqtt"`: MQTT 3.1.1.
+    Mqtt(Mqtt),
+    /// `"type": "flashpolicy"`.
+    FlashPolicy(FlashPolicy),
+    /// `"type": "websocket.testee"`.
+    WebSocketTestee(WebSocketTestee),
+    /// `"type": "stream.testee"`: sends every byte back.
+    StreamTestee,
 }
 
 /// What is around a service and decides over its defaults and references.
@@ -55,13 +67,26 @@ pub(crate) struct Surroundings<'a> {
     is_loopback: bool,
 }
 
+impl<'a> Surroundings<'a> {
+    pub(crate) fn realms(&self) -> &'a [Realm] {
+        self.reach.realms
+    }
+
+    pub(crate) fn reach(&self) -> &Reach<'a> {
+        &self.reach
+    }
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     WebSocket,
     RawSocket,
     Universal,
     Web,
-    NotBuilt(&'static str),
+    Mqtt,
+    FlashPolicy,
+    WebSocketTestee,
+    StreamTestee,
 }
 
 const KINDS: &[(&str, Kind)] = &[
@@ -69,10 +94,10 @@ const KINDS: &[(&str, Kind)] = &[
     ("rawsocket", Kind::RawSocket),
     ("universal", Kind::Universal),
     ("web", Kind::Web),
-    ("mqtt", Kind::NotBuilt("mqtt")),
-    ("flashpolicy", Kind::NotBuilt("flashpolicy")),
-    ("websocket.testee", Kind::NotBuilt("websocket.testee")),
-    ("stream.testee", Kind::NotBuilt("stream.testee")),
+    ("mqtt", Kind::Mqtt),
+    ("flashpolicy", Kind::FlashPolicy),
+    ("websocket.testee", Kind::WebSocketTestee),
+    ("stream.testee", Kind::StreamTestee),
 ];
 
 impl Transport {
@@ -86,9 +111,9 @@ impl Transport {
         let mut fields = reading.object(at, "a transport")?;
         let at = fields.required(reading, "type")?;
         let kind = reading.word(&at, KINDS)?;
-        if let Kind::NotBuilt(name) = kind {
+        if !matches!(kind, Kind::WebSocket | Kind::RawSocket | Kind::Universal | Kind::Web) {
+            let name = KINDS.iter().find(|(_, it)| *it == kind).map_or("", |(name, _)| *name);
             reading.not_built(&at, &format!("transport type `{name}`"));
-            return None;
         }
         let id = fields.id(reading, "transport", ids);
         let endpoint =
@@ -107,20 +132,60 @@ impl Transport {
         let around = Surroundings { reach, is_loopback };
         let mut connection = ConnectionOptions::default();
         let protocol = match kind {
-            Kind::WebSocket => {
-                Protocol::WebSocket(WebSocket::read(reading, &mut fields, &around, Some(&mut connection)))
-            }
-            Kind::RawSocket => {
-                Protocol::RawSocket(RawSocket::read(reading, &mut fields, &around, Some(&mut connection)))
-            }
+            Kind::WebSocket => Some(Protocol::WebSocket(WebSocket::read(
+                reading,
+                &mut fields,
+                &around,
+                Some(&mut connection),
+            ))),
+            Kind::RawSocket => Some(Protocol::RawSocket(RawSocket::read(
+                reading,
+                &mut fields,
+                &around,
+                Some(&mut connection),
+            ))),
             Kind::Universal => {
                 connection = connection::alone(reading, &mut fields);
-                Protocol::Universal(Universal::read(reading, &mut fields, &around))
+                Some(Protocol::Universal(Universal::read(reading, &mut fields, &around)))
             }
-            Kind::Web => Protocol::Web(Web::read(reading, &mut fields, &around, Some(&mut connection))),
-            Kind::NotBuilt(_) => return None,
+            Kind::Web => Some(Protocol::Web(Web::read(reading, &mut fields, &around, Some(&mut connection)))),
+            kind => other(reading, &mut fields, kind, &around),
         };
         fields.finish(reading);
-        Some(Self { id, endpoint: endpoint?, connection, protocol })
+        Some(Self { id, endpoint: endpoint?, connection, protocol: protocol? })
+    }
+
+    /// The transport of a WebSocket testee: WebSocket, and nothing else.
+    pub(crate) fn read_testee(
+        reading: &mut Reading<'_>,
+        at: At<'_>,
+        ids: &mut Unique,
+        listeners: &mut Vec<Listener>,
+    ) -> Option<Self> {
+        let kind = at.peek("type");
+        let transport = Self::read(reading, at, &[], ids, listeners)?;
+        if let (Some(at), false) = (kind, matches!(transport.protocol, Protocol::WebSocket(_))) {
+            let message = "a WebSocket testee has a WebSocket transport";
+            reading.report(&at, Finding::error(message).expected("`websocket`"));
+        }
+        Some(transport)
+    }
+}
+
+/// Transports that are not built yet.
+fn other(
+    reading: &mut Reading<'_>,
+    fields: &mut Fields<'_>,
+    kind: Kind,
+    around: &Surroundings<'_>,
+) -> Option<Protocol> {
+    match kind {
+        Kind::Mqtt => Mqtt::read(reading, fields, around).map(Protocol::Mqtt),
+        Kind::FlashPolicy => FlashPolicy::read(reading, fields).map(Protocol::FlashPolicy),
+        Kind::WebSocketTestee => Some(Protocol::WebSocketTestee(WebSocketTestee::read(reading, fields))),
+        _ => {
+            testee::debug_means_nothing(reading, fields);
+            Some(Protocol::StreamTestee)
+        }
     }
 }

@@ -1,140 +1,161 @@
 //! `workers[]`: what a node runs.
 
+mod component;
+mod container;
+mod guest;
+mod hostmonitor;
+mod options;
+mod process;
+mod proxy;
+mod router;
+mod template;
+mod testee;
+
+pub use component::{Callbacks, Code, ContainerComponent, RouterComponent};
+pub use container::{ContainerRestart, ContainerShutdown, ContainerWorker};
+pub use guest::{GuestOptions, GuestOutput, GuestStdin, GuestWatch, GuestWorker};
+pub use hostmonitor::HostMonitorWorker;
+pub use options::{Disabled, WorkerOptions};
+pub use process::{Inherit, ProcessEnv};
+pub use proxy::{ProxyAuth, ProxyConnection, ProxyRoute, ProxyWorker};
+pub use router::RouterWorker;
+pub use template::WorkerTemplate;
+pub use testee::WebSocketTesteeWorker;
+
 use crate::endpoint::Listener;
-use crate::environment::whole_variable;
 use crate::reading::{At, Fields, Reading, Unique};
-use crate::realm::Realm;
-use crate::transport::Transport;
 
 /// A worker of the node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Worker {
     /// `"type": "router"`.
     Router(RouterWorker),
-}
-
-/// A router: realms, and transports by which clients reach them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RouterWorker {
-    /// `id`: 3 to 64 of a-z, 0-9 and `_`. Default: `worker001`, `worker002`, ...
-    pub id: String,
-    /// `options`.
-    pub options: WorkerOptions,
-    /// `realms`: the routing domains of this worker. Default: none.
-    pub realms: Vec<Realm>,
-    /// `transports`: where it listens. Default: nowhere.
-    pub transports: Vec<Transport>,
-}
-
-/// `options` of a worker.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WorkerOptions {
-    /// `disabled`: leave the worker out: true, false, or `"${NAME}"`, which is true if the environment variable is set
-    /// and not empty. Default: false.
-    pub disabled: bool,
-    /// `inline`: run the worker within the controller's process. Not in Crossbar.io. Default: false.
-    pub inline: bool,
+    /// `"type": "container"`.
+    Container(ContainerWorker),
+    /// `"type": "guest"`.
+    Guest(GuestWorker),
+    /// `"type": "proxy"`.
+    Proxy(ProxyWorker),
+    /// `"type": "websocket-testee"`.
+    WebSocketTestee(WebSocketTesteeWorker),
+    /// `"type": "hostmonitor"`.
+    HostMonitor(HostMonitorWorker),
 }
 
 /// The worker types Crossbar.io has.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Router,
-    NotBuilt(&'static str),
+    Container,
+    Guest,
+    Proxy,
+    WebSocketTestee,
+    HostMonitor,
+    /// Of the data markets on a blockchain.
+    Xbrmm,
 }
 
 const KINDS: &[(&str, Kind)] = &[
     ("router", Kind::Router),
-    ("container", Kind::NotBuilt("container")),
-    ("guest", Kind::NotBuilt("guest")),
-    ("proxy", Kind::NotBuilt("proxy")),
-    ("websocket-testee", Kind::NotBuilt("websocket-testee")),
-    ("hostmonitor", Kind::NotBuilt("hostmonitor")),
-    ("xbrmm", Kind::NotBuilt("xbrmm")),
+    ("container", Kind::Container),
+    ("guest", Kind::Guest),
+    ("proxy", Kind::Proxy),
+    ("websocket-testee", Kind::WebSocketTestee),
+    ("hostmonitor", Kind::HostMonitor),
+    ("xbrmm", Kind::Xbrmm),
 ];
 
+/// What all workers of a node share while they are read.
+pub(crate) struct Siblings {
+    ids: Unique,
+    listeners: Vec<Listener>,
+}
+
+impl Siblings {
+    pub(crate) fn new() -> Self {
+        Self { ids: Unique::new("worker id"), listeners: Vec::new() }
+    }
+}
+
 impl Worker {
-    pub(crate) fn read(
-        reading: &mut Reading<'_>,
-        at: At<'_>,
-        ids: &mut Unique,
-        listeners: &mut Vec<Listener>,
-    ) -> Option<Self> {
+    pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>, siblings: &mut Siblings) -> Option<Self> {
         let mut fields = reading.object(at, "a worker")?;
         let at = fields.required(reading, "type")?;
-        match reading.word(&at, KINDS)? {
-            Kind::Router => Some(Self::Router(RouterWorker::read(reading, fields, ids, listeners))),
-            Kind::NotBuilt(name) => {
-                reading.not_built(&at, &format!("worker type `{name}`"));
+        let kind = reading.word(&at, KINDS)?;
+        reading.is_disabled = options::is_disabled(reading, &fields);
+        if !matches!(kind, Kind::Router | Kind::Xbrmm) {
+            let name = KINDS.iter().find(|(_, it)| *it == kind).map_or("", |(name, _)| *name);
+            reading.not_built(&at, &format!("worker type `{name}`"));
+        }
+        let worker = match kind {
+            Kind::Router => Some(Self::Router(RouterWorker::read(reading, fields, siblings))),
+            Kind::Container => Some(Self::Container(ContainerWorker::read(reading, fields, siblings))),
+            Kind::Guest => Some(Self::Guest(GuestWorker::read(reading, fields, siblings))),
+            Kind::Proxy => Some(Self::Proxy(ProxyWorker::read(reading, fields, siblings))),
+            Kind::WebSocketTestee => {
+                Some(Self::WebSocketTestee(WebSocketTesteeWorker::read(reading, fields, siblings)))
+            }
+            Kind::HostMonitor => Some(Self::HostMonitor(HostMonitorWorker::read(reading, fields, siblings))),
+            Kind::Xbrmm => {
+                reading.refused(
+                    &at,
+                    "worker type `xbrmm`",
+                    "it is of the data markets on a blockchain, and Crossweave uses none",
+                );
                 None
             }
+        };
+        reading.is_disabled = false;
+        worker
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Router(it) => &it.id,
+            Self::Container(it) => &it.id,
+            Self::Guest(it) => &it.id,
+            Self::Proxy(it) => &it.id,
+            Self::WebSocketTestee(it) => &it.id,
+            Self::HostMonitor(it) => &it.id,
+        }
+    }
+
+    /// The word of its `type`.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Router(_) => "router",
+            Self::Container(_) => "container",
+            Self::Guest(_) => "guest",
+            Self::Proxy(_) => "proxy",
+            Self::WebSocketTestee(_) => "websocket-testee",
+            Self::HostMonitor(_) => "hostmonitor",
+        }
+    }
+
+    /// Why it is left out, if it is.
+    pub fn disabled(&self) -> Option<&Disabled> {
+        match self {
+            Self::Router(it) => it.options.disabled.as_ref(),
+            Self::Container(it) => it.options.disabled.as_ref(),
+            Self::Guest(it) => it.options.disabled.as_ref(),
+            Self::Proxy(it) => it.options.disabled.as_ref(),
+            Self::WebSocketTestee(it) => it.options.disabled.as_ref(),
+            Self::HostMonitor(it) => it.options.disabled.as_ref(),
+        }
+    }
+
+    /// The router, if it is one.
+    pub fn as_router(&self) -> Option<&RouterWorker> {
+        match self {
+            Self::Router(router) => Some(router),
+            _ => None,
         }
     }
 }
 
-impl RouterWorker {
-    fn read(
-        reading: &mut Reading<'_>,
-        mut fields: Fields<'_>,
-        ids: &mut Unique,
-        listeners: &mut Vec<Listener>,
-    ) -> Self {
-        let id = fields.id(reading, "worker", ids);
-        let options = fields
-            .object(reading, "options", "the worker's options")
-            .map(|fields| WorkerOptions::read(reading, fields))
-            .unwrap_or_default();
-        let (mut realm_ids, mut realm_names) = (Unique::new("realm id"), Unique::new("realm"));
-        let list = fields.list(reading, "realms", "a list of realms");
-        let realms: Vec<_> = list
-            .into_iter()
-            .filter_map(|at| Realm::read(reading, at, &mut realm_ids, &mut realm_names))
-            .collect();
-        let mut transport_ids = Unique::new("transport id");
-        let list = fields.list(reading, "transports", "a list of transports");
-        // Disabled workers do not listen, so they cannot be in the way of others.
-        let (mut apart, disabled) = (Vec::new(), options.disabled);
-        let listeners = if disabled { &mut apart } else { listeners };
-        let transports = list
-            .into_iter()
-            .filter_map(|at| Transport::read(reading, at, &realms, &mut transport_ids, listeners))
-            .collect();
-        fields.not_built(reading, "components", "running components in a router");
-        fields.no_effect(reading, "connections", "Crossbar.io ignores it too");
-        fields.no_effect(reading, "manhole", "there is no Python process to log in to");
-        fields.finish(reading);
-        Self { id, options, realms, transports }
-    }
-}
-
-impl WorkerOptions {
-    fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
-        let disabled = Self::disabled(reading, &mut fields);
-        for key in ["python", "pythonpath", "reactor"] {
-            fields.no_effect(reading, key, "a router worker runs no Python");
-        }
-        for key in ["title", "cpu_affinity", "env", "extra", "expose_shared", "traceback"] {
-            fields.no_effect(reading, key, "the router is not a process of its own yet");
-        }
-        fields.bool(reading, "expose_controller", true);
-        let inline = fields.bool(reading, "inline", false);
-        fields.finish(reading);
-        Self { disabled, inline }
-    }
-
-    fn disabled(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> bool {
-        let Some(at) = fields.get("disabled") else { return false };
-        match &at.item.value {
-            crate::document::Value::String(text) if at.item.as_bool().is_none() => match whole_variable(text)
-            {
-                Some(name) => reading.variable_if_set(name).is_some_and(|value| !value.is_empty()),
-                None => {
-                    reading
-                        .wrong_type(&at, "true, false or the name of an environment variable, `\"${NAME}\"`");
-                    false
-                }
-            },
-            _ => fields.bool(reading, "disabled", false),
-        }
-    }
+/// Refuses what Crossbar.io's processes have because they are Python.
+fn no_python_process(reading: &mut Reading<'_>, fields: &mut Fields<'_>) {
+    fields.refused(reading, "manhole", "it is a shell into a Python process, and there is none");
+    fields.no_effect(reading, "connections", "Crossbar.io ignores it too");
 }

@@ -7,7 +7,7 @@ use crossweave_config::{
     DeliveryKey, DeliveryPolicy, Disclose, Endpoint, Environment, EventHistory, Format, IpVersion, Limits,
     Matching, Method, Node, OnSlow, Permission, Ports, Protocol, RealmOptions, ResumptionOptions,
     RouterWorker, Serializer, ShutdownTrigger, Store, StoreKind, TcpEndpoint, Transport, UriCheck,
-    WebService, WebSocketOptions, Worker, default_node, init_template, parse,
+    WebService, WebSocketOptions, default_node, init_template, parse,
 };
 
 fn lookup(name: &str) -> Option<String> {
@@ -32,8 +32,7 @@ fn node(text: &str, format: Format) -> Node {
 }
 
 fn router(node: &Node) -> &RouterWorker {
-    let Worker::Router(router) = &node.workers[0];
-    router
+    node.workers[0].as_router().expect("a router")
 }
 
 fn transport(node: &Node) -> &Transport {
@@ -59,6 +58,7 @@ fn the_starter_is_what_a_node_runs_without_a_configuration() {
         disclose: Disclose::default(),
         cache: false,
         trustlevel: None,
+        validate: None,
         path: "$.workers[0].realms[0].roles[0].permissions[0]".to_owned(),
     };
     assert_eq!(router.realms[0].roles[0].permissions, [everything]);
@@ -131,7 +131,7 @@ fn a_universal_transport() {
     let services = &universal.web.as_ref().expect("it has a web part").paths;
     let paths: Vec<_> = services.iter().map(|service| service.path.as_str()).collect();
     assert_eq!(paths, ["/api/v1/ws", "/api"]);
-    let WebService::WebSocket(websocket) = &services[0].service;
+    let WebService::WebSocket(websocket) = &services[0].service else { panic!("not WebSocket") };
     assert_eq!(websocket.serializers, Serializer::ALL);
 }
 
@@ -233,7 +233,7 @@ fn workers_are_disabled_by_the_environment() {
         let text = format!(
             r#"{{"version": 2, "workers": [{{"type": "router", "options": {{"disabled": {written}}}}}]}}"#
         );
-        assert_eq!(router(&node(&text, Format::Json)).options.disabled, expected, "{written}");
+        assert_eq!(router(&node(&text, Format::Json)).options.disabled.is_some(), expected, "{written}");
     }
 }
 
@@ -312,7 +312,7 @@ fn plain_yes_and_no_are_booleans_in_yaml_where_a_boolean_is_expected() {
     }
     let disabled = |written: &str| {
         let text = format!("version: 2\nworkers:\n- {{type: router, options: {{disabled: {written}}}}}\n");
-        router(&node(&text, Format::Yaml)).options.disabled
+        router(&node(&text, Format::Yaml)).options.disabled.is_some()
     };
     assert!(disabled("on") && !disabled("off"));
 }
@@ -325,7 +325,7 @@ controller: {options: {enable_parallel_worker_start: &choice yes}}
 workers:
 - {type: router, options: {disabled: *choice}}
 ";
-    assert!(router(&node(text, Format::Yaml)).options.disabled);
+    assert!(router(&node(text, Format::Yaml)).options.disabled.is_some());
 }
 
 #[test]
@@ -396,7 +396,7 @@ fn clients_of_every_method() {
     let lookup = |name: &str| (name == "JOE").then(|| "s3cret-of-joe".to_owned());
     let checked = parse(text, Format::Json, "config.json", crossweave_config::Environment::new(&lookup));
     let node = checked.unwrap_or_else(|problems| panic!("{problems}")).node;
-    let crossweave_config::Worker::Router(worker) = &node.workers[0];
+    let worker = node.workers[0].as_router().expect("a router");
     let crossweave_config::Protocol::WebSocket(websocket) = &worker.transports[0].protocol else { panic!() };
     let auth = &websocket.auth;
     let Some(Method::Static(tickets)) = &auth.ticket else { panic!() };

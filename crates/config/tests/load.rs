@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crossweave_config::{
-    Endpoint, Environment, Loaded, Problems, Protocol, Severity, Worker, default_node, find_cbdir, load_with,
-    tidy,
+    Endpoint, Environment, Loaded, Problems, Protocol, Severity, default_node, find_cbdir, load_with, tidy,
 };
 
 /// A directory of one test, removed at its end.
@@ -96,7 +95,7 @@ fn paths_start_at_the_node_directory_and_missing_files_are_errors() {
     assert!(missing.message.contains("there is no file") && missing.message.contains("missing.crt"));
     fs::write(dir.0.join("missing.crt"), b"").expect("a file for the test");
     let loaded = dir.load(None).expect("a configuration");
-    let Worker::Router(router) = &loaded.node.workers[0];
+    let router = loaded.node.workers[0].as_router().expect("a router");
     let [Endpoint::Unix(unix), Endpoint::Tcp(tcp)] =
         [&router.transports[0].endpoint, &router.transports[1].endpoint]
     else {

@@ -61,9 +61,11 @@ pub fn plan(node: &Node, document: &Config) -> Vec<WorkerPlan> {
     let written = items(document, "workers");
     let workers = node.workers.iter().zip(written);
     workers
+        .filter(|(worker, _)| worker.disabled().is_none())
         .filter_map(|(worker, written)| match worker {
-            Worker::Router(worker) if worker.options.disabled => None,
             Worker::Router(worker) => Some(router(worker, written)),
+            // Named by the configuration as not built yet: such a node is not started.
+            _ => None,
         })
         .collect()
 }
@@ -71,6 +73,9 @@ pub fn plan(node: &Node, document: &Config) -> Vec<WorkerPlan> {
 fn router(worker: &RouterWorker, written: &Config) -> WorkerPlan {
     let mut steps = Vec::new();
     for (realm, config) in worker.realms.iter().zip(items(written, "realms")) {
+        if realm.template.is_some() {
+            continue;
+        }
         let what = format!("realm {:?}", realm.name);
         let (realm_id, of_realm) = (realm.id.clone(), config.clone());
         steps.push(Step::new(what.clone(), &StartRouterRealm { realm_id, config: of_realm }));
@@ -89,7 +94,7 @@ fn router(worker: &RouterWorker, written: &Config) -> WorkerPlan {
     WorkerPlan {
         id: worker.id.clone(),
         kind: NativeKind::Router,
-        is_inline: worker.options.inline,
+        is_inline: worker.is_inline,
         options,
         steps,
     }

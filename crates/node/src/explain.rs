@@ -1,7 +1,7 @@
 //! What the configuration says about one action of one session, and why. The decision is the router's own: nothing of its
 //! rules is written down here a second time.
 
-use crossweave_config::{Disclose, Node, Permission, Realm, Role, UriCheck, Worker};
+use crossweave_config::{Disclose, Node, Permission, Realm, Role, UriCheck};
 use crossweave_router::Action;
 use crossweave_router_core::Reason;
 use crossweave_router_core::authorization::is_reserved;
@@ -137,10 +137,7 @@ fn candidates<'n>(node: &'n Node, question: &Question<'_>) -> Result<Vec<Candida
 /// Every role of every realm that runs.
 fn roles<'n>(node: &'n Node, realm: Option<&str>) -> Vec<Candidate<'n>> {
     let mut roles = Vec::new();
-    for Worker::Router(worker) in &node.workers {
-        if worker.options.disabled {
-            continue;
-        }
+    for worker in node.routers() {
         for it in worker.realms.iter().filter(|it| realm.is_none_or(|name| name == it.name)) {
             roles.extend(it.roles.iter().map(|role| (&*worker.id, it, role, None)));
         }
@@ -151,7 +148,7 @@ fn roles<'n>(node: &'n Node, realm: Option<&str>) -> Vec<Candidate<'n>> {
 /// The roles that an authid gets.
 fn identities<'n>(node: &'n Node, authid: Option<&str>, roles: &[Candidate<'n>]) -> Vec<Candidate<'n>> {
     let mut found: Vec<Candidate<'n>> = Vec::new();
-    for Worker::Router(worker) in &node.workers {
+    for worker in node.routers() {
         let auths = worker.transports.iter().flat_map(crossweave_config::Transport::auths);
         for identity in auths.flat_map(crossweave_config::Auth::identities) {
             if Some(identity.authid) != authid {

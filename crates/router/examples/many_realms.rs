@@ -31,7 +31,7 @@ impl RealmProvider for Templates {
         let started = self.0.start_realm(&activation.realm, definition);
         Box::pin(async move {
             started
-                .map_err(|why| crossweave_router::Refused::new("wamp.error.runtime_error", why.to_string()))
+                .map_err(|why| crossweave_router::NotActivated::new("wamp.error.runtime_error", why.to_string()))
         })
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
+use crate::admission::PendingCell;
 use crate::connection::{Connection, Established};
 use crate::cookies::Cookies;
 use crate::options::TransportOptions;
@@ -86,11 +87,13 @@ impl Acceptor {
                     let acceptor = self.clone();
                     tokio::spawn(async move {
                         // The handshake's future is large; the connection's own, which stays, is small.
-                        let established = Box::pin(acceptor.establish(stream, address)).await;
-                        if let Some(established) = established {
+                        let pending = PendingCell::new(pending);
+                        let establish = acceptor.establish(stream, address, pending.clone());
+                        if let Some(established) = Box::pin(establish).await {
                             let (shared, options) = (acceptor.shared.clone(), acceptor.options.clone());
+                            let pending = pending.take();
                             let connection =
-                                Connection::new(shared, options, established, Some(pending), Some(admitted));
+                                Connection::new(shared, options, established, pending, Some(admitted));
                             tokio::spawn(connection);
                         }
                     });
@@ -102,9 +105,14 @@ impl Acceptor {
         }
     }
 
-    async fn establish(&self, stream: Stream, address: PeerAddress) -> Option<Established> {
+    async fn establish(
+        &self,
+        stream: Stream,
+        address: PeerAddress,
+        pending: PendingCell,
+    ) -> Option<Established> {
         let peer = address.to_string();
-        match self.handshake(stream, address).await {
+        match self.handshake(stream, address, pending).await {
             Ok(established) => established,
             // Browsers open connections ahead, and may never use them.
             Err(error @ (NotEstablished::Closed | NotEstablished::Silent | NotEstablished::Io(_))) => {
@@ -123,6 +131,7 @@ impl Acceptor {
         &self,
         stream: Stream,
         address: PeerAddress,
+        pending: PendingCell,
     ) -> Result<Option<Established>, NotEstablished> {
         let deadline = Instant::now() + Duration::from_millis(self.options.handshake_timeout_ms);
         let stream = match &self.tls {
@@ -137,7 +146,7 @@ impl Acceptor {
         handshake.read(1).await?;
         match sniff(&handshake.buffer) {
             Some(Protocol::RawSocket) => self.rawsocket(handshake).await.map(Some),
-            Some(Protocol::Http) => self.http(handshake).await,
+            Some(Protocol::Http) => self.http(handshake, pending).await,
             Some(other) => Err(NotEstablished::Refused(other.complaint().unwrap_or(other.name()).to_owned())),
             None => Err(NotEstablished::Closed),
         }

@@ -26,13 +26,16 @@ struct Counts {
     pending_by_address: HashMap<IpAddr, usize>,
 }
 
-/// Which bound a connection met.
+/// Which bound of [`AdmissionOptions`] a connection met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refused {
+pub enum Refused {
+    /// `connections_max`.
     #[error("too many connections")]
     Connections,
+    /// `pending_max`.
     #[error("too many connections that have not joined")]
     Pending,
+    /// `pending_per_address_max`.
     #[error("too many connections from this address that have not joined")]
     PendingFromAddress,
 }
@@ -48,6 +51,20 @@ pub(crate) struct Admitted {
 pub(crate) struct Pending {
     admission: Arc<Admission>,
     address: Option<IpAddr>,
+}
+
+/// The [`Pending`] of a connection during its handshake, which more than one may end.
+#[derive(Clone, Debug)]
+pub(crate) struct PendingCell(Arc<Mutex<Option<Pending>>>);
+
+impl PendingCell {
+    pub(crate) fn new(pending: Pending) -> PendingCell {
+        PendingCell(Arc::new(Mutex::new(Some(pending))))
+    }
+
+    pub(crate) fn take(&self) -> Option<Pending> {
+        self.0.lock().take()
+    }
 }
 
 impl Admission {

@@ -42,7 +42,8 @@ use crate::peer::Wire;
 pub(crate) struct Caller {
     pub(crate) address: PeerAddress,
     pub(crate) wire: Wire,
-    pub(crate) is_websocket: bool,
+    /// How its messages come, as the meta API names it.
+    pub(crate) channel_framing: &'static str,
     pub(crate) tls: Option<Arc<TlsFacts>>,
     /// Its cookie.
     pub(crate) visit: Option<Visit>,
@@ -65,7 +66,7 @@ impl Caller {
         };
         Dict::new()
             .with("channel_type", kind)
-            .with("channel_framing", if self.is_websocket { "websocket" } else { "rawsocket" })
+            .with("channel_framing", self.channel_framing)
             .with("channel_serializer", self.wire.serializer.name())
             .with("peer", self.address.to_string())
             .with("is_secure", self.tls.is_some())

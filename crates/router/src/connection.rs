@@ -76,7 +76,8 @@ pub(crate) struct Established {
     pub(crate) authentication: Authentication,
     /// Its cookie.
     pub(crate) visit: Option<Visit>,
-    pub(crate) is_websocket: bool,
+    /// How its messages come, as the meta API names it.
+    pub(crate) channel_framing: &'static str,
     pub(crate) ping: Option<PingOptions>,
     /// By when its session must be open.
     pub(crate) deadline: Instant,
@@ -91,7 +92,7 @@ pub(crate) struct Connection {
     tls: Option<Arc<TlsFacts>>,
     authentication: Authentication,
     visit: Option<Box<Visit>>,
-    is_websocket: bool,
+    channel_framing: &'static str,
     decoder: Decoder,
     encoder: Encoder,
     reader: Reader,
@@ -145,7 +146,7 @@ impl Connection {
             tls: established.tls,
             authentication: established.authentication,
             visit: established.visit.map(Box::new),
-            is_websocket: established.is_websocket,
+            channel_framing: established.channel_framing,
             decoder,
             encoder,
             reader,

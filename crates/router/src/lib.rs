@@ -26,6 +26,7 @@
 //! | who may connect before anyone has authenticated | `admission` |
 //! | few log lines about what peers can cause as often as they like | `quota` |
 //! | TLS, telling protocols apart, handshakes | `accept` |
+//! | answers to plain HTTP requests, and their bounds | [`http`] |
 //! | one connection's task: opening, reading, writing, closing | `connection` |
 //! | by which methods clients prove who they are | `methods`, `authenticator` |
 //! | who a HELLO comes from | `authenticate` |
@@ -35,6 +36,7 @@
 //! | the realm behind its lock, its clock, panics in it | `realm` |
 //! | roles that ask: a program, or a procedure | [`Authorizer`], `authorizer` |
 //! | events that survive a restart | `history` |
+//! | clients whose messages another part of the program passes on | `relay` |
 //! | calls that the router itself makes | `internal` |
 //! | encoding and queueing what the realm asks for | `dispatch` |
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
@@ -52,6 +54,7 @@ mod connection;
 mod cookies;
 mod dispatch;
 mod history;
+pub mod http;
 mod internal;
 mod methods;
 mod options;
@@ -61,6 +64,7 @@ mod queue;
 mod quota;
 mod realm;
 mod realms;
+mod relay;
 mod resumption;
 mod router;
 mod runtime;
@@ -68,6 +72,7 @@ mod trace;
 mod traffic;
 mod transports;
 
+pub use admission::Refused;
 pub use authenticator::{
     Answer, Asked, AuthenticateRequest, Authenticator, Credential, Granted, NotGranted, Procedure,
 };
@@ -76,15 +81,17 @@ pub use cookies::{CookieOptions, CookieStore, CookieStoreError};
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision, Session};
 pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 pub use history::{HistoryStore, HistoryStoreError};
+pub use http::{HttpPeer, HttpService};
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
-pub use options::{AdmissionOptions, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions};
+pub use options::{AdmissionOptions, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use provision::{
     ACTIVATION_DEADLINE, ACTIVATIONS_MAX, Activating, Activation, HoldsFor, Missing, REALM_NAME_LEN_MAX,
-    RealmProvider, Refused, WAITERS_MAX, WAITERS_PER_REALM_MAX,
+    RealmProvider, Refused as NotActivated, WAITERS_MAX, WAITERS_PER_REALM_MAX,
 };
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
 pub use realm::status::RealmStats;
 pub use realms::RealmError;
+pub use relay::Relayed;
 pub use resumption::{FRAME_COST_BYTES, ResumptionOptions};
 pub use router::{RealmDefinition, Router, SessionQueue, StartError};
 pub use runtime::runtime;

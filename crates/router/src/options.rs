@@ -1,18 +1,16 @@
 //! What a router and its transports are told to do.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use crossweave_transport::ListenEndpoint;
-use crossweave_transport::http::{Request, Response};
 use crossweave_transport::tls::TlsServerOptions;
 use crossweave_transport::websocket::deflate::DeflateOptions;
 use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_wamp::Serializer;
 
 use crate::cookies::CookieOptions;
+use crate::http::HttpService;
 use crate::methods::Authentication;
 use crate::queue::QueueOptions;
 use crate::resumption::ResumptionOptions;
@@ -47,6 +45,8 @@ pub struct TransportOptions {
     pub websocket: BTreeMap<String, WebSocketOptions>,
     /// Answers HTTP requests that are no WebSocket; absent, they get 404 or 426.
     pub http: Option<Arc<dyn HttpService>>,
+    /// A connection without HTTP request is closed after this time, in milliseconds. Default 15,000.
+    pub http_idle_timeout_ms: u64,
     /// Who may join here, and as whom, where a part does not say so itself.
     pub authentication: Authentication,
     /// Bound on what waits for a session.
@@ -66,6 +66,7 @@ impl TransportOptions {
             rawsocket: None,
             websocket: BTreeMap::new(),
             http: None,
+            http_idle_timeout_ms: 15_000,
             authentication: Authentication::anonymous("anonymous"),
             queue: QueueOptions::default(),
             resumption: None,
@@ -154,21 +155,5 @@ impl Default for WebSocketOptions {
             auto_ping_timeout_ms: 5_000,
             allows_no_subprotocol: false,
         }
-    }
-}
-
-/// Answers plain HTTP requests on a transport.
-pub trait HttpService: Send + Sync {
-    /// Answers one request. `body` is at most [`HttpService::body_max`] octets; `is_tls` is the connection's own state.
-    fn respond<'a>(
-        &'a self,
-        request: &'a Request,
-        body: Vec<u8>,
-        is_tls: bool,
-    ) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
-
-    /// The longest body read, in octets; a longer one is answered 413.
-    fn body_max(&self) -> usize {
-        1 << 20
     }
 }

@@ -269,7 +269,6 @@ impl Router {
     }
 }
 
-#[cfg(test)]
 impl Router {
     /// What a connection of this router is made with.
     pub(crate) fn shared(&self) -> Arc<Shared> {

@@ -1,23 +1,22 @@
 //! The same conversation over every kind of transport, with the transport crate's own connector at the other end.
 
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossweave_router::http::{Answering, RequestBody, text};
 use crossweave_router::{
-    AdmissionOptions, HttpService, RawSocketOptions, RealmDefinition, Role, Router, TransportOptions,
-    WebSocketOptions,
+    AdmissionOptions, HttpPeer, HttpService, RawSocketOptions, RealmDefinition, Role, Router,
+    TransportOptions, WebSocketOptions,
 };
 use crossweave_transport::endpoint::BoundAddress;
-use crossweave_transport::http::{Request, Response};
 use crossweave_transport::tls::{CertificateFiles, TlsClientOptions, TlsServerOptions};
 use crossweave_transport::websocket::deflate::DeflateOptions;
 use crossweave_transport::{ConnectOptions, Connection, Item, ListenEndpoint, connect};
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::*;
 use crossweave_wamp::{Batching, Dict, Message, Payload, RequestId, Serializer, Value};
+use http::{Request, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -467,12 +466,12 @@ async fn a_body_that_does_not_come_is_given_up_at_the_deadline() {
 struct Taking;
 
 impl HttpService for Taking {
-    fn respond<'a>(
-        &'a self,
-        _: &'a Request,
-        _: Vec<u8>,
-        _: bool,
-    ) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>> {
-        Box::pin(async { Response::text(200, "taken") })
+    fn respond<'a>(&'a self, request: Request<RequestBody>, _: &'a HttpPeer) -> Answering<'a> {
+        Box::pin(async {
+            match request.into_body().read(1 << 20).await {
+                Ok(_) => text(StatusCode::OK, "taken"),
+                Err(error) => error.response(),
+            }
+        })
     }
 }

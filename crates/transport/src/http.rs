@@ -1,11 +1,13 @@
-//! Just enough HTTP/1.1 for WebSocket upgrades and small plain answers. Not a web server.
+//! Just enough HTTP/1.1 for WebSocket upgrades, for the first head of a connection and small plain answers. Not a web server.
 //!
-//! [`request`] reads bounded heads and bodies, [`response`] writes answers. Chunked bodies are refused.
+//! [`request`] reads bounded heads and bodies, [`response`] writes answers.
 
 pub mod request;
 pub mod response;
 
-pub use request::{HEAD_LEN_MAX, HEADERS_MAX, HttpError, Request, parse_request, read_body, read_request};
+pub use request::{
+    HEAD_LEN_MAX, HEADERS_MAX, HttpError, Request, parse_request, peek_request, read_body, read_request,
+};
 pub use response::Response;
 
 /// Header fields in the order received. Names are compared without regard to case.
@@ -44,6 +46,13 @@ impl Headers {
     /// Whether a comma-separated field names `token`, without regard to case.
     pub fn has_token(&self, name: &str, token: &str) -> bool {
         self.elements(name).any(|element| element.eq_ignore_ascii_case(token))
+    }
+
+    /// Fields by name and value.
+    pub fn from_fields<N: Into<String>, V: Into<String>>(
+        fields: impl IntoIterator<Item = (N, V)>,
+    ) -> Headers {
+        Headers(fields.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 
     /// All fields in the order received.

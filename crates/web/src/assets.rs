@@ -1,7 +1,10 @@
 //! The files of the start page, built into the program.
 
-use crossweave_transport::http::{Request, Response};
+use crossweave_router::http::{answer, empty};
+use http::{HeaderMap, StatusCode, header};
 use sha2::{Digest as _, Sha256};
+
+use crate::reply::{Fields as _, Reply, escape, is_known};
 
 /// The page itself, with `{{name}}` where a fact of the node belongs.
 const INDEX: &str = include_str!("../page/index.html");
@@ -47,16 +50,15 @@ impl Assets {
         Assets(assets)
     }
 
-    /// The answer to a GET or HEAD of `request.path`; nothing if no file has this path.
-    pub(crate) fn respond(&self, request: &Request) -> Option<Response> {
-        let asset = self.0.iter().find(|asset| asset.path == request.path)?;
-        let is_known = request.headers.elements("If-None-Match").any(|tag| asset.has_tag(tag));
-        let response = match is_known {
-            true => Response::new(304),
-            false => Response::new(200).with_body(asset.content_type, asset.content.clone()),
+    /// The answer to a GET or HEAD of this path; nothing if no file has it.
+    pub(crate) fn respond(&self, path: &str, headers: &HeaderMap) -> Option<Reply> {
+        let asset = self.0.iter().find(|asset| asset.path == path)?;
+        let reply = match is_known(headers, &asset.etag) {
+            true => empty(StatusCode::NOT_MODIFIED),
+            false => answer(StatusCode::OK, asset.content_type, asset.content.clone()),
         };
         // Kept, but asked for each time: after an update of the program the page is never half old.
-        Some(response.with_header("ETag", &asset.etag).with_header("Cache-Control", "no-cache"))
+        Some(reply.with(header::ETAG, &asset.etag).with(header::CACHE_CONTROL, "no-cache"))
     }
 
     /// Whether a file has this path.
@@ -67,31 +69,16 @@ impl Assets {
 
 impl Asset {
     fn new(path: &'static str, content_type: &'static str, content: String) -> Asset {
-        let hash = Sha256::digest(&content);
-        let hex: String = hash.iter().take(12).map(|octet| format!("{octet:02x}")).collect();
-        Asset { path, content_type, content, etag: format!("\"{hex}\"") }
-    }
-
-    /// Compares as RFC 9110 section 13.1.2 has it: weakly, and `*` is any.
-    fn has_tag(&self, tag: &str) -> bool {
-        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.etag
+        let etag = etag_of(content.as_bytes());
+        Asset { path, content_type, content, etag }
     }
 }
 
-/// Text for an attribute or an element.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
+/// An entity tag for content that does not change.
+pub(crate) fn etag_of(content: &[u8]) -> String {
+    let hash = Sha256::digest(content);
+    let hex: String = hash.iter().take(12).map(|octet| format!("{octet:02x}")).collect();
+    format!("\"{hex}\"")
 }
 
 #[cfg(test)]

@@ -13,13 +13,14 @@ mod session;
 use std::time::Duration;
 
 use crossweave_router::Router;
-use crossweave_transport::http::{Request, Response};
-use crossweave_wamp::uris;
+use crossweave_router::http::RequestBody;
+use http::HeaderMap;
 use tokio::sync::Semaphore;
 
-use self::answer::Refusal;
-use self::order::{CallOrder, PublishOrder};
-use self::session::LocalSession;
+pub(crate) use self::answer::{Refusal, published, result};
+pub(crate) use self::order::{CallOrder, PublishOrder};
+pub(crate) use self::session::LocalSession;
+use crate::reply::Reply;
 use crate::start_page::StartPageOptions;
 
 /// The longest body of a request, in octets.
@@ -68,22 +69,21 @@ impl Bridge {
     pub(crate) async fn respond(
         &self,
         endpoint: Endpoint,
-        request: &Request,
-        body: &[u8],
+        headers: &HeaderMap,
+        body: RequestBody,
         is_tls: bool,
-    ) -> Response {
-        let answered = match origin::check(request, is_tls, &self.host_names) {
-            Ok(()) => self.carry_out(endpoint, body).await,
-            Err(refusal) => Err(refusal),
-        };
-        answered.unwrap_or_else(|refusal| refusal.response())
+    ) -> Reply {
+        if let Err(refusal) = origin::check(headers, is_tls, &self.host_names) {
+            return refusal.response();
+        }
+        match body.read(BODY_LEN_MAX).await {
+            Ok(body) => self.carry_out(endpoint, &body).await.unwrap_or_else(|refusal| refusal.response()),
+            Err(error) => error.response(),
+        }
     }
 
-    async fn carry_out(&self, endpoint: Endpoint, body: &[u8]) -> Result<Response, Refusal> {
-        let Ok(_permit) = self.under_way.try_acquire() else {
-            let text = format!("{CALLS_MAX} requests are under way; try again later");
-            return Err(Refusal::new(503, uris::RESOURCE_EXHAUSTED, text));
-        };
+    async fn carry_out(&self, endpoint: Endpoint, body: &[u8]) -> Result<Reply, Refusal> {
+        let _permit = self.under_way.try_acquire().map_err(|_| Refusal::too_many())?;
         match endpoint {
             Endpoint::Publish => {
                 let publication = self.session.publish(PublishOrder::parse(body)?).await?;

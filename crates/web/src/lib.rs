@@ -34,9 +34,31 @@
 
 mod assets;
 mod bridge;
+mod cors;
 mod demo;
+mod files;
+mod json;
+mod longpoll;
+mod node_info;
+mod not_built;
+mod redirect;
+mod reply;
+mod rest;
+mod service;
+mod site;
 mod start_page;
 
 pub use bridge::{BODY_LEN_MAX, CALL_TIMEOUT_DEFAULT, CALL_TIMEOUT_MAX, CALLS_MAX, KWARGS_MAX};
 pub use demo::{ADD2, CLOCK, DemoError, SESSIONS, SESSIONS_LISTED_MAX, run_demo};
+pub use files::{ENTRIES_MAX, Files, FilesError, FilesOptions};
+pub use json::{Json, JsonOptions};
+pub use longpoll::{LongPoll, LongPollOptions};
+pub use node_info::{NodeInfo, NodeStatus};
+pub use not_built::{NotBuilt, Nothing};
+pub use redirect::{BadUrl, Redirect};
+pub use rest::{
+    Caller, Publisher, REMEMBERED_MAX, RestOptions, RestOptionsError, SigningKey, Webhook, WebhookOptions,
+};
+pub use service::{Exchange, WebService};
+pub use site::{Site, SiteError, SiteOptions};
 pub use start_page::{StartPage, StartPageOptions};

@@ -1,13 +1,13 @@
 //! Which path is answered how.
 
-use std::future::Future;
-use std::pin::Pin;
+use crossweave_router::http::{Answering, RequestBody, answer};
+use crossweave_router::{HttpPeer, HttpService, Router};
+use http::header::{self, HeaderName};
+use http::{Method, Request, StatusCode};
 
-use crossweave_router::{HttpService, Router};
-use crossweave_transport::http::{Request, Response};
-
-use crate::assets::{Assets, escape};
-use crate::bridge::{BODY_LEN_MAX, Bridge, Endpoint};
+use crate::assets::Assets;
+use crate::bridge::{Bridge, Endpoint};
+use crate::reply::{Fields as _, NO_STORE, Reply, escape, without_method};
 
 /// Scripts, styles and pictures of this origin only; the page may connect to its own router.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; \
@@ -39,8 +39,6 @@ impl Default for StartPageOptions {
 }
 
 /// The start page at `/`, its files under `/assets/`, and the HTTP bridge at `/publish` and `/call`.
-///
-/// Answers to HEAD carry the body of GET: the transport leaves it out when it writes them.
 pub struct StartPage {
     assets: Assets,
     bridge: Bridge,
@@ -53,48 +51,34 @@ impl StartPage {
         StartPage { assets, bridge: Bridge::new(router, options) }
     }
 
-    async fn route(&self, request: &Request, body: Vec<u8>, is_tls: bool) -> Response {
-        if let Some(endpoint) = Endpoint::at(&request.path) {
-            return match request.method.as_str() {
-                "POST" => self.bridge.respond(endpoint, request, &body, is_tls).await,
-                other => without_method(other, "POST, OPTIONS"),
+    async fn route(&self, request: Request<RequestBody>, is_tls: bool) -> Reply {
+        let (head, body) = request.into_parts();
+        let path = head.uri.path();
+        if let Some(endpoint) = Endpoint::at(path) {
+            return match head.method {
+                Method::POST => self.bridge.respond(endpoint, &head.headers, body, is_tls).await,
+                other => without_method(&other, "POST, OPTIONS"),
             };
         }
-        if !self.assets.contains(&request.path) {
-            return not_found(&request.path);
+        if !self.assets.contains(path) {
+            return not_found(path);
         }
-        match request.method.as_str() {
-            "GET" | "HEAD" => self.assets.respond(request).unwrap_or_else(|| not_found(&request.path)),
-            other => without_method(other, "GET, HEAD, OPTIONS"),
+        match head.method {
+            Method::GET | Method::HEAD => {
+                self.assets.respond(path, &head.headers).unwrap_or_else(|| not_found(path))
+            }
+            other => without_method(&other, "GET, HEAD, OPTIONS"),
         }
     }
 }
 
 impl HttpService for StartPage {
-    fn respond<'a>(
-        &'a self,
-        request: &'a Request,
-        body: Vec<u8>,
-        is_tls: bool,
-    ) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>> {
-        Box::pin(async move { secured(self.route(request, body, is_tls).await) })
-    }
-
-    fn body_max(&self) -> usize {
-        BODY_LEN_MAX
+    fn respond<'a>(&'a self, request: Request<RequestBody>, peer: &'a HttpPeer) -> Answering<'a> {
+        Box::pin(async move { secured(self.route(request, peer.is_tls()).await) })
     }
 }
 
-/// OPTIONS is told what there is, anything else is refused. No answer allows requests of other origins.
-fn without_method(method: &str, allowed: &str) -> Response {
-    let response = match method {
-        "OPTIONS" => Response::new(204),
-        _ => Response::text(405, &format!("this path takes {allowed}")),
-    };
-    response.with_header("Allow", allowed)
-}
-
-fn not_found(path: &str) -> Response {
+fn not_found(path: &str) -> Reply {
     let shown: String = path.chars().take(128).collect();
     let page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
@@ -104,13 +88,13 @@ fn not_found(path: &str) -> Response {
          <p><a href=\"/\">To the start page</a></p></main></body></html>\n",
         escape(&shown)
     );
-    Response::new(404).with_body("text/html; charset=utf-8", page).with_header("Cache-Control", "no-store")
+    answer(StatusCode::NOT_FOUND, "text/html; charset=utf-8", page).with(header::CACHE_CONTROL, NO_STORE)
 }
 
-fn secured(response: Response) -> Response {
-    response
-        .with_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        .with_header("X-Content-Type-Options", "nosniff")
-        .with_header("Referrer-Policy", "no-referrer")
-        .with_header("Cross-Origin-Resource-Policy", "same-origin")
+fn secured(reply: Reply) -> Reply {
+    reply
+        .with(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)
+        .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .with(header::REFERRER_POLICY, "no-referrer")
+        .with(HeaderName::from_static("cross-origin-resource-policy"), "same-origin")
 }

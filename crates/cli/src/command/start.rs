@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use crossweave_auth::cryptosign::PrivateKey;
-use crossweave_config::{Loaded, Node, Problems, ShutdownTrigger};
+use crossweave_config::{Loaded, Node, Problems, Severity, ShutdownTrigger};
 use crossweave_node::boot::{self, WorkerPlan};
 use crossweave_node::{Controller, NodeOptions, Why, findings, node_key};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -65,12 +65,12 @@ impl Start {
             NotLoaded::Failure(failure) => failure,
             NotLoaded::Problems(problems) => {
                 show_problems(terminal, &problems);
-                let errors =
-                    problems.iter().filter(|it| it.severity == crossweave_config::Severity::Error).count();
+                let errors = problems.count(Severity::Error);
                 let noun = if errors == 1 { "error" } else { "errors" };
                 Failure::setup(format_args!("{} has {errors} {noun}; nothing was started", problems.file()))
             }
         })?;
+        refuse_unbuilt(terminal, &loaded.warnings)?;
         log::init(self.loglevel, self.logformat, terminal);
         self.warn(terminal, &loaded.warnings);
         let (options, workers) = self.plan(&loaded, terminal)?;
@@ -178,6 +178,20 @@ impl Start {
             _ = signals.next() => Err(Failure::interrupted()),
         }
     }
+}
+
+/// A node is started whole or not at all.
+fn refuse_unbuilt(terminal: Terminal, found: &Problems) -> Result<(), Failure> {
+    let parts = found.count(Severity::NotBuilt);
+    if parts == 0 {
+        return Ok(());
+    }
+    show_problems(terminal, found);
+    let noun = if parts == 1 { "part that is" } else { "parts that are" };
+    Err(Failure::setup(format_args!(
+        "{} has {parts} {noun} not built yet; nothing was started",
+        found.file()
+    )))
 }
 
 /// Waits for the signal that ends the node, or for its own reason. Meanwhile SIGHUP reads certificates again.

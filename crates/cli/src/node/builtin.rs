@@ -27,7 +27,7 @@ mod tests {
         for (asked, expected) in [(None, 8080), (Some(0), 0), (Some(9000), 9000)] {
             let (node, _) = builtin(asked);
             let [Worker::Router(worker)] = &node.workers[..] else { panic!("one worker") };
-            assert!(worker.options.inline);
+            assert!(worker.is_inline);
             let [transport] = &worker.transports[..] else { panic!("one transport") };
             let Endpoint::Tcp(tcp) = &transport.endpoint else { panic!("not tcp") };
             assert_eq!(tcp.ports, Ports::One(expected));

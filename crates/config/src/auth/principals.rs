@@ -17,7 +17,7 @@ pub(super) fn read<T>(
         reading.report(&named.at.start(), Finding::warning("nobody can join by this method"));
     }
     let mut principals = Vec::new();
-    for (entry, at) in named.named() {
+    for (entry, at) in named.named(reading) {
         let Some(mut fields) = reading.object(at, "a client") else { continue };
         let who = who(reading, &mut fields, &entry.key, reach);
         principals.extend(read(reading, &mut fields, who));

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::Tls;
 use crate::document::Value;
 use crate::environment::whole_variable;
-use crate::reading::{At, Fields, Finding, Reading, quoted};
+use crate::reading::{At, Fields, Finding, Reading, Shape, quoted};
 
 /// A TCP endpoint.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,7 +109,10 @@ fn ports(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<Ports> {
 
 const PORT: &str = "a port from 1 to 65535, 0 for any free one, or an environment variable, `\"$NAME\"`";
 
-fn port(reading: &mut Reading<'_>, at: &At<'_>) -> Option<u16> {
+/// The port at this place.
+pub(crate) fn port(reading: &mut Reading<'_>, at: &At<'_>) -> Option<u16> {
+    reading.note(&at.path, || Shape::integer(&(0..=65_535), ""));
+    reading.note(&at.path, || Shape::Pattern(r"^\$(\{\w+\}|\w+)$"));
     let number = match &at.item.value {
         Value::Integer(number) => u16::try_from(*number).ok(),
         Value::String(text) => match whole_variable(text) {
@@ -155,7 +158,7 @@ fn range(reading: &mut Reading<'_>, at: &At<'_>) -> Option<Ports> {
     }
 }
 
-fn version(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> IpVersion {
+pub(crate) fn version(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> IpVersion {
     match fields.int(reading, "version", 4..=6, "") {
         None | Some(4) => IpVersion::V4,
         Some(6) => IpVersion::V6,
@@ -170,6 +173,8 @@ fn version(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> IpVersion {
 
 fn interface(reading: &mut Reading<'_>, fields: &mut Fields<'_>, version: IpVersion) -> Option<IpAddr> {
     let at = fields.get("interface")?;
+    reading.note(&at.path, || Shape::Text);
+    reading.note(&at.path, || Shape::Null);
     let text = match &at.item.value {
         // Crossbar.io's own way to say "all interfaces".
         Value::String(text) if text.is_empty() => return None,

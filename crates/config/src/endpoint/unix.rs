@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::environment::{Part, parts};
-use crate::reading::{At, Fields, Finding, Reading, quoted};
+use crate::reading::{At, Fields, Finding, Reading, Shape, quoted};
 
 /// A Unix domain socket. A socket file that an earlier run left behind is replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct UnixEndpoint {
 
 impl UnixEndpoint {
     pub(super) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Option<Self> {
-        let path = fields.required(reading, "path").and_then(|at| path(reading, &at));
+        let path = fields.required(reading, "path").and_then(|at| unix_path(reading, &at));
         let backlog = super::backlog(reading, &mut fields);
         let mode = mode(reading, &mut fields);
         fields.finish(reading);
@@ -28,7 +28,8 @@ impl UnixEndpoint {
     }
 }
 
-fn path(reading: &mut Reading<'_>, at: &At<'_>) -> Option<PathBuf> {
+/// The path of a socket.
+pub(crate) fn unix_path(reading: &mut Reading<'_>, at: &At<'_>) -> Option<PathBuf> {
     /// What fits into `sun_path` of a socket address, with the 0 at its end.
     const PATH_LEN_MAX: usize = 107;
     let text = reading.text(at)?;
@@ -52,6 +53,7 @@ fn path(reading: &mut Reading<'_>, at: &At<'_>) -> Option<PathBuf> {
 fn mode(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<u32> {
     let expected = "an octal number in quotes, from `\"0000\"` to `\"0777\"`";
     let at = fields.get("mode")?;
+    reading.note(&at.path, || Shape::Pattern("^(0o)?[0-7]+$"));
     let crate::document::Value::String(text) = &at.item.value else {
         reading.wrong_type(&at, expected);
         return None;

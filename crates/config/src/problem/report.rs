@@ -33,6 +33,7 @@ pub(super) fn render(problems: &Problems, style: Style) -> String {
 fn group<'a>(problem: &Problem, source: &'a Source) -> Group<'a> {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
+        Severity::NotBuilt => Level::WARNING.with_name(Some("not built")),
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(problem.message.clone());

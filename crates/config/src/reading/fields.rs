@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{At, Finding, Reading, Unique, Words, names, nearest, one_of, quoted};
+use super::{At, Finding, Reading, Shape, Unique, Words, names, nearest, one_of, quoted};
 use crate::document::{Entry, Item, Value};
 
 /// The object of one section. The keys asked for are the keys known; [`Fields::finish`] reports the others.
@@ -28,6 +28,11 @@ impl<'d> Fields<'d> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| child(&self.at.path, entry))
     }
 
+    /// The value of a key, without asking for it.
+    pub(crate) fn peek(&self, key: &str) -> Option<At<'d>> {
+        self.entries.iter().find(|entry| entry.key == key).map(|entry| child(&self.at.path, entry))
+    }
+
     /// The value of a key that is set. Null counts as not set, except where the key alone already says something.
     fn set(&mut self, key: &'static str) -> Option<At<'d>> {
         self.get(key).filter(|at| !matches!(at.item.value, Value::Null))
@@ -36,6 +41,7 @@ impl<'d> Fields<'d> {
     /// The value of a key that must be there.
     pub(crate) fn required(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<At<'d>> {
         let found = self.set(key);
+        reading.note_required(&self.at.path, key);
         if found.is_none() {
             self.missing(reading, key);
         }
@@ -57,7 +63,8 @@ impl<'d> Fields<'d> {
     }
 
     /// The entries of an object whose keys are names of the user's choice.
-    pub(crate) fn named(&self) -> Vec<(&'d Entry, At<'d>)> {
+    pub(crate) fn named(&self, reading: &mut Reading<'_>) -> Vec<(&'d Entry, At<'d>)> {
+        reading.note_named(&self.at.path);
         self.entries.iter().map(|entry| (entry, child(&self.at.path, entry))).collect()
     }
 
@@ -70,6 +77,7 @@ impl<'d> Fields<'d> {
     }
 
     pub(crate) fn bool_if_set(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<bool> {
+        self.note(reading, key, || Shape::Bool);
         let at = self.set(key)?;
         let value = at.item.as_bool();
         if value.is_none() {
@@ -86,6 +94,7 @@ impl<'d> Fields<'d> {
         range: RangeInclusive<i64>,
         unit: &str,
     ) -> Option<T> {
+        self.note(reading, key, || Shape::integer(&range, unit));
         let at = self.set(key)?;
         reading.integer(&at, range, unit).and_then(|value| T::try_from(value).ok())
     }
@@ -98,6 +107,7 @@ impl<'d> Fields<'d> {
     /// A time in milliseconds: 0 for off, or at least 100, so that seconds given by mistake are noticed.
     pub(crate) fn millis(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<u32> {
         const MIN: i64 = 100;
+        self.note(reading, key, || Shape::Millis { from: MIN, to: 86_400_000 });
         let at = self.set(key)?;
         let expected = "0 (off) or milliseconds from 100 to 86400000";
         match at.item.value {
@@ -116,7 +126,31 @@ impl<'d> Fields<'d> {
     }
 
     pub(crate) fn text(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<String> {
+        self.note(reading, key, || Shape::Text);
         self.set(key).and_then(|at| reading.text(&at))
+    }
+
+    /// A list of texts; none if the key is not there.
+    pub(crate) fn texts(
+        &mut self,
+        reading: &mut Reading<'_>,
+        key: &'static str,
+        expected: &str,
+    ) -> Vec<String> {
+        self.note(reading, key, || Shape::List(expected.to_owned()));
+        self.get(key).map_or_else(Vec::new, |at| reading.texts(&at, expected))
+    }
+
+    /// Whatever stands there, as it stands there.
+    pub(crate) fn any(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<serde_json::Value> {
+        self.note(reading, key, || Shape::Any);
+        self.get(key).map(|at| reading.any(&at))
+    }
+
+    fn note(&self, reading: &mut Reading<'_>, key: &'static str, shape: impl FnOnce() -> Shape) {
+        if reading.shapes.is_some() {
+            reading.note(&path_of(&self.at.path, key), shape);
+        }
     }
 
     pub(crate) fn word<T: Copy>(
@@ -125,6 +159,7 @@ impl<'d> Fields<'d> {
         key: &'static str,
         words: &Words<T>,
     ) -> Option<T> {
+        self.note(reading, key, || Shape::words(words));
         self.set(key).and_then(|at| reading.word(&at, words))
     }
 
@@ -135,6 +170,7 @@ impl<'d> Fields<'d> {
         key: &'static str,
         what: &'static str,
     ) -> Option<Fields<'d>> {
+        self.note(reading, key, || Shape::Object(what));
         self.set(key).and_then(|at| reading.object(at, what))
     }
 
@@ -145,6 +181,7 @@ impl<'d> Fields<'d> {
         key: &'static str,
         what: &'static str,
     ) -> Option<Fields<'d>> {
+        self.note(reading, key, || Shape::Object(what));
         self.get(key).and_then(|at| reading.object(at, what))
     }
 
@@ -154,6 +191,7 @@ impl<'d> Fields<'d> {
         key: &'static str,
         expected: &str,
     ) -> Vec<At<'d>> {
+        self.note(reading, key, || Shape::List(expected.to_owned()));
         self.get(key).map_or_else(Vec::new, |at| reading.elements(&at, expected))
     }
 
@@ -164,6 +202,7 @@ impl<'d> Fields<'d> {
         kind: &'static str,
         siblings: &mut Unique,
     ) -> String {
+        self.note(reading, "id", || Shape::Pattern("^[a-z][a-z0-9_]{2,63}$"));
         let Some(at) = self.set("id") else { return reading.ids.next(kind) };
         let Some(id) = reading.text(&at) else { return reading.ids.next(kind) };
         if !names::is_id(&id) {
@@ -175,9 +214,17 @@ impl<'d> Fields<'d> {
         id
     }
 
-    /// A key of Crossbar.io that does something Crossweave has not got yet: refused, unless it says "nothing".
-    pub(crate) fn not_built(&mut self, reading: &mut Reading<'_>, key: &'static str, what: &str) {
+    /// A key of Crossbar.io that Crossweave will not have: refused with the reason, unless it says "nothing".
+    pub(crate) fn refused(&mut self, reading: &mut Reading<'_>, key: &'static str, why: &str) {
         if let Some(at) = self.get(key).filter(|at| !says_nothing(at.item)) {
+            let at = self.key(key).unwrap_or(at);
+            reading.refused(&at, &at.name(), why);
+        }
+    }
+
+    /// A part that is read and not built yet: named at its key.
+    pub(crate) fn not_built(&mut self, reading: &mut Reading<'_>, key: &'static str, what: &str) {
+        if let Some(at) = self.key(key).filter(|at| !says_nothing(at.item)) {
             reading.not_built(&at, what);
         }
     }
@@ -205,12 +252,19 @@ impl<'d> Fields<'d> {
 
     /// Refuses the keys that nobody asked for.
     pub(crate) fn finish(self, reading: &mut Reading<'_>) {
+        self.note_keys(reading);
         self.report_unknown(reading, Finding::error);
     }
 
     /// Warns of the keys that nobody asked for: where Crossbar.io lets unknown keys pass.
     pub(crate) fn finish_lenient(self, reading: &mut Reading<'_>) {
+        self.note_keys(reading);
+        reading.note_lenient(&self.at.path);
         self.report_unknown(reading, Finding::warning);
+    }
+
+    fn note_keys(&self, reading: &mut Reading<'_>) {
+        self.known.iter().for_each(|key| reading.note_key(&self.at.path, key));
     }
 
     fn report_unknown(&self, reading: &mut Reading<'_>, finding: fn(String) -> Finding) {
@@ -233,13 +287,16 @@ impl<'d> Fields<'d> {
     }
 }
 
-fn child<'d>(path: &str, entry: &'d Entry) -> At<'d> {
-    let is_plain =
-        !entry.key.is_empty() && entry.key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let path = match is_plain {
-        true => format!("{path}.{}", entry.key),
-        false => format!("{path}[\"{}\"]", super::shown(&entry.key)),
-    };
+/// The JSON path of a key.
+pub(crate) fn path_of(object: &str, key: &str) -> String {
+    match !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        true => format!("{object}.{key}"),
+        false => format!("{object}[\"{}\"]", super::shown(key)),
+    }
+}
+
+pub(super) fn child<'d>(path: &str, entry: &'d Entry) -> At<'d> {
+    let path = path_of(path, &entry.key);
     // An empty value, as YAML may have it, is shown by its key.
     let range = if entry.item.range.is_empty() { entry.key_range.clone() } else { entry.item.range.clone() };
     At { item: &entry.item, path, key: &entry.key, range }

@@ -60,7 +60,7 @@ impl RawSocket {
 }
 
 impl RawSocketOptions {
-    fn read(
+    pub(crate) fn read(
         reading: &mut Reading<'_>,
         mut fields: Fields<'_>,
         connection: Option<&mut ConnectionOptions>,

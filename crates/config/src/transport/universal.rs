@@ -1,6 +1,6 @@
 //! The universal transport: RawSocket, WebSocket and HTTP on one port.
 
-use super::{RawSocket, Surroundings, Web, WebSocket, web};
+use super::{Mqtt, RawSocket, Surroundings, Web, WebSocket, web};
 use crate::reading::{Fields, Finding, Reading};
 
 /// What a universal transport speaks; the first bytes of a connection tell which.
@@ -12,6 +12,8 @@ pub struct Universal {
     pub websocket: Vec<WebSocketPath>,
     /// `web`: HTTP, for the paths that are not in `websocket`. Default: none.
     pub web: Option<Web>,
+    /// `mqtt`. Default: not spoken.
+    pub mqtt: Option<Mqtt>,
 }
 
 /// A WebSocket service at a path.
@@ -34,6 +36,7 @@ impl Universal {
             rawsocket: rawsocket(reading, fields, around),
             websocket: websocket(reading, fields, around),
             web: web_part(reading, fields, around),
+            mqtt: mqtt(reading, fields, around),
         };
         fields.not_built(reading, "mqtt", "MQTT");
         if !["rawsocket", "websocket", "web", "mqtt"].iter().any(|key| fields.get(key).is_some()) {
@@ -80,7 +83,7 @@ fn websocket(
         return Vec::new();
     };
     let mut services = Vec::new();
-    for (entry, at) in fields.named() {
+    for (entry, at) in fields.named(reading) {
         let path = web::absolute(reading, "", entry, &at.path);
         let Some(mut fields) = reading.object(at, "a WebSocket service") else { continue };
         fields.word(reading, "type", &[("websocket", ())]);
@@ -99,6 +102,15 @@ fn web_part(reading: &mut Reading<'_>, fields: &mut Fields<'_>, around: &Surroun
     no_endpoint(&mut fields);
     fields.finish(reading);
     Some(web)
+}
+
+fn mqtt(reading: &mut Reading<'_>, fields: &mut Fields<'_>, around: &Surroundings<'_>) -> Option<Mqtt> {
+    let mut fields = fields.part(reading, "mqtt", "the MQTT part")?;
+    let mqtt = Mqtt::read(reading, &mut fields, around);
+    fields.word(reading, "type", &[("mqtt", ())]);
+    no_endpoint(&mut fields);
+    fields.finish(reading);
+    mqtt
 }
 
 fn no_endpoint(fields: &mut Fields<'_>) {

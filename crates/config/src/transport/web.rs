@@ -1,14 +1,17 @@
 //! The web transport: HTTP services by path.
 
-use super::{ConnectionOptions, Surroundings, WebSocket, connection};
+use super::{ConnectionOptions, Surroundings, connection};
 use crate::document::Entry;
 use crate::reading::{At, Fields, Finding, Reading, quoted};
+use crate::service::{KINDS, Kind, WebService};
 
 /// HTTP services by path.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Web {
     /// `paths`, with nested ones (`"type": "path"`) laid flat. Needed.
     pub paths: Vec<WebPath>,
+    /// `options`.
+    pub options: WebOptions,
 }
 
 /// A service at a path.
@@ -20,43 +23,25 @@ pub struct WebPath {
     pub service: WebService,
 }
 
-/// A web service.
-#[derive(Debug, Clone, PartialEq)]
-pub enum WebService {
-    /// `"type": "websocket"`.
-    WebSocket(WebSocket),
+/// `options` of a web transport.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebOptions {
+    /// `access_log`: log every request. Default: false.
+    pub access_log: bool,
+    /// `hsts`: tell browsers to come by TLS only. Default: false.
+    pub hsts: bool,
+    /// `hsts_max_age`: for how many seconds, 0 to 4294967295. Default: 31536000, a year.
+    pub hsts_max_age: u32,
+    /// `client_timeout`: seconds without a request after which a connection is closed, 1 to 86400; null for the router's own
+    /// bound. Default: null.
+    pub client_timeout: Option<u32>,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    WebSocket,
-    Path,
-    NotBuilt(&'static str),
+impl Default for WebOptions {
+    fn default() -> Self {
+        Self { access_log: false, hsts: false, hsts_max_age: 31_536_000, client_timeout: None }
+    }
 }
-
-const KINDS: &[(&str, Kind)] = &[
-    ("websocket", Kind::WebSocket),
-    ("path", Kind::Path),
-    ("none", Kind::NotBuilt("none")),
-    ("redirect", Kind::NotBuilt("redirect")),
-    ("resource", Kind::NotBuilt("resource")),
-    ("reverseproxy", Kind::NotBuilt("reverseproxy")),
-    ("nodeinfo", Kind::NotBuilt("nodeinfo")),
-    ("json", Kind::NotBuilt("json")),
-    ("cgi", Kind::NotBuilt("cgi")),
-    ("wsgi", Kind::NotBuilt("wsgi")),
-    ("static", Kind::NotBuilt("static")),
-    ("websocket-reverseproxy", Kind::NotBuilt("websocket-reverseproxy")),
-    ("longpoll", Kind::NotBuilt("longpoll")),
-    ("caller", Kind::NotBuilt("caller")),
-    ("publisher", Kind::NotBuilt("publisher")),
-    ("webhook", Kind::NotBuilt("webhook")),
-    ("archive", Kind::NotBuilt("archive")),
-    ("wap", Kind::NotBuilt("wap")),
-    ("catalog", Kind::NotBuilt("catalog")),
-    ("pairme", Kind::NotBuilt("pairme")),
-    ("upload", Kind::NotBuilt("upload")),
-];
 
 impl Web {
     /// Reads the keys of a web transport; the caller finishes the fields.
@@ -70,10 +55,11 @@ impl Web {
         if let Some(at) = fields.required(reading, "paths") {
             read_paths(reading, at, "", around, &mut paths);
         }
-        if let Some(fields) = fields.object(reading, "options", "the web options") {
-            options(reading, fields, connection);
-        }
-        Self { paths }
+        let options = fields
+            .object(reading, "options", "the web options")
+            .map(|fields| WebOptions::read(reading, fields, connection))
+            .unwrap_or_default();
+        Self { paths, options }
     }
 }
 
@@ -86,7 +72,7 @@ fn read_paths(
     paths: &mut Vec<WebPath>,
 ) {
     let Some(fields) = reading.object(at, "web services by path") else { return };
-    for (entry, at) in fields.named() {
+    for (entry, at) in fields.named(reading) {
         let path = absolute(reading, below, entry, &at.path);
         if let Some(service) = service(reading, at, &path, around, paths) {
             paths.push(WebPath { path, service });
@@ -104,17 +90,13 @@ fn service(
     let mut fields = reading.object(at, "a web service")?;
     let at = fields.required(reading, "type")?;
     let service = match reading.word(&at, KINDS)? {
-        Kind::WebSocket => Some(WebService::WebSocket(WebSocket::read(reading, &mut fields, around, None))),
         Kind::Path => {
             if let Some(at) = fields.required(reading, "paths") {
                 read_paths(reading, at, path.trim_end_matches('/'), around, paths);
             }
             None
         }
-        Kind::NotBuilt(name) => {
-            reading.not_built(&at, &format!("web service `{name}`"));
-            return None;
-        }
+        kind => WebService::read(reading, &mut fields, kind, &at, around),
     };
     fields.text(reading, "id");
     fields.finish(reading);
@@ -138,12 +120,33 @@ pub(super) fn absolute(reading: &mut Reading<'_>, below: &str, entry: &Entry, pa
     format!("{below}/{key}")
 }
 
-fn options(reading: &mut Reading<'_>, mut fields: Fields<'_>, connection: Option<&mut ConnectionOptions>) {
-    connection::read_or_refuse(reading, &mut fields, connection);
-    fields.no_effect(reading, "access_log", "a log of requests is not built yet");
-    fields.no_effect(reading, "display_tracebacks", "there is no Python to trace");
-    fields.no_effect(reading, "hsts", "HSTS is not built yet");
-    fields.int::<u32>(reading, "hsts_max_age", 0..=i64::from(u32::MAX), "seconds");
-    fields.no_effect(reading, "client_timeout", "`handshake_timeout` bounds the time of a request");
-    fields.finish(reading);
+impl WebOptions {
+    fn read(
+        reading: &mut Reading<'_>,
+        mut fields: Fields<'_>,
+        connection: Option<&mut ConnectionOptions>,
+    ) -> Self {
+        let default = Self::default();
+        connection::read_or_refuse(reading, &mut fields, connection);
+        let options = Self {
+            access_log: fields.bool(reading, "access_log", default.access_log),
+            hsts: fields.bool(reading, "hsts", default.hsts),
+            hsts_max_age: fields
+                .int(reading, "hsts_max_age", 0..=i64::from(u32::MAX), "seconds")
+                .unwrap_or(default.hsts_max_age),
+            client_timeout: fields.int(reading, "client_timeout", 1..=86_400, "seconds"),
+        };
+        if options.access_log {
+            fields.no_effect(reading, "access_log", "a log of requests is not built yet");
+        }
+        if options.hsts {
+            fields.no_effect(reading, "hsts", "HSTS is not built yet");
+        }
+        if options.client_timeout.is_some() {
+            fields.no_effect(reading, "client_timeout", "`handshake_timeout` bounds the time of a request");
+        }
+        fields.no_effect(reading, "display_tracebacks", "there is no Python to trace");
+        fields.finish(reading);
+        options
+    }
 }

@@ -37,7 +37,7 @@ impl Default for WebSocket {
 
 impl WebSocket {
     /// Reads the keys of WebSocket; the caller finishes the fields.
-    pub(super) fn read(
+    pub(crate) fn read(
         reading: &mut Reading<'_>,
         fields: &mut Fields<'_>,
         around: &Surroundings<'_>,

@@ -135,6 +135,13 @@ impl WebSocketOptions {
         options
     }
 
+    /// Reads options where no pages of browsers are concerned: of clients, and of what only passes on.
+    pub(crate) fn read_connecting(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
+        fields.bool(reading, "accept_masked_server_frames", false);
+        fields.fixed(reading, "mask_client_frames", true, "clients always have to mask");
+        Self::read(reading, fields, false, None)
+    }
+
     fn origins(&mut self, reading: &mut Reading<'_>, fields: &mut Fields<'_>) {
         if let Some(allowed) = allowed_origins(reading, fields) {
             self.allowed_origins = allowed;

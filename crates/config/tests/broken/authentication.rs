@@ -14,7 +14,7 @@ fn authentication() {
     websocket(
         r#""auth": {§"anonymous-proxy": {}}"#,
         "$.workers[0].transports[0].auth[\"anonymous-proxy\"]",
-        "error: authentication by `anonymous-proxy` is not built yet",
+        "not built: authentication by `anonymous-proxy` is not built yet",
     );
     websocket(r#""auth": {"anonymous": §{}}"#, "$.workers[0].transports[0].auth.anonymous", "has no `type`");
     websocket(

@@ -1,7 +1,10 @@
 //! Broken configurations: each row has one culprit, marked with `§`, and says what the report must say about it.
 
 mod authentication;
+mod realms;
+mod services;
 mod store;
+mod workers;
 
 use crossweave_config::{Environment, Format, Problem, Problems, Severity, parse};
 
@@ -50,7 +53,11 @@ fn line_column(text: &str, offset: usize) -> (usize, usize) {
 }
 
 fn sentence(problem: &Problem) -> String {
-    let severity = if problem.severity == Severity::Error { "error" } else { "warning" };
+    let severity = match problem.severity {
+        Severity::Error => "error",
+        Severity::NotBuilt => "not built",
+        Severity::Warning => "warning",
+    };
     let expected =
         problem.expected.as_ref().map_or_else(String::new, |expected| format!("; expected {expected}"));
     let nearest = problem.nearest.as_ref().map_or_else(String::new, |nearest| format!("; nearest {nearest}"));
@@ -191,12 +198,8 @@ fn the_controller() {
         "$.controller.options.limits.max_conections",
         "nearest max_connections",
     );
-    controller(r#"{"manhole": §{"users": [1]}}"#, "$.controller.manhole", "warning: `manhole` has no effect");
-    controller(
-        r#"{"fabric": §{"transport": {"type": "websocket"}}}"#,
-        "$.controller.fabric",
-        "warning: `fabric`",
-    );
+    controller(r#"{§"manhole": {"users": [1]}}"#, "$.controller.manhole", "error: `manhole` is refused");
+    controller(r#"{"fabric": §{"transport": null}}"#, "$.controller.fabric", "warning: `fabric`");
 }
 
 #[test]
@@ -205,17 +208,21 @@ fn workers() {
     worker(r#"{"type": §"rooter"}"#, "$.workers[0].type", "unknown type `rooter`");
     worker(r#"{"type": §"rooter"}"#, "$.workers[0].type", "nearest router");
     worker(
-        r#"{"type": §"container", "x": 1}"#,
+        r#"{"type": §"container"}"#,
         "$.workers[0].type",
-        "error: worker type `container` is not built yet",
+        "not built: worker type `container` is not built yet",
     );
-    worker(r#"{"type": §"guest"}"#, "$.workers[0].type", "worker type `guest` is not built yet");
+    worker(
+        r#"{"type": §"guest", "executable": "date"}"#,
+        "$.workers[0].type",
+        "worker type `guest` is not built yet",
+    );
     worker(r#"{"type": §"proxy"}"#, "$.workers[0].type", "worker type `proxy` is not built yet");
     router(r#""id": §"W1""#, "$.workers[0].id", "`W1` cannot be an id; expected 3 to 64 of a-z");
     router(r#"§"realm": []"#, "$.workers[0].realm", "unknown key `realm` in a worker");
     router(r#"§"realm": []"#, "$.workers[0].realm", "nearest realms");
     router(
-        r#""components": §[{"type": "class"}]"#,
+        r#""realms": [{"name": "realm1"}], §"components": [{"type": "class", "realm": "realm1", "classname": "a.B"}]"#,
         "$.workers[0].components",
         "components in a router is not built yet",
     );
@@ -245,7 +252,7 @@ fn realms() {
         "cannot be the name of a realm",
     );
     router(
-        r#""realms": [{"name": §"^user-(?P<user>[a-z]+)$", "template": true}]"#.replace('§', "").replace("true", "§true").as_str(),
+        r#""realms": [{"name": "^user-(?P<user>[a-z]+)$", §"template": true}]"#,
         "$.workers[0].realms[0].template",
         "starting realms from templates is not built yet",
     );
@@ -265,7 +272,7 @@ fn realms() {
         "nearest uri_check",
     );
     realm(
-        r#""options": {"bridge_meta_api": §true}"#,
+        r#""options": {§"bridge_meta_api": true}"#,
         "$.workers[0].realms[0].options.bridge_meta_api",
         "not built yet",
     );
@@ -275,7 +282,7 @@ fn realms() {
         "out of range: 0; expected an integer from 1 to 100000 receivers",
     );
     realm(
-        r#""rlinks": §[{"realm": "realm1"}]"#,
+        r#"§"rlinks": [{"realm": "realm1", "transport": {"type": "rawsocket", "serializer": "cbor", "endpoint": {"type": "unix", "path": "s"}}}]"#,
         "$.workers[0].realms[0].rlinks",
         "linking routers is not built yet",
     );
@@ -371,7 +378,7 @@ fn roles_and_permissions() {
         "`com.a b` is not a URI",
     );
     permission(
-        r#"{"uri": "*", "validate": §{"call": "x"}}"#,
+        r#"{"uri": "*", §"validate": {"call": "x"}}"#,
         "$.workers[0].realms[0].roles[0].permissions[0].validate",
         "validation of payloads is not built yet",
     );
@@ -396,7 +403,7 @@ fn roles_and_permissions() {
 fn transports() {
     transport(r#"{"type": §"websockets"}"#, "$.workers[0].transports[0].type", "nearest websocket");
     transport(
-        r#"{"type": §"mqtt"}"#,
+        r#"{"type": §"mqtt", "endpoint": {"type": "tcp", "port": 1}, "options": {"realm": "realm1"}}"#,
         "$.workers[0].transports[0].type",
         "transport type `mqtt` is not built yet",
     );
@@ -420,7 +427,7 @@ fn transports() {
     );
     universal(r#"§"mqqt": {}, "rawsocket": {}"#, "$.workers[0].transports[0].mqqt", "nearest mqtt");
     universal(
-        r#""mqtt": §{"options": {"realm": "realm1"}}"#,
+        r#"§"mqtt": {"options": {"realm": "realm1"}}"#,
         "$.workers[0].transports[0].mqtt",
         "MQTT is not built yet",
     );
@@ -448,7 +455,7 @@ fn transports() {
     universal(
         r#""web": {"paths": {"x": {"type": §"static", "directory": ".."}}}"#,
         "$.workers[0].transports[0].web.paths.x.type",
-        "web service `static` is not built yet",
+        "warning: web service `static` is not built yet: its path answers 501",
     );
     universal(
         r#""web": {"paths": {"x": {"type": §"longpoll"}}}"#,
@@ -483,7 +490,7 @@ fn endpoints() {
     endpoint(
         r#"{"type": §"onion", "port": 1}"#,
         "$.workers[0].transports[0].endpoint.type",
-        "endpoint type `onion` is not built",
+        "endpoint type `onion` is refused: Tor is not spoken",
     );
     endpoint(
         r#"§{"type": "tcp"}"#,

@@ -1,6 +1,6 @@
 //! What in a configuration cannot be done or has no effect, found before anything of it is started.
 
-use crossweave_config::{Controller, ControllerOptions, Limits, Node, RouterWorker, Worker};
+use crossweave_config::{Controller, ControllerOptions, Limits, Node, RouterWorker};
 use crossweave_wamp::limits::URI_LEN_MAX;
 
 use super::{Findings, realm, transport};
@@ -15,7 +15,8 @@ pub struct Obstacle {
     pub what: String,
 }
 
-/// Looks for what is in the way of a node; nothing is started. The result is what the configuration asks for and has no effect.
+/// Looks for what is in the way of a node; nothing is started. Parts that are not built yet are named by the configuration
+/// itself. The result is what the configuration asks for and has no effect.
 ///
 /// # Errors
 /// Everything that is in the way.
@@ -23,11 +24,9 @@ pub fn findings(node: &Node) -> Result<Vec<String>, Vec<Obstacle>> {
     let mut findings = Findings::default();
     check_controller(&node.controller, &mut findings);
     let mut listens = false;
-    for Worker::Router(worker) in &node.workers {
-        if !worker.options.disabled {
-            check_router(worker, &node.controller.options.limits, &mut findings);
-            listens |= !worker.transports.is_empty();
-        }
+    for worker in node.routers() {
+        check_router(worker, &node.controller.options.limits, &mut findings);
+        listens |= !worker.transports.is_empty();
     }
     if !listens {
         let warning = "nothing listens: there is no transport by which clients could connect";
@@ -52,12 +51,12 @@ fn check_controller(controller: &Controller, findings: &mut Findings) {
 }
 
 fn check_router(worker: &RouterWorker, limits: &Limits, findings: &mut Findings) {
-    for realm in &worker.realms {
+    for realm in worker.realms.iter().filter(|realm| realm.template.is_none()) {
         let place = format!("worker {:?}, realm {:?}", worker.id, realm.name);
         realm::definition(realm, limits, &place, findings);
     }
     let realms: Vec<String> = worker.realms.iter().map(|realm| realm.name.clone()).collect();
-    for transport in &worker.transports {
+    for transport in worker.transports.iter().filter(|transport| transport::is_built(transport)) {
         let place = format!("worker {:?}, transport {:?}", worker.id, transport.id);
         transport::listen(transport, realms.clone(), &place, findings);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crossweave_api::router::*;
 use crossweave_api::{Config, Error, error};
 use crossweave_config as config;
-use crossweave_router::StartError;
+use crossweave_router::{MessageCounts, StartError};
 use crossweave_web::run_demo;
 use tracing::{info, warn};
 
@@ -234,7 +234,16 @@ impl RouterWorker {
     }
 
     fn realm_stats(&self, running: &RunningRealm) -> Option<RealmStats> {
-        None
+        let stats = self.router().realm_stats(&running.realm.name).ok()?;
+        let by_type = |counts: &MessageCounts| -> BTreeMap<String, u64> {
+            counts.iter().map(|(kind, count)| (kind.name().to_lowercase(), count)).collect()
+        };
+        let messages = [("received", by_type(&stats.received)), ("sent", by_type(&stats.sent))];
+        Some(RealmStats {
+            roles: running.roles.len() as u64,
+            sessions: stats.sessions as u64,
+            messages: messages.into_iter().map(|(way, counts)| (way.to_owned(), counts)).collect(),
+        })
     }
 
     async fn kill_by_authid(&self, _: Caller, asked: KillByAuthid) -> Result<Vec<u64>, Error> {

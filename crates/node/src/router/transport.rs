@@ -43,6 +43,12 @@ impl Listen {
     }
 }
 
+/// Whether the router speaks what the transport is to speak.
+pub(super) fn is_built(transport: &config::Transport) -> bool {
+    use config::Protocol::{RawSocket, Universal, Web, WebSocket};
+    matches!(transport.protocol, WebSocket(_) | RawSocket(_) | Universal(_) | Web(_))
+}
+
 pub(super) fn listen(
     transport: &config::Transport,
     realms: Vec<String>,
@@ -85,13 +91,19 @@ impl<'a> Parts<'a> {
                     self.websocket(&service.path, &service.websocket, options);
                 }
             }
+            // Not built, which the configuration says: such a node is not started.
+            config::Protocol::Mqtt(_)
+            | config::Protocol::FlashPolicy(_)
+            | config::Protocol::WebSocketTestee(_)
+            | config::Protocol::StreamTestee => {}
         }
     }
 
     fn web(&mut self, web: &'a config::Web, options: &mut TransportOptions) {
         for path in &web.paths {
-            let config::WebService::WebSocket(part) = &path.service;
-            self.websocket(&path.path, part, options);
+            if let config::WebService::WebSocket(part) = &path.service {
+                self.websocket(&path.path, part, options);
+            }
         }
     }
 

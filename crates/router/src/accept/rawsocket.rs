@@ -49,7 +49,7 @@ impl Acceptor {
             tls: handshake.tls,
             authentication: options.authentication.as_ref().unwrap_or(&self.options.authentication).clone(),
             visit: None,
-            is_websocket: false,
+            channel_framing: "rawsocket",
             ping: None,
             deadline: handshake.deadline,
         })

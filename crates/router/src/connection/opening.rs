@@ -162,7 +162,7 @@ impl Connection {
         Caller {
             address: self.address.clone(),
             wire: self.peer.wire,
-            is_websocket: self.is_websocket,
+            channel_framing: self.channel_framing,
             tls: self.tls.clone(),
             visit: self.visit.as_deref().cloned(),
         }

@@ -35,7 +35,7 @@ async fn opening(message_len_max: usize) -> (Connection, TcpStream) {
         tls: None,
         authentication: Authentication::anonymous("anonymous"),
         visit: None,
-        is_websocket: false,
+        channel_framing: "rawsocket",
         ping: None,
         deadline: Instant::now() + Duration::from_secs(60),
     };

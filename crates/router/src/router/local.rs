@@ -71,7 +71,7 @@ impl Router {
             tls: None,
             authentication: Authentication::Trusted { authrole: authrole.into(), authid: authid.into() },
             visit: None,
-            is_websocket: false,
+            channel_framing: "rawsocket",
             ping: None,
             deadline: Instant::now() + Duration::from_millis(options.handshake_timeout_ms),
         };

@@ -1,4 +1,5 @@
-//! Reading a request: head bounded to 8 KiB and 64 fields, body only by `Content-Length`.
+//! Reading a request: head bounded to 8 KiB and 64 fields. Bodies are read by `Content-Length`; one in chunks is for whoever
+//! serves the request to read.
 
 use super::{Headers, Response};
 use std::io;
@@ -28,6 +29,8 @@ pub struct Request {
     pub headers: Headers,
     /// How many octets of body follow, as `Content-Length` claims; zero without.
     pub body_len: usize,
+    /// Whether the body comes in chunks instead, as `Transfer-Encoding` says.
+    pub is_chunked: bool,
 }
 
 impl Request {
@@ -53,8 +56,8 @@ pub enum HttpError {
     /// Neither HTTP/1.0 nor HTTP/1.1.
     #[error("unsupported http version")]
     Version,
-    /// The body uses `Transfer-Encoding`.
-    #[error("transfer-encoding is not supported here; send content-length")]
+    /// The body uses another `Transfer-Encoding` than `chunked`, or this one where it is not taken.
+    #[error("this transfer-encoding is not supported here; send content-length")]
     TransferEncoding,
     /// The body is longer than the reader admits.
     #[error("request body of {len} octets exceeds {max} octets")]
@@ -109,9 +112,9 @@ pub fn parse_request(buf: &[u8]) -> Result<Option<(Request, usize)>, HttpError> 
     let is_http11 = parsed.version == Some(1);
     check_host(&headers, is_http11)?;
     let (path, query) = split_target(parsed.path.unwrap_or("/"));
-    let body_len = body_len(&headers)?;
+    let (body_len, is_chunked) = body_framing(&headers, is_http11)?;
     let method = parsed.method.unwrap_or_default().to_owned();
-    Ok(Some((Request { method, path, query, is_http11, headers, body_len }, head.len())))
+    Ok(Some((Request { method, path, query, is_http11, headers, body_len, is_chunked }, head.len())))
 }
 
 /// Whether the first line names a version of HTTP, as far as it has come: other protocols that begin with a line of text
@@ -170,21 +173,23 @@ fn split_target(target: &str) -> (String, Option<String>) {
     (if path.is_empty() { "/".to_owned() } else { path.to_owned() }, query)
 }
 
-/// What follows the head. Anything that two parsers might read differently is refused.
-fn body_len(headers: &Headers) -> Result<usize, HttpError> {
+/// What follows the head: so many octets, or chunks. Anything that two parsers might read differently is refused.
+fn body_framing(headers: &Headers, is_http11: bool) -> Result<(usize, bool), HttpError> {
     let mut lengths = headers.all("Content-Length");
     let len = lengths.next();
-    if headers.get("Transfer-Encoding").is_some() {
-        return Err(match len {
-            Some(_) => HttpError::Malformed("both content-length and transfer-encoding"),
-            None => HttpError::TransferEncoding,
-        });
+    if let Some(encoding) = headers.get("Transfer-Encoding") {
+        let is_chunked = encoding.eq_ignore_ascii_case("chunked") && is_http11;
+        return match len {
+            Some(_) => Err(HttpError::Malformed("both content-length and transfer-encoding")),
+            None if is_chunked && headers.single("Transfer-Encoding").is_some() => Ok((0, true)),
+            None => Err(HttpError::TransferEncoding),
+        };
     }
-    let Some(len) = len else { return Ok(0) };
+    let Some(len) = len else { return Ok((0, false)) };
     if lengths.next().is_some() || len.is_empty() || !len.bytes().all(|octet| octet.is_ascii_digit()) {
         return Err(HttpError::Malformed("content-length"));
     }
-    len.parse().map_err(|_| HttpError::Malformed("content-length"))
+    len.parse().map(|len| (len, false)).map_err(|_| HttpError::Malformed("content-length"))
 }
 
 /// Reads a request head from `stream`. `buf` starts with what was read already and ends with what is behind the head.
@@ -197,10 +202,22 @@ pub async fn read_request<S: AsyncRead + Unpin>(
     stream: &mut S,
     buf: &mut Vec<u8>,
 ) -> Result<Option<Request>, HttpError> {
+    let Some((request, len)) = peek_request(stream, buf).await? else { return Ok(None) };
+    buf.drain(..len);
+    Ok(Some(request))
+}
+
+/// As [`read_request`], but the head stays at the front of `buf`; its length is told.
+///
+/// # Errors
+/// The request cannot be served.
+pub async fn peek_request<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    buf: &mut Vec<u8>,
+) -> Result<Option<(Request, usize)>, HttpError> {
     loop {
-        if let Some((request, len)) = parse_request(buf)? {
-            buf.drain(..len);
-            return Ok(Some(request));
+        if let Some(peeked) = parse_request(buf)? {
+            return Ok(Some(peeked));
         }
         buf.reserve(READ_LEN);
         match stream.read_buf(buf).await? {
@@ -222,6 +239,9 @@ pub async fn read_body<S: AsyncRead + Unpin>(
     max: usize,
 ) -> Result<Vec<u8>, HttpError> {
     let len = request.body_len;
+    if request.is_chunked {
+        return Err(HttpError::TransferEncoding);
+    }
     if len > max {
         return Err(HttpError::BodyTooLong { len, max });
     }
@@ -297,7 +317,9 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: h\r\n folded: x\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: h\r\nA: \0\r\n\r\n", 400),
             ("\r\n\r\n\r\n", 400),
-            ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", 501),
+            ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+            ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
+            ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 501),
             ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", 400),
             ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n", 400),
             ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: +3\r\n\r\n", 400),

@@ -51,6 +51,16 @@ impl Response {
         self.status
     }
 
+    /// The header fields, without those that are written with the body's length and the connection's fate.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The octets to send.
     pub fn encode(&self) -> Vec<u8> {
         let mut octets = self.encode_head();

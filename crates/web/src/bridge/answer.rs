@@ -1,24 +1,29 @@
 //! What HTTP clients are answered.
 
 use crossweave_client::{CallError, RequestError, WampError};
-use crossweave_transport::http::Response;
+use crossweave_router::http::answer;
 use crossweave_wamp::{Dict, PublicationId, Serializer, Value, uris};
+use http::{StatusCode, header};
+
+use super::CALLS_MAX;
+use crate::reply::{Fields as _, NO_STORE, Reply};
 
 /// The answer to a publication.
-pub(crate) fn published(publication: PublicationId) -> Response {
+pub(crate) fn published(publication: PublicationId) -> Reply {
     json(200, Dict::new().with("id", publication.0))
 }
 
 /// The answer to a call.
-pub(crate) fn result(args: Vec<Value>, kwargs: Dict) -> Response {
+pub(crate) fn result(args: Vec<Value>, kwargs: Dict) -> Reply {
     json(200, Dict::new().with("args", args).with("kwargs", kwargs))
 }
 
-fn json(status: u16, body: Dict) -> Response {
+fn json(status: u16, body: Dict) -> Reply {
     let mut octets = Vec::new();
     Serializer::Json.encode_value(&body.into(), &mut octets);
     octets.push(b'\n');
-    Response::new(status).with_body("application/json", octets).with_header("Cache-Control", "no-store")
+    let status = StatusCode::from_u16(status).expect("the statuses of this module are valid");
+    answer(status, "application/json", octets).with(header::CACHE_CONTROL, NO_STORE)
 }
 
 /// An error, with the status that says who is at fault.
@@ -26,12 +31,36 @@ fn json(status: u16, body: Dict) -> Response {
 pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) error: WampError,
+    /// Whether the request itself is refused; otherwise it was carried out, and this is the answer of router or callee.
+    is_own: bool,
+    /// Whether the connection cannot be used any more.
+    closes: bool,
 }
 
 impl Refusal {
     /// An error of the bridge's own.
     pub(crate) fn new(status: u16, uri: &str, text: impl Into<String>) -> Refusal {
-        Refusal { status, error: WampError::new(uri).arg(text.into()) }
+        let error = WampError::new(uri).arg(text.into());
+        Refusal { status, error, is_own: true, closes: false }
+    }
+
+    /// Too many requests at a time.
+    pub(crate) fn too_many() -> Refusal {
+        let text = format!("{CALLS_MAX} requests are under way; try again later");
+        Refusal::new(503, uris::RESOURCE_EXHAUSTED, text)
+    }
+
+    /// The same, with the connection closed behind it.
+    pub(crate) fn closing(self) -> Refusal {
+        Refusal { closes: true, ..self }
+    }
+
+    /// As Crossbar.io's bridge has it: the error of a router or callee is an answer like any other.
+    pub(crate) fn of_rest(self, http_errors: bool) -> Refusal {
+        match self.is_own || http_errors {
+            true => self,
+            false => Refusal { status: 200, ..self },
+        }
     }
 
     /// The body cannot be understood; nothing was sent.
@@ -39,15 +68,17 @@ impl Refusal {
         Refusal::new(400, uris::INVALID_ARGUMENT, text)
     }
 
-    pub(crate) fn response(self) -> Response {
+    pub(crate) fn response(self) -> Reply {
         let WampError { uri, args, kwargs } = self.error;
-        json(self.status, Dict::new().with("error", uri).with("args", args).with("kwargs", kwargs))
+        let reply =
+            json(self.status, Dict::new().with("error", uri).with("args", args).with("kwargs", kwargs));
+        if self.closes { reply.with(header::CONNECTION, "close") } else { reply }
     }
 }
 
 impl From<WampError> for Refusal {
     fn from(error: WampError) -> Self {
-        Refusal { status: status(&error.uri), error }
+        Refusal { status: status(&error.uri), error, is_own: false, closes: false }
     }
 }
 
@@ -99,19 +130,21 @@ fn status(uri: &str) -> u16 {
 mod tests {
     use super::*;
 
-    fn text(response: &Response) -> String {
-        let text = String::from_utf8(response.encode()).unwrap();
-        text.split_once("\r\n\r\n").unwrap().1.to_owned()
+    fn text(reply: Reply) -> String {
+        use http_body_util::BodyExt as _;
+        let body = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let body = body.block_on(reply.into_body().collect()).unwrap().to_bytes();
+        String::from_utf8(body.to_vec()).unwrap()
     }
 
     #[test]
     fn answers_have_the_bodies_of_crossbars_bridge() {
-        assert_eq!(text(&published(PublicationId(7))), "{\"id\":7}\n");
+        assert_eq!(text(published(PublicationId(7))), "{\"id\":7}\n");
         let answer = result(vec![5.into()], Dict::new().with("unit", "m"));
-        assert_eq!(text(&answer), "{\"args\":[5],\"kwargs\":{\"unit\":\"m\"}}\n");
+        assert_eq!(text(answer), "{\"args\":[5],\"kwargs\":{\"unit\":\"m\"}}\n");
         let refusal = Refusal::from(WampError::new("com.example.error").arg("no").kwarg("code", 3));
         assert_eq!(
-            text(&refusal.response()),
+            text(refusal.response()),
             "{\"error\":\"com.example.error\",\"args\":[\"no\"],\"kwargs\":{\"code\":3}}\n"
         );
     }
@@ -119,7 +152,7 @@ mod tests {
     #[test]
     fn binary_is_base64_behind_a_zero() {
         let answer = result(vec![vec![0u8, 255, 16].into()], Dict::new());
-        assert_eq!(text(&answer), "{\"args\":[\"\\u0000AP8Q\"],\"kwargs\":{}}\n");
+        assert_eq!(text(answer), "{\"args\":[\"\\u0000AP8Q\"],\"kwargs\":{}}\n");
     }
 
     #[test]

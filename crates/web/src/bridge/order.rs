@@ -30,12 +30,17 @@ pub(crate) struct PublishOrder {
 
 impl CallOrder {
     pub(crate) fn parse(body: &[u8]) -> Result<CallOrder, Refusal> {
+        CallOrder::parse_with(body, CALL_TIMEOUT_DEFAULT)
+    }
+
+    /// With another timeout where the body does not say.
+    pub(crate) fn parse_with(body: &[u8], default: Duration) -> Result<CallOrder, Refusal> {
         let mut body = members(body)?;
         let procedure = uri(&mut body, "procedure")?;
         let (args, kwargs) = arguments(&mut body)?;
         let mut options = dict(&mut body, "options")?;
         let timeout = match options.remove("timeout") {
-            None => CALL_TIMEOUT_DEFAULT,
+            None => default,
             Some(value) => timeout(&value)?,
         };
         nothing_left(&options, "option")?;
@@ -45,6 +50,12 @@ impl CallOrder {
 }
 
 impl PublishOrder {
+    /// An event for all.
+    pub(crate) fn of(topic: &str, args: Vec<Value>) -> PublishOrder {
+        let options = PublishOptions { acknowledge: true, ..PublishOptions::default() };
+        PublishOrder { topic: topic.to_owned(), args, kwargs: Dict::new(), options }
+    }
+
     pub(crate) fn parse(body: &[u8]) -> Result<PublishOrder, Refusal> {
         let mut body = members(body)?;
         let topic = uri(&mut body, "topic")?;

@@ -6,19 +6,23 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crossweave_transport::http::Request;
 use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_wamp::uris;
+use http::{HeaderMap, header};
 
 use super::answer::Refusal;
+use crate::reply::single;
+
+/// Sent by browsers: where a request comes from.
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// Checks the head of a POST. Programs that are no browsers send no origin; they only have to name the type of their body.
-pub(crate) fn check(request: &Request, is_tls: bool, host_names: &[String]) -> Result<(), Refusal> {
-    if !is_json(request.headers.single("Content-Type")) {
+pub(crate) fn check(headers: &HeaderMap, is_tls: bool, host_names: &[String]) -> Result<(), Refusal> {
+    if !is_json(single(headers, header::CONTENT_TYPE)) {
         let text = "the body must be JSON: send \"Content-Type: application/json\"";
         return Err(Refusal::new(415, uris::INVALID_ARGUMENT, text));
     }
-    if is_from_browser(request) && !is_same_origin(request, is_tls, host_names) {
+    if is_from_browser(headers) && !is_same_origin(headers, is_tls, host_names) {
         let text = "pages of another origin may not use this bridge";
         return Err(Refusal::new(403, uris::NOT_AUTHORIZED, text));
     }
@@ -26,7 +30,7 @@ pub(crate) fn check(request: &Request, is_tls: bool, host_names: &[String]) -> R
 }
 
 /// `application/json`, in UTF-8 if a charset is given.
-fn is_json(content_type: Option<&str>) -> bool {
+pub(crate) fn is_json(content_type: Option<&str>) -> bool {
     let Some(content_type) = content_type else { return false };
     let mut parts = content_type.split(';').map(str::trim);
     let is_json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
@@ -39,22 +43,20 @@ fn is_json(content_type: Option<&str>) -> bool {
     is_json && parts.all(is_right)
 }
 
-fn is_from_browser(request: &Request) -> bool {
-    request.headers.get("Origin").is_some() || request.headers.get("Sec-Fetch-Site").is_some()
+fn is_from_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) || headers.contains_key(SEC_FETCH_SITE)
 }
 
-fn is_same_origin(request: &Request, is_tls: bool, host_names: &[String]) -> bool {
-    let headers = &request.headers;
-    let Some(host) = headers.single("Host") else { return false };
-    let same_site = match headers.get("Sec-Fetch-Site") {
-        Some(_) => matches!(headers.single("Sec-Fetch-Site"), Some("same-origin" | "none")),
-        None => true,
+fn is_same_origin(headers: &HeaderMap, is_tls: bool, host_names: &[String]) -> bool {
+    let Some(host) = single(headers, header::HOST) else { return false };
+    let same_site = match headers.contains_key(SEC_FETCH_SITE) {
+        true => matches!(single(headers, SEC_FETCH_SITE), Some("same-origin" | "none")),
+        false => true,
     };
-    let same_origin = match headers.get("Origin") {
-        Some(_) => headers
-            .single("Origin")
+    let same_origin = match headers.contains_key(header::ORIGIN) {
+        true => single(headers, header::ORIGIN)
             .is_some_and(|origin| OriginPolicy::SameOrigin.admits(origin, Some(host), is_tls)),
-        None => true,
+        false => true,
     };
     same_site && same_origin && is_ours(host, host_names)
 }
@@ -76,13 +78,16 @@ fn is_ours(host: &str, host_names: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossweave_transport::http::parse_request;
+    use http::HeaderValue;
 
     /// The status of a POST with these header fields; 200 where it may go on.
     fn status(fields: &str, is_tls: bool) -> u16 {
-        let head = format!("POST /call HTTP/1.1\r\n{}\r\n\r\n", fields.replace('\n', "\r\n"));
-        let (request, _) = parse_request(head.as_bytes()).unwrap().unwrap();
-        check(&request, is_tls, &["wamp.example.com".to_owned()])
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields.lines().map(|line| line.split_once(": ").unwrap()) {
+            let name: header::HeaderName = name.parse().unwrap();
+            headers.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        check(&headers, is_tls, &["wamp.example.com".to_owned()])
             .map_or_else(|refusal| refusal.status, |()| 200)
     }
 

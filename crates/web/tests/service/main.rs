@@ -1,6 +1,11 @@
-//! The start page, the bridge and the demo of a real router, over real sockets.
+//! The services of a real router, over real sockets.
 
 mod bridge;
 mod demo;
+mod files;
+mod longpoll;
 mod node;
 mod page;
+mod protocol;
+mod rest;
+mod site;

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use crossweave_client::{Client, Value};
 use crossweave_router::{
-    AdmissionOptions, RawSocketOptions, RealmDefinition, Role, Router, TransportOptions, WebSocketOptions,
+    AdmissionOptions, HttpService, RawSocketOptions, RealmDefinition, Role, Router, TransportOptions,
+    WebSocketOptions,
 };
 use crossweave_transport::ListenEndpoint;
 use crossweave_wamp::Serializer;
-use crossweave_web::{StartPage, StartPageOptions, run_demo};
+use crossweave_web::{Site, SiteOptions, StartPage, StartPageOptions, WebService, run_demo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -34,6 +35,25 @@ impl Node {
 
     /// Without the demo, and with this anonymous role.
     pub(crate) async fn with_anonymous(anonymous: Role) -> Node {
+        let page = |router: &Router| -> Arc<dyn HttpService> {
+            Arc::new(StartPage::new(router.clone(), StartPageOptions::default()))
+        };
+        Node::serving(anonymous, page).await
+    }
+
+    /// With services by path, and an anonymous role that may do everything.
+    pub(crate) async fn with_site(
+        options: SiteOptions,
+        services: impl FnOnce(&Router) -> Vec<(&'static str, Arc<dyn WebService>)>,
+    ) -> Node {
+        let site = |router: &Router| -> Arc<dyn HttpService> {
+            let services = services(router).into_iter().map(|(path, service)| (path.to_owned(), service));
+            Arc::new(Site::new(options, services).unwrap())
+        };
+        Node::serving(Role::allow_all("anonymous"), site).await
+    }
+
+    async fn serving(anonymous: Role, http: impl FnOnce(&Router) -> Arc<dyn HttpService>) -> Node {
         let router = Router::new(AdmissionOptions::default());
         let roles = vec![anonymous, Role::allow_all("demo")];
         let definition = RealmDefinition { roles, ..RealmDefinition::default() };
@@ -41,7 +61,7 @@ impl Node {
         let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
         transport.rawsocket = Some(RawSocketOptions::default());
         transport.websocket.insert("/ws".into(), WebSocketOptions::default());
-        transport.http = Some(Arc::new(StartPage::new(router.clone(), StartPageOptions::default())));
+        transport.http = Some(http(&router));
         let bound = router.listen(transport).await.unwrap().to_string();
         let port = bound.rsplit(':').next().unwrap();
         Node { router, address: format!("127.0.0.1:{port}") }
@@ -65,6 +85,25 @@ impl Node {
         let mut answer = Vec::new();
         let _ = timeout(DEADLINE, stream.read_to_end(&mut answer)).await.expect("an answer arrives in time");
         Answer::parse(&answer)
+    }
+
+    /// Sends these octets, and reads until the connection is closed.
+    pub(crate) async fn raw(&self, octets: impl AsRef<[u8]>) -> String {
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        let _ = stream.write_all(octets.as_ref()).await;
+        let mut answer = Vec::new();
+        let _ = timeout(DEADLINE, stream.read_to_end(&mut answer)).await.expect("the end comes in time");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// A connection that speaks nothing yet.
+    pub(crate) async fn stream(&self) -> TcpStream {
+        TcpStream::connect(&self.address).await.unwrap()
+    }
+
+    /// Gets a path.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.request(&format!("GET {path}"), "", b"").await
     }
 
     /// Posts JSON as curl would.
@@ -125,7 +164,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn parse(octets: &[u8]) -> Answer {
+    pub(crate) fn parse(octets: &[u8]) -> Answer {
         let text = String::from_utf8_lossy(octets);
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no whole head in {text:?}"));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");

@@ -51,7 +51,7 @@ async fn unknown_paths_lead_back_to_the_page() {
         "/assets/",
         "/assets/../Cargo.toml",
         "/assets/%2e%2e/Cargo.toml",
-        "/<script>alert(1)</script>",
+        "/%3Cscript%3Ealert(1)%3C/script%3E",
     ] {
         let answer = node.request(&format!("GET {path}"), "", b"").await;
         assert_eq!(answer.status, 404, "{path}");

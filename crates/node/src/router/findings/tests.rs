@@ -30,7 +30,7 @@ fn plan(node: &Node) -> Result<Plan, Vec<Obstacle>> {
     let warnings = findings(node)?;
     let (limits, ignored) = (&node.controller.options.limits, &mut Findings::default());
     let mut plan = Plan { warnings, admissions: Vec::new(), definitions: Vec::new(), listens: Vec::new() };
-    for Worker::Router(worker) in node.workers.iter().filter(|Worker::Router(it)| !it.options.disabled) {
+    for worker in node.routers() {
         plan.admissions.push(admission(limits));
         for it in &worker.realms {
             plan.definitions.push((it.name.clone(), realm::definition(it, limits, "", ignored)));

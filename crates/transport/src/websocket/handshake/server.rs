@@ -141,20 +141,27 @@ impl Upgrade {
     ///
     /// The extra fields are ours and must not hold a peer's text: they are written as they are.
     pub fn response(&self, extra: &[(&str, &str)]) -> Vec<u8> {
-        let mut head =
-            String::from("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
-        append_field(&mut head, "Sec-WebSocket-Accept", &self.accept_key);
-        if let Some(protocol) = &self.protocol {
-            append_field(&mut head, "Sec-WebSocket-Protocol", protocol);
-        }
-        if let Some(deflate) = &self.deflate {
-            append_field(&mut head, "Sec-WebSocket-Extensions", &deflate.response());
+        let mut head = String::from("HTTP/1.1 101 Switching Protocols\r\n");
+        for (name, value) in self.fields() {
+            append_field(&mut head, name, &value);
         }
         for (name, value) in extra {
             append_field(&mut head, name, value);
         }
         head.push_str("\r\n");
         head.into_bytes()
+    }
+
+    /// The header fields of that answer, for whoever writes it by other means.
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = vec![
+            ("Upgrade", "websocket".to_owned()),
+            ("Connection", "Upgrade".to_owned()),
+            ("Sec-WebSocket-Accept", self.accept_key.clone()),
+        ];
+        fields.extend(self.protocol.clone().map(|protocol| ("Sec-WebSocket-Protocol", protocol)));
+        fields.extend(self.deflate.map(|deflate| ("Sec-WebSocket-Extensions", deflate.response())));
+        fields
     }
 
     /// The framing that follows the handshake on the server's side.

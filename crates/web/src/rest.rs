@@ -1,0 +1,152 @@
+//! `"type": "publisher"`, `"caller"` and `"webhook"`: Crossbar.io's REST bridge.
+//!
+//! ```text
+//! request ─▶ address, TLS ─▶ content type ─▶ body ─▶ signature ─▶ not seen before ─▶ publish or call ─▶ answer
+//!              400              400          413, 400   400, 401      401, 503                             200, 202
+//! ```
+//!
+//! Checks and statuses are Crossbar.io's; what it has no check for is a request that is sent again, and one that never ends.
+
+mod options;
+mod replay;
+mod request;
+mod signature;
+mod webhook;
+
+use std::time::SystemTime;
+
+use crossweave_router::Router;
+use crossweave_router::http::{Answering, RequestBody};
+use crossweave_wamp::uris;
+use http::request::Parts;
+use http::{Method, Request, header};
+use tokio::sync::Semaphore;
+
+pub use self::options::{RestOptions, RestOptionsError, SigningKey};
+pub use self::replay::REMEMBERED_MAX;
+use self::replay::Seen;
+use self::request::{check_address, check_content_type, text_of};
+pub use self::webhook::{Webhook, WebhookOptions};
+use crate::bridge::{CALLS_MAX, CallOrder, LocalSession, PublishOrder, Refusal, published, result};
+use crate::cors::{allow_any_origin, preflight};
+use crate::reply::{Fields as _, NO_STORE, Reply, without_method};
+use crate::service::{Exchange, WebService};
+
+const METHODS: &str = "POST, PUT, OPTIONS";
+
+/// What all services of the bridge have: who may use them, and the session by which they reach the realm.
+struct Endpoint {
+    session: LocalSession,
+    options: RestOptions,
+    seen: Seen,
+    under_way: Semaphore,
+}
+
+/// A request that may be carried out.
+struct Admitted {
+    head: Parts,
+    body: String,
+}
+
+impl Endpoint {
+    fn new(router: Router, realm: &str, authrole: &str, options: RestOptions) -> Endpoint {
+        Endpoint {
+            session: LocalSession::new(router, realm.to_owned(), authrole.to_owned()),
+            options,
+            seen: Seen::default(),
+            under_way: Semaphore::new(CALLS_MAX),
+        }
+    }
+
+    /// Everything that is checked before anything is done.
+    async fn admit(&self, exchange: Exchange<'_>, is_json: bool) -> Result<Admitted, Refusal> {
+        let Exchange { request, peer, .. } = exchange;
+        check_address(&self.options, peer)?;
+        let (head, body): (Parts, RequestBody) = Request::into_parts(request);
+        check_content_type(&head.headers, is_json)?;
+        let body = body.read(self.options.body_max()).await.map_err(|error| {
+            Refusal::new(error.status().as_u16(), uris::INVALID_ARGUMENT, error.to_string()).closing()
+        })?;
+        self.options.check_webhook_signature(&head.headers, &body)?;
+        self.options.check_signature(
+            head.uri.query().unwrap_or_default(),
+            &body,
+            SystemTime::now(),
+            &self.seen,
+        )?;
+        Ok(Admitted { body: text_of(body)?, head })
+    }
+}
+
+/// Publishes what is posted.
+pub struct Publisher(Endpoint);
+
+/// Calls what is posted.
+pub struct Caller(Endpoint);
+
+impl Publisher {
+    /// Publishes to a realm, in this role.
+    pub fn new(router: Router, realm: &str, authrole: &str, options: RestOptions) -> Publisher {
+        Publisher(Endpoint::new(router, realm, authrole, options))
+    }
+
+    async fn publish(&self, exchange: Exchange<'_>) -> Result<Reply, Refusal> {
+        let Admitted { body, .. } = self.0.admit(exchange, true).await?;
+        let _permit = self.0.under_way.try_acquire().map_err(|_| Refusal::too_many())?;
+        Ok(published(self.0.session.publish(PublishOrder::parse(body.as_bytes())?).await?))
+    }
+}
+
+impl Caller {
+    /// Calls in a realm, in this role.
+    pub fn new(router: Router, realm: &str, authrole: &str, options: RestOptions) -> Caller {
+        Caller(Endpoint::new(router, realm, authrole, options))
+    }
+
+    async fn call(&self, exchange: Exchange<'_>) -> Result<Reply, Refusal> {
+        let Admitted { body, .. } = self.0.admit(exchange, true).await?;
+        let _permit = self.0.under_way.try_acquire().map_err(|_| Refusal::too_many())?;
+        let order = CallOrder::parse_with(body.as_bytes(), self.0.options.timeout)?;
+        let (args, kwargs) = self.0.session.call(order).await?;
+        Ok(result(args, kwargs))
+    }
+}
+
+impl WebService for Publisher {
+    fn respond<'a>(&'a self, exchange: Exchange<'a>) -> Answering<'a> {
+        Box::pin(respond(&self.0.options, exchange, |exchange| self.publish(exchange)))
+    }
+}
+
+impl WebService for Caller {
+    fn respond<'a>(&'a self, exchange: Exchange<'a>) -> Answering<'a> {
+        Box::pin(respond(&self.0.options, exchange, |exchange| self.call(exchange)))
+    }
+}
+
+/// Carries out a POST or PUT, and tells browsers that they may.
+async fn respond<'a, F>(
+    options: &RestOptions,
+    exchange: Exchange<'a>,
+    carry_out: impl FnOnce(Exchange<'a>) -> F,
+) -> Reply
+where
+    F: Future<Output = Result<Reply, Refusal>>,
+{
+    // What the answer says of origins is all that is needed of the request's head.
+    let mut headers = http::HeaderMap::new();
+    for name in [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_HEADERS] {
+        if let Some(value) = exchange.request.headers().get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    let reply = match *exchange.request.method() {
+        Method::POST | Method::PUT => match carry_out(exchange).await {
+            Ok(reply) => reply,
+            Err(refusal) => refusal.of_rest(options.http_errors).response(),
+        },
+        Method::OPTIONS => return preflight(&headers, METHODS),
+        ref other => without_method(other, METHODS),
+    };
+    allow_any_origin(reply.with(header::CACHE_CONTROL, NO_STORE), &headers)
+}
