@@ -13,6 +13,7 @@
 //! field says its key, unit, range and default. A new section of the configuration is a new file beside `realm`,
 //! `role` and the others, with a type and its `read`.
 
+mod activation;
 mod auth;
 mod cbdir;
 mod connecting;
@@ -43,6 +44,7 @@ mod worker;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use activation::RealmActivation;
 pub use auth::{
     Anonymous, Auth, CryptosignPrincipal, Dynamic, Function, Method, Salting, ScramPrincipal,
     TicketPrincipal, TlsPrincipal, WampCraUser,

@@ -52,7 +52,6 @@ impl Role {
         let id = fields.id(reading, "role", ids);
         let name = fields.required(reading, "name").and_then(|at| name(reading, &at, names));
         let is_template = fields.bool(reading, "template", false);
-        fields.not_built(reading, "template", "starting roles from templates");
         let template = fields.get("name").filter(|_| is_template).and_then(|at| Template::read(reading, &at));
         let of_realm = reading.groups.len();
         reading.groups.extend(template.iter().flat_map(|template| template.groups.clone()));

@@ -134,7 +134,8 @@ impl Native {
         answer(&service, node_id, stop.clone()).await?;
         let work = match kind {
             NativeKind::Router => {
-                RouterWorker::start(service.clone(), RouterOptions { cbdir, limits, has_start_page }).await?
+                RouterWorker::start(&id, service.clone(), RouterOptions { cbdir, limits, has_start_page })
+                    .await?
             }
         };
         let ready = WorkerReady { kind: kind.as_str().to_owned(), id, pid: std::process::id() };

@@ -4,16 +4,18 @@
 //! procedure ──▶ part of a configuration, checked ──▶ what the router wants ──▶ Router
 //! ```
 //!
-//! `realms` and `transports` answer the procedures. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
+//! `realms` and `transports` answer the procedures. `activation` starts what clients need by `template`s. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
 //! the configuration into what the router wants; they start nothing, so that `findings` can say beforehand what is in the way of a
 //! whole node.
 
+mod activation;
 mod authentication;
 mod certificates;
 mod findings;
 mod ready;
 pub(crate) mod realm;
 mod realms;
+pub(crate) mod template;
 mod transport;
 mod transports;
 mod websocket;
@@ -33,7 +35,9 @@ pub use certificates::unusable;
 pub use findings::{Obstacle, findings};
 
 use crate::service::Service;
+use activation::Idle;
 use realms::RunningRealm;
+use template::RealmTemplate;
 use transports::RunningTransport;
 
 /// What a router worker is told when it starts.
@@ -57,15 +61,21 @@ struct Shared {
     router: Router,
     options: RouterOptions,
     service: Service,
+    /// Its id.
+    id: String,
     /// Changes are made one after the other.
     state: Mutex<State>,
     demos: parking_lot::Mutex<JoinSet<()>>,
+    /// Realms of templates that nobody is on.
+    idle: parking_lot::Mutex<Idle>,
 }
 
 /// What runs.
 #[derive(Default)]
 struct State {
     realms: Vec<RunningRealm>,
+    /// By which realms are started, in the order in which they are tried.
+    templates: Vec<RealmTemplate>,
     transports: Vec<RunningTransport>,
     /// By which the router proves itself, once it has been read.
     has_key: bool,
@@ -105,12 +115,25 @@ impl RouterWorker {
     ///
     /// # Errors
     /// The procedures cannot be registered.
-    pub(crate) async fn start(service: Service, options: RouterOptions) -> Result<RouterWorker, String> {
+    pub(crate) async fn start(
+        id: &str,
+        service: Service,
+        options: RouterOptions,
+    ) -> Result<RouterWorker, String> {
         let router = Router::new(admission(&options.limits));
-        let shared = Shared { router, options, service, state: Mutex::default(), demos: Default::default() };
+        let shared = Shared {
+            router,
+            options,
+            service,
+            id: id.to_owned(),
+            state: Mutex::default(),
+            demos: Default::default(),
+            idle: Default::default(),
+        };
         let worker = RouterWorker { shared: Arc::new(shared) };
         worker.answer_for_realms().await?;
         worker.answer_for_transports().await?;
+        worker.provide_realms();
         Ok(worker)
     }
 
