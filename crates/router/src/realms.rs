@@ -115,7 +115,7 @@ impl Realms {
         };
         let ended = cell.stop();
         drop(cell);
-        info!(realm = name, sessions = ended.len(), "realm stopped");
+        debug!(realm = name, sessions = ended.len(), "realm stopped");
         self.close(name, history).await;
         Ok(ended)
     }
@@ -134,7 +134,7 @@ impl Realms {
             (stopped, take(&mut realms, name))
         };
         stopped.follow();
-        info!(realm = name, "realm stopped as it was empty");
+        debug!(realm = name, "realm stopped as it was empty");
         self.close(name, history).await;
         Ok(true)
     }

@@ -36,7 +36,7 @@ impl Router {
             return Err(StartError::Stopped);
         }
         let restored = self.shared.realms.start(name, definition)?;
-        info!(realm = name, restored, "realm started");
+        debug!(realm = name, restored, "realm started");
         Ok(())
     }
 
