@@ -14,6 +14,7 @@
 //! `role` and the others, with a type and its `read`.
 
 mod auth;
+mod authmethod;
 mod cbdir;
 mod controller;
 mod delivery;
@@ -43,6 +44,7 @@ pub use auth::{
     Anonymous, Auth, CryptosignPrincipal, Dynamic, Function, Method, Salting, ScramPrincipal,
     TicketPrincipal, TlsPrincipal, WampCraUser,
 };
+pub use authmethod::AuthMethod;
 pub use cbdir::{CBDIR_VARIABLES, CONFIG_FILES, Loaded, find_cbdir, load, load_checking, load_with, tidy};
 pub use controller::{Controller, ControllerOptions, Limits, ShutdownTrigger};
 pub use delivery::{Delivery, DeliveryKey, DeliveryPolicy};

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
+use crate::authmethod::Wanted;
 use crate::document::{Document, Item, Value};
 use crate::endpoint::TlsCheck;
 use crate::environment::Environment;
@@ -49,6 +50,8 @@ pub(crate) struct Reading<'e> {
     pub(crate) ids: AutoIds,
     /// The files in which realms keep their events, with the line.
     pub(crate) stores: HashMap<PathBuf, usize>,
+    /// What the roles of the worker that is read expect of its transports.
+    pub(crate) wanted: Vec<Wanted>,
 }
 
 /// The words of a fixed set with what each means.
@@ -65,6 +68,7 @@ impl<'e> Reading<'e> {
             places: Places::default(),
             ids: AutoIds::default(),
             stores: HashMap::new(),
+            wanted: Vec::new(),
         }
     }
 

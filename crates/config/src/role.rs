@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use crate::authmethod::{self, AuthMethod};
 use crate::delivery::Delivery;
 use crate::permission::{self, Matching, Permission};
 use crate::reading::{At, Fields, Finding, Reading, Unique};
@@ -23,6 +24,9 @@ pub struct Role {
     /// `authorizer`: the procedure of the realm that decides instead of `permissions`. It is called with the session (a dict),
     /// the URI, the action and its options, and answers true or false, or a dict of `allow`, `disclose` and `cache`.
     pub authorizer: Option<String>,
+    /// `authmethods`: the methods by which clients come to this role; one that proves itself by another is refused. A cookie counts
+    /// as the method by which it was got. Default: any.
+    pub authmethods: Option<Vec<AuthMethod>>,
     /// `permissions`: rules for URIs; the most specific one that matches decides. Default: none.
     pub permissions: Vec<Permission>,
     /// `allow-by-default`: whether everything that no rule matches is allowed. Default: false.
@@ -48,6 +52,7 @@ impl Role {
         let mut fields = reading.object(at, "a role")?;
         let id = fields.id(reading, "role", ids);
         let name = fields.required(reading, "name").and_then(|at| name(reading, &at, names));
+        let authmethods = authmethod::read(reading, &mut fields);
         let authorizer = authorizer(reading, &mut fields);
         let list = fields.list(reading, "permissions", "a list of permissions");
         let permissions = permissions(reading, list);
@@ -63,6 +68,7 @@ impl Role {
         Some(Self {
             id,
             name: name.unwrap_or_default(),
+            authmethods,
             authorizer,
             permissions,
             allow_by_default,

@@ -1,5 +1,6 @@
 //! `workers[]`: what a node runs.
 
+use crate::authmethod;
 use crate::endpoint::Listener;
 use crate::environment::whole_variable;
 use crate::reading::{At, Fields, Reading, Unique};
@@ -93,10 +94,12 @@ impl RouterWorker {
         // Disabled workers do not listen, so they cannot be in the way of others.
         let (mut apart, disabled) = (Vec::new(), options.disabled);
         let listeners = if disabled { &mut apart } else { listeners };
-        let transports = list
+        let transports: Vec<_> = list
             .into_iter()
             .filter_map(|at| Transport::read(reading, at, &realms, &mut transport_ids, listeners))
             .collect();
+        let auths: Vec<_> = transports.iter().flat_map(Transport::auths).collect();
+        authmethod::warn_of_missing(reading, &auths);
         fields.not_built(reading, "components", "running components in a router");
         fields.no_effect(reading, "connections", "Crossbar.io ignores it too");
         fields.no_effect(reading, "manhole", "there is no Python process to log in to");
