@@ -118,7 +118,7 @@ async fn a_session_goes_on_by_the_method_that_it_was_begun_by() {
     let answer = async |joe: &mut Peer| {
         let Message::Challenge(challenge) = joe.receive().await else { panic!("not CHALLENGE") };
         let signature = wampcra::answer(&"secret".into(), &challenge.extra).unwrap();
-        joe.send(Authenticate { signature: signature.into(), extra: Dict::new() }).await;
+        joe.send(Authenticate { signature, extra: Dict::new() }).await;
         joe.welcome().await
     };
     joe.send(details(Dict::new().with("resumable", true), "wampcra")).await;
