@@ -359,14 +359,15 @@ mod tests {
             let cookies = Cookies::open(options.clone()).unwrap();
             let (kept, set) = cookies.greet(None);
             let (gone, gone_set) = cookies.greet(None);
-            kept.remember(joe());
+            let kept_as = joe();
+            kept.remember(kept_as.clone());
             gone.remember(joe());
             gone.forget();
             let (header_kept, header_gone) = (header(&set.unwrap()), header(&gone_set.unwrap()));
             drop((cookies, kept, gone));
             let cookies = Cookies::open(options.clone()).unwrap();
             let known = cookies.greet(Some(&header_kept)).0.known();
-            assert_eq!(known, Some(joe()));
+            assert_eq!(known, Some(kept_as.clone()));
             assert!(cookies.greet(Some(&header_gone)).1.is_some());
             drop(cookies);
             let purge = match store {
