@@ -75,8 +75,9 @@ struct By<'a> {
     method: AuthMethod,
 }
 
-/// The methods Crossbar.io has besides. Asking for one is refused: to run without it would let others in.
-const NOT_BUILT: &[&str] = &["anonymous-proxy", "cryptosign-proxy"];
+/// The methods by which Crossbar.io's proxy workers say whom they have let in. Asking for one is refused: to run without it
+/// would leave its clients out, or let others in.
+const OF_PROXIES: &[&str] = &["anonymous-proxy", "cryptosign-proxy"];
 
 /// Reads `auth` of a transport. Not having it means anonymous.
 pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &Reach<'_>) -> Auth {
@@ -103,9 +104,13 @@ pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &R
             .is_some(),
     };
     warn_of_the_transport(reading, &mut fields, &auth, reach);
-    for method in NOT_BUILT {
+    for method in OF_PROXIES {
         if let Some(at) = fields.key(method) {
-            reading.not_built(&at, &format!("authentication by `{method}`"));
+            let message = format!(
+                "`{method}` belongs to proxy workers: by it, one of them says whom it has let in, and there are none here"
+            );
+            let expected = "the methods by which the clients themselves log in";
+            reading.report(&at, Finding::error(message).expected(expected));
         }
     }
     fields.finish(reading);

@@ -23,7 +23,9 @@ pub(super) fn read(
     by: &By<'_>,
 ) -> Vec<CryptosignPrincipal> {
     if let Some(at) = fields.key("trustroots") {
-        reading.not_built(&at, "authentication by `trustroots`, certificates on a blockchain,");
+        let message = "`trustroots` are not built: certificates of Ethereum accounts, anchored on a blockchain, are not checked here";
+        let expected = "`principals`, or `\"type\": \"dynamic\"` with an authenticator that checks them";
+        reading.report(&at, Finding::error(message).expected(expected));
         return Vec::new();
     }
     principals::read(reading, fields, "principals", by, |reading, fields, who| {

@@ -14,7 +14,12 @@ fn authentication() {
     websocket(
         r#""auth": {§"anonymous-proxy": {}}"#,
         "$.workers[0].transports[0].auth[\"anonymous-proxy\"]",
-        "error: authentication by `anonymous-proxy` is not built yet",
+        "error: `anonymous-proxy` belongs to proxy workers: by it, one of them says whom it has let in, and there are none",
+    );
+    websocket(
+        r#""auth": {§"cryptosign-proxy": {"type": "static"}, "anonymous": {"type": "static"}}"#,
+        "$.workers[0].transports[0].auth[\"cryptosign-proxy\"]",
+        "error: `cryptosign-proxy` belongs to proxy workers",
     );
     websocket(r#""auth": {"anonymous": §{}}"#, "$.workers[0].transports[0].auth.anonymous", "has no `type`");
     websocket(
@@ -141,7 +146,7 @@ fn clients_of_a_method() {
     private(
         r#""auth": {"cryptosign": {"type": "static", §"trustroots": {}}}"#,
         "$.workers[0].transports[0].auth.cryptosign.trustroots",
-        "is not built yet",
+        "`trustroots` are not built: certificates of Ethereum accounts",
     );
 }
 
