@@ -253,6 +253,9 @@ impl Permissions {
         for rule in rules {
             permissions.add(rule)?;
         }
+        let Permissions { rules, subscribe_denials, register_denials, .. } = &mut permissions;
+        subscribe_denials.finish(rules);
+        register_denials.finish(rules);
         permissions.everything = permissions.find_everything();
         Ok(permissions)
     }
