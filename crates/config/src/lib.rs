@@ -15,6 +15,7 @@
 
 mod activation;
 mod auth;
+mod authmethod;
 mod cbdir;
 mod connecting;
 mod controller;
@@ -49,6 +50,7 @@ pub use auth::{
     Anonymous, Auth, CryptosignPrincipal, Dynamic, Function, Method, Salting, ScramPrincipal,
     TicketPrincipal, TlsPrincipal, WampCraUser,
 };
+pub use authmethod::AuthMethod;
 pub use cbdir::{CBDIR_VARIABLES, CONFIG_FILES, Loaded, find_cbdir, load, load_checking, load_with, tidy};
 pub use connecting::{ClientTls, ConnectingEndpoint, ConnectingProtocol, ConnectingTcp, ConnectingTransport};
 pub use controller::{Controller, ControllerOptions, Fabric, Heartbeat, Keyring, Limits, ShutdownTrigger};

@@ -7,7 +7,7 @@ use crossweave_router_core::{Record, Role};
 use crossweave_wamp::SessionId;
 use parking_lot::RwLock;
 use tokio::task::spawn_blocking;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::history::Storage;
 use crate::provision::Provision;

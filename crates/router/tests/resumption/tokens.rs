@@ -1,6 +1,6 @@
 //! Who may go on with a session, and who may not.
 
-use crossweave_auth::Secret;
+use crossweave_auth::{Secret, wampcra};
 use crossweave_router::{Authentication, Directory, Methods, Principal, ResumptionOptions, Source};
 use crossweave_wamp::message::*;
 use crossweave_wamp::{Dict, Message, Serializer, Value, uris};
@@ -100,6 +100,36 @@ async fn a_stolen_token_is_of_no_use_to_another_client() {
     let welcome = log_in(&mut joe, "joe", ticket.details()).await;
     assert_eq!(flag(&welcome, "resumed"), Some(true));
     assert_eq!((welcome.session.0, welcome.details.str("authid")), (ticket.session, Some("joe")));
+}
+
+/// Both of joe's methods may be used here; a session that was begun by one is not gone on with by the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_goes_on_by_the_method_that_it_was_begun_by() {
+    let Authentication::Methods(methods) = tickets() else { panic!("methods") };
+    let secret = wampcra::Credential::new("secret".into(), None);
+    let joe = Principal { authrole: "user".into(), realm: None, credential: secret };
+    let wampcra = Some(Source::Static(Directory::from_iter([("joe".to_owned(), joe)])));
+    let methods = Methods { wampcra, ..(*methods).clone() };
+    let node = node_with(Some(ResumptionOptions::default()), methods.into()).await;
+    let mut joe = Peer::connect(&node, Link::RawSocket).await;
+    let details = |details: Dict, method: &str| {
+        hello(details.with("authid", "joe").with("authmethods", vec![Value::from(method)]))
+    };
+    let answer = async |joe: &mut Peer| {
+        let Message::Challenge(challenge) = joe.receive().await else { panic!("not CHALLENGE") };
+        let signature = wampcra::answer(&"secret".into(), &challenge.extra).unwrap();
+        joe.send(Authenticate { signature, extra: Dict::new() }).await;
+        joe.welcome().await
+    };
+    joe.send(details(Dict::new().with("resumable", true), "wampcra")).await;
+    answer(&mut joe).await;
+    let ticket = joe.ticket();
+    drop(joe);
+    let mut weak = Peer::connect(&node, Link::RawSocket).await;
+    assert_is_new(&log_in(&mut weak, "joe", ticket.details()).await, &ticket);
+    let mut strong = Peer::connect(&node, Link::RawSocket).await;
+    strong.send(details(ticket.details(), "wampcra")).await;
+    assert_eq!(flag(&answer(&mut strong).await, "resumed"), Some(true));
 }
 
 #[tokio::test(flavor = "multi_thread")]
