@@ -17,8 +17,8 @@ mod plan;
 mod ready;
 mod realm;
 mod running;
+mod site;
 mod transport;
-mod unbuilt;
 mod websocket;
 
 pub(crate) use builtin::builtin;

@@ -7,6 +7,7 @@ use crossweave_config::{Controller, ControllerOptions, Limits, Node, RouterWorke
 use crossweave_router::{AdmissionOptions, Authentication, RealmDefinition, TransportOptions};
 use crossweave_web::StartPageOptions;
 
+use super::site::WebPart;
 use super::{Findings, realm, transport};
 
 /// What is to be started.
@@ -59,6 +60,8 @@ pub(crate) struct Listen {
     pub(crate) url: Option<String>,
     /// The start page, if there is to be one.
     pub(crate) page: Option<StartPageOptions>,
+    /// The web services, if the transport has any.
+    pub(crate) web: Option<WebPart>,
 }
 
 /// Why a correct configuration cannot be run.

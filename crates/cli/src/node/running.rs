@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_router::{Router, StartError, TransportOptions};
@@ -12,15 +13,16 @@ use tokio::task::JoinSet;
 use tracing::{error, warn};
 
 use super::plan::{Listen, Plan, Step};
+use super::site::{Facts, site};
 use super::{Obstacle, ready};
 
 /// The routers of this process. They run until [`RunningNode::shutdown`] or the runtime's end.
-#[derive(Default)]
 pub(crate) struct RunningNode {
     routers: Vec<(String, Router)>,
     /// By which they prove themselves.
     key: Option<PrivateKey>,
     demos: JoinSet<()>,
+    facts: Facts,
     /// One line for each address that clients can use.
     pub(crate) ready: Vec<String>,
 }
@@ -31,7 +33,16 @@ impl RunningNode {
     /// # Errors
     /// The first step that failed; what was started before it is stopped again.
     pub(crate) async fn start(plan: Plan) -> Result<RunningNode, Obstacle> {
-        let mut node = RunningNode { key: plan.key, ..RunningNode::default() };
+        let routers = plan.steps.iter().filter(|step| matches!(step, Step::Router { .. })).count();
+        let pubkey = plan.key.as_ref().map(|key| key.public().to_hex());
+        let facts = Facts { started: SystemTime::now(), routers, pubkey };
+        let mut node = RunningNode {
+            routers: Vec::new(),
+            key: plan.key,
+            demos: JoinSet::new(),
+            facts,
+            ready: Vec::new(),
+        };
         for step in plan.steps {
             if let Err(obstacle) = node.step(step).await {
                 node.shutdown().await;
@@ -78,10 +89,17 @@ impl RunningNode {
     async fn listen(&mut self, mut listen: Listen) -> Result<(), Obstacle> {
         let (worker, router) = self.last_router();
         let is_builtin = listen.page.is_some();
+        let place = || format!("worker {worker:?}, transport {:?}", listen.transport);
+        if let Some(part) = &listen.web {
+            listen.options.http =
+                Some(site(router, part, &self.facts).map_err(|(path, what)| Obstacle {
+                    place: format!("{}, path {path:?}", place()),
+                    what,
+                })?);
+        }
         if let Some(options) = listen.page.take() {
             listen.options.http = Some(Arc::new(StartPage::new(router.clone(), options)));
         }
-        let place = || format!("worker {worker:?}, transport {:?}", listen.transport);
         let bound = bind(router, &listen).await.map_err(|error| Obstacle {
             place: place(),
             what: explain(&error, &listen.options.endpoint, is_builtin),
