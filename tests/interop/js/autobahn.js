@@ -31,6 +31,7 @@ const FEATURES = {
   publish_lists: true,
   topic_of_event: true,
   auth: ["ticket", "wampcra", "wampcra-salted", "wampcra-derived", "cryptosign"],
+  without: { "lp-json": ["ordered"] },
 };
 
 const sessions = new Map();
