@@ -130,7 +130,7 @@ fn a_universal_transport() {
     );
     let services = &universal.web.as_ref().expect("it has a web part").paths;
     let paths: Vec<_> = services.iter().map(|service| service.path.as_str()).collect();
-    assert_eq!(paths, ["/api/v1/ws", "/api"]);
+    assert_eq!(paths, ["/api/v1/ws", "/api/v1", "/api"]);
     let WebService::WebSocket(websocket) = &services[0].service else { panic!("not WebSocket") };
     assert_eq!(websocket.serializers, Serializer::ALL);
 }

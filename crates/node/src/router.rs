@@ -15,6 +15,7 @@ mod findings;
 mod ready;
 pub(crate) mod realm;
 mod realms;
+mod site;
 pub(crate) mod template;
 mod transport;
 mod transports;
@@ -22,6 +23,7 @@ mod websocket;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crossweave_api::{Error, error};
 use crossweave_auth::cryptosign::PrivateKey;
@@ -63,6 +65,7 @@ struct Shared {
     service: Service,
     /// Its id.
     id: String,
+    started: SystemTime,
     /// Changes are made one after the other.
     state: Mutex<State>,
     demos: parking_lot::Mutex<JoinSet<()>>,
@@ -126,6 +129,7 @@ impl RouterWorker {
             options,
             service,
             id: id.to_owned(),
+            started: SystemTime::now(),
             state: Mutex::default(),
             demos: Default::default(),
             idle: Default::default(),

@@ -85,8 +85,8 @@ pub use http::{HttpPeer, HttpService};
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
 pub use options::{AdmissionOptions, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use provision::{
-    ACTIVATION_DEADLINE, ACTIVATIONS_MAX, Activating, Activation, HoldsFor, Missing, REALM_NAME_LEN_MAX,
-    RealmProvider, Refused as NotActivated, WAITERS_MAX, WAITERS_PER_REALM_MAX,
+    ACTIVATION_DEADLINE, ACTIVATIONS_MAX, Activating, Activation, HoldsFor, Missing, NotActivated,
+    REALM_NAME_LEN_MAX, RealmProvider, WAITERS_MAX, WAITERS_PER_REALM_MAX,
 };
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
 pub use realm::status::RealmStats;

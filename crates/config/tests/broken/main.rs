@@ -453,14 +453,14 @@ fn transports() {
         "warning: path `/ws` of `web` is hidden",
     );
     universal(
-        r#""web": {"paths": {"x": {"type": §"static", "directory": ".."}}}"#,
+        r#""web": {"paths": {"x": {"type": §"cgi", "directory": "..", "processor": "/bin/sh"}}}"#,
         "$.workers[0].transports[0].web.paths.x.type",
-        "warning: web service `static` is not built yet: its path answers 501",
+        "warning: web service `cgi` is not built yet: its path answers 501",
     );
     universal(
-        r#""web": {"paths": {"x": {"type": §"longpoll"}}}"#,
+        r#""web": {"paths": {"x": {"type": §"catalog", "filename": "x.bfbs", "path": "/x"}}}"#,
         "$.workers[0].transports[0].web.paths.x.type",
-        "web service `longpoll` is not built yet",
+        "web service `catalog` is not built yet",
     );
     universal(
         r#""web": {"paths": {"x": {"type": §"statik"}}}"#,

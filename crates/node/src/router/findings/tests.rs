@@ -116,7 +116,8 @@ fn methods_of_a_role_reach_the_realm() {
         config["workers"][0]["realms"][0]["roles"][0] = role;
         config["workers"][0]["realms"][0]["roles"][0]["authmethods"] = json!(["scram"]);
         let plan = planned(&config).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
-        let role = plan.definitions.into_iter().find_map(|(_, definition)| definition.roles.into_iter().next());
+        let role =
+            plan.definitions.into_iter().find_map(|(_, definition)| definition.roles.into_iter().next());
         let methods = role.expect("the realm has a role").authmethods;
         assert_eq!(methods.as_deref(), Some(&[crossweave_wamp::AuthMethod::Scram][..]));
     }
