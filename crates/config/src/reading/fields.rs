@@ -77,7 +77,7 @@ impl<'d> Fields<'d> {
     }
 
     pub(crate) fn bool_if_set(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<bool> {
-        self.note(reading, key, || Shape::Bool);
+        self.note_if_set(reading, key, || Shape::Bool);
         let at = self.set(key)?;
         let value = at.item.as_bool();
         if value.is_none() {
@@ -94,7 +94,7 @@ impl<'d> Fields<'d> {
         range: RangeInclusive<i64>,
         unit: &str,
     ) -> Option<T> {
-        self.note(reading, key, || Shape::integer(&range, unit));
+        self.note_if_set(reading, key, || Shape::integer(&range, unit));
         let at = self.set(key)?;
         reading.integer(&at, range, unit).and_then(|value| T::try_from(value).ok())
     }
@@ -107,7 +107,7 @@ impl<'d> Fields<'d> {
     /// A time in milliseconds: 0 for off, or at least 100, so that seconds given by mistake are noticed.
     pub(crate) fn millis(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<u32> {
         const MIN: i64 = 100;
-        self.note(reading, key, || Shape::Millis { from: MIN, to: 86_400_000 });
+        self.note_if_set(reading, key, || Shape::Millis { from: MIN, to: 86_400_000 });
         let at = self.set(key)?;
         let expected = "0 (off) or milliseconds from 100 to 86400000";
         match at.item.value {
@@ -126,7 +126,7 @@ impl<'d> Fields<'d> {
     }
 
     pub(crate) fn text(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<String> {
-        self.note(reading, key, || Shape::Text);
+        self.note_if_set(reading, key, || Shape::Text);
         self.set(key).and_then(|at| reading.text(&at))
     }
 
@@ -147,7 +147,14 @@ impl<'d> Fields<'d> {
         self.get(key).map(|at| reading.any(&at))
     }
 
-    fn note(&self, reading: &mut Reading<'_>, key: &'static str, shape: impl FnOnce() -> Shape) {
+    /// Notes a form of a value that may also be null, which means that it is not set.
+    fn note_if_set(&self, reading: &mut Reading<'_>, key: &'static str, shape: impl FnOnce() -> Shape) {
+        self.note(reading, key, shape);
+        self.note(reading, key, || Shape::Null);
+    }
+
+    /// Notes a form of the value of a key that may not be there.
+    pub(crate) fn note(&self, reading: &mut Reading<'_>, key: &'static str, shape: impl FnOnce() -> Shape) {
         if reading.shapes.is_some() {
             reading.note(&path_of(&self.at.path, key), shape);
         }
@@ -159,7 +166,7 @@ impl<'d> Fields<'d> {
         key: &'static str,
         words: &Words<T>,
     ) -> Option<T> {
-        self.note(reading, key, || Shape::words(words));
+        self.note_if_set(reading, key, || Shape::words(words));
         self.set(key).and_then(|at| reading.word(&at, words))
     }
 
@@ -170,7 +177,7 @@ impl<'d> Fields<'d> {
         key: &'static str,
         what: &'static str,
     ) -> Option<Fields<'d>> {
-        self.note(reading, key, || Shape::Object(what));
+        self.note_if_set(reading, key, || Shape::Object(what));
         self.set(key).and_then(|at| reading.object(at, what))
     }
 
@@ -264,6 +271,7 @@ impl<'d> Fields<'d> {
     }
 
     fn note_keys(&self, reading: &mut Reading<'_>) {
+        reading.note_section(&self.at.path);
         self.known.iter().for_each(|key| reading.note_key(&self.at.path, key));
     }
 
