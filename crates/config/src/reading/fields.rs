@@ -214,8 +214,7 @@ impl<'d> Fields<'d> {
         let Some(id) = reading.text(&at) else { return reading.ids.next(kind) };
         if !names::is_id(&id) {
             let message = format!("{} cannot be an id", quoted(&id));
-            let expected = "3 to 64 of a-z, 0-9 and _, a letter first";
-            reading.report(&at, Finding::error(message).expected(expected));
+            reading.report(&at, Finding::error(message).expected(names::ID));
         }
         siblings.check(reading, &at, &id);
         id
@@ -227,6 +226,24 @@ impl<'d> Fields<'d> {
             let at = self.key(key).unwrap_or(at);
             reading.refused(&at, &at.name(), why);
         }
+    }
+
+    /// The id of a realm or role: Crossbar.io takes any text, and so it is a warning if it is unlike other ids.
+    pub(crate) fn lenient_id(
+        &mut self,
+        reading: &mut Reading<'_>,
+        kind: &'static str,
+        siblings: &mut Unique,
+    ) -> String {
+        self.note_if_set(reading, "id", || Shape::Text);
+        let Some(at) = self.set("id") else { return reading.ids.next(kind) };
+        let Some(id) = reading.text(&at) else { return reading.ids.next(kind) };
+        if !names::is_id(&id) {
+            let finding = Finding::warning(format!("{} is unlike other ids", quoted(&id)));
+            reading.report(&at, finding.expected(names::ID));
+        }
+        siblings.check(reading, &at, &id);
+        id
     }
 
     /// A part that is read and not built yet: named at its key.
