@@ -21,8 +21,12 @@ use section::{Name, Property, Section, Sections};
 const EVERY_SECTION: &str = include_str!("schema/every_section.json");
 
 /// Variants of sections that a configuration has once.
-const MORE: &str =
-    r#"{"version": 2, "controller": {"keyring": {"type": "hsm", "driver": "d", "port": "p"}}}"#;
+const MORE: &str = r#"{
+    "version": 2,
+    "controller": {"keyring": {"type": "hsm", "driver": "d", "port": "p"}},
+    "workers": [{"type": "router", "transports": [{"type": "websocket", "endpoint": {"type": "tcp", "port": 1},
+        "auth": {"cryptosign": {"type": "static", "trustroots": {}}}}]}]
+}"#;
 
 /// Where it will be found by those who name it in `$schema`.
 const ID: &str = "https://crossweave.dev/schema/config-2.json";
