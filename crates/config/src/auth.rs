@@ -18,7 +18,7 @@ pub use tls::TlsPrincipal;
 pub use wampcra::{Salting, WampCraUser};
 
 use crate::authmethod::AuthMethod;
-use crate::reading::{At, Fields, Finding, Reading, nearest, quoted};
+use crate::reading::{At, Fields, Finding, Reading, Shape, nearest, quoted};
 use crate::realm::Realm;
 use crate::role::{Role, TRUSTED};
 
@@ -81,6 +81,7 @@ const OF_PROXIES: &[&str] = &["anonymous-proxy", "cryptosign-proxy"];
 
 /// Reads `auth` of a transport. Not having it means anonymous.
 pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &Reach<'_>) -> Auth {
+    fields.note(reading, "auth", || Shape::Object("`auth`"));
     let Some(at) = fields.get("auth") else {
         warn_without_role(reading, fields, reach.realms);
         return Auth::default();

@@ -83,7 +83,7 @@ impl Realm {
         names: &mut Unique,
     ) -> Option<Self> {
         let mut fields = reading.object(at, "a realm")?;
-        let id = fields.id(reading, "realm", ids);
+        let id = fields.lenient_id(reading, "realm", ids);
         let is_template = fields.bool(reading, "template", false);
         let name = fields.required(reading, "name").and_then(|at| name(reading, &at, is_template, names));
         let template = fields.get("name").filter(|_| is_template).and_then(|at| Template::read(reading, &at));
