@@ -40,6 +40,7 @@
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
 //! | sessions that outlive their connection | `resumption`, `realm::parking`, `connection::resuming` |
 //! | threads that wait awake for the next message, if that pays | `runtime` |
+//! | memory that goes back to the system | `memory` |
 //! | messages, counted by type | `traffic` |
 //! | a log line for each message, at level trace | `trace` |
 
@@ -53,6 +54,7 @@ mod cookies;
 mod dispatch;
 mod history;
 mod internal;
+mod memory;
 mod methods;
 mod options;
 mod peer;
@@ -76,6 +78,7 @@ pub use cookies::{CookieOptions, CookieStore, CookieStoreError};
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision, Session};
 pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 pub use history::{HistoryStore, HistoryStoreError};
+pub use memory::give_back_memory;
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
 pub use options::{AdmissionOptions, HttpService, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use provision::{
