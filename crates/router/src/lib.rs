@@ -42,6 +42,7 @@
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
 //! | sessions that outlive their connection | `resumption`, `realm::parking`, `connection::resuming` |
 //! | threads that wait awake for the next message, if that pays | `runtime` |
+//! | memory that goes back to the system | `memory` |
 //! | messages, counted by type | `traffic` |
 //! | a log line for each message, at level trace | `trace` |
 
@@ -56,6 +57,7 @@ mod dispatch;
 mod history;
 pub mod http;
 mod internal;
+mod memory;
 mod methods;
 mod options;
 mod peer;
@@ -82,6 +84,7 @@ pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision, S
 pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 pub use history::{HistoryStore, HistoryStoreError};
 pub use http::{HttpPeer, HttpService};
+pub use memory::give_back_memory;
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
 pub use options::{AdmissionOptions, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use provision::{

@@ -346,11 +346,12 @@ impl RealmCell {
         }
         // Wakers and spawned tasks may run at once on another thread: the lock is free by now.
         effects.wakes.drain(..).for_each(|peer| peer.waker.wake());
-        if std::mem::take(&mut effects.has_turned) {
-            self.tell_occupancy();
-        }
         for (question, request) in effects.questions.drain(..) {
             tokio::spawn(self.clone().answer(question, request));
+        }
+        // Last, as it is somebody else's code.
+        if std::mem::take(&mut effects.has_turned) {
+            self.tell_occupancy();
         }
     }
 
