@@ -1,7 +1,8 @@
 //! From a new connection to an established one: TLS, telling the protocols apart, their handshakes.
 
-mod http;
+pub(crate) mod http;
 mod rawsocket;
+mod turns;
 
 use std::collections::HashMap;
 use std::io;
@@ -9,23 +10,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossweave_transport::tls::{TlsAcceptor, TlsFacts};
+use crossweave_transport::websocket::handshake::ServerOptions;
 use crossweave_transport::{Listener, PeerAddress, Protocol, Stream, sniff};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
+use crate::admission::{Admitted, Pending};
 use crate::connection::{Connection, Established};
 use crate::cookies::Cookies;
 use crate::options::TransportOptions;
 use crate::quota::Kind;
 use crate::router::Shared;
+use turns::Turns;
 
 /// A listening transport.
 pub(crate) struct Acceptor {
     pub(crate) shared: Arc<Shared>,
     pub(crate) options: Arc<TransportOptions>,
     pub(crate) tls: Option<TlsAcceptor>,
+    /// How the handshakes of each WebSocket path are answered.
+    pub(crate) handshakes: HashMap<String, ServerOptions>,
     /// The cookies of each WebSocket path.
     pub(crate) jars: HashMap<String, Cookies>,
 }
@@ -76,6 +83,7 @@ impl Handshake {
 impl Acceptor {
     /// Accepts connections until told to stop.
     pub(crate) async fn run(self: Arc<Self>, listener: Listener, mut stop: watch::Receiver<bool>) {
+        let turns = Turns::start();
         loop {
             let (stream, address) = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -84,16 +92,13 @@ impl Acceptor {
             match self.shared.admission.admit(&address) {
                 Ok((admitted, pending)) => {
                     let acceptor = self.clone();
-                    tokio::spawn(async move {
-                        // The handshake's future is large; the connection's own, which stays, is small.
-                        let established = Box::pin(acceptor.establish(stream, address)).await;
-                        if let Some(established) = established {
-                            let (shared, options) = (acceptor.shared.clone(), acceptor.options.clone());
-                            let connection =
-                                Connection::new(shared, options, established, Some(pending), Some(admitted));
+                    turns.begin(async move {
+                        if let Some(connection) = acceptor.open(stream, address, pending, admitted).await {
                             tokio::spawn(connection);
                         }
                     });
+                    // Those who have joined go first.
+                    yield_now().await;
                 }
                 Err(refused) => self.shared.quota.log(Kind::Admission, || {
                     warn!(peer = %address, %refused, "connection refused");
@@ -102,8 +107,23 @@ impl Acceptor {
         }
     }
 
+    /// Opens a session. Nothing comes back if the connection ends before.
+    async fn open(
+        &self,
+        stream: Stream,
+        address: PeerAddress,
+        pending: Pending,
+        admitted: Admitted,
+    ) -> Option<Connection> {
+        // The handshake's future is large, and must not stay for what comes behind it.
+        let established = Box::pin(self.establish(stream, address)).await?;
+        let (shared, options) = (self.shared.clone(), self.options.clone());
+        let connection = Connection::new(shared, options, established, Some(pending), Some(admitted));
+        connection.open().await
+    }
+
     async fn establish(&self, stream: Stream, address: PeerAddress) -> Option<Established> {
-        let peer = address.to_string();
+        let peer = address.clone();
         match self.handshake(stream, address).await {
             Ok(established) => established,
             // Browsers open connections ahead, and may never use them.

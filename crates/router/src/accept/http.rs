@@ -101,9 +101,9 @@ impl Acceptor {
             answer(&mut handshake, Response::text(404, "no websocket endpoint at this path")).await?;
             return Err(NotEstablished::Refused(format!("no websocket endpoint at path {shown:?}")));
         };
-        let server = server_options(options);
+        let Some(server) = self.handshakes.get(path) else { return Ok(None) };
         let authentication = options.authentication.as_ref().unwrap_or(&self.options.authentication).clone();
-        match upgrade(request, &server, handshake.tls.is_some()) {
+        match upgrade(request, server, handshake.tls.is_some()) {
             Ok(upgrade) => {
                 let (serializer, batching) = spoken(options, upgrade.protocol.as_deref());
                 let serializer = encoding_of_agent(serializer, request.headers.get("User-Agent"));
@@ -111,7 +111,7 @@ impl Acceptor {
                 // Only now: a page that may not connect gets no cookie.
                 let greeting = self.jars.get(path).map(|jar| jar.greet(request.headers.get("Cookie")));
                 let opened = Opened { options, authentication, greeting, spoken };
-                established(handshake, opened, &server, &upgrade).await.map(Some)
+                established(handshake, opened, server, &upgrade).await.map(Some)
             }
             Err(refused) => {
                 answer(&mut handshake, refused.response()).await?;
@@ -127,7 +127,8 @@ async fn late(mut handshake: Handshake) -> Result<Option<Established>, NotEstabl
     Err(NotEstablished::Deadline)
 }
 
-fn server_options(options: &WebSocketOptions) -> ServerOptions {
+/// What a handshake is told, the same for each.
+pub(crate) fn server_options(options: &WebSocketOptions) -> ServerOptions {
     let single = options.serializers.iter().map(|it| it.subprotocol());
     let batched = options.batched_serializers.iter().map(|it| it.batched_subprotocol());
     ServerOptions {
