@@ -19,6 +19,7 @@ mod resuming;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod welcome;
 mod wire;
 
 use std::future::{Future, poll_fn};
