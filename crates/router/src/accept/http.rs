@@ -190,10 +190,7 @@ async fn established(
     headers.extend(set_cookie.as_deref().map(|cookie| ("Set-Cookie", cookie)));
     write(&mut handshake, &upgrade.response(&headers)).await?;
     let codec = upgrade.codec(server);
-    let ping = (options.auto_ping_interval_ms > 0).then(|| PingOptions {
-        interval: Duration::from_millis(options.auto_ping_interval_ms),
-        timeout: Duration::from_millis(options.auto_ping_timeout_ms.max(1)),
-    });
+    let ping = PingOptions::new(options.auto_ping_interval_ms, options.auto_ping_timeout_ms);
     Ok(Established {
         wire: Wire { serializer, framing: codec.encoder.framing(), batching },
         message_len_max: codec.encoder.len_max(),

@@ -9,7 +9,7 @@ use crossweave_wamp::{Batching, Serializer};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Acceptor, Handshake, NotEstablished};
-use crate::connection::Established;
+use crate::connection::{Established, PingOptions};
 use crate::peer::Wire;
 
 impl Acceptor {
@@ -44,7 +44,7 @@ impl Acceptor {
             authentication: options.authentication.as_ref().unwrap_or(&self.options.authentication).clone(),
             visit: None,
             is_websocket: false,
-            ping: None,
+            ping: PingOptions::new(options.auto_ping_interval_ms, options.auto_ping_timeout_ms),
             deadline: handshake.deadline,
         })
     }
