@@ -14,7 +14,7 @@ use crossweave_wamp::{Dict, Message, Serializer, uris};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{debug, info};
 
-use super::{Connection, Stage};
+use super::{Connection, Stage, welcome};
 use crate::admission::Pending;
 use crate::authenticate::{self, Admittance, Caller, Grant, Refusal, Verdict};
 use crate::cookies::{Remembered, now_s};
@@ -248,6 +248,11 @@ impl Connection {
     fn join_anew(&mut self, admittance: Admittance) -> Result<(), RealmIsDown> {
         let Admittance { realm, session, mut welcome, proof } = admittance;
         let resumption = self.offer_resumption(&realm, &mut welcome, proof);
+        if !welcome::shorten(&mut welcome, &self.peer, 0) {
+            let text = "the WELCOME is longer than the longest message that you take";
+            self.refuse(&Abort::new(uris::PAYLOAD_SIZE_EXCEEDED, text));
+            return Ok(());
+        }
         let (id, authid, authrole) = (session.id, session.authid.clone(), session.authrole.clone());
         self.peer.queue.lock().dropped = 0;
         let slot = realm.join(self.peer.clone(), session, welcome, resumption, &mut self.effects)?;

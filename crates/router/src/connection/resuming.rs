@@ -6,7 +6,7 @@ use crossweave_wamp::AuthMethod;
 use crossweave_wamp::message::Welcome;
 use tracing::{debug, info};
 
-use super::{Connection, Stage};
+use super::{Connection, Stage, welcome};
 use crate::authenticate::{Admittance, Grant, Verdict};
 use crate::quota::Kind;
 use crate::realm::RealmIsDown;
@@ -25,6 +25,9 @@ impl Connection {
         let Some(request) = opening.resume.take() else { return Ok(Some(admittance)) };
         let mut welcome = admittance.welcome.clone();
         resumption::announce(&mut welcome);
+        if !welcome::shorten(&mut welcome, &self.peer, welcome::RESUMPTION_LEN_MAX) {
+            return Ok(Some(admittance));
+        }
         let (realm, session) = (&admittance.realm, &admittance.session);
         let (peer, proof) = (&self.peer, admittance.proof);
         let claimant = Claimant { request: &request, peer, session, proof, welcome: &welcome };
