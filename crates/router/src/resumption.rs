@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A client asks for it in HELLO (`resumable`). What it is sent is numbered from then on, the first message behind WELCOME
-//! being 1, and kept in a bounded [`Ring`](ring::Ring). While the session is parked it stays in its realm as it is, and what
+//! being 1, and kept in a bounded [`Ring`]. While the session is parked it stays in its realm as it is, and what
 //! is sent to it goes to the ring alone. A client that comes back says how many messages it has received; it is told how
 //! many the router has, and gets those that it misses, or the number of events among them that are no longer kept.
 //!
