@@ -20,7 +20,7 @@ pub use wampcra::{Salting, WampCraUser};
 use crate::authmethod::AuthMethod;
 use crate::reading::{At, Fields, Finding, Reading, Shape, nearest, quoted};
 use crate::realm::Realm;
-use crate::role::{Role, TRUSTED};
+use crate::role::TRUSTED;
 
 /// The ways to authenticate that a transport offers. Default: anonymous, in role `anonymous`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -241,8 +241,7 @@ pub(crate) fn check_role(
 fn warn_of_method(reading: &mut Reading<'_>, at: &At<'_>, name: &str, realm: Option<&str>, by: &By<'_>) {
     let reachable = by.realms.iter().filter(|candidate| realm.is_none_or(|realm| candidate.name == realm));
     let mut roles = reachable.flat_map(|realm| &realm.roles).filter(|role| role.name == name).peekable();
-    let refuses = |role: &Role| role.authmethods.as_ref().is_some_and(|list| !list.contains(&by.method));
-    if roles.peek().is_some() && roles.all(refuses) {
+    if roles.peek().is_some() && !roles.any(|role| role.is_given_by(by.method)) {
         let (name, method) = (quoted(name), by.method.name());
         let message = format!("role {name} is not given by `{method}`: it has other `authmethods`");
         reading.report(at, Finding::warning(message).expected("another role, or another method"));

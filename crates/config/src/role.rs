@@ -45,6 +45,11 @@ pub struct Role {
 }
 
 impl Role {
+    /// Whether clients that prove themselves by this method get the role.
+    pub fn is_given_by(&self, method: AuthMethod) -> bool {
+        self.authmethods.as_ref().is_none_or(|methods| methods.contains(&method))
+    }
+
     pub(crate) fn read(
         reading: &mut Reading<'_>,
         at: At<'_>,

@@ -417,6 +417,37 @@ fn clients_of_every_method() {
 }
 
 #[test]
+fn tickets_that_nobody_can_read_on_their_way_are_no_matter_for_a_warning() {
+    let warnings = |transport: &str| {
+        let text = format!(
+            r#"{{"version": 2, "workers": [{{"type": "router", "realms": [{{"name": "realm1", "roles": [
+            {{"name": "anonymous", "allow-by-default": true}}]}}], "transports": [{{{transport}}}]}}]}}"#
+        );
+        checked(&text, Format::Json).warnings.iter().map(|it| it.path.clone()).collect::<Vec<_>>()
+    };
+    const AUTH: &str = r#""auth": {"ticket": {"type": "dynamic", "authenticator": "com.auth"}}"#;
+    let tls = r#"{"type": "tcp", "port": 1, "tls": {"key": "k", "certificate": "c"}}"#;
+    for private in [
+        r#"{"type": "tcp", "port": 1, "interface": "127.0.0.1"}"#,
+        r#"{"type": "tcp", "port": 1, "interface": "::1", "version": 6}"#,
+        r#"{"type": "unix", "path": "s"}"#,
+        tls,
+    ] {
+        let found = warnings(&format!(r#""type": "rawsocket", "endpoint": {private}, {AUTH}"#));
+        assert!(found.is_empty(), "{private}: {found:?}");
+    }
+    let found = warnings(&format!(
+        r#""type": "universal", "endpoint": {{"type": "tcp", "port": 1}}, "rawsocket": {{{AUTH}}},
+        "websocket": {{"ws": {{"type": "websocket", {AUTH}}}}}"#
+    ));
+    let transport = "$.workers[0].transports[0]";
+    assert_eq!(
+        found,
+        [format!("{transport}.rawsocket.auth.ticket"), format!("{transport}.websocket.ws.auth.ticket")]
+    );
+}
+
+#[test]
 fn a_role_may_ask_for_methods() {
     let text = r#"{"version": 2, "workers": [{"type": "router", "realms": [{"name": "realm1", "roles": [
         {"name": "admin", "allow-by-default": true, "authmethods": ["cryptosign", "scram"]},

@@ -25,6 +25,10 @@ async fn node(authmethods: &[AuthMethod]) -> Node {
 }
 
 async fn node_with(authmethods: Option<&[AuthMethod]>, cookies: CookieOptions) -> Node {
+    node_of(authmethods, cookies, every_method()).await
+}
+
+async fn node_of(authmethods: Option<&[AuthMethod]>, cookies: CookieOptions, methods: Methods) -> Node {
     let router = Router::new(AdmissionOptions::default());
     let roles = vec![Role::allow_all("user").with_authmethods(authmethods), Role::allow_all("admin")];
     router.start_realm("realm1", RealmDefinition { roles, ..RealmDefinition::default() }).unwrap();
@@ -32,7 +36,7 @@ async fn node_with(authmethods: Option<&[AuthMethod]>, cookies: CookieOptions) -
     transport.rawsocket = Some(RawSocketOptions::default());
     let websocket = WebSocketOptions { cookies: Some(cookies), ..WebSocketOptions::default() };
     transport.websocket.insert("/ws".into(), websocket);
-    transport.authentication = every_method().into();
+    transport.authentication = methods.into();
     let BoundAddress::Tcp(address) = router.listen(transport).await.unwrap() else { panic!("not tcp") };
     Node { router, port: address.port() }
 }
@@ -95,6 +99,31 @@ async fn several_methods_are_each_enough_and_an_empty_list_lets_nobody_in() {
     let nobody = node(&[]).await;
     for (_, auth) in ways() {
         assert!(nobody.refuses(auth).await.contains(FAILED));
+    }
+}
+
+/// Gives role `user` to everybody.
+#[derive(Debug)]
+struct Generous;
+
+impl Authenticator for Generous {
+    fn authenticate(&self, _: AuthenticateRequest) -> Answer<'_> {
+        Box::pin(async { Ok(Granted { authrole: "user".into(), ..Granted::default() }) })
+    }
+}
+
+#[tokio::test]
+async fn an_authenticator_cannot_give_it_to_others_either() {
+    for (accepted, may) in [(AuthMethod::Ticket, true), (AuthMethod::Cryptosign, false)] {
+        let methods = Methods {
+            ticket: Some(Source::Asked(Asked::Function(Arc::new(Generous)))),
+            ..Methods::default()
+        };
+        let node = node_of(Some(&[accepted]), CookieOptions::default(), methods).await;
+        match node.join(Auth::ticket("joe", "anything")).await {
+            Ok(client) => assert!(may && client.session().authrole.as_deref() == Some("user")),
+            Err(error) => assert!(!may && error.to_string().contains(FAILED), "{error}"),
+        }
     }
 }
 
