@@ -61,7 +61,7 @@ pub struct Argument {
     pub attributes: &'static [&'static str],
 }
 
-/// An event as it is documented. It is published with one argument, or none.
+/// An event as it is documented.
 #[derive(Debug)]
 pub struct Event {
     /// Who publishes it.
@@ -70,7 +70,7 @@ pub struct Event {
     pub name: &'static str,
     /// What it tells, line by line.
     pub doc: &'static [&'static str],
-    /// The Rust type of its argument; empty if there is none.
+    /// The Rust type of its argument, or a tuple of several; empty if there is none.
     pub payload: &'static str,
 }
 

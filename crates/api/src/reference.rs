@@ -29,7 +29,7 @@ pub fn reference() -> String {
         procedures().filter(|it| it.scope == scope).for_each(|it| procedure(&mut text, it));
         let told: Vec<&Event> = events().filter(|it| it.scope == scope).collect();
         if !told.is_empty() {
-            text.push_str("\n### Events\n\n| event | argument | |\n| --- | --- | --- |\n");
+            text.push_str("\n### Events\n\n| event | arguments | |\n| --- | --- | --- |\n");
             told.iter().for_each(|it| event(&mut text, it));
         }
     }
@@ -100,6 +100,11 @@ fn sentence(lines: &[&str]) -> String {
 /// A Rust type in WAMP's words.
 fn kind(rust: &str) -> String {
     let rust: String = rust.chars().filter(|it| !it.is_whitespace()).collect();
+    if let Some(several) =
+        rust.strip_prefix('(').and_then(|it| it.strip_suffix(')')).filter(|it| !it.is_empty())
+    {
+        return several.split(',').map(kind).collect::<Vec<_>>().join(", ");
+    }
     let inner = |name: &str| rust.strip_prefix(name)?.strip_suffix('>').map(str::to_owned);
     if let Some(of) = inner("Option<") {
         return format!("{} or null", kind(&of));

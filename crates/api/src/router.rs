@@ -110,6 +110,42 @@ procedures! { Router:
     errors [error::NO_SUCH_OBJECT],
     events ["on_router_transport_stopping", "on_router_transport_stopped"];
 
+    /// The paths of the web services of a transport that have one component, sorted.
+    "get_web_transport_services" GetWebTransportServices {
+        /// The transport's id.
+        transport_id: String,
+    } -> Vec<String>, errors [error::NO_SUCH_OBJECT];
+
+    /// A web service of a transport.
+    "get_web_transport_service" GetWebTransportService {
+        /// The transport's id.
+        transport_id: String,
+        /// The path.
+        path: String,
+    } -> WebTransportService, errors [error::NO_SUCH_OBJECT];
+
+    /// Adds a web service to a transport that listens.
+    "start_web_transport_service" StartWebTransportService {
+        /// The transport's id.
+        transport_id: String,
+        /// The path: `/`, or one component.
+        path: String,
+        /// An item of `paths`.
+        config: Config,
+    } -> WebTransportService,
+    errors [error::NO_SUCH_OBJECT, error::ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::FEATURE_UNAVAILABLE],
+    events ["on_web_transport_service_starting", "on_web_transport_service_started"];
+
+    /// Takes a web service from a transport that listens.
+    "stop_web_transport_service" StopWebTransportService {
+        /// The transport's id.
+        transport_id: String,
+        /// The path.
+        path: String,
+    } -> WebTransportServiceStopped,
+    errors [error::NO_SUCH_OBJECT, error::FEATURE_UNAVAILABLE],
+    events ["on_web_transport_service_stopping", "on_web_transport_service_stopped"];
+
     /// Ends the sessions of a realm that have this authid. The result is their session ids.
     "kill_by_authid" KillByAuthid {
         /// The realm's id.
@@ -127,6 +163,24 @@ procedures! { Router:
 }
 
 objects! {
+    /// A web service of a transport.
+    WebTransportService {
+        /// The transport's id.
+        transport_id: String,
+        /// The path.
+        path: String,
+        /// The part of the configuration that it was started with.
+        config: Config,
+    }
+
+    /// A web service was taken from a transport.
+    WebTransportServiceStopped {
+        /// The transport's id.
+        transport_id: String,
+        /// The path.
+        path: String,
+    }
+
     /// A realm of a router.
     RouterRealm {
         /// Its id.
@@ -211,4 +265,12 @@ events! { Router:
     ON_ROUTER_TRANSPORT_STOPPING = "on_router_transport_stopping" (RouterTransport);
     /// A transport listens no more.
     ON_ROUTER_TRANSPORT_STOPPED = "on_router_transport_stopped" (RouterTransport);
+    /// A web service is about to be served: the transport's id, the path, the service.
+    ON_WEB_TRANSPORT_SERVICE_STARTING = "on_web_transport_service_starting" ((String, String, WebTransportService));
+    /// A web service is served.
+    ON_WEB_TRANSPORT_SERVICE_STARTED = "on_web_transport_service_started" ((String, String, WebTransportService));
+    /// A web service is about to end.
+    ON_WEB_TRANSPORT_SERVICE_STOPPING = "on_web_transport_service_stopping" ((String, String, WebTransportService));
+    /// A web service is served no more.
+    ON_WEB_TRANSPORT_SERVICE_STOPPED = "on_web_transport_service_stopped" ((String, String, WebTransportService));
 }

@@ -8,6 +8,7 @@ mod explain;
 mod init;
 mod migrate;
 mod publish;
+mod realm;
 mod register;
 mod schema;
 mod start;
@@ -70,6 +71,7 @@ enum Command {
     Migrate(migrate::Migrate),
     Schema(schema::Schema),
     Explain(explain::Explain),
+    Realm(realm::Realm),
     Init(init::Init),
     Sub(subscribe::Sub),
     Pub(publish::Pub),
@@ -126,6 +128,7 @@ impl Command {
             Command::Upgrade(upgrade) => upgrade.run(terminal),
             Command::Migrate(migrate) => migrate.run(terminal),
             Command::Schema(schema) => schema.run(terminal),
+            Command::Realm(realm) => realm.run(terminal),
             Command::Explain(explain) => explain.run(terminal),
             Command::Init(init) => init.run(terminal),
             Command::Sub(sub) => sub.run(terminal),

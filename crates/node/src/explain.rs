@@ -1,6 +1,10 @@
 //! What the configuration says about one action of one session, and why. The decision is the router's own: nothing of its
 //! rules is written down here a second time.
 
+mod named;
+
+pub use named::{NamedRealm, RealmKind, realms_named};
+
 use crossweave_config::{AuthMethod, Disclose, Node, Permission, Realm, Role, UriCheck};
 use crossweave_router::Action;
 use crossweave_router_core::Reason;

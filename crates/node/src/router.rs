@@ -15,6 +15,7 @@ mod findings;
 mod ready;
 pub(crate) mod realm;
 mod realms;
+mod services;
 mod site;
 pub(crate) mod template;
 mod transport;
@@ -137,6 +138,7 @@ impl RouterWorker {
         let worker = RouterWorker { shared: Arc::new(shared) };
         worker.answer_for_realms().await?;
         worker.answer_for_transports().await?;
+        worker.answer_for_services().await?;
         worker.provide_realms();
         Ok(worker)
     }

@@ -83,13 +83,22 @@ impl Service {
         self.tell_as(event.name, argument).await;
     }
 
+    /// Publishes an event with several arguments.
+    pub(crate) async fn tell_all(&self, event: &Event, arguments: Vec<Value>) {
+        self.publish(event.name, arguments.into()).await;
+    }
+
     /// Publishes an event whose name depends on what it is about.
     pub(crate) async fn tell_as(&self, name: &str, argument: &impl Serialize) {
-        let topic = format!("{}.{name}", self.prefix);
         let arguments = match to_value(argument) {
             Value::Null => Arguments::new(),
             value => Arguments::new().arg(value),
         };
+        self.publish(name, arguments).await;
+    }
+
+    async fn publish(&self, name: &str, arguments: Arguments) {
+        let topic = format!("{}.{name}", self.prefix);
         if let Err(error) = self.client.publish_arguments(topic.clone(), arguments).await {
             debug!(topic, %error, "event was not published");
         }

@@ -105,7 +105,8 @@ pub(crate) struct Connection {
     effects: Effects,
     ping: Option<Box<Ping>>,
     stall: Stall,
-    _admitted: Option<Admitted>,
+    /// It counts against the bounds. Nothing if it is one of this program's own.
+    admitted: Option<Admitted>,
 }
 
 enum Stage {
@@ -157,7 +158,7 @@ impl Connection {
             effects: Effects::default(),
             ping: established.ping.map(|options| Box::new(Ping::new(options))),
             stall: Stall::default(),
-            _admitted: admitted,
+            admitted,
         }
     }
 
@@ -213,10 +214,11 @@ impl Connection {
         let resumption = self.peer.queue.lock().resumption.take();
         drop(resumption);
         let deadline = Instant::now() + Duration::from_millis(self.options.handshake_timeout_ms);
-        match self.shared.admission.pend(&self.address) {
+        let pending = self.admitted.as_ref().map(|_| self.shared.admission.pend(&self.address)).transpose();
+        match pending {
             Ok(pending) => {
                 self.decoder.set_message_len_max(OPENING_MESSAGE_LEN_MAX);
-                self.stage = Stage::Opening(Box::new(Opening::new(deadline, Some(pending))));
+                self.stage = Stage::Opening(Box::new(Opening::new(deadline, pending)));
             }
             Err(refused) => {
                 debug!(peer = %self.address, %refused, "connection is not kept for another session");

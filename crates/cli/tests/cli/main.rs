@@ -13,5 +13,6 @@ mod register;
 mod rewriting;
 mod shell;
 mod start;
+mod templates;
 mod unbuilt;
 mod verbs;

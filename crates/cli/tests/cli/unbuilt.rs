@@ -56,13 +56,11 @@ fn every_kind_of_part_that_is_not_built_keeps_the_node_from_starting() {
     let unix = json!({"type": "rawsocket", "serializer": "cbor", "endpoint": {"type": "unix", "path": "s"}});
     let mqtt =
         json!({"type": "mqtt", "endpoint": {"type": "tcp", "port": 0}, "options": {"realm": "realm1"}});
-    let template = json!({"type": "router", "realms": [{"name": "u-(?P<user>[a-z]+)", "template": true}]});
     let link = json!({"type": "router", "realms": [{"name": "realm1", "rlinks": [{"realm": "realm1", "transport": unix}]}]});
     for (node, what) in [
         (node(&rawsocket(), &[json!({"type": "container"})]), "worker type `container`"),
         (node(&rawsocket(), &[json!({"type": "proxy"})]), "worker type `proxy`"),
         (node(&rawsocket(), &[json!({"type": "hostmonitor"})]), "worker type `hostmonitor`"),
-        (node(&rawsocket(), &[template]), "starting realms from templates"),
         (node(&rawsocket(), &[link]), "linking routers"),
         (node(&json!([mqtt]), &[]), "transport type `mqtt`"),
     ] {

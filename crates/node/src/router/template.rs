@@ -59,7 +59,7 @@ impl RealmTemplate {
     }
 
     /// The realm of this name, as an item of `realms`; none if the template is not for it.
-    pub(super) fn instance(&self, name: &str) -> Option<Config> {
+    pub(crate) fn instance(&self, name: &str) -> Option<Config> {
         let groups = self.realm.template.as_ref()?.captures(name)?;
         Some(instance(&self.config, name, &groups))
     }
@@ -132,7 +132,7 @@ impl Rate {
 
 /// What a template is for this name: `{group}` in its texts is what the group has matched, `name` is the name, and it is no
 /// template.
-pub(super) fn instance(template: &Config, name: &str, groups: &[(String, String)]) -> Config {
+pub(crate) fn instance(template: &Config, name: &str, groups: &[(String, String)]) -> Config {
     let mut instance = filled(template, groups);
     if let Json::Object(object) = &mut instance {
         object.insert("name".to_owned(), name.into());

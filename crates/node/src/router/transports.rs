@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crossweave_api::router::*;
 use crossweave_api::{Config, Error, error};
 use crossweave_config as config;
-use crossweave_router::{Listening, Router, StartError, TransportId, TransportOptions};
+use crossweave_router::{HttpService, Listening, Router, StartError, TransportId, TransportOptions};
 use crossweave_transport::ListenEndpoint;
 use crossweave_web::{StartPage, StartPageOptions};
 use tracing::{info, warn};
 
+use super::services::Changeable;
 use super::site::{Facts, site};
 use super::transport::Listen;
 use super::{Findings, RouterWorker, Shared, State, answers, invalid, no_such, ready, transport};
@@ -31,11 +32,13 @@ enum TransportState {
 pub(super) struct RunningTransport {
     id: String,
     kind: String,
-    config: Config,
+    pub(super) config: Config,
     created_at: String,
     listening_since: Option<String>,
     listening: Vec<String>,
     handle: Option<TransportId>,
+    /// Its web services, if it has any.
+    pub(super) site: Option<Arc<Changeable>>,
 }
 
 impl RunningTransport {
@@ -53,7 +56,7 @@ impl RunningTransport {
 }
 
 impl State {
-    fn transport(&self, id: &str) -> Result<usize, Error> {
+    pub(super) fn transport(&self, id: &str) -> Result<usize, Error> {
         self.transports.iter().position(|it| it.id == id).ok_or_else(|| no_such("transport", id))
     }
 }
@@ -100,7 +103,9 @@ impl RouterWorker {
         if state.transport(&id).is_ok() {
             return Err(Error::new(error::ALREADY_RUNNING, format!("there is a transport {id:?}")));
         }
-        let (listen, key) = self.prepare(&id, &config, &state)?;
+        let (mut listen, key) = self.prepare(&id, &config, &state)?;
+        let site = listen.options.http.take().map(Changeable::new);
+        listen.options.http = site.clone().map(|site| site as Arc<dyn HttpService>);
         if key && !state.has_key {
             let key = node_key(&self.shared.options.cbdir);
             self.set_key(key.map_err(|failure| Error::new(error::CANNOT_START, failure))?);
@@ -115,6 +120,7 @@ impl RouterWorker {
             listening_since: None,
             listening: Vec::new(),
             handle: None,
+            site: None,
         };
         let marshal = starting.marshal(TransportState::Starting);
         self.service().tell(&ON_ROUTER_TRANSPORT_STARTING, &marshal).await;
@@ -123,6 +129,7 @@ impl RouterWorker {
             Error::new(error::CANNOT_LISTEN, explain(&failure, &listen.options.endpoint, has_start_page))
         })?;
         starting.handle = Some(listening.id);
+        starting.site = site;
         starting.listening_since = Some(utcnow());
         starting.listening = ready::lines(&listening.address, &listen);
         let marshal = starting.marshal(TransportState::Started);
@@ -134,9 +141,11 @@ impl RouterWorker {
     }
 
     /// The transport as the router wants it, and whether it needs the node's key.
-    fn prepare(&self, id: &str, config: &Config, state: &State) -> Result<(Listen, bool), Error> {
+    pub(super) fn prepare(&self, id: &str, config: &Config, state: &State) -> Result<(Listen, bool), Error> {
         let options = &self.shared.options;
-        let realms: Vec<config::Realm> = state.realms.iter().map(|it| it.realm.clone()).collect();
+        let running = state.realms.iter().map(|it| &it.realm);
+        let all = running.chain(state.templates.iter().map(|it| &it.realm));
+        let realms: Vec<config::Realm> = all.cloned().collect();
         let part = config::part::transport(config, &format!("transport {id}"), &options.cbdir, &realms);
         let part = part.map_err(|problems| invalid(&problems))?;
         part.warnings.iter().for_each(|warning| warn!(transport = id, "{}", warning.message));

@@ -1,0 +1,139 @@
+//! `crossweave realm`.
+
+use clap::{Args, Subcommand};
+use crossweave_config::Severity;
+use crossweave_node::explain::{NamedRealm, RealmKind, realms_named};
+use serde_json::{Value, json};
+
+use super::check::show_problems;
+use crate::exit::{Code, Failure};
+use crate::node::{NodeDirectory, NotLoaded};
+use crate::terminal::Terminal;
+
+const EXAMPLES: &str = "\
+Examples:
+  crossweave realm explain realm1
+  crossweave realm explain realm-alice --cbdir examples/realm-templates/.crossbar
+  crossweave realm explain realm-alice --json | jq .realms[0].config";
+
+/// Tell of the realms of a configuration
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Realm {
+    #[command(subcommand)]
+    command: RealmCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RealmCommand {
+    /// Say what a client finds that wants to join a realm of this name, or which template starts it
+    ///
+    /// The configuration is read, not a running node. Exit code 0 if there is such a realm or template, 2 if not.
+    #[command(after_help = EXAMPLES)]
+    Explain {
+        /// The name
+        name: String,
+        #[command(flatten)]
+        directory: NodeDirectory,
+        /// Print one JSON object: name, realms
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Realm {
+    pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
+        let RealmCommand::Explain { name, directory, json } = &self.command;
+        let loaded = directory.load().map_err(|reason| match reason {
+            NotLoaded::Failure(failure) => failure,
+            NotLoaded::Problems(problems) => {
+                show_problems(terminal, &problems);
+                let errors = problems.count(Severity::Error);
+                let noun = if errors == 1 { "error" } else { "errors" };
+                Failure::setup(format_args!("{} has {errors} {noun}", problems.file()))
+            }
+        })?;
+        let realms = realms_named(&loaded.node, &loaded.document, name);
+        let text = match json {
+            true => {
+                json!({"name": name, "realms": realms.iter().map(object).collect::<Vec<_>>()}).to_string()
+            }
+            false if realms.is_empty() => {
+                format!("there is no realm {name:?}, and no template whose name matches it")
+            }
+            false => realms.iter().map(|it| shown(it, name)).collect::<Vec<_>>().join("\n\n"),
+        };
+        terminal.print(&terminal.shown(&text))?;
+        match realms.is_empty() {
+            true => Err(Failure::explained(Code::Wamp)),
+            false => Ok(()),
+        }
+    }
+}
+
+fn shown(realm: &NamedRealm<'_>, name: &str) -> String {
+    let mut lines = Vec::new();
+    match &realm.kind {
+        RealmKind::Static => lines.push(format!("{name}: runs on worker {}", realm.worker)),
+        RealmKind::Template { id, pattern, groups, activation } => {
+            lines.push(format!("{name}: started on worker {} when its first client comes", realm.worker));
+            lines.push(format!("  template   {id}, {pattern}"));
+            lines.extend(groups.iter().map(|(group, value)| format!("  {{{group}}} is {value}")));
+            let who = activation.authroles.as_ref().map_or("every role below".to_owned(), |it| it.join(", "));
+            lines.push(format!("  started by {who}"));
+            let idle = match activation.idle_timeout {
+                Some(seconds) => format!("ends after {seconds} s without a session"),
+                None => "stays until the node ends".to_owned(),
+            };
+            lines.push(format!(
+                "  bounds     {} realms, {} by one principal, {} a second; {idle}",
+                activation.max_realms, activation.max_realms_per_principal, activation.max_rate
+            ));
+        }
+        RealmKind::Hidden { id } => {
+            lines.push(format!(
+                "{name}: template {id} of worker {} matches too, and is never asked",
+                realm.worker
+            ));
+        }
+    }
+    let roles = realm.config["roles"].as_array().into_iter().flatten();
+    lines.extend(roles.flat_map(role));
+    lines.join("\n")
+}
+
+fn role(role: &Value) -> Vec<String> {
+    let name = role["name"].as_str().unwrap_or_default();
+    let kind = if role["template"] == true { "roles that match " } else { "role " };
+    let mut lines = vec![format!("  {kind}{name}")];
+    if let Some(procedure) = role["authorizer"].as_str() {
+        lines.push(format!("    asks {procedure}"));
+    }
+    for permission in role["permissions"].as_array().into_iter().flatten() {
+        let uri = permission["uri"].as_str().unwrap_or_default();
+        let policy = permission["match"].as_str().map_or(String::new(), |policy| format!(" ({policy})"));
+        let allowed: Vec<&str> = ["call", "register", "publish", "subscribe"]
+            .into_iter()
+            .filter(|action| permission["allow"][action] == true)
+            .collect();
+        let allowed = if allowed.is_empty() { "nothing".to_owned() } else { allowed.join(", ") };
+        lines.push(format!("    {uri}{policy}: {allowed}"));
+    }
+    lines
+}
+
+fn object(realm: &NamedRealm<'_>) -> Value {
+    let kind = match &realm.kind {
+        RealmKind::Static => json!({"kind": "static"}),
+        RealmKind::Template { id, pattern, groups, .. } => {
+            let groups: Value =
+                groups.iter().map(|(group, value)| (group.clone(), Value::from(value.clone()))).collect();
+            json!({"kind": "template", "template": id, "pattern": pattern, "groups": groups})
+        }
+        RealmKind::Hidden { id } => json!({"kind": "hidden", "template": id}),
+    };
+    let mut object = kind;
+    object["worker"] = realm.worker.into();
+    object["config"] = realm.config.clone();
+    object
+}

@@ -1,0 +1,169 @@
+//! Realms and roles that start when a client first needs them.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::background::run;
+use crate::node::Node;
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/realm-templates");
+
+fn start(folder: &Path) -> Node {
+    Node::start_in(folder, &["--cbdir", ".crossbar"], 1)
+}
+
+fn stop(node: &mut Node) {
+    node.process.signal(Signal::INT);
+    assert_eq!(node.process.end(), Some(0));
+}
+
+/// Waits until the node's log has had all of these.
+fn wait_for_all(node: &Node, texts: &[&str]) {
+    let mut missing = texts.to_vec();
+    while !missing.is_empty() {
+        let line = node.process.line();
+        missing.retain(|text| !line.contains(text));
+    }
+}
+
+/// A folder with this template beside a realm, on a port that is free.
+fn folder(realm: &Value, auth: &Value) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let endpoint = json!({"type": "tcp", "port": 0, "interface": "127.0.0.1"});
+    let transport = json!({"type": "rawsocket", "endpoint": endpoint, "auth": auth});
+    let worker = json!({"type": "router", "realms": [realm], "transports": [transport]});
+    fs::create_dir(folder.path().join(".crossbar")).unwrap();
+    let config = json!({"version": 2, "workers": [worker]}).to_string();
+    fs::write(folder.path().join(".crossbar/config.json"), config).unwrap();
+    folder
+}
+
+fn everything(uri: &str) -> Value {
+    let allow = json!({"call": true, "register": true, "publish": true, "subscribe": true});
+    json!([{"uri": uri, "match": "prefix", "allow": allow}])
+}
+
+/// Calls a management procedure.
+fn manage(folder: &Path, procedure: &str, args: &[&str]) -> Value {
+    let url = format!("unix:{}", folder.join(".crossbar/node.sock").display());
+    let outcome = run(&[&["call", "--url", &url, "--realm", "crossbar", procedure], args].concat());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    serde_json::from_str(&outcome.stdout).unwrap_or_else(|why| panic!("{why}: {}", outcome.stdout))
+}
+
+fn publish(node: &Node, realm: &str, topic: &str) -> Option<i32> {
+    node.run(&["pub", "--realm", realm, topic, "1", "--ack"]).code
+}
+
+#[test]
+fn the_example_starts_a_realm_for_each_user_and_tells_it_as_crossbar_did() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir_all(folder.path().join(".crossbar")).unwrap();
+    let config = fs::read_to_string(format!("{EXAMPLE}/.crossbar/config.json")).unwrap();
+    let changed =
+        config.replace("\"port\": 8080", "\"port\": 0").replace("../web", &format!("{EXAMPLE}/web"));
+    fs::write(folder.path().join(".crossbar/config.json"), changed).unwrap();
+    let mut node = start(folder.path());
+    assert_eq!(publish(&node, "realm-user1", "com.example.user1.hello"), Some(0));
+    let told = [
+        "Auto starting realm 'realm-user1' ..",
+        "Processing activation request for realm 'realm-user1'",
+        "Realm 'realm-user1' matched from template '^realm-(?P<user>[a-z][a-z0-9_-]{2,8})$'",
+        "Realm 'realm-user1' started",
+        "realm 'realm003' (named 'realm-user1') started",
+        "role 'role001' (named 'anonymous') on realm 'realm003' started",
+        "Realm 'realm-user1' auto started successfully",
+    ];
+    // Two processes tell it: which line comes first is not certain.
+    wait_for_all(&node, &told);
+    assert_eq!(publish(&node, "realm-user1", "com.example.user2.hello"), Some(2), "of another user");
+    let refused = node.run(&["pub", "--realm", "realm-X", "com.example.x", "1", "--ack"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("wamp.error.no_such_realm"), "{}", refused.stderr);
+    stop(&mut node);
+}
+
+#[test]
+fn bounds_are_told_and_realms_that_nobody_is_on_end() {
+    let realm = json!({"name": "^realm-(?P<user>[a-z]{3,8})$", "template": true,
+        "activation": {"max_realms": 1, "idle_timeout": 1},
+        "roles": [{"name": "anonymous", "permissions": everything("com.{user}.")}]});
+    let folder = folder(&realm, &json!({"anonymous": {"type": "static", "role": "anonymous"}}));
+    let mut node = start(folder.path());
+    assert_eq!(publish(&node, "realm-joe", "com.joe.x"), Some(0));
+    let refused = node.run(&["pub", "--realm", "realm-ann", "com.ann.x", "1", "--ack"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("1 realms of this kind run"), "{}", refused.stderr);
+    let realms = || manage(folder.path(), "crossbar.worker.worker001.get_router_realms", &[]);
+    let since = Instant::now();
+    while realms() != json!(["realm001"]) {
+        assert!(since.elapsed() < Duration::from_secs(20), "the realm is still there: {}", realms());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(publish(&node, "realm-ann", "com.ann.x"), Some(0), "there is room again");
+    stop(&mut node);
+}
+
+#[test]
+fn a_template_that_is_added_at_run_time_counts_at_once_and_so_does_its_end() {
+    let realm =
+        json!({"name": "public", "roles": [{"name": "anonymous", "permissions": everything("com.")}]});
+    let folder = folder(&realm, &json!({"anonymous": {"type": "static", "role": "anonymous"}}));
+    let mut node = start(folder.path());
+    assert_eq!(publish(&node, "realm-joe", "com.joe.x"), Some(1));
+    let template = json!({"name": "realm-(?P<user>[a-z]+)", "template": true,
+        "roles": [{"name": "anonymous", "permissions": everything("com.{user}.")}]});
+    let started = manage(
+        folder.path(),
+        "crossbar.worker.worker001.start_router_realm",
+        &["users", &template.to_string()],
+    );
+    assert_eq!((&started["id"], &started["category"]), (&json!("users"), &json!("template")));
+    assert_eq!(publish(&node, "realm-joe", "com.joe.x"), Some(0));
+    let joe = manage(folder.path(), "crossbar.worker.worker001.get_router_realm_by_name", &["realm-joe"]);
+    assert_eq!(joe["category"], "instance");
+    manage(folder.path(), "crossbar.worker.worker001.stop_router_realm", &["users"]);
+    assert_eq!(publish(&node, "realm-ann", "com.ann.x"), Some(1), "no template any more");
+    assert_eq!(publish(&node, "realm-joe", "com.joe.x"), Some(0), "what runs runs on");
+    stop(&mut node);
+}
+
+#[test]
+fn a_role_is_there_for_each_name_that_its_template_matches() {
+    let roles = json!([{"name": "team-(?P<team>[a-z]+)", "template": true,
+        "permissions": everything("com.{team}.")}]);
+    let auth = json!({"anonymous": {"type": "static", "role": "team-red"}});
+    let folder = folder(&json!({"name": "realm1", "roles": roles}), &auth);
+    let mut node = start(folder.path());
+    assert_eq!(publish(&node, "realm1", "com.red.x"), Some(0));
+    assert_eq!(publish(&node, "realm1", "com.blue.x"), Some(2));
+    stop(&mut node);
+}
+
+#[test]
+fn a_router_that_is_killed_is_there_again_with_all_that_it_had() {
+    let realm =
+        json!({"name": "realm1", "roles": [{"name": "anonymous", "permissions": everything("com.")}]});
+    let folder = folder(&realm, &json!({"anonymous": {"type": "static", "role": "anonymous"}}));
+    // The port must be the same again.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let path = folder.path().join(".crossbar/config.json");
+    let config = fs::read_to_string(&path).unwrap().replace("\"port\":0", &format!("\"port\":{port}"));
+    fs::write(&path, config).unwrap();
+    let mut node = start(folder.path());
+    let worker = || manage(folder.path(), "crossbar.get_worker", &["worker001"]);
+    let first = worker()["pid"].as_i64().expect("it has a process");
+    let pid = rustix::process::Pid::from_raw(i32::try_from(first).unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::KILL).unwrap();
+    wait_for_all(&node, &["runs again"]);
+    assert_eq!(publish(&node, "realm1", "com.x"), Some(0));
+    let again = worker();
+    assert_ne!(again["pid"].as_i64(), Some(first));
+    assert_eq!(again["restarts"], 1);
+    stop(&mut node);
+}
