@@ -193,7 +193,7 @@ pub(crate) fn check_realm(reading: &mut Reading<'_>, at: &At<'_>, name: &str, re
         return;
     }
     let names = || realms.iter().map(|realm| realm.name.as_str());
-    let finding = Finding::error(format!("this worker has no realm {}", quoted(name)));
+    let finding = missing(reading)(format!("this worker has no realm {}", quoted(name)));
     reading
         .report(at, finding.expected("the name of a realm of this worker").nearest(nearest(name, names())));
 }
@@ -217,10 +217,15 @@ pub(crate) fn check_role(
         return;
     }
     let finding = match realm {
-        Some(realm) => Finding::error(format!("realm {} has no role {}", quoted(realm), quoted(name))),
-        None => Finding::error(format!("no realm of this worker has role {}", quoted(name))),
+        Some(realm) => missing(reading)(format!("realm {} has no role {}", quoted(realm), quoted(name))),
+        None => missing(reading)(format!("no realm of this worker has role {}", quoted(name))),
     };
     reading.report(at, finding.expected("the name of a role of the realm").nearest(nearest(name, names())));
+}
+
+/// How bad it is that a name is not there: a proxy may be told of it later.
+fn missing(reading: &Reading<'_>) -> fn(String) -> Finding {
+    if reading.is_proxy { Finding::warning } else { Finding::error }
 }
 
 /// Without `auth`, clients get role `anonymous`; if there is no such role they can join and do nothing.

@@ -53,6 +53,8 @@ pub(crate) struct Reading<'e> {
     pub(crate) stores: HashMap<PathBuf, usize>,
     /// Whether what is read now belongs to a worker that is not started.
     pub(crate) is_disabled: bool,
+    /// Whether what is read now belongs to a proxy: whether realms and roles are there is decided behind it.
+    pub(crate) is_proxy: bool,
     /// The named groups of the templates that what is read now stands in.
     pub(crate) groups: Vec<String>,
     /// What is asked of the document, while a schema is made of it.
@@ -74,6 +76,7 @@ impl<'e> Reading<'e> {
             ids: AutoIds::default(),
             stores: HashMap::new(),
             is_disabled: false,
+            is_proxy: false,
             groups: Vec::new(),
             shapes: None,
         }

@@ -70,6 +70,7 @@ fn every_key_has_a_form() {
     const ANYTHING: &[&str] = &[
         "manhole",
         "file_id",
+        "cdc",
         "connections",
         "blockchain",
         "reactor",
