@@ -301,7 +301,7 @@ impl<'e> Reading<'e> {
     pub(crate) fn existing_file(&mut self, at: &At<'_>) -> Option<PathBuf> {
         let name = self.text(at)?;
         let path = self.path(&name);
-        if self.cbdir.is_some() && !path.is_file() {
+        if self.cbdir.is_some() && !path.is_file() && !self.is_disabled {
             let message = format!("there is no file {}", quoted(&path.to_string_lossy()));
             self.report(at, Finding::error(message));
             return None;
