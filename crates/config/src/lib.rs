@@ -14,6 +14,7 @@
 //! `role` and the others, with a type and its `read`.
 
 mod auth;
+mod authmethod;
 mod cbdir;
 mod connecting;
 mod controller;
@@ -48,6 +49,7 @@ pub use auth::{
     Anonymous, Auth, CryptosignPrincipal, Dynamic, Function, Method, Salting, ScramPrincipal,
     TicketPrincipal, TlsPrincipal, WampCraUser,
 };
+pub use authmethod::AuthMethod;
 pub use cbdir::{
     CBDIR_VARIABLES, CONFIG_FILES, ConfigFile, Loaded, find_cbdir, load, load_checking, load_with, survey,
     tidy,

@@ -17,7 +17,7 @@ use crossweave_router_core::{DecisionFilter, Realm};
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{Abort, Welcome};
 use crossweave_wamp::payload::Prepared;
-use crossweave_wamp::{Message, ProtocolViolation, SessionId, uris};
+use crossweave_wamp::{AuthMethod, Message, ProtocolViolation, SessionId, uris};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::{JoinHandle, yield_now};
@@ -139,6 +139,11 @@ impl RealmCell {
     /// Whether the role exists for those who connect.
     pub(crate) fn has_role(&self, role: &str) -> bool {
         role != TRUSTED && self.state.lock().realm.as_ref().is_some_and(|realm| realm.has_role(role))
+    }
+
+    /// Whether a client gets the role that has proven itself so; none if the role does not exist.
+    pub(crate) fn admits(&self, role: &str, proof: Option<AuthMethod>) -> Option<bool> {
+        self.state.lock().realm.as_ref().and_then(|realm| realm.admits(role, proof))
     }
 
     /// Whether it still runs.

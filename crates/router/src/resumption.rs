@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A client asks for it in HELLO (`resumable`). What it is sent is numbered from then on, the first message behind WELCOME
-//! being 1, and kept in a bounded [`Ring`](ring::Ring). While the session is parked it stays in its realm as it is, and what
+//! being 1, and kept in a bounded [`Ring`]. While the session is parked it stays in its realm as it is, and what
 //! is sent to it goes to the ring alone. A client that comes back says how many messages it has received; it is told how
 //! many the router has, and gets those that it misses, or the number of events among them that are no longer kept.
 //!
@@ -30,6 +30,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crossweave_wamp::AuthMethod;
 use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::Welcome;
 use tokio::sync::oneshot;
@@ -103,6 +104,8 @@ pub(crate) struct Resumption {
     ring: Ring,
     pub(crate) token: TokenHash,
     pub(crate) window: Duration,
+    /// How its client has proven who it is: who goes on with it proves that in the same way.
+    pub(crate) proof: Option<AuthMethod>,
     parked: Option<Parked>,
     /// Who waits until the session is parked, as its connection is to be taken over.
     pub(crate) takeover: Option<oneshot::Sender<()>>,
@@ -110,11 +113,17 @@ pub(crate) struct Resumption {
 }
 
 impl Resumption {
-    pub(crate) fn new(options: &ResumptionOptions, seat: Seat, token: &Token) -> Box<Resumption> {
+    pub(crate) fn new(
+        options: &ResumptionOptions,
+        seat: Seat,
+        token: &Token,
+        proof: Option<AuthMethod>,
+    ) -> Box<Resumption> {
         Box::new(Resumption {
             ring: Ring::new(options.buffer_bytes_max),
             token: token.hash(),
             window: Duration::from_secs(options.window_s),
+            proof,
             parked: None,
             takeover: None,
             _seat: seat,

@@ -4,6 +4,7 @@ mod authentication;
 mod authorizer;
 mod background;
 mod configuration;
+mod example;
 mod explain;
 mod history;
 mod node;

@@ -34,7 +34,7 @@ impl<'d> Fields<'d> {
     }
 
     /// The value of a key that is set. Null counts as not set, except where the key alone already says something.
-    fn set(&mut self, key: &'static str) -> Option<At<'d>> {
+    pub(crate) fn set(&mut self, key: &'static str) -> Option<At<'d>> {
         self.get(key).filter(|at| !matches!(at.item.value, Value::Null))
     }
 

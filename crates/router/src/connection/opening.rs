@@ -16,7 +16,7 @@ use tracing::{debug, info};
 
 use super::{Connection, Stage};
 use crate::admission::Pending;
-use crate::authenticate::{self, Admittance, Caller, Grant, Verdict};
+use crate::authenticate::{self, Admittance, Caller, Grant, Refusal, Verdict};
 use crate::cookies::{Remembered, now_s};
 use crate::methods::Authentication;
 use crate::peer::Wire;
@@ -135,6 +135,7 @@ impl Connection {
         visit.attach(&self.peer);
         let Session { authid, authrole, authmethod, authextra, .. } = &*admittance.session;
         match &**authmethod {
+            // What was proven when the cookie was made is all that is known.
             "cookie" => {}
             "anonymous" => visit.forget(),
             _ => {
@@ -147,6 +148,7 @@ impl Connection {
                     created_s: now_s(),
                     authid: authid.to_string(),
                     authrole: authrole.to_string(),
+                    authmethod: admittance.proof,
                     realm: admittance.realm.name().to_string(),
                     authextra,
                 });
@@ -171,12 +173,21 @@ impl Connection {
             Verdict::Admit(grant) => {
                 let (roles, resumes) = (opening.roles, opening.resume.is_some().then(|| grant.clone()));
                 let caller = self.caller();
+                let is_cookie = grant.method == "cookie";
                 match authenticate::admit(&self.shared, roles, &caller, *grant) {
                     Ok(admittance) => {
                         self.note_in_cookie(&admittance);
                         self.join(admittance, resumes);
                     }
-                    Err(abort) => self.refuse(&abort),
+                    Err(refusal) => {
+                        // The next time, the browser may prove itself by another method.
+                        if let Some(visit) =
+                            self.visit.as_ref().filter(|_| is_cookie && refusal.is_of_proof())
+                        {
+                            visit.forget();
+                        }
+                        self.refuse_unproven(&refusal);
+                    }
                 }
             }
             Verdict::Challenge(challenge, challenged) => {
@@ -187,14 +198,7 @@ impl Connection {
                     self.refuse(&Abort::new(uris::PAYLOAD_SIZE_EXCEEDED, text));
                 }
             }
-            Verdict::Refuse(refusal) if refusal.cause.is_empty() => self.refuse(&refusal.abort),
-            Verdict::Refuse(refusal) => {
-                self.shared.quota.log(Kind::Authentication, || {
-                    info!(peer = %self.address, cause = refusal.cause, "authentication failed");
-                });
-                self.append_abort(&refusal.abort);
-                self.close("");
-            }
+            Verdict::Refuse(refusal) => self.refuse_unproven(&refusal),
             Verdict::Wait(deciding) => {
                 opening.deciding = Some(deciding);
                 // It is polled in this turn or the next.
@@ -228,8 +232,8 @@ impl Connection {
     }
 
     fn join_anew(&mut self, admittance: Admittance) {
-        let Admittance { realm, session, mut welcome } = admittance;
-        let resumption = self.offer_resumption(&realm, &mut welcome);
+        let Admittance { realm, session, mut welcome, proof } = admittance;
+        let resumption = self.offer_resumption(&realm, &mut welcome, proof);
         let (id, authid, authrole) = (session.id, session.authid.clone(), session.authrole.clone());
         self.peer.queue.lock().dropped = 0;
         match realm.join(self.peer.clone(), session, welcome, resumption, &mut self.effects) {
@@ -240,6 +244,18 @@ impl Connection {
             }
             Err(_) => self.refuse(&Abort::new(uris::NO_SUCH_REALM, "the realm is down")),
         }
+    }
+
+    /// Refuses a client that may not join; the log is told why.
+    fn refuse_unproven(&mut self, refusal: &Refusal) {
+        if !refusal.is_of_proof() {
+            return self.refuse(&refusal.abort);
+        }
+        self.shared.quota.log(Kind::Authentication, || {
+            info!(peer = %self.address, cause = refusal.cause, "authentication failed");
+        });
+        self.append_abort(&refusal.abort);
+        self.close("");
     }
 
     /// Sends ABORT and closes.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crossweave_wamp::AuthMethod;
 use crossweave_wamp::message::Welcome;
 use tracing::{debug, info};
 
@@ -25,7 +26,8 @@ impl Connection {
         let mut welcome = admittance.welcome.clone();
         resumption::announce(&mut welcome);
         let (realm, session) = (&admittance.realm, &admittance.session);
-        let claimant = Claimant { request: &request, peer: &self.peer, session, welcome: &welcome };
+        let (peer, proof) = (&self.peer, admittance.proof);
+        let claimant = Claimant { request: &request, peer, session, proof, welcome: &welcome };
         match realm.claim(&claimant, &mut self.effects)? {
             Claimed::Resumed { slot, received, is_paused } => {
                 debug!(realm = %realm.name(), session = %request.session, peer = %self.address, "session resumed");
@@ -58,6 +60,7 @@ impl Connection {
         &self,
         realm: &Arc<crate::realm::RealmCell>,
         welcome: &mut Welcome,
+        proof: Option<AuthMethod>,
     ) -> Option<Box<Resumption>> {
         let options = self.options.resumption.as_ref()?;
         resumption::announce(welcome);
@@ -66,7 +69,7 @@ impl Connection {
             return None;
         }
         welcome.details.insert("resumed", false);
-        let made = realm.make_resumable(options, welcome);
+        let made = realm.make_resumable(options, proof, welcome);
         if made.is_none() {
             welcome.details.insert("resumable", false);
         }

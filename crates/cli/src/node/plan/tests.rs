@@ -99,6 +99,27 @@ fn trust_levels_of_permissions_and_roles_reach_the_realm() {
 }
 
 #[test]
+fn methods_of_a_role_reach_the_realm() {
+    let scram = json!({"type": "dynamic", "authenticator": "com.example.authenticate"});
+    for role in [
+        json!({"name": "anonymous", "allow-by-default": true}),
+        json!({"name": "anonymous", "authorizer": "com.example.authorize"}),
+    ] {
+        let transport = json!({"type": "rawsocket", "endpoint": tcp(0), "auth": {"scram": scram}});
+        let mut config = with_transport(transport);
+        config["workers"][0]["realms"][0]["roles"][0] = role;
+        config["workers"][0]["realms"][0]["roles"][0]["authmethods"] = json!(["scram"]);
+        let plan = planned(&config).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
+        let role = plan.steps.into_iter().find_map(|step| match step {
+            Step::Realm { definition, .. } => definition.roles.into_iter().next(),
+            _ => None,
+        });
+        let methods = role.expect("the realm has a role").authmethods;
+        assert_eq!(methods.as_deref(), Some(&[crossweave_wamp::AuthMethod::Scram][..]));
+    }
+}
+
+#[test]
 fn every_websocket_option_reaches_the_router() {
     let options = json!({
         "max_frame_size": 1000, "max_message_size": 2000, "auto_fragment_size": 300,
