@@ -108,10 +108,10 @@ pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &R
     for method in OF_PROXIES {
         if let Some(at) = fields.key(method) {
             let message = format!(
-                "`{method}` belongs to proxy workers: by it, one of them says whom it has let in, and there are none here"
+                "`{method}` belongs to proxy workers: by it, one of them says whom it has let in, and they are not built yet"
             );
             let expected = "the methods by which the clients themselves log in";
-            reading.report(&at, Finding::error(message).expected(expected));
+            reading.report(&at, Finding::not_built(message).expected(expected));
         }
     }
     fields.finish(reading);
@@ -207,7 +207,7 @@ pub(crate) fn check_realm(reading: &mut Reading<'_>, at: &At<'_>, name: &str, re
         return;
     }
     let names = || realms.iter().map(|realm| realm.name.as_str());
-    let finding = Finding::error(format!("this worker has no realm {}", quoted(name)));
+    let finding = missing(reading)(format!("this worker has no realm {}", quoted(name)));
     reading
         .report(at, finding.expected("the name of a realm of this worker").nearest(nearest(name, names())));
 }
@@ -231,16 +231,21 @@ pub(crate) fn check_role(
         return;
     }
     let finding = match realm {
-        Some(realm) => Finding::error(format!("realm {} has no role {}", quoted(realm), quoted(name))),
-        None => Finding::error(format!("no realm of this worker has role {}", quoted(name))),
+        Some(realm) => missing(reading)(format!("realm {} has no role {}", quoted(realm), quoted(name))),
+        None => missing(reading)(format!("no realm of this worker has role {}", quoted(name))),
     };
     reading.report(at, finding.expected("the name of a role of the realm").nearest(nearest(name, names())));
 }
 
+/// How bad it is that a name is not there: a proxy may be told of it later.
+fn missing(reading: &Reading<'_>) -> fn(String) -> Finding {
+    if reading.is_proxy { Finding::warning } else { Finding::error }
+}
+
 /// Warns of clients that get a role which is not given to who uses their method.
 fn warn_of_method(reading: &mut Reading<'_>, at: &At<'_>, name: &str, realm: Option<&str>, by: &By<'_>) {
-    let reachable = by.realms.iter().filter(|candidate| realm.is_none_or(|realm| candidate.name == realm));
-    let mut roles = reachable.flat_map(|realm| &realm.roles).filter(|role| role.name == name).peekable();
+    let reachable = by.realms.iter().filter(|candidate| realm.is_none_or(|realm| candidate.is_called(realm)));
+    let mut roles = reachable.flat_map(|realm| &realm.roles).filter(|role| role.is_called(name)).peekable();
     if roles.peek().is_some() && !roles.any(|role| role.is_given_by(by.method)) {
         let (name, method) = (quoted(name), by.method.name());
         let message = format!("role {name} is not given by `{method}`: it has other `authmethods`");

@@ -137,6 +137,11 @@ impl Controller {
         }
         fields.refused(reading, "manhole", "it is a shell into a Python process, and there is none");
         fields.refused(reading, "blockchain", "Crossweave uses no blockchain");
+        fields.refused(
+            reading,
+            "cdc",
+            "it is of a management service that is no more; `fabric` has taken its place",
+        );
         fields.no_effect(reading, "connections", "Crossbar.io ignores it too");
         fields.finish(reading);
         Self { id, options, keyring, fabric, enable_docker }

@@ -54,6 +54,8 @@ pub(crate) struct Reading<'e> {
     pub(crate) stores: HashMap<PathBuf, usize>,
     /// Whether what is read now belongs to a worker that is not started.
     pub(crate) is_disabled: bool,
+    /// Whether what is read now belongs to a proxy: whether realms and roles are there is decided behind it.
+    pub(crate) is_proxy: bool,
     /// The named groups of the templates that what is read now stands in.
     pub(crate) groups: Vec<String>,
     /// What is asked of the document, while a schema is made of it.
@@ -77,6 +79,7 @@ impl<'e> Reading<'e> {
             ids: AutoIds::default(),
             stores: HashMap::new(),
             is_disabled: false,
+            is_proxy: false,
             groups: Vec::new(),
             shapes: None,
             wanted: Vec::new(),
@@ -302,7 +305,7 @@ impl<'e> Reading<'e> {
     pub(crate) fn existing_file(&mut self, at: &At<'_>) -> Option<PathBuf> {
         let name = self.text(at)?;
         let path = self.path(&name);
-        if self.cbdir.is_some() && !path.is_file() {
+        if self.cbdir.is_some() && !path.is_file() && !self.is_disabled {
             let message = format!("there is no file {}", quoted(&path.to_string_lossy()));
             self.report(at, Finding::error(message));
             return None;

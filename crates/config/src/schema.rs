@@ -28,9 +28,6 @@ const MORE: &str = r#"{
         "auth": {"cryptosign": {"type": "static", "trustroots": {}}}}]}]
 }"#;
 
-/// Where it will be found by those who name it in `$schema`.
-const ID: &str = "https://crossweave.dev/schema/config-2.json";
-
 /// The JSON Schema (draft 7) of a configuration.
 ///
 /// It says what the file must look like. What files refer to, names that must be there and other rules that no schema can say
@@ -39,18 +36,14 @@ pub fn schema() -> Json {
     let sections = sections();
     let mut definitions = Map::new();
     for (name, variants) in &sections.by_name {
-        definitions.insert(name.to_string(), definition(name, variants));
+        definitions.insert(name.slug(), definition(name, variants));
     }
-    let mut schema = json!({
+    json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "$id": ID,
         "title": "Configuration of a Crossweave or Crossbar.io node, version 2",
-    });
-    if let (Some(schema), Json::Object(root)) = (schema.as_object_mut(), property(&sections.root, true)) {
-        schema.extend(root);
-        schema.insert("definitions".to_owned(), Json::Object(definitions));
-    }
-    schema
+        "allOf": [property(&sections.root, true)],
+        "definitions": definitions,
+    })
 }
 
 fn sections() -> Sections {
@@ -179,7 +172,7 @@ fn form(shape: &Shape, property: &Property) -> Vec<Json> {
         Shape::Pattern(pattern) => vec![json!({"type": "string", "pattern": pattern})],
         Shape::Words(words) => vec![json!({"enum": words})],
         Shape::Object(_) => match &property.object {
-            Some(name) => vec![json!({"$ref": format!("#/definitions/{}", name.pointer())})],
+            Some(name) => vec![json!({"$ref": format!("#/definitions/{}", name.slug())})],
             None => vec![json!({"type": "object"})],
         },
         Shape::List(what) => {

@@ -6,6 +6,7 @@ use crossweave_config::{Environment, FILE_LEN_MAX, Format, Problems, init_templa
 
 const UNIVERSAL: &str = include_str!("configs/universal.json");
 const WEBSOCKET: &str = include_str!("configs/websocket.json");
+const EVERY_SECTION: &str = include_str!("../src/schema/every_section.json");
 const YAML: &str = include_str!("configs/websocket.yaml");
 
 /// Checks a text, and that everything said about it has a place inside it.
@@ -58,6 +59,7 @@ fn every_problem_of_a_damaged_configuration_has_a_place_in_it() {
     for (text, format) in [
         (init_template(), Format::Json),
         (UNIVERSAL, Format::Json),
+        (EVERY_SECTION, Format::Json),
         (WEBSOCKET, Format::Json),
         (YAML, Format::Yaml),
     ] {

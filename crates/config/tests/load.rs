@@ -175,3 +175,31 @@ fn what_cannot_be_looked_at_is_a_problem_and_not_absent() {
     assert_eq!(cbdir, dir.0.join(".crossbar"));
     assert!(load_with(&cbdir, None, Environment::empty()).is_err());
 }
+
+/// A node with a guest, a container and files, none of which is there.
+fn absent(is_disabled: bool) -> String {
+    let options = format!(r#""disabled": {is_disabled}"#);
+    format!(
+        r#"{{"version": 2, "workers": [
+    {{"type": "guest", "executable": "date", "options": {{{options}, "workdir": "no1", "watch": {{"directories": ["no2"]}}}}}},
+    {{"type": "container", "options": {{{options}}}, "components": [{{"type": "class", "classname": "a.B", "realm": "realm1",
+        "transport": {{"type": "websocket", "url": "wss://h/", "endpoint": {{"type": "tcp", "host": "h", "port": 1,
+            "tls": {{"hostname": "h", "ca_certificates": ["no3"]}}}}}}}}]}},
+    {{"type": "router", "options": {{{options}}}, "transports": [{{"type": "web", "endpoint": {{"type": "tcp", "port": 1,
+        "tls": {{"key": "no4", "certificate": "no5"}}}}, "paths": {{
+            "/": {{"type": "static", "directory": "no6"}}, "a": {{"type": "catalog", "filename": "no7"}},
+            "b": {{"type": "archive", "archive": "no8"}},
+            "c": {{"type": "archive", "archive": "yes", "origin": "https://example.com/a.zip", "download": true}}}}}}]}}]}}"#
+    )
+}
+
+#[test]
+fn files_and_directories_that_are_not_there_are_named_unless_their_worker_is_disabled() {
+    let dir = Dir::new(&[("config.json", absent(false).as_bytes())]);
+    let problems = dir.load(None).expect_err("nothing is there");
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let missing: Vec<&str> = errors.map(|problem| problem.message.rsplit('/').next().unwrap()).collect();
+    assert_eq!(missing, ["no1`", "no2`", "no3`", "no4`", "no5`", "no6`", "no7`", "no8`"], "{problems}");
+    let dir = Dir::new(&[("config.json", absent(true).as_bytes())]);
+    dir.load(None).expect("nobody misses them");
+}

@@ -1,5 +1,8 @@
 //! The JSON Schema takes what the reader takes, and refuses what is plainly wrong.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use crossweave_config::{Format, convert, init_template, schema};
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -34,6 +37,34 @@ fn configurations_that_are_correct_are_valid() {
         include_str!("../src/schema/every_section.json"),
     ] {
         assert_eq!(errors(&validator, &json(text)), [""; 0], "{text:.60}");
+    }
+}
+
+/// Every configuration below a folder.
+fn configurations(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            configurations(&path, found);
+        } else if matches!(entry.file_name().to_str(), Some("config.json" | "config.yaml")) {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_configurations_of_all_examples_are_valid() {
+    let mut found = Vec::new();
+    configurations(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples"), &mut found);
+    assert!(found.len() > 1, "{found:?}");
+    let validator = validator();
+    for path in found {
+        let text = fs::read_to_string(&path).expect("it can be read");
+        let format =
+            if path.extension().is_some_and(|it| it == "json") { Format::Json } else { Format::Yaml };
+        let plain = convert(&text, format, "config", Format::Json).expect("it is a configuration").text;
+        let config = serde_json::from_str(&plain).expect("it is JSON");
+        assert_eq!(errors(&validator, &config), [""; 0], "{}", path.display());
     }
 }
 

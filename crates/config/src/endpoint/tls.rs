@@ -53,7 +53,7 @@ impl Tls {
             certificates: files.certificates(reading, &mut fields),
             ca_certificates: files.list(reading, &mut fields, "ca_certificates"),
         };
-        if let Some(check) = reading.tls_check.filter(|_| !files.is_incomplete) {
+        if let Some(check) = reading.tls_check.filter(|_| !files.is_incomplete && !reading.is_disabled) {
             check(&tls).into_iter().for_each(|unusable| files.report(reading, unusable));
         }
         fields.no_effect(reading, "dhparam", "keys are agreed on with elliptic curves");

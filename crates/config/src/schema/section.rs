@@ -49,9 +49,11 @@ enum Step<'p> {
 }
 
 impl Name {
-    /// As a part of a JSON pointer in a URL.
-    pub(super) fn pointer(&self) -> String {
-        self.to_string().replace(' ', "%20").replace('`', "%60")
+    /// As a name that needs no escaping in a JSON pointer or a URL.
+    pub(super) fn slug(&self) -> String {
+        let words = self.to_string();
+        let words = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        words.collect::<Vec<_>>().join("-").to_lowercase()
     }
 }
 

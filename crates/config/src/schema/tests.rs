@@ -70,6 +70,7 @@ fn every_key_has_a_form() {
     const ANYTHING: &[&str] = &[
         "manhole",
         "file_id",
+        "cdc",
         "connections",
         "blockchain",
         "reactor",
@@ -104,4 +105,11 @@ fn every_key_has_a_form() {
         }
     }
     assert!(missing.is_empty(), "every_section.json has no\n{}", missing.join("\n"));
+}
+
+#[test]
+fn every_section_has_a_definition_of_its_own() {
+    let schema = schema();
+    let definitions = schema["definitions"].as_object().expect("an object");
+    assert_eq!(definitions.len(), sections().by_name.len());
 }

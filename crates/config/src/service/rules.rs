@@ -39,13 +39,24 @@ impl IpNetwork {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (address, bits) =
-            text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let (address, mask) =
+            text.split_once('/').map_or((text, None), |(address, mask)| (address, Some(mask)));
         let address: IpAddr = address.parse().ok()?;
         let max = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(max), |bits| bits.parse().ok()).filter(|bits| *bits <= max)?;
+        let bits = mask.map_or(Some(max), bits_of).filter(|bits| *bits <= max)?;
         Some(Self { address, bits })
     }
+}
+
+/// How many bits a mask covers: a number, or for IPv4 also `255.255.255.0`.
+fn bits_of(mask: &str) -> Option<u8> {
+    if let Ok(bits) = mask.parse() {
+        return Some(bits);
+    }
+    let mask = mask.parse::<std::net::Ipv4Addr>().ok()?.to_bits();
+    let bits = mask.leading_ones();
+    // Ones, and after them nothing but zeros.
+    (bits == mask.count_ones()).then(|| u8::try_from(bits).ok()).flatten()
 }
 
 /// `realm` and `role` of a service: as whom it acts.
@@ -87,6 +98,8 @@ mod tests {
         for (network, address, expected) in [
             ("192.168.0.0/16", "192.168.7.1", true),
             ("192.168.0.0/16", "192.169.0.1", false),
+            ("192.168.1.1/255.255.255.0", "192.168.1.7", true),
+            ("192.168.1.1/255.255.255.0", "192.168.2.7", false),
             ("10.0.0.1", "10.0.0.1", true),
             ("10.0.0.1", "10.0.0.2", false),
             ("0.0.0.0/0", "8.8.8.8", true),
@@ -101,7 +114,7 @@ mod tests {
                 "{network:?} {address}"
             );
         }
-        for text in ["10.0.0.0/33", "10.0.0/8", "::/129", "x", "10.0.0.0/"] {
+        for text in ["10.0.0.0/33", "10.0.0.0/255.0.255.0", "10.0.0/8", "::/129", "x", "10.0.0.0/"] {
             assert_eq!(IpNetwork::parse(text), None, "{text}");
         }
     }

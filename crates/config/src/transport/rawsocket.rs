@@ -49,6 +49,7 @@ impl RawSocket {
         around: &Surroundings<'_>,
         connection: Option<&mut ConnectionOptions>,
     ) -> Self {
+        fields.elsewhere("serializer", "a list `serializers`: only a client has one `serializer`");
         let serializers = serializer::read(reading, fields, Batches::Unknown).single;
         let auth = auth::read(reading, fields, &around.reach);
         if auth.cookie {

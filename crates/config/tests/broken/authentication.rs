@@ -14,12 +14,12 @@ fn authentication() {
     websocket(
         r#""auth": {§"anonymous-proxy": {}}"#,
         "$.workers[0].transports[0].auth[\"anonymous-proxy\"]",
-        "error: `anonymous-proxy` belongs to proxy workers: by it, one of them says whom it has let in, and there are none",
+        "not built: `anonymous-proxy` belongs to proxy workers: by it, one of them says whom it has let in, and they are not built yet",
     );
     websocket(
         r#""auth": {§"cryptosign-proxy": {"type": "static"}, "anonymous": {"type": "static"}}"#,
         "$.workers[0].transports[0].auth[\"cryptosign-proxy\"]",
-        "error: `cryptosign-proxy` belongs to proxy workers",
+        "not built: `cryptosign-proxy` belongs to proxy workers",
     );
     websocket(r#""auth": {"anonymous": §{}}"#, "$.workers[0].transports[0].auth.anonymous", "has no `type`");
     websocket(

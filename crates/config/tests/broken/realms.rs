@@ -99,6 +99,7 @@ fn the_controller_too() {
         "$.controller.blockchain",
         "`blockchain` is refused: Crossweave uses no blockchain",
     );
+    controller(r#"{§"cdc": {"key": "k"}}"#, "$.controller.cdc", "a management service that is no more");
     controller(r#"{"enable_docker": §"yes"}"#, "$.controller.enable_docker", "expected true or false");
     for (text, paths) in [
         (

@@ -86,6 +86,7 @@ fn the_rest_bridge() {
     option(r#""timestamp_delta_limit": §86401"#, ".timestamp_delta_limit", "from 0 to 86400 seconds");
     option(r#""require_ip": §"10.0.0.0/8""#, ".require_ip", "expected a list of networks");
     option(r#""require_ip": [§"10.0.0.0/33"]"#, ".require_ip[0]", "`10.0.0.0/33` is not a network");
+    option(r#""require_ip": [§"10.0.0.0/255.0.255.0"]"#, ".require_ip[0]", "is not a network");
     option(r#"§"timestamp_delta": 1"#, ".timestamp_delta", "nearest timestamp_delta_limit");
     service(
         &format!(r#"{{"type": "publisher", {AS}, "options": §{{"key": "k"}}}}"#),

@@ -358,7 +358,7 @@ fn proxies() {
             r#"{CONNECTION}, "routes": {{"realm1": {{"user": "conn1"}}}}, "transports": [{{"type": "websocket", "endpoint": {{"type": "tcp", "port": 1}}, "auth": {{"anonymous": {{"type": "static", "role": §"usr"}}}}}}]"#
         ),
         "$.workers[0].transports[0].auth.anonymous.role",
-        "nearest user",
+        "warning: no realm of this worker has role `usr`; expected the name of a role of the realm; nearest user",
     );
 }
 
