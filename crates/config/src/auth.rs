@@ -17,7 +17,7 @@ pub use ticket::TicketPrincipal;
 pub use tls::TlsPrincipal;
 pub use wampcra::{Salting, WampCraUser};
 
-use crate::reading::{At, Fields, Finding, Reading, nearest, quoted};
+use crate::reading::{At, Fields, Finding, Reading, Shape, nearest, quoted};
 use crate::realm::Realm;
 use crate::role::TRUSTED;
 
@@ -72,6 +72,7 @@ const NOT_BUILT: &[&str] = &["anonymous-proxy", "cryptosign-proxy"];
 
 /// Reads `auth` of a transport. Not having it means anonymous.
 pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &Reach<'_>) -> Auth {
+    fields.note(reading, "auth", || Shape::Object("`auth`"));
     let Some(at) = fields.get("auth") else {
         warn_without_role(reading, fields, reach.realms);
         return Auth::default();

@@ -28,7 +28,9 @@ mod places;
 mod problem;
 mod reading;
 mod realm;
+mod rewrite;
 mod role;
+mod schema;
 mod secrets;
 mod serializer;
 mod service;
@@ -46,7 +48,10 @@ pub use auth::{
     Anonymous, Auth, CryptosignPrincipal, Dynamic, Function, Method, Salting, ScramPrincipal,
     TicketPrincipal, TlsPrincipal, WampCraUser,
 };
-pub use cbdir::{CBDIR_VARIABLES, CONFIG_FILES, Loaded, find_cbdir, load, load_checking, load_with, tidy};
+pub use cbdir::{
+    CBDIR_VARIABLES, CONFIG_FILES, ConfigFile, Loaded, find_cbdir, load, load_checking, load_with, survey,
+    tidy,
+};
 pub use connecting::{ClientTls, ConnectingEndpoint, ConnectingProtocol, ConnectingTcp, ConnectingTransport};
 pub use controller::{Controller, ControllerOptions, Fabric, Heartbeat, Keyring, Limits, ShutdownTrigger};
 pub use delivery::{Delivery, DeliveryKey, DeliveryPolicy};
@@ -59,7 +64,9 @@ pub use permission::{Allow, Disclose, Matching, Permission, Validate};
 pub use places::Places;
 pub use problem::{PROBLEMS_MAX, Problem, Problems, Severity};
 pub use realm::{Catalog, Inventory, Realm, RealmOptions, RouterLink, SessionStats, UriCheck};
+pub use rewrite::{Rewritten, convert, upgrade};
 pub use role::{Role, TRUSTED};
+pub use schema::schema;
 pub use secrets::Secret;
 pub use serializer::Serializer;
 pub use service::{
@@ -94,7 +101,8 @@ pub struct Checked {
     pub node: Node,
     /// Where its roles and permissions stand.
     pub places: Places,
-    /// What is probably not meant as it is written, but does no harm.
+    /// What is probably not meant as it is written, but does no harm; and what is correct and not built yet
+    /// ([`Severity::NotBuilt`]), with which no node is to be started.
     pub warnings: Problems,
 }
 
@@ -114,6 +122,22 @@ fn check(
     cbdir: Option<&Path>,
     tls_check: Option<TlsCheck<'_>>,
 ) -> Result<Checked, Problems> {
+    let (node, places, problems) = examine(text, format, file_name, env, cbdir, tls_check);
+    match problems.count(Severity::Error) {
+        0 => Ok(Checked { node, places, warnings: problems }),
+        _ => Err(problems),
+    }
+}
+
+/// Reads as much as can be read.
+fn examine(
+    text: &str,
+    format: Format,
+    file_name: &str,
+    env: Environment<'_>,
+    cbdir: Option<&Path>,
+    tls_check: Option<TlsCheck<'_>>,
+) -> (Node, Places, Problems) {
     let source = Arc::new(Source::new(file_name, text));
     let mut reading = Reading::new(&source, env, cbdir);
     reading.tls_check = tls_check;
@@ -129,7 +153,5 @@ fn check(
         }
     }
     let (list, places) = reading.into_findings();
-    let is_refused = list.iter().any(|problem| problem.severity == Severity::Error);
-    let problems = Problems::new(source.clone(), list);
-    if is_refused { Err(problems) } else { Ok(Checked { node, places, warnings: problems }) }
+    (node, places, Problems::new(source, list))
 }

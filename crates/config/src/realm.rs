@@ -80,7 +80,7 @@ impl Realm {
         names: &mut Unique,
     ) -> Option<Self> {
         let mut fields = reading.object(at, "a realm")?;
-        let id = fields.id(reading, "realm", ids);
+        let id = fields.lenient_id(reading, "realm", ids);
         let is_template = fields.bool(reading, "template", false);
         fields.not_built(reading, "template", "starting realms from templates");
         let name = fields.required(reading, "name").and_then(|at| name(reading, &at, is_template, names));

@@ -49,7 +49,7 @@ impl Role {
     ) -> Option<Self> {
         let path = reading.mark(&at);
         let mut fields = reading.object(at, "a role")?;
-        let id = fields.id(reading, "role", ids);
+        let id = fields.lenient_id(reading, "role", ids);
         let name = fields.required(reading, "name").and_then(|at| name(reading, &at, names));
         let is_template = fields.bool(reading, "template", false);
         fields.not_built(reading, "template", "starting roles from templates");

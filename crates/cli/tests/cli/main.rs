@@ -9,6 +9,8 @@ mod history;
 mod node;
 mod peer;
 mod register;
+mod rewriting;
 mod shell;
 mod start;
+mod unbuilt;
 mod verbs;

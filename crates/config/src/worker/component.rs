@@ -2,6 +2,7 @@
 
 use crate::auth::{check_realm, check_role};
 use crate::connecting::ConnectingTransport;
+use crate::document::Value;
 use crate::reading::{At, Fields, Finding, Reading, Unique, quoted};
 use crate::realm::Realm;
 
@@ -86,9 +87,8 @@ impl RouterComponent {
         let kind = fields.required(reading, "type").and_then(|at| reading.word(&at, KINDS))?;
         let id = fields.id(reading, "component", ids);
         let realm = fields.text(reading, "realm");
-        match (fields.required(reading, "realm"), &realm) {
-            (Some(at), Some(name)) => check_realm(reading, &at, name, realms),
-            _ => {}
+        if let (Some(at), Some(name)) = (fields.required(reading, "realm"), &realm) {
+            check_realm(reading, &at, name, realms);
         }
         let role = role(reading, &mut fields, realm.as_deref(), realms);
         let references = references(reading, &mut fields);
@@ -113,7 +113,7 @@ fn references(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Vec<String>
     let list = fields.list(reading, "references", "a list of references");
     for at in &list {
         let Some(reference) = reading.text(at) else { continue };
-        if !reference.strip_prefix("connection:").is_some_and(|id| !id.is_empty()) {
+        if reference.strip_prefix("connection:").is_none_or(str::is_empty) {
             let message = format!("{} is not a reference", quoted(&reference));
             reading.report(at, Finding::error(message).expected("`connection:ID`"));
         }
@@ -131,9 +131,11 @@ impl ContainerComponent {
             fields.required(reading, "transport").and_then(|at| ConnectingTransport::read(reading, at));
         let mut code = Code::read(reading, &mut fields, kind);
         if let Some(Code::Function { auth, .. }) = &mut code {
-            *auth = fields
-                .part(reading, "auth", "how a component logs in")
-                .map(|fields| fields.at.item.to_json());
+            let at = fields.get("auth").filter(|at| !matches!(at.item.value, Value::Null));
+            if let Some(at) = at.as_ref().filter(|at| !matches!(at.item.value, Value::Object(_))) {
+                reading.wrong_type(at, "an object: how a component logs in");
+            }
+            *auth = at.map(|at| reading.any(&at));
         }
         fields
             .elsewhere("role", "it where the router authenticates: the `auth` of its transport gives roles");
