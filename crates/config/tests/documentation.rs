@@ -100,8 +100,12 @@ fn every_key_and_every_word_is_in_the_manual() {
     let mut known = offered();
     in_schema(&schema(), &mut known);
     assert!(known.contains("max_queue_bytes") && known.contains("shutdown_on_worker_exit"));
-    let documented: BTreeSet<&str> =
-        MANUAL.iter().flat_map(|page| page.lines()).filter(|line| !line.starts_with("    ")).flat_map(quoted).collect();
+    let documented: BTreeSet<&str> = MANUAL
+        .iter()
+        .flat_map(|page| page.lines())
+        .filter(|line| !line.starts_with("    "))
+        .flat_map(quoted)
+        .collect();
     let missing: Vec<_> = known.iter().filter(|word| !documented.contains(word.as_str())).collect();
     assert!(missing.is_empty(), "docs/configuration*.md does not name {missing:?}");
 }
