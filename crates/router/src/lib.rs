@@ -26,6 +26,7 @@
 //! | few log lines about what peers can cause as often as they like | `quota` |
 //! | TLS, telling protocols apart, handshakes | `accept` |
 //! | answers to plain HTTP requests, and their bounds | [`http`] |
+//! | what connections that are being opened may take of the runtime | `accept::turns` |
 //! | one connection's task: opening, reading, writing, closing | `connection` |
 //! | by which methods clients prove who they are | `methods`, `authenticator` |
 //! | who a HELLO comes from | `authenticate` |

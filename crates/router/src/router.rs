@@ -22,6 +22,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
 use crate::accept::Acceptor;
+use crate::accept::http::server_options;
 use crate::admission::Admission;
 use crate::authenticate;
 use crate::authenticator::Authenticator;
@@ -247,7 +248,10 @@ impl Router {
         if let Some(tls) = &tls {
             self.shared.tls.write().push((address.clone(), tls.clone()));
         }
-        let acceptor = Acceptor { shared: self.shared.clone(), options: Arc::new(options), tls, jars };
+        let of_path = |(path, part): (&String, _)| (path.clone(), server_options(part));
+        let handshakes = options.websocket.iter().map(of_path).collect();
+        let (shared, options) = (self.shared.clone(), Arc::new(options));
+        let acceptor = Acceptor { shared, options, tls, handshakes, jars };
         tokio::spawn(Arc::new(acceptor).run(listener, self.shared.stop.subscribe()));
         Ok(address)
     }

@@ -111,6 +111,8 @@ impl<'a> Parts<'a> {
             max_message_size,
             serializers: serializers(&part.serializers),
             authentication,
+            auto_ping_interval_ms: part.options.auto_ping_interval.into(),
+            auto_ping_timeout_ms: or_unlimited(part.options.auto_ping_timeout),
         });
     }
 

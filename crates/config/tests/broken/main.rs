@@ -664,6 +664,11 @@ fn options_of_transports() {
     option(r#""resumption": {§"tokens": 1}"#, "resumption.tokens", "unknown key `tokens`");
     option(r#""resumption": §true"#, "resumption", "expected an object");
     transport(
+        &format!(r#"{{"type": "rawsocket", {TCP}, "options": {{"auto_ping_interval": §5}}}}"#),
+        "$.workers[0].transports[0].options.auto_ping_interval",
+        "`auto_ping_interval` is in milliseconds, 5 is too small",
+    );
+    transport(
         &format!(r#"{{"type": "rawsocket", {TCP}, "options": {{"max_message_size": §100}}}}"#),
         "$.workers[0].transports[0].options.max_message_size",
         "expected an integer from 512 to 16777216 bytes",

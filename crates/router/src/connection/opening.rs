@@ -14,7 +14,7 @@ use crossweave_wamp::{Dict, Message, Serializer, uris};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{debug, info};
 
-use super::{Connection, Stage};
+use super::{Connection, Stage, welcome};
 use crate::admission::Pending;
 use crate::authenticate::{self, Admittance, Caller, Grant, Verdict};
 use crate::cookies::{Remembered, now_s};
@@ -230,6 +230,10 @@ impl Connection {
     fn join_anew(&mut self, admittance: Admittance) {
         let Admittance { realm, session, mut welcome } = admittance;
         let resumption = self.offer_resumption(&realm, &mut welcome);
+        if !welcome::shorten(&mut welcome, &self.peer, 0) {
+            let text = "the WELCOME is longer than the longest message that you take";
+            return self.refuse(&Abort::new(uris::PAYLOAD_SIZE_EXCEEDED, text));
+        }
         let (id, authid, authrole) = (session.id, session.authid.clone(), session.authrole.clone());
         self.peer.queue.lock().dropped = 0;
         match realm.join(self.peer.clone(), session, welcome, resumption, &mut self.effects) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossweave_wamp::message::Welcome;
 use tracing::{debug, info};
 
-use super::{Connection, Stage};
+use super::{Connection, Stage, welcome};
 use crate::authenticate::{Admittance, Grant, Verdict};
 use crate::quota::Kind;
 use crate::realm::RealmIsDown;
@@ -24,6 +24,9 @@ impl Connection {
         let Some(request) = opening.resume.take() else { return Ok(Some(admittance)) };
         let mut welcome = admittance.welcome.clone();
         resumption::announce(&mut welcome);
+        if !welcome::shorten(&mut welcome, &self.peer, welcome::RESUMPTION_LEN_MAX) {
+            return Ok(Some(admittance));
+        }
         let (realm, session) = (&admittance.realm, &admittance.session);
         let claimant = Claimant { request: &request, peer: &self.peer, session, welcome: &welcome };
         match realm.claim(&claimant, &mut self.effects)? {
