@@ -18,7 +18,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
-use crate::admission::{Admitted, Pending, PendingCell};
+use crate::admission::{Admitted, Pending};
 use crate::connection::{Connection, Established};
 use crate::cookies::Cookies;
 use crate::options::TransportOptions;
@@ -52,6 +52,14 @@ pub(crate) enum NotEstablished {
     Io(#[from] io::Error),
 }
 
+/// What a connection turns out to be for.
+enum Purpose {
+    /// A session.
+    Session(Box<Established>),
+    /// HTTP requests, the first of which is in the buffer.
+    Requests(Box<Handshake>),
+}
+
 /// A connection during its handshake.
 pub(crate) struct Handshake {
     pub(crate) stream: Stream,
@@ -61,14 +69,6 @@ pub(crate) struct Handshake {
     pub(crate) buffer: Vec<u8>,
     /// By when it must be done.
     pub(crate) deadline: Instant,
-}
-
-/// What a connection has come to.
-pub(crate) enum Reached {
-    /// It can open a session.
-    Session(Box<Established>),
-    /// It serves requests, the first of which is in the buffer.
-    Http(Box<Handshake>),
 }
 
 impl Handshake {
@@ -115,7 +115,7 @@ impl Acceptor {
         }
     }
 
-    /// Opens a session. Nothing comes back if the connection ends before, or goes on as a task of its own that serves HTTP.
+    /// Opens a session. Nothing comes back if the connection ends before, or is there for something else.
     async fn open(
         self: &Arc<Self>,
         stream: Stream,
@@ -124,37 +124,46 @@ impl Acceptor {
         admitted: Admitted,
     ) -> Option<Connection> {
         // The handshake's future is large, and must not stay for what comes behind it.
-        let reached = Box::pin(self.handshake(stream, address.clone()));
-        let pending = PendingCell::new(pending);
-        match told(&self.shared, &address, reached.await)? {
-            Reached::Session(established) => self.connection(*established, &pending, admitted).open().await,
-            Reached::Http(handshake) => {
-                let acceptor = self.clone();
-                tokio::spawn(async move { acceptor.serve_http(*handshake, pending, admitted).await });
+        let established = match Box::pin(self.establish(stream, address)).await? {
+            Purpose::Session(established) => *established,
+            // No opening, and as long as its answers take.
+            Purpose::Requests(handshake) => {
+                tokio::spawn(self.clone().serve(*handshake, pending, admitted));
+                return None;
+            }
+        };
+        let (shared, options) = (self.shared.clone(), self.options.clone());
+        let connection = Connection::new(shared, options, established, Some(pending), Some(admitted));
+        connection.open().await
+    }
+
+    async fn establish(&self, stream: Stream, address: PeerAddress) -> Option<Purpose> {
+        let peer = address.clone();
+        self.heed(&peer, self.handshake(stream, address).await)
+    }
+
+    /// Tells the log what became of a connection that goes no further.
+    fn heed<T>(&self, peer: &PeerAddress, outcome: Result<Option<T>, NotEstablished>) -> Option<T> {
+        match outcome {
+            Ok(established) => established,
+            // Browsers open connections ahead, and may never use them.
+            Err(error @ (NotEstablished::Closed | NotEstablished::Silent | NotEstablished::Io(_))) => {
+                debug!(%peer, %error, "connection ended before its handshake was done");
+                None
+            }
+            Err(error) => {
+                let line = || info!(%peer, %error, "connection refused");
+                self.shared.quota.log(Kind::Handshake, line);
                 None
             }
         }
-    }
-
-    /// Answers requests, until one of them upgrades the connection.
-    async fn serve_http(self: Arc<Self>, handshake: Handshake, pending: PendingCell, admitted: Admitted) {
-        let address = handshake.address.clone();
-        let served = Box::pin(self.serve(handshake, pending.clone()));
-        if let Some(established) = told(&self.shared, &address, served.await) {
-            tokio::spawn(self.connection(established, &pending, admitted));
-        }
-    }
-
-    fn connection(&self, established: Established, pending: &PendingCell, admitted: Admitted) -> Connection {
-        let (shared, options) = (self.shared.clone(), self.options.clone());
-        Connection::new(shared, options, established, pending.take(), Some(admitted))
     }
 
     async fn handshake(
         &self,
         stream: Stream,
         address: PeerAddress,
-    ) -> Result<Option<Reached>, NotEstablished> {
+    ) -> Result<Option<Purpose>, NotEstablished> {
         let deadline = Instant::now() + Duration::from_millis(self.options.handshake_timeout_ms);
         let stream = match &self.tls {
             Some(tls) => timeout_at(deadline, tls.secure(stream))
@@ -169,27 +178,11 @@ impl Acceptor {
         match sniff(&handshake.buffer) {
             Some(Protocol::RawSocket) => {
                 let established = self.rawsocket(handshake).await?;
-                Ok(Some(Reached::Session(Box::new(established))))
+                Ok(Some(Purpose::Session(Box::new(established))))
             }
             Some(Protocol::Http) => self.http(handshake).await,
             Some(other) => Err(NotEstablished::Refused(other.complaint().unwrap_or(other.name()).to_owned())),
             None => Err(NotEstablished::Closed),
-        }
-    }
-}
-
-/// What a handshake led to; the log is told if that is nothing.
-fn told<T>(shared: &Shared, peer: &PeerAddress, reached: Result<Option<T>, NotEstablished>) -> Option<T> {
-    match reached {
-        Ok(reached) => reached,
-        // Browsers open connections ahead, and may never use them.
-        Err(error @ (NotEstablished::Closed | NotEstablished::Silent | NotEstablished::Io(_))) => {
-            debug!(%peer, %error, "connection ended before its handshake was done");
-            None
-        }
-        Err(error) => {
-            shared.quota.log(Kind::Handshake, || info!(%peer, %error, "connection refused"));
-            None
         }
     }
 }

@@ -1,13 +1,29 @@
 //! What pages of other origins are told (CORS).
 
+use crossweave_router::HttpPeer;
+use crossweave_router::http::{empty, text};
+use crossweave_transport::websocket::origin::OriginPolicy;
 use http::header::{self, HeaderName};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::reply::{Fields as _, Reply, elements, single};
-use crossweave_router::http::empty;
 
 /// For how many seconds a browser may remember what it was told before a request.
 const REMEMBERED_S: &str = "600";
+
+/// Whether a request may be carried out for the page that it comes from. Programs that are no browsers send no origin.
+pub(crate) fn admits(origins: &OriginPolicy, headers: &HeaderMap, peer: &HttpPeer) -> bool {
+    let host = single(headers, header::HOST);
+    let admits = |origin: &HeaderValue| {
+        origin.to_str().is_ok_and(|origin| origins.admits(origin, host, peer.is_tls()))
+    };
+    headers.get_all(header::ORIGIN).iter().all(admits)
+}
+
+/// The answer where it may not.
+pub(crate) fn foreign_origin() -> Reply {
+    text(StatusCode::FORBIDDEN, "pages of this origin may not use this service")
+}
 
 /// Lets any page read the answer, as Crossbar.io does: with cookies if the page says its origin.
 pub(crate) fn allow_any_origin(reply: Reply, headers: &HeaderMap) -> Reply {

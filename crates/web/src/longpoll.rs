@@ -22,15 +22,15 @@ use crossweave_router::http::{Answering, RequestBody, answer, empty, text};
 use crossweave_router::{Authentication, HttpPeer, Relayed, Router};
 use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_wamp::Serializer;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use parking_lot::Mutex;
 use tracing::debug;
 
 use self::inbox::{Inbox, Received};
 use self::opening::{OPEN_LEN_MAX, Opened};
 use self::session::{Lost, Session};
-use crate::cors::{allow_any_origin, preflight};
-use crate::reply::{Fields as _, Reply, page, single, without_method};
+use crate::cors::{admits, allow_any_origin, foreign_origin, preflight};
+use crate::reply::{Fields as _, Reply, page, without_method};
 use crate::service::{Exchange, WebService};
 use crate::site::LoggedPath;
 
@@ -98,8 +98,8 @@ impl LongPoll {
     async fn reply(&self, exchange: Exchange<'_>) -> Reply {
         let Exchange { request, peer, below, .. } = exchange;
         let (head, body) = request.into_parts();
-        if !self.admits(&head.headers, peer) {
-            return text(StatusCode::FORBIDDEN, "pages of this origin may not connect");
+        if !admits(&self.options.origins, &head.headers, peer) {
+            return foreign_origin();
         }
         let path: Vec<&str> = below.iter().map(String::as_str).collect();
         let reply = match (&head.method, &path[..]) {
@@ -113,15 +113,6 @@ impl LongPoll {
             (other, _) => without_method(other, METHODS),
         };
         allow_any_origin(reply, &head.headers).with(header::CACHE_CONTROL, NEVER_KEPT)
-    }
-
-    /// Programs that are no browsers send no origin.
-    fn admits(&self, headers: &HeaderMap, peer: &HttpPeer) -> bool {
-        let host = single(headers, header::HOST);
-        let admits = |origin: &http::HeaderValue| {
-            origin.to_str().is_ok_and(|origin| self.options.origins.admits(origin, host, peer.is_tls()))
-        };
-        headers.get_all(header::ORIGIN).iter().all(admits)
     }
 
     async fn open(&self, body: RequestBody, peer: &HttpPeer) -> Reply {

@@ -1,8 +1,8 @@
 //! `"type": "publisher"`, `"caller"` and `"webhook"`: Crossbar.io's REST bridge.
 //!
 //! ```text
-//! request ─▶ address, TLS ─▶ content type ─▶ body ─▶ signature ─▶ not seen before ─▶ publish or call ─▶ answer
-//!              400              400          413, 400   400, 401      401, 503                             200, 202
+//! request ─▶ origin, address, TLS ─▶ content type ─▶ body ─▶ signature ─▶ not seen before ─▶ publish or call ─▶ answer
+//!            403, 400               400          413, 400   400, 401      401, 503                             200, 202
 //! ```
 //!
 //! Checks and statuses are Crossbar.io's; what it has no check for is a request that is sent again, and one that never ends.
@@ -28,7 +28,7 @@ use self::replay::Seen;
 use self::request::{check_address, check_content_type, text_of};
 pub use self::webhook::{Webhook, WebhookOptions};
 use crate::bridge::{CALLS_MAX, CallOrder, LocalSession, PublishOrder, Refusal, published, result};
-use crate::cors::{allow_any_origin, preflight};
+use crate::cors::{admits, allow_any_origin, foreign_origin, preflight};
 use crate::reply::{Fields as _, NO_STORE, Reply, without_method};
 use crate::service::{Exchange, WebService};
 
@@ -133,6 +133,9 @@ async fn respond<'a, F>(
 where
     F: Future<Output = Result<Reply, Refusal>>,
 {
+    if !admits(&options.origins, exchange.request.headers(), exchange.peer) {
+        return foreign_origin();
+    }
     // What the answer says of origins is all that is needed of the request's head.
     let mut headers = http::HeaderMap::new();
     for name in [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_HEADERS] {

@@ -24,6 +24,14 @@ pub(crate) struct WebPart {
     pub(super) handshake_timeout_ms: u64,
 }
 
+impl WebPart {
+    /// Any page, as at Crossbar.io. On loopback only those of this machine, as on WebSocket: pages of any site reach it from
+    /// the browser of whoever sits at it.
+    fn origins(&self) -> OriginPolicy {
+        if self.is_loopback { OriginPolicy::Local } else { OriginPolicy::any() }
+    }
+}
+
 /// What services tell of the node.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
@@ -76,9 +84,11 @@ fn web_service(
             Arc::new(Redirect::new(&redirect.url).map_err(|error| error.to_string())?)
         }
         Configured::NodeInfo => Arc::new(node_info(facts.clone())),
-        Configured::Publisher(it) => Arc::new(Publisher::new(router, &it.realm, &it.role, rest(&it.options))),
-        Configured::Caller(it) => Arc::new(Caller::new(router, &it.realm, &it.role, rest(&it.options))),
-        Configured::Webhook(hook) => Arc::new(webhook(router, hook)),
+        Configured::Publisher(it) => {
+            Arc::new(Publisher::new(router, &it.realm, &it.role, rest(&it.options, part)))
+        }
+        Configured::Caller(it) => Arc::new(Caller::new(router, &it.realm, &it.role, rest(&it.options, part))),
+        Configured::Webhook(hook) => Arc::new(webhook(router, hook, part)),
         Configured::LongPoll(longpoll) => Arc::new(LongPoll::new(router, polling(longpoll, part))),
         Configured::Nothing => Arc::new(Nothing),
         other => Arc::new(NotBuilt::new(other.type_name())),
@@ -119,7 +129,7 @@ fn node_info(facts: Facts) -> NodeInfo {
     })
 }
 
-fn rest(options: &config::RestOptions) -> RestOptions {
+fn rest(options: &config::RestOptions, part: &WebPart) -> RestOptions {
     let signed = options.signature.as_ref();
     let network = |it: &config::IpNetwork| IpNet::new(it.address, it.bits).ok();
     RestOptions {
@@ -129,13 +139,15 @@ fn rest(options: &config::RestOptions) -> RestOptions {
         post_body_limit: options.post_body_limit as usize,
         require_ip: options.require_ip.iter().filter_map(network).collect(),
         require_tls: options.require_tls,
+        origins: part.origins(),
         ..RestOptions::default()
     }
 }
 
-fn webhook(router: Router, hook: &config::Webhook) -> Webhook {
+fn webhook(router: Router, hook: &config::Webhook, part: &WebPart) -> Webhook {
     let rest = RestOptions {
         post_body_limit: hook.post_body_limit as usize,
+        origins: part.origins(),
         github_secret: hook.github_secret.as_ref().map(|secret| secret.reveal().to_owned()),
         ..RestOptions::default()
     };
@@ -153,8 +165,7 @@ fn polling(longpoll: &config::LongPoll, part: &WebPart) -> LongPollOptions {
         session_timeout_s: longpoll.session_timeout,
         queue_limit_bytes: longpoll.queue_limit_bytes as usize,
         queue_limit_messages: longpoll.queue_limit_messages as usize,
-        // As on WebSocket: pages of any site reach this machine from the browser of whoever sits at it.
-        origins: if part.is_loopback { OriginPolicy::Local } else { OriginPolicy::any() },
+        origins: part.origins(),
         handshake_timeout_ms: part.handshake_timeout_ms,
         ..LongPollOptions::default()
     }

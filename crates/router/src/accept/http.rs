@@ -4,7 +4,7 @@
 //!  first head ──▶ an upgrade? ──yes──▶ negotiate ──▶ 101, or why not     (no more than one head is read for it)
 //!                     │ no
 //!                     ▼
-//!                  hyper, for this request and all that follow on the connection; an upgrade may be among them
+//!           a task of its own: hyper, for this request and all that follow on the connection; an upgrade may be among them
 //! ```
 
 mod serve;
@@ -18,11 +18,11 @@ use tokio::time::timeout_at;
 
 use self::stream::HttpStream;
 pub(crate) use self::upgrade::server_options;
-use super::{Acceptor, Handshake, NotEstablished, Reached};
+use super::{Acceptor, Handshake, NotEstablished, Purpose};
 
 impl Acceptor {
-    /// Upgrades the connection, if that is what its first request asks for.
-    pub(super) async fn http(&self, mut handshake: Handshake) -> Result<Option<Reached>, NotEstablished> {
+    /// Upgrades a connection, or says that there are requests on it.
+    pub(super) async fn http(&self, mut handshake: Handshake) -> Result<Option<Purpose>, NotEstablished> {
         let Handshake { stream, buffer, deadline, .. } = &mut handshake;
         let (request, len) = match timeout_at(*deadline, peek_request(stream, buffer)).await {
             Ok(Ok(Some(peeked))) => peeked,
@@ -36,7 +36,7 @@ impl Acceptor {
             }
         };
         if !is_upgrade(&request) {
-            return Ok(Some(Reached::Http(Box::new(handshake))));
+            return Ok(Some(Purpose::Requests(Box::new(handshake))));
         }
         handshake.buffer.drain(..len);
         match self.negotiate(&request, handshake.tls.is_some()) {
@@ -46,7 +46,7 @@ impl Acceptor {
                 written.map_err(|_| NotEstablished::Deadline)??;
                 let Handshake { stream, address, tls, buffer, deadline } = handshake;
                 let established = agreed.established((stream, buffer), (address, tls), deadline);
-                Ok(Some(Reached::Session(Box::new(established))))
+                Ok(Some(Purpose::Session(Box::new(established))))
             }
             Err(refused) => {
                 end_with(handshake, &refused.response).await?;
@@ -56,7 +56,7 @@ impl Acceptor {
     }
 }
 
-async fn refuse(handshake: Handshake, error: &HttpError) -> Result<Option<Reached>, NotEstablished> {
+async fn refuse(handshake: Handshake, error: &HttpError) -> Result<Option<Purpose>, NotEstablished> {
     match error.response() {
         Some(response) => {
             end_with(handshake, &response).await?;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crossweave_transport::websocket::origin::OriginPolicy;
 use ipnet::IpNet;
 
 use crate::bridge::{BODY_LEN_MAX, CALL_TIMEOUT_DEFAULT};
@@ -24,6 +25,8 @@ pub struct RestOptions {
     pub require_ip: Vec<IpNet>,
     /// `require_tls`: requests must come over TLS. Default no.
     pub require_tls: bool,
+    /// Which web pages may use it (an extension). Default: any, as at Crossbar.io.
+    pub origins: OriginPolicy,
     /// How long a call may take whose `options` do not say (an extension). Default 30 s.
     pub timeout: Duration,
     /// Whether an error that a router or callee answers has the status that says who is at fault (an extension), as on the
@@ -61,6 +64,7 @@ impl Default for RestOptions {
             post_body_limit: 0,
             require_ip: Vec::new(),
             require_tls: false,
+            origins: OriginPolicy::any(),
             timeout: CALL_TIMEOUT_DEFAULT,
             http_errors: false,
             github_secret: None,

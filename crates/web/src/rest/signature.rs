@@ -104,7 +104,7 @@ fn is_signed<M: hmac::Mac + hmac::KeyInit>(secret: &str, body: &[u8], signature:
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     let octet = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let is_hex = text.len() % 2 == 0 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let is_hex = text.len().is_multiple_of(2) && text.bytes().all(|digit| digit.is_ascii_hexdigit());
     is_hex.then(|| text.as_bytes().chunks(2).map(octet).collect())?
 }
 

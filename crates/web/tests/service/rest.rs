@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use crossweave_client::{Arguments, Invocation, Value, WampError};
 use crossweave_router::Router;
+use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_web::{Caller, Publisher, RestOptions, SiteOptions, WebService, Webhook, WebhookOptions};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -193,4 +194,16 @@ async fn webhooks_can_be_required_to_be_signed() {
     assert_eq!(node.request("POST /hook", &fields, b"{}").await.status, 202);
     assert_eq!(node.request("POST /hook", &fields, b"{ }").await.status, 400);
     assert_eq!(node.request("POST /hook", "", b"{}").await.status, 400);
+}
+
+#[tokio::test]
+async fn pages_can_be_kept_to_their_own_origin() {
+    let node = node(RestOptions { origins: OriginPolicy::SameOrigin, ..RestOptions::default() }).await;
+    let foreign = "Origin: https://example.com\r\n";
+    for line in ["POST /publish", "OPTIONS /publish", "POST /hook"] {
+        let refused = node.request(line, foreign, HELLO.as_bytes()).await;
+        assert_eq!((refused.status, refused.field("Access-Control-Allow-Origin")), (403, ""), "{line}");
+    }
+    let own = format!("Origin: {}\r\n", node.origin());
+    assert_eq!(node.request("POST /publish", &own, HELLO.as_bytes()).await.status, 200);
 }

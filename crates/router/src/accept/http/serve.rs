@@ -1,6 +1,7 @@
 //! Requests after the first head: hyper speaks HTTP/1.1, the transport's service answers.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossweave_transport::http::{HEAD_LEN_MAX, HEADERS_MAX, Headers, Request as Head, Response as Plain};
@@ -16,8 +17,8 @@ use tokio::time::Instant;
 use super::super::{Acceptor, Handshake, NotEstablished};
 use super::stream::HttpStream;
 use super::upgrade::Agreed;
-use crate::admission::PendingCell;
-use crate::connection::Established;
+use crate::admission::{Admitted, Pending, PendingCell};
+use crate::connection::{Connection, Established};
 use crate::http::limits::{BUFFER_LEN_MAX, LIFETIME};
 use crate::http::{HttpPeer, RequestBody, ResponseBody, empty, text};
 
@@ -32,8 +33,23 @@ struct Serving<'a> {
 }
 
 impl Acceptor {
-    /// Serves requests, the first of which is in the buffer.
+    /// Serves requests until one of them upgrades the connection or the client has no more.
     pub(in crate::accept) async fn serve(
+        self: Arc<Self>,
+        handshake: Handshake,
+        pending: Pending,
+        admitted: Admitted,
+    ) {
+        let (peer, pending) = (handshake.address.clone(), PendingCell::new(pending));
+        let served = Box::pin(self.requests(handshake, pending.clone())).await;
+        if let Some(established) = self.heed(&peer, served) {
+            let (shared, options) = (self.shared.clone(), self.options.clone());
+            tokio::spawn(Connection::new(shared, options, established, pending.take(), Some(admitted)));
+        }
+    }
+
+    /// The session, if a request asked for one.
+    async fn requests(
         &self,
         handshake: Handshake,
         pending: PendingCell,

@@ -46,13 +46,13 @@ impl Acceptor {
     /// Agrees with a client that wants to upgrade.
     pub(super) fn negotiate(&self, request: &Request, is_tls: bool) -> Result<Agreed<'_>, NotUpgraded> {
         let paths = &self.options.websocket;
-        let Some((path, options)) = paths.get_key_value(&request.path).or_else(|| paths.get_key_value("*"))
-        else {
+        let found = paths.get_key_value(&request.path).or_else(|| paths.get_key_value("*"));
+        let found = found.and_then(|(path, options)| Some((path, options, self.handshakes.get(path)?)));
+        let Some((path, options, server)) = found else {
             let shown: String = request.path.chars().take(64).collect();
             let response = Response::text(404, "no websocket endpoint at this path");
             return Err(NotUpgraded { response, why: format!("no websocket endpoint at path {shown:?}") });
         };
-        let server = &self.handshakes[path];
         let upgrade = upgrade(request, server, is_tls)
             .map_err(|refused| NotUpgraded { response: refused.response(), why: refused.to_string() })?;
         let (serializer, batching) = spoken(options, upgrade.protocol.as_deref());
@@ -117,7 +117,7 @@ impl Agreed<'_> {
     }
 }
 
-/// What the handshakes of a path are told, the same for each.
+/// What a handshake is told, the same for each.
 pub(crate) fn server_options(options: &WebSocketOptions) -> ServerOptions {
     let single = options.serializers.iter().map(|it| it.subprotocol());
     let batched = options.batched_serializers.iter().map(|it| it.batched_subprotocol());
