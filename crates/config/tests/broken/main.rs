@@ -252,9 +252,14 @@ fn realms() {
         "cannot be the name of a realm",
     );
     router(
-        r#""realms": [{"name": "^user-(?P<user>[a-z]+)$", §"template": true}]"#,
-        "$.workers[0].realms[0].template",
-        "starting realms from templates is not built yet",
+        r#""realms": [{"name": "^user-(?P<user>[a-z]+)$", "template": true, "activation": {"max_realms": §0}}]"#,
+        "$.workers[0].realms[0].activation.max_realms",
+        "0",
+    );
+    router(
+        r#""realms": [{"name": "realm1", "activation": §{"max_realms": 5}}]"#,
+        "$.workers[0].realms[0].activation",
+        "the realm is no template",
     );
     router(
         r#""realms": [{"name": "realm1"}, {"name": §"realm1"}]"#,
