@@ -4,6 +4,7 @@ mod call;
 mod check;
 mod completion;
 mod explain;
+mod guest;
 mod init;
 mod publish;
 mod register;
@@ -69,6 +70,8 @@ enum Command {
     Completion(completion::Completion),
     #[command(name = worker::NAME, hide = true)]
     Worker(worker::Worker),
+    #[command(name = guest::NAME, hide = true)]
+    Guest(guest::Guest),
 }
 
 /// Does what the command line says.
@@ -115,6 +118,7 @@ impl Command {
             Command::Register(register) => register.run(terminal),
             Command::Version(version) => version.run(terminal),
             Command::Worker(worker) => worker.run(terminal),
+            Command::Guest(guest) => guest.run(),
             Command::Completion(completion) => completion.run(terminal, CommandLine::command()),
         }
     }

@@ -10,6 +10,8 @@
 
 mod authentication;
 mod certificates;
+mod components;
+mod echo;
 mod findings;
 mod ready;
 pub(crate) mod realm;
@@ -30,9 +32,13 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::warn;
 
 pub use certificates::unusable;
+pub(crate) use echo::{EchoTransport, echo_transport};
 pub use findings::{Obstacle, findings};
 
+use crate::component::{Components, Interpreter};
+use crate::native::NativeOptions;
 use crate::service::Service;
+use components::RunningComponents;
 use realms::RunningRealm;
 use transports::RunningTransport;
 
@@ -45,6 +51,18 @@ pub(crate) struct RouterOptions {
     pub(crate) limits: Limits,
     /// Whether transports have the start page, and realms something that moves.
     pub(crate) has_start_page: bool,
+    /// Who runs components in Python.
+    pub(crate) interpreter: Interpreter,
+    /// Components in Rust.
+    pub(crate) components: Components,
+}
+
+impl From<NativeOptions> for RouterOptions {
+    fn from(options: NativeOptions) -> Self {
+        let NativeOptions { cbdir, limits, has_start_page, components, .. } = options;
+        let interpreter = Interpreter::of(&options.options, "router", &cbdir);
+        RouterOptions { cbdir, limits, has_start_page, interpreter, components }
+    }
 }
 
 /// A router worker.
@@ -60,6 +78,7 @@ struct Shared {
     /// Changes are made one after the other.
     state: Mutex<State>,
     demos: parking_lot::Mutex<JoinSet<()>>,
+    components: RunningComponents,
 }
 
 /// What runs.
@@ -107,10 +126,12 @@ impl RouterWorker {
     /// The procedures cannot be registered.
     pub(crate) async fn start(service: Service, options: RouterOptions) -> Result<RouterWorker, String> {
         let router = Router::new(admission(&options.limits));
-        let shared = Shared { router, options, service, state: Mutex::default(), demos: Default::default() };
+        let shared = Shared { router, options, service, state: Mutex::default(), demos: Default::default(),
+            components: Default::default() };
         let worker = RouterWorker { shared: Arc::new(shared) };
         worker.answer_for_realms().await?;
         worker.answer_for_transports().await?;
+        worker.answer_for_components().await?;
         Ok(worker)
     }
 
@@ -127,6 +148,7 @@ impl RouterWorker {
         // First, so that it does not wonder where its session has gone.
         let mut demos = std::mem::take(&mut *self.shared.demos.lock());
         demos.shutdown().await;
+        self.stop_components().await;
         self.shared.router.shutdown().await;
     }
 
