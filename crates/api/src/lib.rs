@@ -46,8 +46,8 @@ pub fn procedures() -> impl Iterator<Item = &'static Contract> {
         testee::PROCEDURES,
     ]
     .into_iter()
-        .flatten()
-        .copied()
+    .flatten()
+    .copied()
 }
 
 /// Every event.
@@ -62,8 +62,8 @@ pub fn events() -> impl Iterator<Item = &'static Event> {
         testee::EVENTS,
     ]
     .into_iter()
-        .flatten()
-        .copied()
+    .flatten()
+    .copied()
 }
 
 /// Every kind of object in results and events.
@@ -78,6 +78,6 @@ pub fn shapes() -> impl Iterator<Item = &'static Shape> {
         testee::SHAPES,
     ]
     .into_iter()
-        .flatten()
-        .copied()
+    .flatten()
+    .copied()
 }

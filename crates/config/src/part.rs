@@ -16,7 +16,9 @@ use crate::realm::Realm;
 use crate::role::Role;
 use crate::source::Source;
 use crate::transport::Transport;
-use crate::worker::{ContainerComponent, ContainerRestart, ContainerShutdown, HostMonitorWorker, RouterComponent};
+use crate::worker::{
+    ContainerComponent, ContainerRestart, ContainerShutdown, HostMonitorWorker, RouterComponent,
+};
 use crate::worker::{ContainerWorker, GuestWorker, Siblings, WorkerOptions};
 
 /// A part of a configuration, and what is probably not meant as it is written.
@@ -87,7 +89,9 @@ pub fn worker_options(
         "container" => container_options(config, what, cbdir).map(|part| part.map(|it| it.options)),
         "hostmonitor" => hostmonitor_options(config, what, cbdir).map(|part| part.map(|it| it.options)),
         "router" => part(config, what, cbdir, |reading, at| {
-            reading.object(at, "the worker's options").map(|fields| WorkerOptions::of_router(reading, fields).0)
+            reading
+                .object(at, "the worker's options")
+                .map(|fields| WorkerOptions::of_router(reading, fields).0)
         }),
         _ => part(config, what, cbdir, |reading, at| {
             reading.object(at, "the worker's options").map(|fields| WorkerOptions::whole(reading, fields))

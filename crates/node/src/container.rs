@@ -78,8 +78,7 @@ impl ContainerWorker {
     ) -> Result<ContainerWorker, String> {
         let NativeOptions { id, cbdir, components, options, .. } = options;
         let part = part::container_options(&options, &format!("container {id}"), &cbdir);
-        let ContainerOptions { shutdown, restart, .. } =
-            part.map_err(|problems| problems.to_string())?.value;
+        let ContainerOptions { shutdown, restart, .. } = part.map_err(|problems| problems.to_string())?.value;
         let interpreter = Interpreter::of(&options, "container", &cbdir);
         let shared = Shared {
             service,

@@ -17,11 +17,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crossweave_api::node::{NodeShutdown, ON_READY, ON_SHUTDOWN};
 use crossweave_api::Error;
+use crossweave_api::node::{NodeShutdown, ON_READY, ON_SHUTDOWN};
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_client::{Arguments, CallError, Client};
-use crossweave_config::{Limits, ShutdownTrigger};
+use crossweave_config::{ControllerOptions, Limits, ShutdownTrigger};
 use crossweave_router::Router;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -73,6 +73,29 @@ pub struct NodeOptions {
     pub has_start_page: bool,
     /// What inline workers can run; a worker that is a process has its own.
     pub components: Components,
+}
+
+impl NodeOptions {
+    /// A node without key, which leaves nothing in its directory, has no program for workers and guests, starts workers that
+    /// have failed again, and stops when it is asked to.
+    pub fn new(cbdir: PathBuf) -> NodeOptions {
+        let ControllerOptions { title, limits, .. } = ControllerOptions::default();
+        NodeOptions {
+            directory: None,
+            cbdir,
+            node_id: format!("node-{}", std::process::id()),
+            key: None,
+            title,
+            shutdown: vec![ShutdownTrigger::ShutdownRequested],
+            restarts_workers: true,
+            is_parallel: false,
+            limits,
+            worker_command: Vec::new(),
+            guest_command: Vec::new(),
+            has_start_page: false,
+            components: Components::default(),
+        }
+    }
 }
 
 /// Why a node did not start. The text is for the one who starts it.

@@ -92,8 +92,12 @@ impl HostMonitor {
         };
         let mut current = running.current.lock().clone();
         if let Some(sensors) = asked.sensors {
-            if let Some(missing) = sensors.iter().find(|name| running.config["monitors"].get(name).is_none()) {
-                return Err(Error::new(error::NO_SUCH_OBJECT, format!("there is no sensor {missing:?} running")));
+            if let Some(missing) = sensors.iter().find(|name| running.config["monitors"].get(name).is_none())
+            {
+                return Err(Error::new(
+                    error::NO_SUCH_OBJECT,
+                    format!("there is no sensor {missing:?} running"),
+                ));
             }
             current.retain(|name, _| sensors.contains(name));
         }
@@ -106,7 +110,8 @@ impl HostMonitor {
         if let Some((name, _)) = unknown {
             return Err(Error::new(error::INVALID_CONFIGURATION, format!("there is no sensor {name:?}")));
         }
-        let config = json!({"interval": interval, "monitors": monitors.iter().cloned().collect::<BTreeMap<_, _>>()});
+        let config =
+            json!({"interval": interval, "monitors": monitors.iter().cloned().collect::<BTreeMap<_, _>>()});
         let names: Vec<String> = monitors.iter().map(|(name, _)| name.clone()).collect();
         {
             let mut running = self.shared.running.lock();
@@ -137,7 +142,9 @@ impl HostMonitor {
         let part = part.map_err(|problems| Error::new(error::INVALID_CONFIGURATION, problems))?;
         part.warnings.iter().for_each(|warning| warn!("{}", warning.message));
         match part.value.monitors.is_empty() {
-            true => Err(Error::new(error::INVALID_CONFIGURATION, "no `monitors` are named: nothing is watched")),
+            true => {
+                Err(Error::new(error::INVALID_CONFIGURATION, "no `monitors` are named: nothing is watched"))
+            }
             false => Ok(part.value),
         }
     }

@@ -182,7 +182,9 @@ impl Native {
             NativeKind::Container => {
                 Work::Container(ContainerWorker::start(service.clone(), options, stop.clone()).await?)
             }
-            NativeKind::HostMonitor => Work::HostMonitor(HostMonitor::start(service.clone(), &options).await?),
+            NativeKind::HostMonitor => {
+                Work::HostMonitor(HostMonitor::start(service.clone(), &options).await?)
+            }
             NativeKind::Testee => Work::Testee(Testee::start(service.clone(), options.cbdir).await?),
         };
         let ready = WorkerReady { kind: kind.as_str().to_owned(), id, pid: std::process::id() };

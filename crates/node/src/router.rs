@@ -126,8 +126,14 @@ impl RouterWorker {
     /// The procedures cannot be registered.
     pub(crate) async fn start(service: Service, options: RouterOptions) -> Result<RouterWorker, String> {
         let router = Router::new(admission(&options.limits));
-        let shared = Shared { router, options, service, state: Mutex::default(), demos: Default::default(),
-            components: Default::default() };
+        let shared = Shared {
+            router,
+            options,
+            service,
+            state: Mutex::default(),
+            demos: Default::default(),
+            components: Default::default(),
+        };
         let worker = RouterWorker { shared: Arc::new(shared) };
         worker.answer_for_realms().await?;
         worker.answer_for_transports().await?;

@@ -90,11 +90,19 @@ impl Testee {
         self.running.lock().take();
     }
 
-    async fn get_transport(&self, _: Caller, _: GetTesteeTransport) -> Result<Option<TesteeTransport>, Error> {
+    async fn get_transport(
+        &self,
+        _: Caller,
+        _: GetTesteeTransport,
+    ) -> Result<Option<TesteeTransport>, Error> {
         Ok(self.running.lock().as_ref().map(|running| running.transport.clone()))
     }
 
-    async fn start_transport(&self, _: Caller, asked: StartTesteeTransport) -> Result<TesteeTransport, Error> {
+    async fn start_transport(
+        &self,
+        _: Caller,
+        asked: StartTesteeTransport,
+    ) -> Result<TesteeTransport, Error> {
         let StartTesteeTransport { transport_id: id, config } = asked;
         let is_running = || Error::new(error::ALREADY_RUNNING, "the testee has a transport");
         if self.running.lock().is_some() {

@@ -111,7 +111,8 @@ fn python_classes_run_in_a_container_and_are_managed() {
     let log = node.call("crossbar.get_worker_log", &[json!("container")]).unwrap().to_string();
     assert!(log.contains("greeter prints realm1"), "{log}");
 
-    let (started, stopped) = (node.subscribe(&on("on_component_started")), node.subscribe(&on("on_component_stopped")));
+    let (started, stopped) =
+        (node.subscribe(&on("on_component_started")), node.subscribe(&on("on_component_stopped")));
     let pid = node.call_realm1("com.example.pid", &[]).unwrap().as_u64().unwrap();
     node.call(&on("restart_component"), &[json!("greeter")]).unwrap();
     assert!(stopped.line().contains("greeter") && started.line().contains("greeter"));
@@ -123,7 +124,8 @@ fn python_classes_run_in_a_container_and_are_managed() {
     assert!(node.call_realm1("com.example.greet", &[json!("x")]).is_err());
     let again = node.call(&on("stop_component"), &[json!("greeter")]).unwrap_err();
     assert!(again.contains("there is no component \"greeter\""), "{again}");
-    let twice = node.call(&on("start_component"), &[json!("adder"), class("adder", "aio.Adder", Value::Null)]);
+    let twice =
+        node.call(&on("start_component"), &[json!("adder"), class("adder", "aio.Adder", Value::Null)]);
     assert!(twice.unwrap_err().contains("there is a component \"adder\""));
     assert_eq!(node.stop(), Some(0));
 }
@@ -235,6 +237,7 @@ fn a_component_that_is_not_linked_into_this_program_is_told() {
     component["type"] = json!("rust");
     component["name"] = json!("greeter");
     component.as_object_mut().unwrap().remove("classname");
-    let error = node.call("crossbar.worker.container.start_component", &[json!("linked"), component]).unwrap_err();
+    let error =
+        node.call("crossbar.worker.container.start_component", &[json!("linked"), component]).unwrap_err();
     assert!(error.contains("there is no component \"greeter\": none is linked into this program"), "{error}");
 }

@@ -56,7 +56,11 @@ fn the_lines_of_a_guest_are_told_as_they_come() {
 #[test]
 fn a_guest_and_what_it_has_started_end_with_the_node() {
     let script = "sleep 600 & echo $! > child; trap '' TERM; echo ready; while :; do sleep 1; done";
-    let polite = shell("polite", "trap 'echo bye > bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done", json!({}));
+    let polite = shell(
+        "polite",
+        "trap 'echo bye > bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done",
+        json!({}),
+    );
     let node = Managed::start(&json!([router(), shell("stubborn", script, json!({})), polite]), &[]);
     wait_for_line(&node, "stubborn", "ready");
     wait_for_line(&node, "polite", "ready");
@@ -81,7 +85,8 @@ fn a_guest_dies_with_a_node_that_is_killed() {
 #[test]
 fn a_guest_that_fails_is_started_again_and_one_that_is_done_is_not() {
     let failing = "if [ -e once ]; then echo again; sleep 600; else touch once; exit 3; fi";
-    let workers = json!([router(), shell("failing", failing, json!({})), shell("done", "echo done", json!({}))]);
+    let workers =
+        json!([router(), shell("failing", failing, json!({})), shell("done", "echo done", json!({}))]);
     let node = Managed::start(&workers, &[]);
     wait_for_line(&node, "failing", "again");
     let info = node.call("crossbar.get_worker", &[json!("failing")]).unwrap();

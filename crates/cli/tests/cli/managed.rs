@@ -63,7 +63,8 @@ impl Managed {
     pub(crate) fn subscribe(&self, topic: &str) -> Background {
         let url = format!("unix:{}", self.path("node.sock").display());
         let mut command = crossweave();
-        let sub = Background::start(command.args(["sub", topic, "--json", "--url", &url, "--realm", "crossbar"]));
+        let sub =
+            Background::start(command.args(["sub", topic, "--json", "--url", &url, "--realm", "crossbar"]));
         sub.wait_for("subscribed");
         sub
     }
@@ -108,7 +109,8 @@ fn call(socket: &Path, realm: &str, procedure: &str, args: &[Value]) -> Result<V
     let Outcome { code, stdout, stderr } = run(&line);
     if code != Some(0) {
         let told: Result<Value, _> = serde_json::from_str(stderr.lines().last().unwrap_or_default());
-        let text = told.ok().and_then(|it| Some(format!("{} {}", it["error"].as_str()?, it["args"][0].as_str()?)));
+        let text =
+            told.ok().and_then(|it| Some(format!("{} {}", it["error"].as_str()?, it["args"][0].as_str()?)));
         return Err(text.unwrap_or(stderr));
     }
     let answer: Value = serde_json::from_str(&stdout).expect("the answer is JSON");

@@ -10,7 +10,8 @@ use crate::managed::{Managed, router};
 #[test]
 fn a_host_monitor_publishes_what_it_is_to_watch() {
     let options = json!({"interval": 100, "monitors": {"cpu": {}, "memory": {}}});
-    let node = Managed::start(&json!([router(), {"type": "hostmonitor", "id": "monitor", "options": options}]), &[]);
+    let node =
+        Managed::start(&json!([router(), {"type": "hostmonitor", "id": "monitor", "options": options}]), &[]);
     let on = |name: &str| format!("crossbar.worker.monitor.{name}");
     let memory = node.subscribe(&on("on_memory_sample"));
     let line = memory.line();
@@ -53,7 +54,9 @@ fn a_websocket_testee_sends_everything_back() {
     }
     assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
     // Masked with zeros: a text message in two fragments with a ping between them, then a close.
-    stream.write_all(b"\x01\x82\0\0\0\0he\x89\x81\0\0\0\0p\x80\x83\0\0\0\0llo\x88\x82\0\0\0\0\x03\xe8").unwrap();
+    stream
+        .write_all(b"\x01\x82\0\0\0\0he\x89\x81\0\0\0\0p\x80\x83\0\0\0\0llo\x88\x82\0\0\0\0\x03\xe8")
+        .unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     assert_eq!(answer, b"\x8a\x01p\x81\x05hello\x88\x02\x03\xe8");

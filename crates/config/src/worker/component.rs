@@ -83,8 +83,7 @@ enum Kind {
     Rust,
 }
 
-const KINDS: &[(&str, Kind)] =
-    &[("class", Kind::Class), ("function", Kind::Function), ("rust", Kind::Rust)];
+const KINDS: &[(&str, Kind)] = &[("class", Kind::Class), ("function", Kind::Function), ("rust", Kind::Rust)];
 
 impl RouterComponent {
     pub(crate) fn read(
@@ -103,7 +102,6 @@ impl RouterComponent {
         }
         let role = role(reading, &mut fields, realm.as_deref(), realms);
         let references = references(reading, &mut fields);
-        fields.no_effect(reading, "references", "there are no shared connections");
         let code = Code::read(reading, &mut fields, kind);
         fields.finish(reading);
         Some(Self { id, realm: realm.unwrap_or_default(), role, references, code: code? })

@@ -92,8 +92,6 @@ impl ContainerWorker {
         for key in ["extra", "expose_shared"] {
             fields.no_effect(reading, key, "each component is a process of its own, and has its own `extra`");
         }
-        let why = "each component is a process of its own, which reaches the management realm by `node.sock`";
-        fields.no_effect(reading, "expose_controller", why);
         fields.finish(reading);
         (options, shutdown, restart)
     }

@@ -100,7 +100,9 @@ impl PythonTask {
             (Some(failure), _) => Err(failure),
             (None, Some(0)) => Ok(()),
             (None, _) if told.is_err() => Err(Failure::lasting("it is no Python that reads its program")),
-            (None, Some(code)) => Err(Failure::passing(format_args!("its process has ended with exit code {code}"))),
+            (None, Some(code)) => {
+                Err(Failure::passing(format_args!("its process has ended with exit code {code}")))
+            }
             (None, None) => Err(Failure::passing("its process was ended by a signal")),
         }
     }
@@ -212,7 +214,8 @@ impl Interpreter {
     /// As `options` of a worker of this type say. They have been checked by the controller.
     pub(crate) fn of(options: &Json, kind: &str, cbdir: &Path) -> Interpreter {
         let read = part::worker_options(options, kind, "the worker's options", cbdir);
-        let (python, pythonpath) = read.map(|part| (part.value.python, part.value.pythonpath)).unwrap_or_default();
+        let (python, pythonpath) =
+            read.map(|part| (part.value.python, part.value.pythonpath)).unwrap_or_default();
         let program = python.unwrap_or_else(|| "python3".into());
         Interpreter { program, pythonpath, directory: cbdir.to_owned() }
     }
@@ -226,7 +229,8 @@ pub(crate) fn task_of_python(realm: &str, code: Code, transport: Json) -> Json {
         }
         Code::Function { callbacks, auth, extra } => {
             let Callbacks { join, leave, connect, disconnect } = callbacks;
-            let callbacks = [("join", join), ("leave", leave), ("connect", connect), ("disconnect", disconnect)];
+            let callbacks =
+                [("join", join), ("leave", leave), ("connect", connect), ("disconnect", disconnect)];
             let callbacks: BTreeMap<&str, String> =
                 callbacks.into_iter().filter_map(|(event, name)| Some((event, name?))).collect();
             json!({"realm": realm, "transport": transport, "callbacks": callbacks, "auth": auth, "extra": extra})

@@ -75,7 +75,12 @@ impl Supervised {
     ///
     /// # Errors
     /// Why it is not there.
-    pub(crate) async fn start<T, F>(self: &Arc<Self>, program: Program, restart: Restart, tell: T) -> Result<(), String>
+    pub(crate) async fn start<T, F>(
+        self: &Arc<Self>,
+        program: Program,
+        restart: Restart,
+        tell: T,
+    ) -> Result<(), String>
     where
         T: Fn(Told) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,

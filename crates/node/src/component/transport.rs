@@ -85,13 +85,18 @@ pub(crate) fn url(transport: &ConnectingTransport) -> Result<String, String> {
 ///
 /// # Errors
 /// They mean nothing to it.
-pub(crate) fn client_options(transport: &ConnectingTransport, auth: Option<&Json>) -> Result<Options, String> {
+pub(crate) fn client_options(
+    transport: &ConnectingTransport,
+    auth: Option<&Json>,
+) -> Result<Options, String> {
     let mut options = Options { reconnect: Reconnect::Off, ..Options::default() };
     if let ConnectingEndpoint::Tcp(tcp) = &transport.endpoint
         && let Some(tls) = &tcp.tls
     {
         if tls.ca_certificates.len() > 1 {
-            return Err("a component in Rust takes one file of `ca_certificates`, with all of them".to_owned());
+            return Err(
+                "a component in Rust takes one file of `ca_certificates`, with all of them".to_owned()
+            );
         }
         options.ca_file = tls.ca_certificates.first().cloned();
         options.certificate = tls.certificate.clone().zip(tls.key.clone());

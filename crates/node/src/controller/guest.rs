@@ -12,10 +12,10 @@ use tokio::process::{ChildStdin, Command};
 use tokio::task::JoinHandle;
 
 use super::Controller;
+use super::files::Watch;
 use super::launch::{Guest, Running};
 use super::log::Source;
 use super::program::set_environment;
-use super::files::Watch;
 use super::worker::Worker;
 
 impl Controller {

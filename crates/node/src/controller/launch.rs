@@ -101,7 +101,10 @@ impl Controller {
         near.set_nonblocking(true)?;
         let options = &self.shared.options;
         let mut program = options.worker_command.iter();
-        let mut command = Command::new(program.next().expect("the program that is a worker is given"));
+        let Some(executable) = program.next() else {
+            return Err(io::Error::other("this node has no program for workers: only inline ones run here"));
+        };
+        let mut command = Command::new(executable);
         let limits = serde_json::to_string(&options.limits).map_err(io::Error::other)?;
         program::set_environment(&mut command, &its.env);
         if let Some(title) = &its.title {
@@ -153,7 +156,9 @@ impl Controller {
     }
 
     async fn launch_inline(&self, worker: &Arc<Worker>) -> Result<Running, String> {
-        let WorkerKind::Native(kind) = worker.kind else { return Err("a guest is always a process".to_owned()) };
+        let WorkerKind::Native(kind) = worker.kind else {
+            return Err("a guest is always a process".to_owned());
+        };
         let options = &self.shared.options;
         let options = NativeOptions {
             id: worker.id.clone(),

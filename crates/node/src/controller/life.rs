@@ -79,8 +79,7 @@ impl Controller {
     /// Tells a worker to end, and waits until it has.
     pub(super) async fn end_worker(&self, worker: &Arc<Worker>, kill: bool) {
         let mut status = worker.status.subscribe();
-        let can_be_told =
-            worker.status() == Status::Started && matches!(worker.kind, WorkerKind::Native(_));
+        let can_be_told = worker.status() == Status::Started && matches!(worker.kind, WorkerKind::Native(_));
         worker.go(Status::Stopping);
         if can_be_told && !kill {
             let call = self.shared.client.call(format!("crossbar.worker.{}.shutdown", worker.id));

@@ -54,11 +54,8 @@ pub(super) enum Source {
 
 impl Source {
     fn parse(self, line: &str) -> LogLine {
-        let of_guest = |level: &str| LogLine {
-            when: String::new(),
-            level: level.to_owned(),
-            text: line.to_owned(),
-        };
+        let of_guest =
+            |level: &str| LogLine { when: String::new(), level: level.to_owned(), text: line.to_owned() };
         match self {
             Source::Native => parse(line),
             Source::Stdout => of_guest("stdout"),

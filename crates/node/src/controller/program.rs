@@ -95,7 +95,8 @@ mod tests {
         let only = |names: &[&str]| Inherit::Only(names.iter().map(|it| (*it).to_owned()).collect());
         let env = ProcessEnv { inherit: only(&["PATH", "NOT_SET_ANYWHERE"]), vars: Vec::new() };
         assert_eq!(environment(&env), [pair("PATH", &path), pair(UNBUFFERED, "1")]);
-        let env = ProcessEnv { inherit: only(&["PATH"]), vars: vec![pair("PATH", "/x"), pair(UNBUFFERED, "")] };
+        let env =
+            ProcessEnv { inherit: only(&["PATH"]), vars: vec![pair("PATH", "/x"), pair(UNBUFFERED, "")] };
         assert_eq!(environment(&env), [pair("PATH", "/x"), pair(UNBUFFERED, "")]);
         assert!(environment(&ProcessEnv::default()).contains(&pair("PATH", &path)));
     }

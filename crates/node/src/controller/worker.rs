@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
-use crossweave_api::{Config, Error};
 use crossweave_api::node::{WorkerInfo, WorkerStarted, WorkerStarting};
+use crossweave_api::{Config, Error};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 

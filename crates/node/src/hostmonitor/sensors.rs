@@ -78,8 +78,11 @@ fn cpu(stat: &str) -> Json {
         let mut words = line.split_whitespace();
         let Some(name) = words.next().and_then(|it| it.strip_prefix("cpu")) else { continue };
         let ticks: Vec<u64> = words.filter_map(|it| it.parse().ok()).collect();
-        let mut times: Map<String, Json> =
-            KINDS.iter().zip(&ticks).map(|(kind, ticks)| ((*kind).to_owned(), json!(seconds(*ticks)))).collect();
+        let mut times: Map<String, Json> = KINDS
+            .iter()
+            .zip(&ticks)
+            .map(|(kind, ticks)| ((*kind).to_owned(), json!(seconds(*ticks))))
+            .collect();
         times.insert("total".to_owned(), json!(seconds(ticks.iter().take(KINDS.len()).sum())));
         cpus.insert(if name.is_empty() { "all".to_owned() } else { name.to_owned() }, Json::Object(times));
     }
@@ -138,7 +141,9 @@ fn storage(mounts: &str) -> Json {
     let mut devices = BTreeMap::new();
     for line in mounts.lines() {
         let mut words = line.split_whitespace();
-        let (Some(device), Some(path), Some(kind)) = (words.next(), words.next(), words.next()) else { continue };
+        let (Some(device), Some(path), Some(kind)) = (words.next(), words.next(), words.next()) else {
+            continue;
+        };
         if !device.starts_with("/dev/") || device.starts_with("/dev/loop") || devices.contains_key(device) {
             continue;
         }
@@ -163,7 +168,9 @@ fn system(loadavg: &str, uptime: &str, meminfo: &str, stat: &str) -> Json {
     let memory = memory(meminfo);
     let (total, available) = (memory["memtotal"].clone(), memory["memavailable"].clone());
     let percent = match (total.as_u64(), available.as_u64()) {
-        (Some(total), Some(available)) if total > 0 => 100.0 * (total.saturating_sub(available)) as f64 / total as f64,
+        (Some(total), Some(available)) if total > 0 => {
+            100.0 * (total.saturating_sub(available)) as f64 / total as f64
+        }
         _ => 0.0,
     };
     json!({"loadavg": load, "uptime": uptime, "cpu": cpu(stat)["total"],
@@ -177,7 +184,8 @@ fn hardware(thermal: &Path) -> io::Result<Json> {
     for zone in zones {
         let path = zone?.path();
         let read = |name: &str| fs::read_to_string(path.join(name)).ok().map(|it| it.trim().to_owned());
-        let (Some(kind), Some(millidegrees)) = (read("type"), read("temp").and_then(|it| it.parse::<f64>().ok()))
+        let (Some(kind), Some(millidegrees)) =
+            (read("type"), read("temp").and_then(|it| it.parse::<f64>().ok()))
         else {
             continue;
         };
@@ -225,8 +233,10 @@ fn process(folder: &Path) -> Option<Json> {
     let words: Vec<&str> = rest.split_whitespace().collect();
     let of = |at: usize| words.get(at).and_then(|it| it.parse::<u64>().ok()).unwrap_or_default();
     // Numbers as in proc(5), less three, as they count from the state on.
-    Some(json!({"name": name, "status": words.first(), "cpu_user": seconds(of(11)), "cpu_system": seconds(of(12)),
-        "num_threads": of(17), "virtual": of(20), "resident": of(21).saturating_mul(page_size() as u64)}))
+    Some(
+        json!({"name": name, "status": words.first(), "cpu_user": seconds(of(11)), "cpu_system": seconds(of(12)),
+        "num_threads": of(17), "virtual": of(20), "resident": of(21).saturating_mul(page_size() as u64)}),
+    )
 }
 
 #[cfg(test)]
@@ -236,7 +246,11 @@ mod tests {
     #[test]
     fn times_of_cpus_are_told_in_seconds() {
         let per_second = clock_ticks_per_second();
-        let stat = format!("cpu  {0} 0 {0} {1} 0 0 0 0 0 0\ncpu0 {0} 0 0 0 0 0 0 0\nintr 5\n", per_second, 2 * per_second);
+        let stat = format!(
+            "cpu  {0} 0 {0} {1} 0 0 0 0 0 0\ncpu0 {0} 0 0 0 0 0 0 0\nintr 5\n",
+            per_second,
+            2 * per_second
+        );
         let cpu = cpu(&stat);
         assert_eq!((&cpu["total"]["user"], &cpu["total"]["total"]), (&json!(1.0), &json!(4.0)));
         assert_eq!(cpu["cpus"]["0"]["user"], json!(1.0));
@@ -263,7 +277,9 @@ mod tests {
 
     #[test]
     fn every_sensor_finds_something_on_this_machine() {
-        for name in ["cpu", "disk", "diskio", "hardware", "memory", "network", "process", "self", "storage", "system"] {
+        for name in
+            ["cpu", "disk", "diskio", "hardware", "memory", "network", "process", "self", "storage", "system"]
+        {
             let sample = Sensor::parse(name).unwrap().sample(&Json::Null).unwrap();
             assert!(sample.is_object(), "{name}: {sample}");
         }

@@ -118,10 +118,14 @@ impl RouterWorker {
         let options = &self.shared.options;
         let realms: Vec<config::Realm> =
             self.shared.state.lock().await.realms.iter().map(|it| it.realm.clone()).collect();
-        let part = config::part::router_component(written, &format!("component {id}"), &options.cbdir, &realms);
+        let part =
+            config::part::router_component(written, &format!("component {id}"), &options.cbdir, &realms);
         let part = part.map_err(|problems| invalid(&problems))?;
         part.warnings.iter().for_each(|warning| warn!(component = id, "{}", warning.message));
-        let config::RouterComponent { realm, role, code, .. } = part.value;
+        let config::RouterComponent { realm, role, code, references, .. } = part.value;
+        if !references.is_empty() {
+            warn!(component = id, "`references` has no effect: there are no shared connections");
+        }
         let (router, authid) = (self.router().clone(), id.to_owned());
         let cannot = |why: String| Error::new(error::CANNOT_START, why);
         if let Code::Rust { name, extra, .. } = code {
