@@ -96,9 +96,8 @@ impl RouterComponent {
         let kind = fields.required(reading, "type").and_then(|at| reading.word(&at, KINDS))?;
         let id = fields.id(reading, "component", ids);
         let realm = fields.text(reading, "realm");
-        match (fields.required(reading, "realm"), &realm) {
-            (Some(at), Some(name)) => check_realm(reading, &at, name, realms),
-            _ => {}
+        if let (Some(at), Some(name)) = (fields.required(reading, "realm"), &realm) {
+            check_realm(reading, &at, name, realms);
         }
         let role = role(reading, &mut fields, realm.as_deref(), realms);
         let references = references(reading, &mut fields);
@@ -123,7 +122,7 @@ fn references(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Vec<String>
     let list = fields.list(reading, "references", "a list of references");
     for at in &list {
         let Some(reference) = reading.text(at) else { continue };
-        if !reference.strip_prefix("connection:").is_some_and(|id| !id.is_empty()) {
+        if reference.strip_prefix("connection:").is_none_or(str::is_empty) {
             let message = format!("{} is not a reference", quoted(&reference));
             reading.report(at, Finding::error(message).expected("`connection:ID`"));
         }
