@@ -152,7 +152,7 @@ async def second_registration_is_refused(callee, caller, uri):
         raise AssertionError("the second registration was accepted")
 
 
-@check(RPC, a=["progress"], b=["progress"])
+@check(RPC, a=["progress", "ordered"], b=["progress"])
 async def progressive_results_come_in_order(callee, caller, uri):
     await callee.register(uri, "count")
     result = await caller.call(uri, [5], progress=True)
@@ -278,7 +278,7 @@ async def acknowledged_publication_has_an_id(subscriber, publisher, uri):
         raise AssertionError(f"publication id {publication!r}")
 
 
-@check(PUBSUB)
+@check(PUBSUB, b=["ordered"])
 async def events_keep_their_order(subscriber, publisher, uri):
     events = await subscriber.subscribe(uri, uri)
     for i in range(100):

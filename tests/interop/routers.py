@@ -48,6 +48,7 @@ def crossweave_transports(port):
             "type": "universal",
             "endpoint": {"type": "tcp", "port": port, "interface": "127.0.0.1"},
             "rawsocket": {},
+            "web": {"paths": {"lp": {"type": "longpoll"}}},
             "websocket": {
                 "ws": {"type": "websocket"},
                 authentication.PATH: {
@@ -67,6 +68,8 @@ class Router:
         self.process, self.folder, self.log = process, folder, log
 
     def url(self, transport):
+        if transport.startswith("lp"):
+            return self.ws_at("lp").replace("ws://", "http://", 1)
         return self.rs if transport.startswith("rs") else self.ws
 
     def ws_at(self, path):

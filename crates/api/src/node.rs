@@ -63,6 +63,20 @@ procedures! { Node:
         #[serde(default = "log_limit")] limit: u64,
     } -> Vec<String>, errors [error::NO_SUCH_WORKER];
 
+    /// Starts a realm that a client needs, with its roles, on the router worker that asks for it. Only that worker may call this.
+    "activate_realm" ActivateRealm {
+        /// The worker's id.
+        worker_id: String,
+        /// The template's id.
+        template_id: String,
+        /// The template's regular expression.
+        pattern: String,
+        /// An id for the realm.
+        realm_id: String,
+        /// The realm, as an item of `realms`.
+        config: Config,
+    } -> (), errors [error::NO_SUCH_WORKER, error::CANNOT_START], events ["on_realm_activated"];
+
     /// The node's public key, in hexadecimal digits.
     "get_public_key" GetPublicKey {} -> String, errors [error::FEATURE_UNAVAILABLE];
 
@@ -78,6 +92,18 @@ fn log_limit() -> u64 {
 }
 
 objects! {
+    /// A realm was started for its first client.
+    RealmActivated {
+        /// The worker.
+        worker_id: String,
+        /// The realm's id.
+        realm_id: String,
+        /// The realm's name.
+        realm: String,
+        /// The template's id.
+        template_id: String,
+    }
+
     /// What a node is and what it runs.
     NodeStatus {
         /// The title of its process.
@@ -210,6 +236,8 @@ events! { Node:
     ON_WORKER_STARTED = "on_TYPE_started" (WorkerStarted);
     /// A worker is to be stopped.
     ON_STOP_REQUESTED = "on_stop_requested" (WorkerStopping);
+    /// A realm was started for its first client. Not in Crossbar.io.
+    ON_REALM_ACTIVATED = "on_realm_activated" (RealmActivated);
     /// A worker has ended. Not in Crossbar.io.
     ON_WORKER_EXITED = "on_worker_exited" (WorkerExited);
 }

@@ -28,12 +28,15 @@ procedures! { Router:
         #[serde(default)] realm_id: Option<String>,
     } -> BTreeMap<String, RealmStats>, errors [error::NO_SUCH_OBJECT];
 
-    /// Starts a realm, with the roles that stand in its configuration.
+    /// Starts a realm.
     "start_router_realm" StartRouterRealm {
         /// An id for it.
         realm_id: String,
-        /// An item of `realms`.
+        /// An item of `realms`. Its `roles` are started one by one with `start_router_realm_role`. With `template`, realms are
+        /// started by it from now on, whenever a client wants to join one that its name matches.
         config: Config,
+        /// Of a realm that is started by a template: the template's id. Not in Crossbar.io.
+        #[serde(default)] template_id: Option<String>,
     } -> RouterRealm,
     errors [error::ALREADY_RUNNING, error::ALREADY_EXISTS, error::INVALID_CONFIGURATION, error::CANNOT_START],
     events ["on_realm_started"];
@@ -175,7 +178,7 @@ objects! {
         id: String,
         /// The part of the configuration that it was started with.
         config: Config,
-        /// `static`, or `template` if it was started for its first client.
+        /// `static`; `template`; `instance` if it was started by a template.
         category: String,
         /// When it was started, in UTC.
         created: String,

@@ -3,17 +3,23 @@
 mod call;
 mod check;
 mod completion;
+mod convert;
 mod explain;
 mod guest;
 mod init;
+mod migrate;
 mod publish;
 mod register;
+mod schema;
 mod start;
 mod subscribe;
+mod upgrade;
 mod version;
 mod worker;
 
-use std::io::ErrorKind;
+use std::fs::Permissions;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -60,6 +66,10 @@ struct CommandLine {
 enum Command {
     Start(start::Start),
     Check(check::Check),
+    Convert(convert::Convert),
+    Upgrade(upgrade::Upgrade),
+    Migrate(migrate::Migrate),
+    Schema(schema::Schema),
     Explain(explain::Explain),
     Init(init::Init),
     Sub(subscribe::Sub),
@@ -92,6 +102,11 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
+/// The permissions of a file, for another one with the same content: a configuration may hold secrets.
+fn permissions_of(file: &Path) -> io::Result<Permissions> {
+    std::fs::metadata(file).map(|metadata| metadata.permissions())
+}
+
 /// Shows help, or what is wrong with the command line.
 fn refuse(error: &clap::Error) -> ExitCode {
     match error.print() {
@@ -110,6 +125,10 @@ impl Command {
         match self {
             Command::Start(start) => start.run(terminal),
             Command::Check(check) => check.run(terminal),
+            Command::Convert(convert) => convert.run(terminal),
+            Command::Upgrade(upgrade) => upgrade.run(terminal),
+            Command::Migrate(migrate) => migrate.run(terminal),
+            Command::Schema(schema) => schema.run(terminal),
             Command::Explain(explain) => explain.run(terminal),
             Command::Init(init) => init.run(terminal),
             Command::Sub(sub) => sub.run(terminal),

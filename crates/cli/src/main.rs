@@ -19,6 +19,7 @@ mod node;
 mod signals;
 mod terminal;
 mod value;
+mod writing;
 
 use std::process::ExitCode;
 

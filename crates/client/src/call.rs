@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
-use crossweave_wamp::message::{self, CallOptions, CancelMode};
+use crossweave_wamp::message::{self, CallOptions, CallSharding, CancelMode, RunMode};
 use crossweave_wamp::{RequestId, Value, features::Features};
 
 use crate::arguments::Arguments;
@@ -35,12 +35,13 @@ pub struct Call {
     timeout: Option<Duration>,
     disclose_me: bool,
     cancel_mode: CancelMode,
+    sharding: Option<Box<CallSharding>>,
 }
 
 impl Call {
     pub(crate) fn new(client: Client, procedure: String) -> Call {
         let (arguments, cancel_mode) = (Arguments::new(), CancelMode::KillNoWait);
-        Call { client, procedure, arguments, timeout: None, disclose_me: false, cancel_mode }
+        Call { client, procedure, arguments, timeout: None, disclose_me: false, cancel_mode, sharding: None }
     }
 
     /// Appends an argument.
@@ -89,6 +90,23 @@ impl Call {
     /// How to cancel when the future or stream is dropped. Default [`CancelMode::KillNoWait`].
     pub fn cancel_mode(mut self, mode: CancelMode) -> Call {
         self.cancel_mode = mode;
+        self
+    }
+
+    /// Names what the call is about (`rkey`), for [`RunMode::Partition`]; alone it means nothing.
+    pub fn rkey(mut self, rkey: impl Into<Box<str>>) -> Call {
+        self.sharding.get_or_insert_default().rkey = Some(rkey.into());
+        self
+    }
+
+    /// Which callees of a sharded registration get the call. [`RunMode::Partition`] needs an [`rkey`](Call::rkey) and is for the
+    /// one [node](crate::Register::nkey) that has it; Crossweave refuses [`RunMode::All`], as the specification does not say
+    /// what its caller gets. Default: the registration's policy chooses.
+    ///
+    /// A router that does not announce `sharded_registration` lets its policy choose. So does one that is not Crossweave where
+    /// the session speaks FlatBuffers, whose schema has no place for it.
+    pub fn runmode(mut self, mode: RunMode) -> Call {
+        self.sharding.get_or_insert_default().runmode = Some(mode);
         self
     }
 
@@ -146,6 +164,7 @@ impl Call {
             timeout_ms,
             receive_progress,
             disclose_me: self.disclose_me,
+            sharding: self.sharding,
             passthru,
             ..CallOptions::default()
         };

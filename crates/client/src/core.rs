@@ -24,7 +24,7 @@ pub(crate) use calls::CallSlot;
 pub(crate) use effects::{Ack, Effects, Failure, Runtime, Start};
 pub(crate) use line::SendError;
 pub(crate) use procedures::{Handler, NewProcedure, ProcedureId};
-pub(crate) use topics::{EventQueue, Member, TopicKey};
+pub(crate) use topics::{EventQueue, Member, TopicKey, Wishes};
 
 use std::collections::HashMap;
 

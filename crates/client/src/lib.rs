@@ -104,6 +104,6 @@ pub use session::Session;
 pub use state::State;
 pub use subscribe::{Lagged, Subscribe, Subscription};
 
-pub use crossweave_wamp::message::{CancelMode, InvokePolicy, Passthru};
+pub use crossweave_wamp::message::{CancelMode, InvokePolicy, Passthru, RunMode};
 pub use crossweave_wamp::{ConflationKey, Delivery, OnSlow};
 pub use crossweave_wamp::{Dict, MatchPolicy, PublicationId, Serializer, SessionId, Value, uris};

@@ -82,6 +82,13 @@ impl Publish {
         self
     }
 
+    /// Names what the event is about (`rkey`): of the subscribers that named a [node](crate::Subscribe::nkey), those of one node
+    /// get it. Where the router does not announce `sharded_subscription`, or is not Crossweave and the session speaks
+    /// FlatBuffers, everybody does.
+    pub fn rkey(self, rkey: impl Into<Box<str>>) -> Publish {
+        self.receivers(|receivers| receivers.rkey = Some(rkey.into()))
+    }
+
     /// Sends it and waits until the router has taken it.
     ///
     /// # Errors

@@ -86,6 +86,18 @@ impl Register {
         self
     }
 
+    /// Names the node that this callee is (`nkey`), in a sharded registration: a call with
+    /// [`RunMode::Partition`](crate::RunMode) and an [`rkey`](crate::Call::rkey) goes to the one node that has the key,
+    /// whatever the [`invoke`](Register::invoke) policy, which still has to be one that shares. A callee without it is a node of
+    /// its own.
+    ///
+    /// A router that does not announce `sharded_registration` ignores it. So does one that is not Crossweave where the session
+    /// speaks FlatBuffers, whose schema has no place for it.
+    pub fn nkey(mut self, nkey: impl Into<Box<str>>) -> Register {
+        self.options.nkey = Some(nkey.into());
+        self
+    }
+
     async fn run(self) -> Result<Registration, RequestError> {
         let shared = self.client.shared().clone();
         let procedure = NewProcedure {

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crossweave_wamp::{Delivery, MatchPolicy};
 
 use crate::client::Client;
-use crate::core::{EventQueue, Member, TopicKey};
+use crate::core::{EventQueue, Member, TopicKey, Wishes};
 use crate::error::RequestError;
 use crate::event::Event;
 use crate::limits::{SUBSCRIPTION_BYTES_MAX, SUBSCRIPTION_EVENTS_MAX};
@@ -25,15 +25,14 @@ pub struct Subscribe {
     client: Client,
     topic: String,
     policy: MatchPolicy,
-    get_retained: bool,
-    delivery: Option<Delivery>,
+    wishes: Wishes,
     bounds: Bounds,
 }
 
 impl Subscribe {
     pub(crate) fn new(client: Client, topic: String) -> Subscribe {
         let bounds = Bounds { len_max: SUBSCRIPTION_EVENTS_MAX, bytes_max: SUBSCRIPTION_BYTES_MAX };
-        Subscribe { client, topic, policy: MatchPolicy::Exact, get_retained: false, delivery: None, bounds }
+        Subscribe { client, topic, policy: MatchPolicy::Exact, wishes: Wishes::default(), bounds }
     }
 
     /// All topics that start with this one. Characters, not components: `com.app` also matches `com.apple`.
@@ -54,7 +53,7 @@ impl Subscribe {
 
     /// Also delivers what the topic retains.
     pub fn get_retained(mut self) -> Subscribe {
-        self.get_retained = true;
+        self.wishes.get_retained = true;
         self
     }
 
@@ -65,7 +64,19 @@ impl Subscribe {
     ///
     /// What this program itself does not read in time is another matter: [`Subscribe::events_max`].
     pub fn delivery(mut self, delivery: Delivery) -> Subscribe {
-        self.delivery = Some(delivery);
+        self.wishes.delivery = Some(delivery);
+        self
+    }
+
+    /// Names the node that this subscriber is (`nkey`), in a sharded subscription: of a publication with an
+    /// [`rkey`](crate::Publish::rkey), only one node gets the event, always the same for the same key as long as the nodes are
+    /// the same. Subscribers without one get every event. The router knows one node for a topic: with several subscriptions to
+    /// it, the one asked for last holds for all.
+    ///
+    /// A router that does not announce `sharded_subscription` ignores it, and everybody gets every event. So does one that is
+    /// not Crossweave where the session speaks FlatBuffers, whose schema has no place for it.
+    pub fn nkey(mut self, nkey: impl Into<Box<str>>) -> Subscribe {
+        self.wishes.nkey = Some(nkey.into());
         self
     }
 
@@ -87,8 +98,7 @@ impl Subscribe {
         let shared = self.client.shared().clone();
         let key = TopicKey { policy: self.policy, uri: self.topic.into() };
         let queue = Arc::new(Queue::new(self.bounds));
-        let member =
-            Member { queue: queue.clone(), get_retained: self.get_retained, delivery: self.delivery };
+        let member = Member { queue: queue.clone(), wishes: self.wishes };
         let (ack, answer) = oneshot::channel();
         let asked = key.clone();
         // Made before it is asked for: dropping this future leaves nothing behind.

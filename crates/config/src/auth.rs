@@ -17,7 +17,8 @@ pub use ticket::TicketPrincipal;
 pub use tls::TlsPrincipal;
 pub use wampcra::{Salting, WampCraUser};
 
-use crate::reading::{At, Fields, Finding, Reading, nearest, quoted};
+use crate::authmethod::AuthMethod;
+use crate::reading::{At, Fields, Finding, Reading, Shape, nearest, quoted};
 use crate::realm::Realm;
 use crate::role::TRUSTED;
 
@@ -58,6 +59,7 @@ impl Default for Auth {
 }
 
 /// What the methods refer to and depend on.
+#[derive(Clone, Copy)]
 pub(crate) struct Reach<'a> {
     /// The realms of the worker.
     pub(crate) realms: &'a [Realm],
@@ -67,11 +69,19 @@ pub(crate) struct Reach<'a> {
     pub(crate) has_certificates: bool,
 }
 
-/// The methods Crossbar.io has besides. Asking for one is refused: to run without it would let others in.
-const NOT_BUILT: &[&str] = &["anonymous-proxy", "cryptosign-proxy"];
+/// What the clients of one method refer to.
+struct By<'a> {
+    realms: &'a [Realm],
+    method: AuthMethod,
+}
+
+/// The methods by which Crossbar.io's proxy workers say whom they have let in. Asking for one is refused: to run without it
+/// would leave its clients out, or let others in.
+const OF_PROXIES: &[&str] = &["anonymous-proxy", "cryptosign-proxy"];
 
 /// Reads `auth` of a transport. Not having it means anonymous.
 pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &Reach<'_>) -> Auth {
+    fields.note(reading, "auth", || Shape::Object("`auth`"));
     let Some(at) = fields.get("auth") else {
         warn_without_role(reading, fields, reach.realms);
         return Auth::default();
@@ -83,21 +93,25 @@ pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &R
         reading.report(&fields.at.start(), Finding::error(message).expected(expected));
     }
     let auth = Auth {
-        anonymous: method(reading, &mut fields, "anonymous", reach, anonymous::read),
-        ticket: method(reading, &mut fields, "ticket", reach, ticket::read),
-        wampcra: method(reading, &mut fields, "wampcra", reach, wampcra::read),
-        scram: method(reading, &mut fields, "scram", reach, scram::read),
-        cryptosign: method(reading, &mut fields, "cryptosign", reach, cryptosign::read),
-        tls: method(reading, &mut fields, "tls", reach, tls::read),
+        anonymous: method(reading, &mut fields, AuthMethod::Anonymous, reach, anonymous::read),
+        ticket: method(reading, &mut fields, AuthMethod::Ticket, reach, ticket::read),
+        wampcra: method(reading, &mut fields, AuthMethod::WampCra, reach, wampcra::read),
+        scram: method(reading, &mut fields, AuthMethod::Scram, reach, scram::read),
+        cryptosign: method(reading, &mut fields, AuthMethod::Cryptosign, reach, cryptosign::read),
+        tls: method(reading, &mut fields, AuthMethod::Tls, reach, tls::read),
         cookie: fields
             .part(reading, "cookie", "authentication by cookie")
             .map(|fields| fields.finish(reading))
             .is_some(),
     };
     warn_of_the_transport(reading, &mut fields, &auth, reach);
-    for method in NOT_BUILT {
+    for method in OF_PROXIES {
         if let Some(at) = fields.key(method) {
-            reading.not_built(&at, &format!("authentication by `{method}`"));
+            let message = format!(
+                "`{method}` belongs to proxy workers: by it, one of them says whom it has let in, and there are none here"
+            );
+            let expected = "the methods by which the clients themselves log in";
+            reading.report(&at, Finding::error(message).expected(expected));
         }
     }
     fields.finish(reading);
@@ -160,16 +174,17 @@ enum Kind {
 fn method<T>(
     reading: &mut Reading<'_>,
     fields: &mut Fields<'_>,
-    name: &'static str,
+    method: AuthMethod,
     reach: &Reach<'_>,
-    read: fn(&mut Reading<'_>, &mut Fields<'_>, &Reach<'_>) -> T,
+    read: fn(&mut Reading<'_>, &mut Fields<'_>, &By<'_>) -> T,
 ) -> Option<Method<T>> {
     let words = &[("static", Kind::Static), ("dynamic", Kind::Dynamic), ("function", Kind::Function)];
-    let mut fields = fields.part(reading, name, "an authentication method")?;
+    let mut fields = fields.part(reading, method.name(), "an authentication method")?;
+    let by = By { realms: reach.realms, method };
     let at = fields.required(reading, "type")?;
     let method = match reading.word(&at, words)? {
-        Kind::Static => Method::Static(read(reading, &mut fields, reach)),
-        Kind::Dynamic => Method::Dynamic(Dynamic::read(reading, &mut fields, reach)),
+        Kind::Static => Method::Static(read(reading, &mut fields, &by)),
+        Kind::Dynamic => Method::Dynamic(Dynamic::read(reading, &mut fields, &by)),
         Kind::Function => Method::Function(Function::read(reading, &mut fields)),
     };
     fields.finish(reading);
@@ -222,6 +237,17 @@ pub(crate) fn check_role(
     reading.report(at, finding.expected("the name of a role of the realm").nearest(nearest(name, names())));
 }
 
+/// Warns of clients that get a role which is not given to who uses their method.
+fn warn_of_method(reading: &mut Reading<'_>, at: &At<'_>, name: &str, realm: Option<&str>, by: &By<'_>) {
+    let reachable = by.realms.iter().filter(|candidate| realm.is_none_or(|realm| candidate.name == realm));
+    let mut roles = reachable.flat_map(|realm| &realm.roles).filter(|role| role.name == name).peekable();
+    if roles.peek().is_some() && !roles.any(|role| role.is_given_by(by.method)) {
+        let (name, method) = (quoted(name), by.method.name());
+        let message = format!("role {name} is not given by `{method}`: it has other `authmethods`");
+        reading.report(at, Finding::warning(message).expected("another role, or another method"));
+    }
+}
+
 /// Without `auth`, clients get role `anonymous`; if there is no such role they can join and do nothing.
 fn warn_without_role(reading: &mut Reading<'_>, fields: &Fields<'_>, realms: &[Realm]) {
     let role = Anonymous::default().role;
@@ -231,4 +257,6 @@ fn warn_without_role(reading: &mut Reading<'_>, fields: &Fields<'_>, realms: &[R
         reading
             .report(&fields.at.start(), Finding::warning(message).expected("a role `anonymous`, or `auth`"));
     }
+    let by = By { realms, method: AuthMethod::Anonymous };
+    warn_of_method(reading, &fields.at.start(), &role, None, &by);
 }

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use crate::Checked;
 use crate::document::{FILE_LEN_MAX, Format};
 use crate::endpoint::TlsCheck;
 use crate::environment::Environment;
@@ -87,17 +88,63 @@ pub fn load_checking(
     read(cbdir, config, Environment::process(), Some(tls_check))
 }
 
+/// What a node directory has, right or wrong: as much of the node as can be read, and every problem.
+///
+/// For reports; a node is not to be started from it.
+pub fn survey(file: &ConfigFile, cbdir: &Path, env: Environment<'_>) -> (Node, Problems) {
+    let name = file.path.display().to_string();
+    let Checked { node, warnings: problems, .. } =
+        crate::examine(&file.text, file.format, &name, env, Some(cbdir), None);
+    (node, problems)
+}
+
+/// A configuration file that is there.
+#[derive(Clone)]
+pub struct ConfigFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is written in.
+    pub format: Format,
+    /// What it says. It may hold secrets.
+    pub text: String,
+}
+
+impl ConfigFile {
+    /// Finds and reads the configuration file of a node directory, without looking at what it says; none if there is none.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no configuration file.
+    pub fn find(cbdir: &Path, config: Option<&Path>) -> Result<Option<Self>, Problems> {
+        let path = match config {
+            Some(config) => Some(tidy(&cbdir.join(config))),
+            None => existing(cbdir)?,
+        };
+        let Some(path) = path else { return Ok(None) };
+        let name = path.display().to_string();
+        if let Err(error) = fs::metadata(&path)
+            && error.kind() == ErrorKind::NotFound
+            && config.is_some()
+        {
+            let expected = Some(format!("a path from the node directory, {}", cbdir.display()));
+            return Err(Problems::with_file(&name, format!("the file cannot be read: {error}"), expected));
+        }
+        if path.is_dir() {
+            let expected = Some("a file, such as `config.json`".to_owned());
+            return Err(Problems::with_file(&name, "this is a directory".to_owned(), expected));
+        }
+        let format = format_of(&path)?;
+        let text = text_of(&path)?;
+        Ok(Some(Self { path, format, text }))
+    }
+}
+
 fn read(
     cbdir: &Path,
     config: Option<&Path>,
     env: Environment<'_>,
     tls_check: Option<TlsCheck<'_>>,
 ) -> Result<Loaded, Problems> {
-    let file = match config {
-        Some(config) => Some(tidy(&cbdir.join(config))),
-        None => existing(cbdir)?,
-    };
-    let Some(file) = file else {
+    let Some(file) = ConfigFile::find(cbdir, config)? else {
         let warnings = Problems::new(Arc::new(Source::new("", "")), Vec::new());
         let (node, document, places) = (default_node(), default_document(), Places::default());
         return Ok(Loaded {
@@ -109,24 +156,11 @@ fn read(
             warnings,
         });
     };
-    let name = file.display().to_string();
-    if let Err(error) = fs::metadata(&file)
-        && error.kind() == ErrorKind::NotFound
-        && config.is_some()
-    {
-        let expected = Some(format!("a path from the node directory, {}", cbdir.display()));
-        return Err(Problems::with_file(&name, format!("the file cannot be read: {error}"), expected));
-    }
-    if file.is_dir() {
-        let expected = Some("a file, such as `config.json`".to_owned());
-        return Err(Problems::with_file(&name, "this is a directory".to_owned(), expected));
-    }
-    let format = format_of(&file)?;
-    let text = text_of(&file)?;
-    let checked = crate::check(&text, format, &name, env, Some(cbdir), tls_check)?;
+    let name = file.path.display().to_string();
+    let checked = crate::check(&file.text, file.format, &name, env, Some(cbdir), tls_check)?;
     Ok(Loaded {
         cbdir: cbdir.to_path_buf(),
-        config_file: Some(file),
+        config_file: Some(file.path),
         node: checked.node,
         document: checked.document,
         places: checked.places,

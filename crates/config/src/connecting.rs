@@ -103,7 +103,7 @@ fn websocket(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<Conne
 fn rawsocket(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<ConnectingProtocol> {
     let serializer = fields.required(reading, "serializer").and_then(|at| reading.word(&at, SERIALIZERS));
     fields.elsewhere("serializers", "one `serializer`: a RawSocket client offers one");
-    let url = fields.get("url").and_then(|at| url(reading, &at, &["rs://", "rss://"]));
+    let url = fields.get("url").and_then(|at| url(reading, &at, &["rs://", "rss://", "ws://", "wss://"]));
     let options = fields
         .object(reading, "options", "the RawSocket options")
         .map(|fields| RawSocketOptions::read(reading, fields, None))

@@ -1,7 +1,7 @@
 //! `delivery` of a role: what becomes of events that its sessions read too slowly.
 
 use crate::document::Value;
-use crate::reading::{At, Fields, Finding, Reading};
+use crate::reading::{At, Fields, Finding, Reading, Shape};
 
 /// A delivery contract, for the subscriptions of a role that do not ask for one of their own. Crossbar.io has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,7 @@ impl Delivery {
 }
 
 fn read_key(reading: &mut Reading<'_>, at: &At<'_>) -> DeliveryKey {
+    reading.note(&at.path, || Shape::integer(&(0..=INDEX_MAX), ""));
     match &at.item.value {
         Value::Integer(index @ 0..=INDEX_MAX) => DeliveryKey::Argument(*index as u32),
         Value::Integer(_) => {

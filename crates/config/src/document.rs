@@ -88,7 +88,7 @@ impl Document {
 }
 
 impl Item {
-    fn new(value: Value, range: Range<usize>) -> Self {
+    pub(crate) fn new(value: Value, range: Range<usize>) -> Self {
         Self { value, range, is_plain: false }
     }
 

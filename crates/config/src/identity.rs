@@ -1,6 +1,7 @@
 //! Who can come in through a transport, as far as the configuration alone says it.
 
 use crate::auth::{Auth, Method};
+use crate::authmethod::AuthMethod;
 use crate::service::WebService;
 use crate::transport::{Protocol, Transport};
 
@@ -13,6 +14,8 @@ pub struct Identity<'n> {
     pub role: &'n str,
     /// The realm it is sent to; without one, any of the worker that has the role.
     pub realm: Option<&'n str>,
+    /// How it proves who it is.
+    pub method: AuthMethod,
 }
 
 impl Auth {
@@ -21,14 +24,18 @@ impl Auth {
         let Self { anonymous, ticket, wampcra, scram, cryptosign, tls, cookie: _ } = self;
         let anonymous = anonymous.as_ref().and_then(Method::known).and_then(|it| {
             let authid = it.authid.as_deref()?;
-            Some(Identity { authid, role: &it.role, realm: it.realm.as_deref() })
+            Some(identity(AuthMethod::Anonymous, authid, &it.role, &it.realm))
         });
         let mut identities: Vec<Identity<'_>> = anonymous.into_iter().collect();
-        identities.extend(all(ticket).map(|it| identity(&it.authid, &it.role, &it.realm)));
-        identities.extend(all(wampcra).map(|it| identity(&it.authid, &it.role, &it.realm)));
-        identities.extend(all(scram).map(|it| identity(&it.authid, &it.role, &it.realm)));
-        identities.extend(all(cryptosign).map(|it| identity(&it.authid, &it.role, &it.realm)));
-        identities.extend(all(tls).map(|it| identity(&it.authid, &it.role, &it.realm)));
+        identities
+            .extend(all(ticket).map(|it| identity(AuthMethod::Ticket, &it.authid, &it.role, &it.realm)));
+        identities
+            .extend(all(wampcra).map(|it| identity(AuthMethod::WampCra, &it.authid, &it.role, &it.realm)));
+        identities.extend(all(scram).map(|it| identity(AuthMethod::Scram, &it.authid, &it.role, &it.realm)));
+        identities.extend(
+            all(cryptosign).map(|it| identity(AuthMethod::Cryptosign, &it.authid, &it.role, &it.realm)),
+        );
+        identities.extend(all(tls).map(|it| identity(AuthMethod::Tls, &it.authid, &it.role, &it.realm)));
         identities
     }
 }
@@ -38,8 +45,13 @@ fn all<T>(method: &Option<Method<Vec<T>>>) -> impl Iterator<Item = &T> {
     method.as_ref().and_then(Method::known).into_iter().flatten()
 }
 
-fn identity<'n>(authid: &'n str, role: &'n str, realm: &'n Option<String>) -> Identity<'n> {
-    Identity { authid, role, realm: realm.as_deref() }
+fn identity<'n>(
+    method: AuthMethod,
+    authid: &'n str,
+    role: &'n str,
+    realm: &'n Option<String>,
+) -> Identity<'n> {
+    Identity { authid, role, realm: realm.as_deref(), method }
 }
 
 impl Transport {

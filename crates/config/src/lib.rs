@@ -13,7 +13,9 @@
 //! field says its key, unit, range and default. A new section of the configuration is a new file beside `realm`,
 //! `role` and the others, with a type and its `read`.
 
+mod activation;
 mod auth;
+mod authmethod;
 mod cbdir;
 mod connecting;
 mod controller;
@@ -29,7 +31,9 @@ mod places;
 mod problem;
 mod reading;
 mod realm;
+mod rewrite;
 mod role;
+mod schema;
 mod secrets;
 mod serializer;
 mod service;
@@ -43,11 +47,16 @@ mod worker;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use activation::RealmActivation;
 pub use auth::{
     Anonymous, Auth, CryptosignPrincipal, Dynamic, Function, Method, Salting, ScramPrincipal,
     TicketPrincipal, TlsPrincipal, WampCraUser,
 };
-pub use cbdir::{CBDIR_VARIABLES, CONFIG_FILES, Loaded, find_cbdir, load, load_checking, load_with, tidy};
+pub use authmethod::AuthMethod;
+pub use cbdir::{
+    CBDIR_VARIABLES, CONFIG_FILES, ConfigFile, Loaded, find_cbdir, load, load_checking, load_with, survey,
+    tidy,
+};
 pub use connecting::{ClientTls, ConnectingEndpoint, ConnectingProtocol, ConnectingTcp, ConnectingTransport};
 pub use controller::{Controller, ControllerOptions, Fabric, Heartbeat, Keyring, Limits, ShutdownTrigger};
 pub use delivery::{Delivery, DeliveryKey, DeliveryPolicy};
@@ -60,7 +69,9 @@ pub use permission::{Allow, Disclose, Matching, Permission, Validate};
 pub use places::Places;
 pub use problem::{PROBLEMS_MAX, Problem, Problems, Severity};
 pub use realm::{Catalog, Inventory, Realm, RealmOptions, RouterLink, SessionStats, UriCheck};
+pub use rewrite::{Rewritten, convert, upgrade};
 pub use role::{Role, TRUSTED};
+pub use schema::schema;
 pub use secrets::Secret;
 pub use serializer::Serializer;
 pub use service::{
@@ -97,7 +108,8 @@ pub struct Checked {
     pub document: serde_json::Value,
     /// Where its roles and permissions stand.
     pub places: Places,
-    /// What is probably not meant as it is written, but does no harm.
+    /// What is probably not meant as it is written, but does no harm; and what is correct and not built yet
+    /// ([`Severity::NotBuilt`]), with which no node is to be started.
     pub warnings: Problems,
 }
 
@@ -117,6 +129,22 @@ fn check(
     cbdir: Option<&Path>,
     tls_check: Option<TlsCheck<'_>>,
 ) -> Result<Checked, Problems> {
+    let checked = examine(text, format, file_name, env, cbdir, tls_check);
+    match checked.warnings.count(Severity::Error) {
+        0 => Ok(checked),
+        _ => Err(checked.warnings),
+    }
+}
+
+/// Reads as much as can be read; the errors are among the warnings.
+fn examine(
+    text: &str,
+    format: Format,
+    file_name: &str,
+    env: Environment<'_>,
+    cbdir: Option<&Path>,
+    tls_check: Option<TlsCheck<'_>>,
+) -> Checked {
     let source = Arc::new(Source::new(file_name, text));
     let mut reading = Reading::new(&source, env, cbdir);
     reading.tls_check = tls_check;
@@ -134,11 +162,5 @@ fn check(
         }
     }
     let (list, places) = reading.into_findings();
-    let is_refused = list.iter().any(|problem| problem.severity == Severity::Error);
-    let problems = Problems::new(source.clone(), list);
-    if is_refused {
-        Err(problems)
-    } else {
-        Ok(Checked { node, document: written, places, warnings: problems })
-    }
+    Checked { node, document: written, places, warnings: Problems::new(source, list) }
 }

@@ -1,6 +1,6 @@
 //! `permissions[]`: what a role may do with some URIs.
 
-use crate::reading::{At, Fields, Finding, Reading, quoted};
+use crate::reading::{At, Fields, Finding, Reading, Shape, quoted};
 use crate::template::check_placeholders;
 
 /// A rule of a role for the URIs that match.
@@ -151,6 +151,7 @@ fn starred(reading: &mut Reading<'_>, at: &At<'_>) -> Option<(String, Matching)>
 
 /// The URI or pattern at this place; it may be empty.
 pub(crate) fn uri_text(reading: &mut Reading<'_>, at: &At<'_>) -> Option<String> {
+    reading.note(&at.path, || Shape::Text);
     match &at.item.value {
         crate::document::Value::String(uri) => Some(uri.clone()),
         _ => {

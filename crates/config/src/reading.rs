@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
+use crate::authmethod::Wanted;
 use crate::document::{Document, Item, Value};
 use crate::endpoint::TlsCheck;
 use crate::environment::Environment;
@@ -57,6 +58,8 @@ pub(crate) struct Reading<'e> {
     pub(crate) groups: Vec<String>,
     /// What is asked of the document, while a schema is made of it.
     pub(crate) shapes: Option<Box<Shapes>>,
+    /// What the roles of the worker that is read expect of its transports.
+    pub(crate) wanted: Vec<Wanted>,
 }
 
 /// The words of a fixed set with what each means.
@@ -76,6 +79,7 @@ impl<'e> Reading<'e> {
             is_disabled: false,
             groups: Vec::new(),
             shapes: None,
+            wanted: Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@ pub use inventory::{Catalog, Inventory};
 pub use rlink::RouterLink;
 pub use stats::SessionStats;
 
+use crate::activation::RealmActivation;
 use crate::reading::{At, Fields, Finding, Reading, Unique, quoted};
 use crate::role::Role;
 use crate::store::Store;
@@ -23,6 +24,8 @@ pub struct Realm {
     /// `template`: whether `name` is a regular expression, and a realm is started for each name that matches when somebody
     /// wants to join it. `{group}` in the URIs of its permissions stands for what a named group has matched. Default: false.
     pub template: Option<Template>,
+    /// `activation`: who may start realms by the template, how many, and how long they stay.
+    pub activation: RealmActivation,
     /// `options`.
     pub options: RealmOptions,
     /// `roles`: what sessions may do. Default: none, and then nobody can do anything.
@@ -80,9 +83,8 @@ impl Realm {
         names: &mut Unique,
     ) -> Option<Self> {
         let mut fields = reading.object(at, "a realm")?;
-        let id = fields.id(reading, "realm", ids);
+        let id = fields.lenient_id(reading, "realm", ids);
         let is_template = fields.bool(reading, "template", false);
-        fields.not_built(reading, "template", "starting realms from templates");
         let name = fields.required(reading, "name").and_then(|at| name(reading, &at, is_template, names));
         let template = fields.get("name").filter(|_| is_template).and_then(|at| Template::read(reading, &at));
         let groups = template.as_ref().map_or_else(Vec::new, |template| template.groups.clone());
@@ -101,10 +103,11 @@ impl Realm {
             .object(reading, "store", "the store of a realm")
             .and_then(|fields| Store::read(reading, fields));
         reading.groups = outer;
+        let activation = activation(reading, &mut fields, is_template);
         let (stats, inventory, rlinks) = not_built_parts(reading, &mut fields);
         fields.finish_lenient(reading);
         let name = name.unwrap_or_default();
-        Some(Self { id, name, template, options, roles, store, stats, inventory, rlinks })
+        Some(Self { id, name, template, activation, options, roles, store, stats, inventory, rlinks })
     }
 
     /// Whether sessions can join it by this name.
@@ -118,6 +121,7 @@ impl Realm {
             id: String::new(),
             name: name.to_owned(),
             template: None,
+            activation: RealmActivation::default(),
             options: RealmOptions::default(),
             roles: Vec::new(),
             store: None,
@@ -150,6 +154,15 @@ fn not_built_parts(
     let rlinks = list.into_iter().filter_map(|at| RouterLink::read(reading, at, &mut ids)).collect();
     fields.not_built(reading, "rlinks", "linking routers");
     (stats, inventory, rlinks)
+}
+
+fn activation(reading: &mut Reading<'_>, fields: &mut Fields<'_>, is_template: bool) -> RealmActivation {
+    if !is_template {
+        fields.no_effect(reading, "activation", "the realm is no template");
+        return RealmActivation::default();
+    }
+    let fields = fields.object(reading, "activation", "the bounds of a template");
+    fields.map(|fields| RealmActivation::read(reading, fields)).unwrap_or_default()
 }
 
 fn name(reading: &mut Reading<'_>, at: &At<'_>, is_template: bool, names: &mut Unique) -> Option<String> {

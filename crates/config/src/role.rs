@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use crate::authmethod::{self, AuthMethod};
 use crate::delivery::Delivery;
 use crate::permission::{self, Matching, Permission};
 use crate::reading::{At, Fields, Finding, Reading, Unique};
@@ -26,6 +27,9 @@ pub struct Role {
     /// `authorizer`: the procedure of the realm that decides instead of `permissions`. It is called with the session (a dict),
     /// the URI, the action and its options, and answers true or false, or a dict of `allow`, `disclose` and `cache`.
     pub authorizer: Option<String>,
+    /// `authmethods`: the methods by which clients come to this role; one that proves itself by another is refused. A cookie counts
+    /// as the method by which it was got. Default: any.
+    pub authmethods: Option<Vec<AuthMethod>>,
     /// `permissions`: rules for URIs; the most specific one that matches decides. Default: none.
     pub permissions: Vec<Permission>,
     /// `allow-by-default`: whether everything that no rule matches is allowed. Default: false.
@@ -41,6 +45,11 @@ pub struct Role {
 }
 
 impl Role {
+    /// Whether clients that prove themselves by this method get the role.
+    pub fn is_given_by(&self, method: AuthMethod) -> bool {
+        self.authmethods.as_ref().is_none_or(|methods| methods.contains(&method))
+    }
+
     pub(crate) fn read(
         reading: &mut Reading<'_>,
         at: At<'_>,
@@ -49,13 +58,13 @@ impl Role {
     ) -> Option<Self> {
         let path = reading.mark(&at);
         let mut fields = reading.object(at, "a role")?;
-        let id = fields.id(reading, "role", ids);
+        let id = fields.lenient_id(reading, "role", ids);
         let name = fields.required(reading, "name").and_then(|at| name(reading, &at, names));
         let is_template = fields.bool(reading, "template", false);
-        fields.not_built(reading, "template", "starting roles from templates");
         let template = fields.get("name").filter(|_| is_template).and_then(|at| Template::read(reading, &at));
         let of_realm = reading.groups.len();
         reading.groups.extend(template.iter().flat_map(|template| template.groups.clone()));
+        let authmethods = authmethod::read(reading, &mut fields);
         let authorizer = authorizer(reading, &mut fields);
         let list = fields.list(reading, "permissions", "a list of permissions");
         let permissions = permissions(reading, list);
@@ -73,6 +82,7 @@ impl Role {
             id,
             name: name.unwrap_or_default(),
             template,
+            authmethods,
             authorizer,
             permissions,
             allow_by_default,
@@ -93,6 +103,7 @@ impl Role {
             id: String::new(),
             name: name.to_owned(),
             template: None,
+            authmethods: None,
             authorizer: None,
             permissions: Vec::new(),
             allow_by_default: false,

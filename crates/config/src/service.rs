@@ -119,7 +119,19 @@ pub(crate) const KINDS: &[(&str, Kind)] = &[
 ];
 
 /// The services that answer; the others answer 501 until they are built.
-const BUILT: &[Kind] = &[Kind::WebSocket, Kind::Path, Kind::Nothing];
+const BUILT: &[Kind] = &[
+    Kind::WebSocket,
+    Kind::Path,
+    Kind::Nothing,
+    Kind::Static,
+    Kind::Json,
+    Kind::Redirect,
+    Kind::NodeInfo,
+    Kind::Publisher,
+    Kind::Caller,
+    Kind::Webhook,
+    Kind::LongPoll,
+];
 
 impl WebService {
     /// The word of its `type`.

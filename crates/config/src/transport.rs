@@ -42,11 +42,11 @@ pub struct Transport {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Protocol {
     /// `"type": "websocket"`: WebSocket, whatever path a client asks for.
-    WebSocket(WebSocket),
+    WebSocket(Box<WebSocket>),
     /// `"type": "rawsocket"`.
     RawSocket(RawSocket),
     /// `"type": "universal"`: several on one port.
-    Universal(Universal),
+    Universal(Box<Universal>),
     /// `"type": "web"`: HTTP, with services by path.
     Web(Web),
     /// `"type": "mqtt"`: MQTT 3.1.1.
@@ -132,12 +132,12 @@ impl Transport {
         let around = Surroundings { reach, is_loopback };
         let mut connection = ConnectionOptions::default();
         let protocol = match kind {
-            Kind::WebSocket => Some(Protocol::WebSocket(WebSocket::read(
+            Kind::WebSocket => Some(Protocol::WebSocket(Box::new(WebSocket::read(
                 reading,
                 &mut fields,
                 &around,
                 Some(&mut connection),
-            ))),
+            )))),
             Kind::RawSocket => Some(Protocol::RawSocket(RawSocket::read(
                 reading,
                 &mut fields,
@@ -146,7 +146,7 @@ impl Transport {
             ))),
             Kind::Universal => {
                 connection = connection::alone(reading, &mut fields);
-                Some(Protocol::Universal(Universal::read(reading, &mut fields, &around)))
+                Some(Protocol::Universal(Box::new(Universal::read(reading, &mut fields, &around))))
             }
             Kind::Web => Some(Protocol::Web(Web::read(reading, &mut fields, &around, Some(&mut connection)))),
             kind => other(reading, &mut fields, kind, &around),

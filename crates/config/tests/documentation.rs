@@ -1,10 +1,15 @@
-//! The manual, `docs/configuration.md`, names everything that the reader knows.
+//! The manual, `docs/configuration*.md`, names everything that the reader knows.
 
 use std::collections::BTreeSet;
 
-use crossweave_config::{Environment, Format, parse};
+use crossweave_config::{Environment, Format, parse, schema};
+use serde_json::Value;
 
-const MANUAL: &str = include_str!("../../../docs/configuration.md");
+const MANUAL: &[&str] = &[
+    include_str!("../../../docs/configuration.md"),
+    include_str!("../../../docs/configuration-workers.md"),
+    include_str!("../../../docs/configuration-web.md"),
+];
 
 /// Nodes in which every section has a key `zzz`, and every choice is once `zzz`.
 const ASKING: &[&str] = &[
@@ -52,8 +57,8 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// All keys and words the reader knows: those it offers instead of `zzz`.
-fn known() -> BTreeSet<String> {
+/// All keys and words the reader offers instead of `zzz`.
+fn offered() -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for text in ASKING {
         let problems =
@@ -69,12 +74,38 @@ fn known() -> BTreeSet<String> {
     known
 }
 
+/// All keys and words of the schema, which the reader makes itself.
+fn in_schema(schema: &Value, words: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(object) => {
+            for (key, value) in object {
+                match (key.as_str(), value) {
+                    ("properties", Value::Object(properties)) => words.extend(properties.keys().cloned()),
+                    ("const", Value::String(word)) => drop(words.insert(word.clone())),
+                    ("enum", Value::Array(list)) => {
+                        words.extend(list.iter().filter_map(Value::as_str).map(str::to_owned));
+                    }
+                    _ => {}
+                }
+                in_schema(value, words);
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| in_schema(value, words)),
+        _ => {}
+    }
+}
+
 #[test]
 fn every_key_and_every_word_is_in_the_manual() {
-    let known = known();
+    let mut known = offered();
+    in_schema(&schema(), &mut known);
     assert!(known.contains("max_queue_bytes") && known.contains("shutdown_on_worker_exit"));
-    let documented: BTreeSet<&str> =
-        MANUAL.lines().filter(|line| !line.starts_with("    ")).flat_map(quoted).collect();
+    let documented: BTreeSet<&str> = MANUAL
+        .iter()
+        .flat_map(|page| page.lines())
+        .filter(|line| !line.starts_with("    "))
+        .flat_map(quoted)
+        .collect();
     let missing: Vec<_> = known.iter().filter(|word| !documented.contains(word.as_str())).collect();
-    assert!(missing.is_empty(), "docs/configuration.md does not name {missing:?}");
+    assert!(missing.is_empty(), "docs/configuration*.md does not name {missing:?}");
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use crossweave_config::{
-    Allow, AllowedOrigins, Anonymous, CallQueue, Checked, ConnectionOptions, Controller, Delivery,
-    DeliveryKey, DeliveryPolicy, Disclose, Endpoint, Environment, EventHistory, Format, IpVersion, Limits,
-    Matching, Method, Node, OnSlow, Permission, Ports, Protocol, RealmOptions, ResumptionOptions,
+    Allow, AllowedOrigins, Anonymous, AuthMethod, CallQueue, Checked, ConnectionOptions, Controller,
+    Delivery, DeliveryKey, DeliveryPolicy, Disclose, Endpoint, Environment, EventHistory, Format, IpVersion,
+    Limits, Matching, Method, Node, OnSlow, Permission, Ports, Protocol, RealmOptions, ResumptionOptions,
     RouterWorker, Serializer, ShutdownTrigger, Store, StoreKind, TcpEndpoint, Transport, UriCheck,
     WebService, WebSocketOptions, default_node, init_template, parse,
 };
@@ -130,7 +130,7 @@ fn a_universal_transport() {
     );
     let services = &universal.web.as_ref().expect("it has a web part").paths;
     let paths: Vec<_> = services.iter().map(|service| service.path.as_str()).collect();
-    assert_eq!(paths, ["/api/v1/ws", "/api"]);
+    assert_eq!(paths, ["/api/v1/ws", "/api/v1", "/api"]);
     let WebService::WebSocket(websocket) = &services[0].service else { panic!("not WebSocket") };
     assert_eq!(websocket.serializers, Serializer::ALL);
 }
@@ -414,6 +414,52 @@ fn clients_of_every_method() {
     assert_eq!((asked.authenticator.as_str(), asked.role.as_deref()), ("com.example.auth", Some("trusted")));
     let shown = format!("{node:?}");
     assert!(!shown.contains("s3cret") && !shown.contains("2481f3"), "{shown}");
+}
+
+#[test]
+fn tickets_that_nobody_can_read_on_their_way_are_no_matter_for_a_warning() {
+    let warnings = |transport: &str| {
+        let text = format!(
+            r#"{{"version": 2, "workers": [{{"type": "router", "realms": [{{"name": "realm1", "roles": [
+            {{"name": "anonymous", "allow-by-default": true}}]}}], "transports": [{{{transport}}}]}}]}}"#
+        );
+        checked(&text, Format::Json).warnings.iter().map(|it| it.path.clone()).collect::<Vec<_>>()
+    };
+    const AUTH: &str = r#""auth": {"ticket": {"type": "dynamic", "authenticator": "com.auth"}}"#;
+    let tls = r#"{"type": "tcp", "port": 1, "tls": {"key": "k", "certificate": "c"}}"#;
+    for private in [
+        r#"{"type": "tcp", "port": 1, "interface": "127.0.0.1"}"#,
+        r#"{"type": "tcp", "port": 1, "interface": "::1", "version": 6}"#,
+        r#"{"type": "unix", "path": "s"}"#,
+        tls,
+    ] {
+        let found = warnings(&format!(r#""type": "rawsocket", "endpoint": {private}, {AUTH}"#));
+        assert!(found.is_empty(), "{private}: {found:?}");
+    }
+    let found = warnings(&format!(
+        r#""type": "universal", "endpoint": {{"type": "tcp", "port": 1}}, "rawsocket": {{{AUTH}}},
+        "websocket": {{"ws": {{"type": "websocket", {AUTH}}}}}"#
+    ));
+    let transport = "$.workers[0].transports[0]";
+    assert_eq!(
+        found,
+        [format!("{transport}.rawsocket.auth.ticket"), format!("{transport}.websocket.ws.auth.ticket")]
+    );
+}
+
+#[test]
+fn a_role_may_ask_for_methods() {
+    let text = r#"{"version": 2, "workers": [{"type": "router", "realms": [{"name": "realm1", "roles": [
+        {"name": "admin", "allow-by-default": true, "authmethods": ["cryptosign", "scram"]},
+        {"name": "user", "allow-by-default": true}, {"name": "guest", "allow-by-default": true, "authmethods": null}]}],
+        "transports": [{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 1}, "auth": {
+            "scram": {"type": "dynamic", "authenticator": "com.auth", "default-role": "admin"},
+            "cryptosign": {"type": "dynamic", "authenticator": "com.auth"}}}]}]}"#;
+    let checked = checked(text, Format::Json);
+    assert!(checked.warnings.is_empty(), "{}", checked.warnings);
+    let roles = &router(&checked.node).realms[0].roles;
+    let methods: Vec<_> = roles.iter().map(|role| role.authmethods.as_deref()).collect();
+    assert_eq!(methods, [Some(&[AuthMethod::Cryptosign, AuthMethod::Scram][..]), None, None]);
 }
 
 #[test]

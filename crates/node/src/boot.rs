@@ -8,8 +8,8 @@ use crossweave_api::router::{
 use crossweave_api::testee::StartTesteeTransport;
 use crossweave_api::{Config, Procedure};
 use crossweave_config::{
-    ContainerWorker, Disabled, GuestWorker, HostMonitorWorker, Node, RouterWorker, WebSocketTesteeWorker,
-    Worker,
+    ContainerWorker, Disabled, GuestWorker, HostMonitorWorker, Node, Realm, RouterWorker,
+    WebSocketTesteeWorker, Worker,
 };
 use serde_json::Value as Json;
 
@@ -54,6 +54,9 @@ impl Step {
         let text = |key: &str| self.arguments[key].as_str().unwrap_or_default();
         let name = self.arguments["config"]["name"].as_str().unwrap_or_default();
         match self.procedure {
+            "start_router_realm" if self.arguments["config"]["template"] == true => {
+                format!("realm template '{}' ('{name}')", text("realm_id"))
+            }
             "start_router_realm" => format!("realm '{}' (named '{name}')", text("realm_id")),
             "start_router_realm_role" => {
                 format!("role '{}' (named '{name}') on realm '{}'", text("role_id"), text("realm_id"))
@@ -140,17 +143,7 @@ fn testee(worker: &WebSocketTesteeWorker, written: &Config) -> WorkerPlan {
 fn router(worker: &RouterWorker, written: &Config) -> WorkerPlan {
     let mut steps = Vec::new();
     for (realm, config) in worker.realms.iter().zip(items(written, "realms")) {
-        if realm.template.is_some() {
-            continue;
-        }
-        let what = format!("realm {:?}", realm.name);
-        let (realm_id, of_realm) = (realm.id.clone(), config.clone());
-        steps.push(Step::new(what.clone(), &StartRouterRealm { realm_id, config: of_realm }));
-        for (role, config) in realm.roles.iter().zip(items(config, "roles")) {
-            let (realm_id, role_id, config) = (realm.id.clone(), role.id.clone(), config.clone());
-            let what = format!("{what}, role {:?}", role.name);
-            steps.push(Step::new(what, &StartRouterRealmRole { realm_id, role_id, config }));
-        }
+        steps.extend(realm_steps(realm, config, None));
     }
     for (transport, config) in worker.transports.iter().zip(items(written, "transports")) {
         let (transport_id, config) = (transport.id.clone(), config.clone());
@@ -162,6 +155,25 @@ fn router(worker: &RouterWorker, written: &Config) -> WorkerPlan {
         steps.push(Step::new(format!("component {id:?}"), &StartRouterComponent { id, config }));
     }
     WorkerPlan { is_inline: worker.is_inline, ..native(&worker.id, NativeKind::Router, written, steps) }
+}
+
+/// A realm and its roles; `config` is what `realm` was read from. Of a template only the template itself: its roles come with
+/// the realms that are started by it.
+pub(crate) fn realm_steps(realm: &Realm, config: &Config, template_id: Option<String>) -> Vec<Step> {
+    let what = format!("realm {:?}", realm.name);
+    let (realm_id, of_realm) = (realm.id.clone(), config.clone());
+    let mut steps =
+        vec![Step::new(what.clone(), &StartRouterRealm { realm_id, config: of_realm, template_id })];
+    if realm.template.is_some() {
+        return steps;
+    }
+    let roles = realm.roles.iter().zip(items(config, "roles"));
+    for (role, config) in roles.filter(|(role, _)| role.template.is_none()) {
+        let (realm_id, role_id, config) = (realm.id.clone(), role.id.clone(), config.clone());
+        let what = format!("{what}, role {:?}", role.name);
+        steps.push(Step::new(what, &StartRouterRealmRole { realm_id, role_id, config }));
+    }
+    steps
 }
 
 /// The items of a list of the document.

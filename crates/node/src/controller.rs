@@ -1,5 +1,6 @@
 //! The controller: the management realm, and the workers.
 
+mod activation;
 mod answers;
 mod files;
 mod guest;

@@ -1,7 +1,7 @@
 //! What the configuration says about one action of one session, and why. The decision is the router's own: nothing of its
 //! rules is written down here a second time.
 
-use crossweave_config::{Disclose, Node, Permission, Realm, Role, UriCheck};
+use crossweave_config::{AuthMethod, Disclose, Node, Permission, Realm, Role, UriCheck};
 use crossweave_router::Action;
 use crossweave_router_core::Reason;
 use crossweave_router_core::authorization::is_reserved;
@@ -129,7 +129,7 @@ fn candidates<'n>(node: &'n Node, question: &Question<'_>) -> Result<Vec<Candida
     let mut found: Vec<Candidate<'n>> =
         all.iter().filter(|(.., role, _)| as_role == Some(&*role.name)).copied().collect();
     if found.is_empty() {
-        found = identities(node, as_authid, &all);
+        found = identities(node, as_authid, &all)?;
     }
     if found.is_empty() { Err(unknown(node, question, &all)) } else { Ok(found) }
 }
@@ -145,9 +145,14 @@ fn roles<'n>(node: &'n Node, realm: Option<&str>) -> Vec<Candidate<'n>> {
     roles
 }
 
-/// The roles that an authid gets.
-fn identities<'n>(node: &'n Node, authid: Option<&str>, roles: &[Candidate<'n>]) -> Vec<Candidate<'n>> {
+/// The roles that an authid gets. It does not get one that is not given by its method.
+fn identities<'n>(
+    node: &'n Node,
+    authid: Option<&str>,
+    roles: &[Candidate<'n>],
+) -> Result<Vec<Candidate<'n>>, String> {
     let mut found: Vec<Candidate<'n>> = Vec::new();
+    let mut refused: Option<(&Role, AuthMethod)> = None;
     for worker in node.routers() {
         let auths = worker.transports.iter().flat_map(crossweave_config::Transport::auths);
         for identity in auths.flat_map(crossweave_config::Auth::identities) {
@@ -160,6 +165,10 @@ fn identities<'n>(node: &'n Node, authid: Option<&str>, roles: &[Candidate<'n>])
                     && identity.realm.is_none_or(|name| name == realm.name)
             };
             for (id, realm, role, _) in roles.iter().filter(is_its) {
+                if !role.is_given_by(identity.method) {
+                    refused = Some((role, identity.method));
+                    continue;
+                }
                 let is_new = !found.iter().any(|(.., it, _)| std::ptr::eq(*it, *role));
                 if is_new {
                     found.push((id, realm, role, Some(identity.authid)));
@@ -167,7 +176,14 @@ fn identities<'n>(node: &'n Node, authid: Option<&str>, roles: &[Candidate<'n>])
             }
         }
     }
-    found
+    match (refused, authid) {
+        (Some((role, method)), Some(authid)) if found.is_empty() => Err(format!(
+            "authid {authid:?} cannot join: it logs in by `{}`, and role {:?} is given by other `authmethods`",
+            method.name(),
+            role.name
+        )),
+        _ => Ok(found),
+    }
 }
 
 fn unknown(node: &Node, question: &Question<'_>, roles: &[Candidate<'_>]) -> String {

@@ -8,7 +8,8 @@ use std::path::Path;
 use crossweave_auth::cryptosign::PrivateKey;
 use tracing::info;
 
-const PRIVATE: &str = "key.priv";
+/// The file of the private key.
+pub(crate) const PRIVATE: &str = "key.priv";
 const PUBLIC: &str = "key.pub";
 
 /// Reads the key, or makes one if there is none.

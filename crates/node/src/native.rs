@@ -178,7 +178,9 @@ impl Native {
         answer(&service, options.node_id.clone(), stop.clone()).await?;
         let (id, kind) = (options.id.clone(), options.kind);
         let work = match kind {
-            NativeKind::Router => Work::Router(RouterWorker::start(service.clone(), options.into()).await?),
+            NativeKind::Router => {
+                Work::Router(RouterWorker::start(&id, service.clone(), options.into()).await?)
+            }
             NativeKind::Container => {
                 Work::Container(ContainerWorker::start(service.clone(), options, stop.clone()).await?)
             }

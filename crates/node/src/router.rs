@@ -4,10 +4,11 @@
 //! procedure ──▶ part of a configuration, checked ──▶ what the router wants ──▶ Router
 //! ```
 //!
-//! `realms` and `transports` answer the procedures. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
+//! `realms` and `transports` answer the procedures. `activation` starts what clients need by `template`s. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
 //! the configuration into what the router wants; they start nothing, so that `findings` can say beforehand what is in the way of a
 //! whole node.
 
+mod activation;
 mod authentication;
 mod certificates;
 mod components;
@@ -16,12 +17,15 @@ mod findings;
 mod ready;
 pub(crate) mod realm;
 mod realms;
+mod site;
+pub(crate) mod template;
 mod transport;
 mod transports;
 mod websocket;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crossweave_api::{Error, error};
 use crossweave_auth::cryptosign::PrivateKey;
@@ -38,8 +42,10 @@ pub use findings::{Obstacle, findings};
 use crate::component::{Components, Interpreter};
 use crate::native::NativeOptions;
 use crate::service::Service;
+use activation::Idle;
 use components::RunningComponents;
 use realms::RunningRealm;
+use template::RealmTemplate;
 use transports::RunningTransport;
 
 /// What a router worker is told when it starts.
@@ -75,16 +81,23 @@ struct Shared {
     router: Router,
     options: RouterOptions,
     service: Service,
+    /// Its id.
+    id: String,
+    started: SystemTime,
     /// Changes are made one after the other.
     state: Mutex<State>,
     demos: parking_lot::Mutex<JoinSet<()>>,
     components: RunningComponents,
+    /// Realms of templates that nobody is on.
+    idle: parking_lot::Mutex<Idle>,
 }
 
 /// What runs.
 #[derive(Default)]
 struct State {
     realms: Vec<RunningRealm>,
+    /// By which realms are started, in the order in which they are tried.
+    templates: Vec<RealmTemplate>,
     transports: Vec<RunningTransport>,
     /// By which the router proves itself, once it has been read.
     has_key: bool,
@@ -124,20 +137,28 @@ impl RouterWorker {
     ///
     /// # Errors
     /// The procedures cannot be registered.
-    pub(crate) async fn start(service: Service, options: RouterOptions) -> Result<RouterWorker, String> {
+    pub(crate) async fn start(
+        id: &str,
+        service: Service,
+        options: RouterOptions,
+    ) -> Result<RouterWorker, String> {
         let router = Router::new(admission(&options.limits));
         let shared = Shared {
             router,
             options,
             service,
+            id: id.to_owned(),
+            started: SystemTime::now(),
             state: Mutex::default(),
             demos: Default::default(),
             components: Default::default(),
+            idle: Default::default(),
         };
         let worker = RouterWorker { shared: Arc::new(shared) };
         worker.answer_for_realms().await?;
         worker.answer_for_transports().await?;
         worker.answer_for_components().await?;
+        worker.provide_realms();
         Ok(worker)
     }
 

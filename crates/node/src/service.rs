@@ -27,6 +27,10 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    pub(crate) fn authrole(&self) -> Option<&str> {
+        self.authrole.as_deref()
+    }
+
     pub(crate) fn requester(&self) -> Requester {
         Requester { session_id: self.session, auth_id: self.authid.clone(), auth_role: self.authrole.clone() }
     }

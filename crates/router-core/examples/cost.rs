@@ -218,6 +218,7 @@ fn many_rules() {
     for (name, policy, pattern) in [
         ("subscribe com.app4000., 10,000 rules", MatchPolicy::Prefix, "com.app4000."),
         ("subscribe com..other, 10,000 rules", MatchPolicy::Wildcard, "com..other"),
+        ("subscribe ..x., 10,000 rules", MatchPolicy::Wildcard, "..x."),
     ] {
         bench.measure(name, 4_000, |bench, _| bench.subscribe(session, policy, pattern));
     }

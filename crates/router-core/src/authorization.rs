@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use containment::Denials;
 use crossweave_wamp::uri::{self, BadUri};
-use crossweave_wamp::{Delivery, MatchPolicy, Strictness};
+use crossweave_wamp::{AuthMethod, Delivery, MatchPolicy, Strictness};
 use hashbrown::HashMap;
 
 use crate::boundary::{Action, Contract};
@@ -38,6 +38,9 @@ pub struct Role {
     /// What becomes of events that its sessions read too slowly, for subscriptions that do not say so themselves. Nothing of it
     /// is shown to them. Default: what the transport says. It holds for subscriptions made from now on.
     pub delivery: Option<Delivery>,
+    /// By which methods clients come to it; whoever has proven itself by another one does not get it, see
+    /// [`Realm::admits`](crate::Realm::admits). Default: any.
+    pub authmethods: Option<Arc<[AuthMethod]>>,
 }
 
 impl Role {
@@ -48,13 +51,19 @@ impl Role {
 
     /// A role with permissions from anywhere.
     pub fn new(name: impl Into<Arc<str>>, permissions: Authorization) -> Self {
-        Role { name: name.into(), permissions, delivery: None }
+        Role { name: name.into(), permissions, delivery: None, authmethods: None }
     }
 
     /// The same with a delivery contract for its subscriptions.
     #[must_use]
     pub fn with_delivery(self, delivery: Option<Delivery>) -> Self {
         Role { delivery, ..self }
+    }
+
+    /// The same for clients that have proven themselves by one of these methods.
+    #[must_use]
+    pub fn with_authmethods(self, authmethods: Option<&[AuthMethod]>) -> Self {
+        Role { authmethods: authmethods.map(Into::into), ..self }
     }
 
     /// A role that may do everything.
@@ -244,6 +253,9 @@ impl Permissions {
         for rule in rules {
             permissions.add(rule)?;
         }
+        let Permissions { rules, subscribe_denials, register_denials, .. } = &mut permissions;
+        subscribe_denials.finish(rules);
+        register_denials.finish(rules);
         permissions.everything = permissions.find_everything();
         Ok(permissions)
     }
@@ -402,6 +414,7 @@ pub(crate) struct Roles {
 struct Place {
     permissions: Option<Authorization>,
     contract: Option<Arc<Contract>>,
+    authmethods: Option<Arc<[AuthMethod]>>,
     /// Which change of the realm's roles was the last one of this role.
     version: u64,
 }
@@ -410,12 +423,13 @@ impl Roles {
     pub(crate) fn set(&mut self, role: Role) {
         self.changes += 1;
         let contract = role.delivery.map(|delivery| Arc::new(Contract { delivery, tells_lost: false }));
-        let place = Place { permissions: Some(role.permissions), contract, version: self.changes };
-        match self.by_name.get(&role.name) {
+        let Role { name, permissions, authmethods, .. } = role;
+        let place = Place { permissions: Some(permissions), contract, authmethods, version: self.changes };
+        match self.by_name.get(&name) {
             Some(key) => self.places[*key] = place,
             None => {
                 let key = self.places.insert(place);
-                self.by_name.insert(role.name, key);
+                self.by_name.insert(name, key);
             }
         }
     }
@@ -457,6 +471,11 @@ impl Roles {
     /// The contract for subscriptions that do not say otherwise.
     pub(crate) fn contract(&self, key: Key) -> Option<&Arc<Contract>> {
         self.places[key].contract.as_ref()
+    }
+
+    /// By which methods clients come to it; none for any.
+    pub(crate) fn authmethods(&self, key: Key) -> Option<&[AuthMethod]> {
+        self.places[key].authmethods.as_deref()
     }
 
     /// A number that is another one once the role has changed.

@@ -19,7 +19,8 @@ use std::time::Instant;
 
 use crossweave_wamp::message::{self, Abort, Call, Kind, Publish, Published, ResultDetails, Welcome};
 use crossweave_wamp::{
-    Dict, MatchPolicy, Message, ProtocolViolation, PublicationId, RequestId, SessionId, Value, uris,
+    AuthMethod, Dict, MatchPolicy, Message, ProtocolViolation, PublicationId, RequestId, SessionId, Value,
+    uris,
 };
 use hashbrown::HashMap;
 
@@ -139,6 +140,14 @@ impl Realm {
     /// Whether there is a role of this name.
     pub fn has_role(&self, name: &str) -> bool {
         self.roles.key(name).is_some()
+    }
+
+    /// Whether a client gets the role that has proven itself by this method (none: it is not known by which); none if there is
+    /// no such role. The realm does not ask this itself: who joins is for its driver to decide.
+    pub fn admits(&self, role: &str, proof: Option<AuthMethod>) -> Option<bool> {
+        let key = self.roles.key(role)?;
+        let accepted = self.roles.authmethods(key);
+        Some(accepted.is_none_or(|accepted| proof.is_some_and(|proof| accepted.contains(&proof))))
     }
 
     /// A random id that no session of this realm has.

@@ -1,7 +1,8 @@
 //! From a new connection to an established one: TLS, telling the protocols apart, their handshakes.
 
-mod http;
+pub(crate) mod http;
 mod rawsocket;
+mod turns;
 
 use std::collections::HashMap;
 use std::io;
@@ -9,24 +10,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossweave_transport::tls::{TlsAcceptor, TlsFacts};
+use crossweave_transport::websocket::handshake::ServerOptions;
 use crossweave_transport::{Listener, PeerAddress, Protocol, Stream, sniff};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
-use crate::admission::PendingCell;
+use crate::admission::{Admitted, Pending, PendingCell};
 use crate::connection::{Connection, Established};
 use crate::cookies::Cookies;
 use crate::options::TransportOptions;
 use crate::quota::Kind;
 use crate::router::Shared;
+use turns::Turns;
 
 /// A listening transport.
 pub(crate) struct Acceptor {
     pub(crate) shared: Arc<Shared>,
     pub(crate) options: Arc<TransportOptions>,
     pub(crate) tls: Option<TlsAcceptor>,
+    /// How the handshakes of each WebSocket path are answered.
+    pub(crate) handshakes: HashMap<String, ServerOptions>,
     /// The cookies of each WebSocket path.
     pub(crate) jars: HashMap<String, Cookies>,
 }
@@ -57,6 +63,14 @@ pub(crate) struct Handshake {
     pub(crate) deadline: Instant,
 }
 
+/// What a connection has come to.
+pub(crate) enum Reached {
+    /// It can open a session.
+    Session(Box<Established>),
+    /// It serves requests, the first of which is in the buffer.
+    Http(Box<Handshake>),
+}
+
 impl Handshake {
     /// Reads until the buffer holds `len` octets.
     async fn read(&mut self, len: usize) -> Result<(), NotEstablished> {
@@ -77,6 +91,7 @@ impl Handshake {
 impl Acceptor {
     /// Accepts connections until told to stop.
     pub(crate) async fn run(self: Arc<Self>, listener: Listener, mut stop: watch::Receiver<bool>) {
+        let turns = Turns::start();
         loop {
             let (stream, address) = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -85,18 +100,13 @@ impl Acceptor {
             match self.shared.admission.admit(&address) {
                 Ok((admitted, pending)) => {
                     let acceptor = self.clone();
-                    tokio::spawn(async move {
-                        // The handshake's future is large; the connection's own, which stays, is small.
-                        let pending = PendingCell::new(pending);
-                        let establish = acceptor.establish(stream, address, pending.clone());
-                        if let Some(established) = Box::pin(establish).await {
-                            let (shared, options) = (acceptor.shared.clone(), acceptor.options.clone());
-                            let pending = pending.take();
-                            let connection =
-                                Connection::new(shared, options, established, pending, Some(admitted));
+                    turns.begin(async move {
+                        if let Some(connection) = acceptor.open(stream, address, pending, admitted).await {
                             tokio::spawn(connection);
                         }
                     });
+                    // Those who have joined go first.
+                    yield_now().await;
                 }
                 Err(refused) => self.shared.quota.log(Kind::Admission, || {
                     warn!(peer = %address, %refused, "connection refused");
@@ -105,34 +115,46 @@ impl Acceptor {
         }
     }
 
-    async fn establish(
-        &self,
+    /// Opens a session. Nothing comes back if the connection ends before, or goes on as a task of its own that serves HTTP.
+    async fn open(
+        self: &Arc<Self>,
         stream: Stream,
         address: PeerAddress,
-        pending: PendingCell,
-    ) -> Option<Established> {
-        let peer = address.to_string();
-        match self.handshake(stream, address, pending).await {
-            Ok(established) => established,
-            // Browsers open connections ahead, and may never use them.
-            Err(error @ (NotEstablished::Closed | NotEstablished::Silent | NotEstablished::Io(_))) => {
-                debug!(%peer, %error, "connection ended before its handshake was done");
-                None
-            }
-            Err(error) => {
-                let line = || info!(%peer, %error, "connection refused");
-                self.shared.quota.log(Kind::Handshake, line);
+        pending: Pending,
+        admitted: Admitted,
+    ) -> Option<Connection> {
+        // The handshake's future is large, and must not stay for what comes behind it.
+        let reached = Box::pin(self.handshake(stream, address.clone()));
+        let pending = PendingCell::new(pending);
+        match told(&self.shared, &address, reached.await)? {
+            Reached::Session(established) => self.connection(*established, &pending, admitted).open().await,
+            Reached::Http(handshake) => {
+                let acceptor = self.clone();
+                tokio::spawn(async move { acceptor.serve_http(*handshake, pending, admitted).await });
                 None
             }
         }
+    }
+
+    /// Answers requests, until one of them upgrades the connection.
+    async fn serve_http(self: Arc<Self>, handshake: Handshake, pending: PendingCell, admitted: Admitted) {
+        let address = handshake.address.clone();
+        let served = Box::pin(self.serve(handshake, pending.clone()));
+        if let Some(established) = told(&self.shared, &address, served.await) {
+            tokio::spawn(self.connection(established, &pending, admitted));
+        }
+    }
+
+    fn connection(&self, established: Established, pending: &PendingCell, admitted: Admitted) -> Connection {
+        let (shared, options) = (self.shared.clone(), self.options.clone());
+        Connection::new(shared, options, established, pending.take(), Some(admitted))
     }
 
     async fn handshake(
         &self,
         stream: Stream,
         address: PeerAddress,
-        pending: PendingCell,
-    ) -> Result<Option<Established>, NotEstablished> {
+    ) -> Result<Option<Reached>, NotEstablished> {
         let deadline = Instant::now() + Duration::from_millis(self.options.handshake_timeout_ms);
         let stream = match &self.tls {
             Some(tls) => timeout_at(deadline, tls.secure(stream))
@@ -145,10 +167,29 @@ impl Acceptor {
         let mut handshake = Handshake { stream, address, tls, buffer: Vec::new(), deadline };
         handshake.read(1).await?;
         match sniff(&handshake.buffer) {
-            Some(Protocol::RawSocket) => self.rawsocket(handshake).await.map(Some),
-            Some(Protocol::Http) => self.http(handshake, pending).await,
+            Some(Protocol::RawSocket) => {
+                let established = self.rawsocket(handshake).await?;
+                Ok(Some(Reached::Session(Box::new(established))))
+            }
+            Some(Protocol::Http) => self.http(handshake).await,
             Some(other) => Err(NotEstablished::Refused(other.complaint().unwrap_or(other.name()).to_owned())),
             None => Err(NotEstablished::Closed),
+        }
+    }
+}
+
+/// What a handshake led to; the log is told if that is nothing.
+fn told<T>(shared: &Shared, peer: &PeerAddress, reached: Result<Option<T>, NotEstablished>) -> Option<T> {
+    match reached {
+        Ok(reached) => reached,
+        // Browsers open connections ahead, and may never use them.
+        Err(error @ (NotEstablished::Closed | NotEstablished::Silent | NotEstablished::Io(_))) => {
+            debug!(%peer, %error, "connection ended before its handshake was done");
+            None
+        }
+        Err(error) => {
+            shared.quota.log(Kind::Handshake, || info!(%peer, %error, "connection refused"));
+            None
         }
     }
 }

@@ -32,7 +32,7 @@ use crossweave_auth::channel::Channel;
 use crossweave_transport::PeerAddress;
 use crossweave_transport::tls::TlsFacts;
 use crossweave_wamp::message::{Abort, Challenge};
-use crossweave_wamp::{Dict, SessionId, uris};
+use crossweave_wamp::{AuthMethod, Dict, SessionId, uris};
 
 use crate::cookies::Visit;
 use crate::peer::Wire;
@@ -91,6 +91,8 @@ pub(crate) struct Grant {
     pub(crate) authid: Arc<str>,
     pub(crate) authrole: Arc<str>,
     pub(crate) method: &'static str,
+    /// How it has proven who it is; behind a cookie, how it did when it got that. None if that is not known.
+    pub(crate) proof: Option<AuthMethod>,
     pub(crate) provider: &'static str,
     /// The realm it joins.
     pub(crate) realm: Option<String>,
@@ -113,6 +115,11 @@ impl Refusal {
     /// Its author did something wrong, which has nothing to do with who it is.
     pub(crate) fn plain(uri: &str, message: impl Into<String>) -> Refusal {
         Refusal { abort: Abort::new(uri, message), cause: String::new() }
+    }
+
+    /// Whether it is about who the client is, of which only the log is told more.
+    pub(crate) fn is_of_proof(&self) -> bool {
+        !self.cause.is_empty()
     }
 
     /// It did not prove who it is. All such clients are told the same.

@@ -19,9 +19,10 @@ mod resuming;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod welcome;
 mod wire;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -158,6 +159,17 @@ impl Connection {
             stall: Stall::default(),
             _admitted: admitted,
         }
+    }
+
+    /// Drives the connection until its session is open or it is being closed: then it goes on as a task of its own. Nothing
+    /// comes back if it is gone.
+    pub(crate) async fn open(mut self) -> Option<Connection> {
+        let is_there = poll_fn(|cx| match Pin::new(&mut self).poll(cx) {
+            Poll::Ready(()) => Poll::Ready(false),
+            Poll::Pending if matches!(self.stage, Stage::Opening(_)) => Poll::Pending,
+            Poll::Pending => Poll::Ready(true),
+        });
+        is_there.await.then_some(self)
     }
 
     /// Flushes the receivers of what was routed. True if some are left for the next turn.

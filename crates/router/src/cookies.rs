@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crossweave_wamp::Dict;
+use crossweave_wamp::{AuthMethod, Dict};
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
@@ -127,6 +127,8 @@ pub(crate) struct Remembered {
     pub(crate) created_s: u64,
     pub(crate) authid: String,
     pub(crate) authrole: String,
+    /// How the client had proven who it is; none in what was kept before that was noted.
+    pub(crate) authmethod: Option<AuthMethod>,
     pub(crate) realm: String,
     pub(crate) authextra: Dict,
 }
@@ -302,6 +304,7 @@ mod tests {
             created_s: now_s(),
             authid: "joe".into(),
             authrole: "user".into(),
+            authmethod: Some(AuthMethod::Ticket),
             realm: "realm1".into(),
             authextra: Dict::new().with("a", 1),
         }
@@ -356,14 +359,15 @@ mod tests {
             let cookies = Cookies::open(options.clone()).unwrap();
             let (kept, set) = cookies.greet(None);
             let (gone, gone_set) = cookies.greet(None);
-            kept.remember(joe());
+            let kept_as = joe();
+            kept.remember(kept_as.clone());
             gone.remember(joe());
             gone.forget();
             let (header_kept, header_gone) = (header(&set.unwrap()), header(&gone_set.unwrap()));
             drop((cookies, kept, gone));
             let cookies = Cookies::open(options.clone()).unwrap();
             let known = cookies.greet(Some(&header_kept)).0.known();
-            assert_eq!(known.map(|it| (it.authid, it.authextra)), Some(("joe".to_owned(), joe().authextra)));
+            assert_eq!(known, Some(kept_as.clone()));
             assert!(cookies.greet(Some(&header_gone)).1.is_some());
             drop(cookies);
             let purge = match store {

@@ -27,6 +27,7 @@
 //! | few log lines about what peers can cause as often as they like | `quota` |
 //! | TLS, telling protocols apart, handshakes | `accept` |
 //! | answers to plain HTTP requests, and their bounds | [`http`] |
+//! | what connections that are being opened may take of the runtime | `accept::turns` |
 //! | one connection's task: opening, reading, writing, closing | `connection` |
 //! | by which methods clients prove who they are | `methods`, `authenticator` |
 //! | who a HELLO comes from | `authenticate` |
@@ -42,6 +43,7 @@
 //! | a session as others see it; its bounded queue | `peer`, `queue` |
 //! | sessions that outlive their connection | `resumption`, `realm::parking`, `connection::resuming` |
 //! | threads that wait awake for the next message, if that pays | `runtime` |
+//! | memory that goes back to the system | `memory` |
 //! | messages, counted by type | `traffic` |
 //! | a log line for each message, at level trace | `trace` |
 
@@ -56,6 +58,7 @@ mod dispatch;
 mod history;
 pub mod http;
 mod internal;
+mod memory;
 mod methods;
 mod options;
 mod peer;
@@ -82,11 +85,12 @@ pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision, S
 pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 pub use history::{HistoryStore, HistoryStoreError};
 pub use http::{HttpPeer, HttpService};
+pub use memory::give_back_memory;
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
 pub use options::{AdmissionOptions, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use provision::{
-    ACTIVATION_DEADLINE, ACTIVATIONS_MAX, Activating, Activation, HoldsFor, Missing, REALM_NAME_LEN_MAX,
-    RealmProvider, Refused as NotActivated, WAITERS_MAX, WAITERS_PER_REALM_MAX,
+    ACTIVATION_DEADLINE, ACTIVATIONS_MAX, Activating, Activation, HoldsFor, Missing, NotActivated,
+    REALM_NAME_LEN_MAX, RealmProvider, WAITERS_MAX, WAITERS_PER_REALM_MAX,
 };
 pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
 pub use realm::status::RealmStats;

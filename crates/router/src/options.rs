@@ -98,6 +98,11 @@ pub struct RawSocketOptions {
     pub serializers: Vec<Serializer>,
     /// Who may join here. Default: as the transport says.
     pub authentication: Option<Authentication>,
+    /// A ping is sent after this time without a message from the peer, in milliseconds; 0, the default, for never: some
+    /// clients in the field take a ping for an error and are gone.
+    pub auto_ping_interval_ms: u64,
+    /// The connection is closed if the pong takes longer, in milliseconds. Default 5,000.
+    pub auto_ping_timeout_ms: u64,
 }
 
 impl Default for RawSocketOptions {
@@ -106,6 +111,8 @@ impl Default for RawSocketOptions {
             max_message_size: 1 << 24,
             serializers: Serializer::ALL.to_vec(),
             authentication: None,
+            auto_ping_interval_ms: 0,
+            auto_ping_timeout_ms: 5_000,
         }
     }
 }

@@ -67,7 +67,7 @@ pub struct Activation {
 /// Why a realm or role is not started. Both texts are sent to the client in an ABORT.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{uri}: {message}")]
-pub struct Refused {
+pub struct NotActivated {
     /// The reason, a URI such as `wamp.error.no_such_realm`.
     pub uri: String,
     /// One sentence.
@@ -85,20 +85,20 @@ pub enum HoldsFor {
     ThisClient,
 }
 
-impl Refused {
+impl NotActivated {
     /// A refusal of the realm or role as such.
-    pub fn new(uri: impl Into<String>, message: impl Into<String>) -> Refused {
-        Refused { uri: uri.into(), message: message.into(), holds_for: HoldsFor::Everybody }
+    pub fn new(uri: impl Into<String>, message: impl Into<String>) -> NotActivated {
+        NotActivated { uri: uri.into(), message: message.into(), holds_for: HoldsFor::Everybody }
     }
 
     /// A refusal of this client, which says nothing about the next one.
-    pub fn this_client(uri: impl Into<String>, message: impl Into<String>) -> Refused {
-        Refused { holds_for: HoldsFor::ThisClient, ..Refused::new(uri, message) }
+    pub fn this_client(uri: impl Into<String>, message: impl Into<String>) -> NotActivated {
+        NotActivated { holds_for: HoldsFor::ThisClient, ..NotActivated::new(uri, message) }
     }
 }
 
 /// What a provider answers, sooner or later.
-pub type Activating<'a> = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send + 'a>>;
+pub type Activating<'a> = Pin<Box<dyn Future<Output = Result<(), NotActivated>> + Send + 'a>>;
 
 /// Starts realms, and roles in them, when a client first needs them.
 ///
@@ -192,7 +192,7 @@ pub(crate) fn ask(
     Some(Box::pin(async move {
         match waiting.await {
             Ok(()) => Verdict::Admit(grant),
-            Err(Refused { uri, message, .. }) => Verdict::Refuse(Refusal::plain(&uri, message)),
+            Err(NotActivated { uri, message, .. }) => Verdict::Refuse(Refusal::plain(&uri, message)),
         }
     }))
 }

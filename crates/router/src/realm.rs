@@ -19,7 +19,7 @@ use crossweave_router_core::{DecisionFilter, Realm};
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{Abort, Welcome};
 use crossweave_wamp::payload::Prepared;
-use crossweave_wamp::{Message, ProtocolViolation, SessionId, uris};
+use crossweave_wamp::{AuthMethod, Message, ProtocolViolation, SessionId, uris};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::{JoinHandle, yield_now};
@@ -157,6 +157,11 @@ impl RealmCell {
     /// Whether the role exists for those who connect.
     pub(crate) fn has_role(&self, role: &str) -> bool {
         role != TRUSTED && self.state.lock().realm.as_ref().is_some_and(|realm| realm.has_role(role))
+    }
+
+    /// Whether a client gets the role that has proven itself so; none if the role does not exist.
+    pub(crate) fn admits(&self, role: &str, proof: Option<AuthMethod>) -> Option<bool> {
+        self.state.lock().realm.as_ref().and_then(|realm| realm.admits(role, proof))
     }
 
     /// Whether it still runs.
@@ -341,11 +346,12 @@ impl RealmCell {
         }
         // Wakers and spawned tasks may run at once on another thread: the lock is free by now.
         effects.wakes.drain(..).for_each(|peer| peer.waker.wake());
-        if std::mem::take(&mut effects.has_turned) {
-            self.tell_occupancy();
-        }
         for (question, request) in effects.questions.drain(..) {
             tokio::spawn(self.clone().answer(question, request));
+        }
+        // Last, as it is somebody else's code.
+        if std::mem::take(&mut effects.has_turned) {
+            self.tell_occupancy();
         }
     }
 

@@ -7,7 +7,7 @@ use crossweave_router_core::{Record, Role};
 use crossweave_wamp::SessionId;
 use parking_lot::RwLock;
 use tokio::task::spawn_blocking;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::history::Storage;
 use crate::provision::Provision;
@@ -34,9 +34,15 @@ pub enum RealmError {
     ReservedRole(String),
 }
 
+/// Boxed, as the table has room for more than there are.
+type Table = HashMap<String, Box<Running>>;
+
+/// A table with room for more than this, and for four times what is in it, gives some back.
+const ROOM_KEPT: usize = 256;
+
 /// The realms of a router.
 pub(crate) struct Realms {
-    table: RwLock<HashMap<String, Running>>,
+    table: RwLock<Table>,
     quota: Arc<LogQuota>,
     provision: Arc<Provision>,
 }
@@ -83,7 +89,7 @@ impl Realms {
             return Err(StartError::RealmExists(name.to_owned()));
         }
         let running = self.run(name, definition, (history, records));
-        realms.insert(name.to_owned(), running);
+        realms.insert(name.to_owned(), Box::new(running));
         Ok(restored)
     }
 
@@ -99,7 +105,7 @@ impl Realms {
             warn!(realm = name, "starting the realm afresh");
             // With the history that was written. That it waits for the file here is the price of a defect.
             let records = running.history.as_ref().map(|history| history.load()).unwrap_or_default();
-            *running = self.run(name, running.definition.clone(), (running.history.clone(), records));
+            **running = self.run(name, running.definition.clone(), (running.history.clone(), records));
         }
         Some(running.cell.clone())
     }
@@ -115,7 +121,7 @@ impl Realms {
         };
         let ended = cell.stop();
         drop(cell);
-        info!(realm = name, sessions = ended.len(), "realm stopped");
+        debug!(realm = name, sessions = ended.len(), "realm stopped");
         self.close(name, history).await;
         Ok(ended)
     }
@@ -134,7 +140,7 @@ impl Realms {
             (stopped, take(&mut realms, name))
         };
         stopped.follow();
-        info!(realm = name, "realm stopped as it was empty");
+        debug!(realm = name, "realm stopped as it was empty");
         self.close(name, history).await;
         Ok(true)
     }
@@ -147,7 +153,7 @@ impl Realms {
         let closing = spawn_blocking(move || {
             history.close();
             drop(history);
-            realms.table.write().remove(&name);
+            remove(&mut realms.table.write(), &name);
         });
         if closing.await.is_err() {
             warn!("an event history could not be closed");
@@ -215,12 +221,19 @@ impl Realms {
 }
 
 /// Takes a realm that ends out of the table, unless its history is still to be closed.
-fn take(realms: &mut HashMap<String, Running>, name: &str) -> Option<Arc<Storage>> {
+fn take(realms: &mut Table, name: &str) -> Option<Arc<Storage>> {
     let running = realms.get_mut(name)?;
     let history = running.history.clone();
     running.is_ending = history.is_some();
     if !running.is_ending {
-        realms.remove(name);
+        remove(realms, name);
     }
     history
+}
+
+fn remove(realms: &mut Table, name: &str) {
+    realms.remove(name);
+    if realms.capacity() > ROOM_KEPT.max(4 * realms.len()) {
+        realms.shrink_to(2 * realms.len());
+    }
 }

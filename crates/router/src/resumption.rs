@@ -30,6 +30,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crossweave_wamp::AuthMethod;
 use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::Welcome;
 use tokio::sync::oneshot;
@@ -103,6 +104,8 @@ pub(crate) struct Resumption {
     ring: Ring,
     pub(crate) token: TokenHash,
     pub(crate) window: Duration,
+    /// How its client has proven who it is: who goes on with it proves that in the same way.
+    pub(crate) proof: Option<AuthMethod>,
     parked: Option<Parked>,
     /// Who waits until the session is parked, as its connection is to be taken over.
     pub(crate) takeover: Option<oneshot::Sender<()>>,
@@ -110,11 +113,17 @@ pub(crate) struct Resumption {
 }
 
 impl Resumption {
-    pub(crate) fn new(options: &ResumptionOptions, seat: Seat, token: &Token) -> Box<Resumption> {
+    pub(crate) fn new(
+        options: &ResumptionOptions,
+        seat: Seat,
+        token: &Token,
+        proof: Option<AuthMethod>,
+    ) -> Box<Resumption> {
         Box::new(Resumption {
             ring: Ring::new(options.buffer_bytes_max),
             token: token.hash(),
             window: Duration::from_secs(options.window_s),
+            proof,
             parked: None,
             takeover: None,
             _seat: seat,

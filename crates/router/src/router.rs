@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use crate::accept::Acceptor;
+use crate::accept::http::server_options;
 use crate::admission::Admission;
 use crate::authenticate;
 use crate::authenticator::Authenticator;
@@ -193,7 +194,10 @@ impl Router {
                 jars.insert(path.clone(), self.shared.jars.open(cookies)?);
             }
         }
-        let acceptor = Acceptor { shared: self.shared.clone(), options: Arc::new(options), tls, jars };
+        let of_path = |(path, part): (&String, _)| (path.clone(), server_options(part));
+        let handshakes = options.websocket.iter().map(of_path).collect();
+        let (shared, options) = (self.shared.clone(), Arc::new(options));
+        let acceptor = Acceptor { shared, options, tls, handshakes, jars };
         Ok(self.shared.transports.start(listener, acceptor, self.shared.stop.subscribe()))
     }
 
@@ -249,6 +253,8 @@ impl Router {
     /// have not joined are not waited for. Then it waits until event histories are written, for at most five seconds more.
     pub async fn shutdown(&self) {
         self.shared.stop.send_replace(true);
+        // It may hold this router.
+        self.shared.provision.set(None);
         self.shared.realms.cells().iter().for_each(|realm| realm.close_all(uris::SYSTEM_SHUTDOWN));
         if timeout(SHUTDOWN_DEADLINE, self.shared.admission.until_all_left()).await.is_err() {
             let (connections, _) = self.connections();

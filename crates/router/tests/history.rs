@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crossweave_router::{AdmissionOptions, HistoryStore, RealmDefinition, RealmOptions, Role, Router};
-use crossweave_router_core::HistoryRule;
+use crossweave_router_core::{HistoryRule, TrustRule};
 use crossweave_transport::Stream;
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::*;
@@ -18,11 +18,16 @@ use tokio::time::timeout;
 
 fn definition(path: &Path, rules: Vec<HistoryRule>) -> RealmDefinition {
     RealmDefinition {
-        options: RealmOptions { history: rules, ..RealmOptions::default() },
+        options: RealmOptions { history: rules, trust: vec![trust()], ..RealmOptions::default() },
         roles: vec![Role::allow_all("user")],
         history: HistoryStore::Sqlite { path: path.to_owned() },
         ..RealmDefinition::default()
     }
+}
+
+/// What is published to `com.y` and below is trusted; nothing is said of the rest.
+fn trust() -> TrustRule {
+    TrustRule { role: "user".into(), uri: "com.y".into(), match_policy: MatchPolicy::Prefix, level: 7 }
 }
 
 fn everything() -> Vec<HistoryRule> {
@@ -155,6 +160,8 @@ async fn events_are_there_again_in_both_forms() {
     let found: Vec<Value> = after.iter().map(|event| field(event, "publication").clone()).collect();
     assert_eq!(found, ids.iter().map(|id| Value::from(id.0)).collect::<Vec<_>>());
     assert_eq!(field(field(&after[6], "details"), "publisher_authid"), &Value::from("ann"));
+    assert_eq!(field(field(&after[6], "details"), "trustlevel"), &Value::from(7));
+    assert_eq!(field(field(&after[0], "details"), "trustlevel"), &Value::Null);
     let rule = peer.rule().await;
     let answer = peer.call("wamp.subscription.get_events", &[rule, 2.into()]).await;
     let newest = answer[0].as_list().unwrap();
@@ -308,7 +315,7 @@ async fn a_file_that_is_no_history_of_the_realm_is_refused() {
     let why = other.start_realm("realm2", definition(&path, everything())).unwrap_err().to_string();
     assert!(why.ends_with("it has the events of realm \"realm1\""), "{why}");
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 9).unwrap();
-    assert!(refusal(&path).ends_with("it is of version 9, and this program knows version 1"));
+    assert!(refusal(&path).ends_with("it is of version 9, and this program knows versions up to 2"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

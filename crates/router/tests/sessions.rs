@@ -7,7 +7,7 @@ use crossweave_router::{
 };
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::endpoint::BoundAddress;
-use crossweave_wamp::features::Roles;
+use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::*;
 use crossweave_wamp::{Dict, Message, Payload, RequestId, Serializer, Value, uris};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -411,13 +411,27 @@ async fn a_peer_that_goes_on_after_breaking_the_framing_is_cut_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_peer_that_takes_no_welcome_is_refused_in_the_handshake() {
+async fn a_peer_that_takes_512_octets_joins_in_every_serializer() {
+    const LIMITS: [u8; 2] = [0, 3];
     let node = node().await;
-    let mut stream = TcpStream::connect(("127.0.0.1", node.port)).await.unwrap();
-    stream.write_all(&[0x7f, 0x01, 0, 0]).await.unwrap();
-    let mut reply = [0; 4];
-    stream.read_exact(&mut reply).await.unwrap();
-    assert_eq!(reply, [0x7f, 0x20, 0, 0]);
+    for serializer in Serializer::ALL {
+        let [small, large] = LIMITS.map(|nibble| Peer::connect_taking(&node, serializer, nibble));
+        let (mut small, mut large) = (small.await, large.await);
+        let (shortened, whole) = (small.hello().await, large.hello().await);
+        let features = |welcome: &Welcome| Roles::from_details(&welcome.details).broker;
+        assert_eq!(features(&shortened), Some(Features::NONE), "{serializer:?}");
+        assert!(
+            features(&whole).is_some_and(|features| features.has(Features::EVENT_HISTORY)),
+            "{serializer:?}"
+        );
+        assert!(shortened.details.str("authid").is_some(), "{serializer:?}");
+        // And it is a session like others.
+        small.subscribe("com.example.small").await;
+        let payload = Payload::new(serializer, &[7.into()], &Dict::new());
+        large.send(publish(1, "com.example.small", payload.clone())).await;
+        let Message::Event(event) = small.receive().await else { panic!("expected EVENT") };
+        assert_eq!(event.payload, payload, "{serializer:?}");
+    }
 }
 
 #[tokio::test]

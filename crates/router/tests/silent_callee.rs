@@ -20,7 +20,8 @@ use tokio::time::timeout;
 const PROCEDURE: &str = "com.example.p";
 const SERIALIZER: Serializer = Serializer::MsgPack;
 
-async fn node() -> (Router, u16) {
+/// A router with two transports: one that pings after 300 ms, and a RawSocket one that does not. And their ports.
+async fn node() -> (Router, u16, u16) {
     let router = Router::new(AdmissionOptions::default());
     let roles = vec![Role::allow_all("anonymous")];
     let realm = RealmDefinition {
@@ -30,17 +31,28 @@ async fn node() -> (Router, u16) {
         history: HistoryStore::Memory,
     };
     router.start_realm("realm1", realm).unwrap();
-    let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
-    transport.rawsocket = Some(RawSocketOptions::default());
-    transport.queue = QueueOptions { bytes_max: 64 * 1024, ..transport.queue };
+    let mut pinging = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
+    pinging.rawsocket = Some(RawSocketOptions {
+        auto_ping_interval_ms: 300,
+        auto_ping_timeout_ms: 200,
+        ..RawSocketOptions::default()
+    });
+    pinging.queue = QueueOptions { bytes_max: 64 * 1024, ..pinging.queue };
     let websocket = WebSocketOptions {
         auto_ping_interval_ms: 300,
         auto_ping_timeout_ms: 200,
         ..WebSocketOptions::default()
     };
-    transport.websocket.insert("/ws".into(), websocket);
+    pinging.websocket.insert("/ws".into(), websocket);
+    let mut plain = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
+    plain.rawsocket = Some(RawSocketOptions::default());
+    let (pinging, plain) = (port(&router, pinging).await, port(&router, plain).await);
+    (router, pinging, plain)
+}
+
+async fn port(router: &Router, transport: TransportOptions) -> u16 {
     let BoundAddress::Tcp(address) = router.listen(transport).await.unwrap() else { panic!("not tcp") };
-    (router, address.port())
+    address.port()
 }
 
 fn hello() -> Hello {
@@ -58,11 +70,12 @@ fn call(request: u64, procedure: &'static str, payload: Payload<'static>) -> Cal
     Call { request: RequestId(request), options, procedure: procedure.into(), payload }
 }
 
-/// Joins and registers over WebSocket. It reads no more after that: no INVOCATION, no ping.
-async fn silent_callee(port: u16) -> Connection {
-    let options =
-        ConnectOptions { protocols: vec![SERIALIZER.subprotocol().to_owned()], ..ConnectOptions::default() };
-    let mut connection = connect(&format!("ws://127.0.0.1:{port}/ws"), &options).await.unwrap();
+/// Joins and registers. It reads no more after that: no INVOCATION, no ping.
+async fn silent_callee(url: &str) -> Connection {
+    let (protocols, serializers) =
+        (vec![SERIALIZER.subprotocol().to_owned()], vec![SERIALIZER.rawsocket_id()]);
+    let options = ConnectOptions { protocols, serializers, ..ConnectOptions::default() };
+    let mut connection = connect(url, &options).await.unwrap();
     let mut out = Vec::new();
     for message in [Message::from(hello()), register().into()] {
         connection.codec.append_message(&mut out, false, &message.to_bytes(SERIALIZER)).unwrap();
@@ -71,7 +84,7 @@ async fn silent_callee(port: u16) -> Connection {
     connection
 }
 
-/// A session over RawSocket, which is not pinged.
+/// A session over RawSocket.
 struct Peer(TcpStream);
 
 impl Peer {
@@ -126,8 +139,14 @@ impl Peer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn its_calls_end_at_the_ping_timeout_and_the_next_goes_to_another_callee() {
-    let (_router, port) = node().await;
-    let _silent = silent_callee(port).await;
+    let (_router, pinging, port) = node().await;
+    for url in [format!("ws://127.0.0.1:{pinging}/ws"), format!("rs://127.0.0.1:{pinging}")] {
+        its_calls_end(&url, port).await;
+    }
+}
+
+async fn its_calls_end(url: &str, port: u16) {
+    let _silent = silent_callee(url).await;
     let mut caller = Peer::join(port).await;
     caller.sees_callees(1).await;
     let mut other = Peer::join(port).await;
@@ -150,8 +169,8 @@ async fn its_calls_end_at_the_ping_timeout_and_the_next_goes_to_another_callee()
 #[tokio::test(flavor = "multi_thread")]
 async fn its_calls_end_though_its_queue_is_full() {
     const CALLS: u64 = 300;
-    let (_router, port) = node().await;
-    let _silent = silent_callee(port).await;
+    let (_router, pinging, port) = node().await;
+    let _silent = silent_callee(&format!("ws://127.0.0.1:{pinging}/ws")).await;
     let mut caller = Peer::join(port).await;
     caller.sees_callees(1).await;
     let payload = Payload::new(SERIALIZER, &["x".repeat(60_000).into()], &Dict::new());
@@ -166,4 +185,38 @@ async fn its_calls_end_though_its_queue_is_full() {
     assert!(errors.contains_key(uris::UNAVAILABLE), "the queue was full: {errors:?}");
     assert!(errors.contains_key(uris::CANCELED), "the others ended too: {errors:?}");
     assert_eq!(caller.callees(CALLS + 1).await, 0.into());
+}
+
+/// The types of RawSocket frames, in their first octet.
+const PING: u8 = 1;
+const PONG: u8 = 2;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rawsocket_peer_that_answers_pings_stays() {
+    let (_router, pinging, _) = node().await;
+    let mut peer = Peer::join(pinging).await;
+    for _ in 0..3 {
+        let mut header = [0; 4];
+        timeout(Duration::from_secs(5), peer.0.read_exact(&mut header))
+            .await
+            .expect("a ping in time")
+            .unwrap();
+        assert_eq!(header[0], PING, "{header:?}");
+        let mut frame = [0; 4 + 125];
+        let len = usize::from(header[3]);
+        peer.0.read_exact(&mut frame[4..4 + len]).await.unwrap();
+        header[0] = PONG;
+        frame[..4].copy_from_slice(&header);
+        peer.0.write_all(&frame[..4 + len]).await.unwrap();
+    }
+    assert_eq!(peer.callees(1).await, 0.into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rawsocket_peers_are_not_pinged_by_default() {
+    let (_router, _, port) = node().await;
+    let mut peer = Peer::join(port).await;
+    let silence = timeout(Duration::from_millis(700), peer.0.read_u8()).await;
+    assert!(silence.is_err(), "{silence:?}");
+    assert_eq!(peer.callees(1).await, 0.into());
 }

@@ -18,6 +18,7 @@
 //!
 //! The specification is the WAMP protocol document, "rfc/text" in the repository wamp-proto/wamp-proto.
 
+pub mod authmethod;
 pub mod batch;
 pub mod delivery;
 pub mod error;
@@ -32,6 +33,7 @@ pub mod uri;
 pub mod uris;
 pub mod value;
 
+pub use authmethod::AuthMethod;
 pub use batch::Batching;
 pub use delivery::{ConflationKey, Delivery, OnSlow};
 pub use error::ProtocolViolation;

@@ -1,15 +1,21 @@
-//! HTTP services of a node: the start page, the HTTP bridge for programs that speak no WAMP, and the demo component that
+//! HTTP services of a node: those that a configuration puts at paths; the start page, its HTTP bridge and the demo component that
 //! makes something move on a node nobody has configured yet.
 //!
 //! | look for | in |
 //! | --- | --- |
-//! | which path is answered how | [`StartPage`] |
-//! | the files of the page, built into the program | `assets`; their sources are in `page/` |
-//! | `POST /publish` and `POST /call` | `bridge` |
-//! | who may use the bridge from a browser | `bridge::origin` |
+//! | which path is answered by which service | [`Site`] |
+//! | what a service is | [`WebService`] |
+//! | files | [`Files`] |
+//! | a value, another place, the state of the node | [`Json`], [`Redirect`], [`NodeInfo`] |
+//! | Crossbar.io's REST bridge | [`Publisher`], [`Caller`], [`Webhook`] |
+//! | WAMP for clients that have nothing but HTTP requests | [`LongPoll`] |
+//! | what pages of other origins are told | `cors` |
+//! | the start page | [`StartPage`]; its files are `assets`, their sources in `page/` |
+//! | `POST /publish` and `POST /call` of the start page | `bridge` |
+//! | who may use these from a browser | `bridge::origin` |
 //! | the clock, `com.example.add2`, `crossweave.sessions` | [`run_demo`] |
 //!
-//! # The HTTP bridge
+//! # The HTTP bridge of the start page
 //!
 //! Bodies are those of Crossbar.io's bridge. JSON carries binary as WAMP does: a string of `\0` and base64.
 //!

@@ -32,6 +32,7 @@ use self::session::{Lost, Session};
 use crate::cors::{allow_any_origin, preflight};
 use crate::reply::{Fields as _, Reply, page, single, without_method};
 use crate::service::{Exchange, WebService};
+use crate::site::LoggedPath;
 
 const METHODS: &str = "POST, OPTIONS";
 /// Nothing of it may be kept, or held back by a reverse proxy.
@@ -209,7 +210,18 @@ const X_ACCEL_BUFFERING: header::HeaderName = header::HeaderName::from_static("x
 
 impl WebService for LongPoll {
     fn respond<'a>(&'a self, exchange: Exchange<'a>) -> Answering<'a> {
-        Box::pin(self.reply(exchange))
+        // The id in the path is the session's secret.
+        let logged = match &exchange.below[..] {
+            [_, action] => Some(format!("{}/../{action}", exchange.mount.trim_end_matches('/'))),
+            _ => None,
+        };
+        Box::pin(async move {
+            let mut reply = self.reply(exchange).await;
+            if let Some(path) = logged {
+                reply.extensions_mut().insert(LoggedPath(path));
+            }
+            reply
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use crossweave_router::{HttpPeer, HttpService};
 use http::{Request, StatusCode, header};
 
 use self::access_log::Entry;
+pub(crate) use self::access_log::LoggedPath;
 use self::routes::{Routes, Split};
 use crate::reply::{Fields as _, Reply, page};
 use crate::service::{Exchange, WebService};

@@ -7,6 +7,8 @@
 for (const level of ["log", "info", "debug"]) console[level] = console.error;
 
 const autobahn = require("autobahn");
+// For long-poll AutobahnJS needs what browsers have.
+global.XMLHttpRequest = require("xhr2");
 const nacl = require("tweetnacl");
 const { say, pack, unpack, Refused, serve } = require("./protocol.js");
 
@@ -17,7 +19,7 @@ const SERIALIZERS = {
 };
 
 const FEATURES = {
-  transports: ["ws-json", "ws-msgpack", "ws-cbor", "rs-json"],
+  transports: ["ws-json", "ws-msgpack", "ws-cbor", "rs-json", "lp-json"],
   binary: true,
   progress: true,
   call_timeout: true,
@@ -29,6 +31,7 @@ const FEATURES = {
   publish_lists: true,
   topic_of_event: true,
   auth: ["ticket", "wampcra", "wampcra-salted", "wampcra-derived", "cryptosign"],
+  without: { "lp-json": ["ordered"] },
 };
 
 const sessions = new Map();
@@ -40,6 +43,7 @@ function refusal(e) {
 function transport(c) {
   const url = new URL(c.url);
   if (url.protocol === "rs:") return { type: "rawsocket", host: url.hostname, port: Number(url.port) };
+  if (url.protocol === "http:") return { type: "longpoll", url: c.url };
   return { type: "websocket", url: c.url, serializers: [SERIALIZERS[c.serializer]()] };
 }
 

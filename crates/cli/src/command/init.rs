@@ -1,8 +1,7 @@
 //! `crossweave init`.
 
-use std::fs::{self, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,6 +9,7 @@ use crossweave_config::{CONFIG_FILES, init_template, tidy};
 
 use crate::exit::Failure;
 use crate::terminal::Terminal;
+use crate::writing::{Existing, ordinary, write_whole};
 
 /// The node directory within an application's directory.
 const NODE_DIRECTORY: &str = ".crossbar";
@@ -60,18 +60,7 @@ fn write_template(folder: &Path) -> Result<PathBuf, String> {
     }
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let file = folder.join("config.json");
-    write_whole(&file, init_template().as_bytes()).map_err(|error| failed(&file, &error))?;
+    write_whole(&file, init_template().as_bytes(), ordinary(), Existing::Keep)
+        .map_err(|error| failed(&file, &error))?;
     Ok(file)
-}
-
-/// Writes a file that is not there yet: all of it or, if the disk is full, nothing.
-fn write_whole(file: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    // What the umask leaves of this, as for any new file.
-    let permissions = Permissions::from_mode(0o666);
-    let mut new = tempfile::Builder::new().prefix(".config.").permissions(permissions).tempfile_in(folder)?;
-    new.write_all(content)?;
-    new.as_file().sync_all()?;
-    new.persist_noclobber(file).map_err(|refused| refused.error)?;
-    Ok(())
 }

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use crossweave_config::{
-    CBDIR_VARIABLES, CONFIG_FILES, Environment, Loaded, Problems, find_cbdir, load_checking,
+    CBDIR_VARIABLES, CONFIG_FILES, ConfigFile, Environment, Loaded, Problems, find_cbdir, load_checking,
 };
 use crossweave_node::unusable;
 
 use crate::exit::Failure;
+use crate::terminal::Terminal;
 
 /// Where the configuration is.
 #[derive(Debug, Args)]
@@ -40,17 +41,7 @@ impl NodeDirectory {
     /// one, having none means the built-in node.
     pub(crate) fn load(&self) -> Result<Loaded, NotLoaded> {
         let failure = |message: String| NotLoaded::Failure(Failure::setup(message));
-        let current = std::env::current_dir()
-            .map_err(|error| failure(format!("the current directory cannot be read: {error}")))?;
-        let cbdir = find_cbdir(self.cbdir.as_deref(), Environment::process(), &current);
-        match fs::metadata(&cbdir) {
-            Ok(metadata) if metadata.is_dir() => {}
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                let cbdir = cbdir.display();
-                return Err(failure(format!("the node directory {cbdir} cannot be read: {error}")));
-            }
-            _ => return Err(failure(format!("there is no node directory {}", cbdir.display()))),
-        }
+        let cbdir = self.cbdir().map_err(NotLoaded::Failure)?;
         let loaded = load_checking(&cbdir, self.config.as_deref(), &unusable).map_err(NotLoaded::Problems)?;
         match (&loaded.config_file, self.asked_for()) {
             (None, Some(by)) => {
@@ -61,6 +52,40 @@ impl NodeDirectory {
             }
             _ => Ok(loaded),
         }
+    }
+
+    /// The node directory, which is there.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be looked at.
+    pub(crate) fn cbdir(&self) -> Result<PathBuf, Failure> {
+        let current = std::env::current_dir()
+            .map_err(|error| Failure::setup(format_args!("the current directory cannot be read: {error}")))?;
+        let cbdir = find_cbdir(self.cbdir.as_deref(), Environment::process(), &current);
+        let shown = cbdir.display();
+        match fs::metadata(&cbdir) {
+            Ok(metadata) if metadata.is_dir() => Ok(cbdir),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Failure::setup(format_args!("the node directory {shown} cannot be read: {error}")))
+            }
+            _ => Err(Failure::setup(format_args!("there is no node directory {shown}"))),
+        }
+    }
+
+    /// The configuration file, as it is.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read; all of it has been told then, or is in the failure.
+    pub(crate) fn file(&self, terminal: Terminal) -> Result<ConfigFile, Failure> {
+        let cbdir = self.cbdir()?;
+        let found = ConfigFile::find(&cbdir, self.config.as_deref()).map_err(|problems| {
+            terminal.notice(&problems.to_string());
+            Failure::told()
+        })?;
+        found.ok_or_else(|| {
+            let (names, cbdir) = (CONFIG_FILES.join(" or "), cbdir.display());
+            Failure::setup(format_args!("there is no {names} in {cbdir}: `crossweave init` writes one"))
+        })
     }
 
     /// What names the node directory, if anything does.

@@ -95,6 +95,19 @@ fn a_permission_that_denies_a_part_is_named() {
 }
 
 #[test]
+fn an_authid_that_does_not_get_its_role_is_told_why() {
+    let role = |authmethods: Value| json!([{"name": "realm1", "roles": [{"name": "user", "allow-by-default": true, "authmethods": authmethods}]}]);
+    let ask = |realms: &Value, who: &str| explain_of(realms, &["call", "com.example.api", "--as", who]);
+    let strict = role(json!(["cryptosign"]));
+    let outcome = ask(&strict, "guest");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
+    let told = r#"authid "guest" cannot join: it logs in by `anonymous`, and role "user" is given by other"#;
+    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    assert_eq!(ask(&strict, "user").code, Some(0), "the role itself may");
+    assert_eq!(ask(&role(json!(["anonymous"])), "guest").code, Some(0));
+}
+
+#[test]
 fn an_authorizer_is_named_and_decides_later() {
     let realms =
         json!([{"name": "realm1", "roles": [{"name": "user", "authorizer": "com.example.authorize"}]}]);

@@ -31,8 +31,15 @@ pub(crate) struct TopicKey {
 #[derive(Clone)]
 pub(crate) struct Member {
     pub(crate) queue: Arc<EventQueue>,
+    pub(crate) wishes: Wishes,
+}
+
+/// What SUBSCRIBE asks for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wishes {
     pub(crate) get_retained: bool,
     pub(crate) delivery: Option<Delivery>,
+    pub(crate) nkey: Option<Box<str>>,
 }
 
 #[derive(Default)]
@@ -56,15 +63,12 @@ pub(super) struct Topics {
     pending: HashMap<RequestId, Pending>,
 }
 
-fn ask(
-    line: &mut Line,
-    key: &TopicKey,
-    get_retained: bool,
-    delivery: Option<Delivery>,
-) -> Result<RequestId, SendError> {
+fn ask(line: &mut Line, key: &TopicKey, wishes: Wishes) -> Result<RequestId, SendError> {
+    let Wishes { get_retained, delivery, nkey } = wishes;
     let delivery = delivery.map(|delivery| Box::new(Ok(delivery)));
     let match_policy = key.policy;
-    let options = SubscribeOptions { match_policy, get_retained, delivery, ..SubscribeOptions::default() };
+    let options =
+        SubscribeOptions { match_policy, get_retained, delivery, nkey, ..SubscribeOptions::default() };
     line.request(|request| message::Subscribe { request, options, topic: (*key.uri).into() }.into())
 }
 
@@ -76,7 +80,7 @@ impl Topics {
         member: Member,
         ack: Ack,
     ) -> Result<(), SendError> {
-        let request = ask(line, &key, member.get_retained, member.delivery.clone())?;
+        let request = ask(line, &key, member.wishes.clone())?;
         let topic = self.topics.entry(key.clone()).or_default();
         topic.pending += 1;
         topic.members.push(member.clone());
@@ -87,10 +91,14 @@ impl Topics {
     /// A new connection: everything that is listened to is asked for again.
     pub(super) fn ask_again(&mut self, line: &mut Line) {
         for (key, topic) in &mut self.topics {
-            let get_retained = topic.members.iter().any(|member| member.get_retained);
-            // The router knows one contract: the one that was asked for last.
-            let delivery = topic.members.iter().rev().find_map(|member| member.delivery.clone());
-            if let Ok(request) = ask(line, key, get_retained, delivery) {
+            let wishes = || topic.members.iter().map(|member| &member.wishes);
+            // The router knows one contract and one node: those that were asked for last.
+            let wishes = Wishes {
+                get_retained: wishes().any(|it| it.get_retained),
+                delivery: wishes().rev().find_map(|it| it.delivery.clone()),
+                nkey: wishes().rev().find_map(|it| it.nkey.clone()),
+            };
+            if let Ok(request) = ask(line, key, wishes) {
                 topic.pending = 1;
                 self.pending.insert(request, Pending { key: key.clone(), asker: None });
             }
@@ -219,7 +227,7 @@ impl Topics {
         let Some(key) = self.by_id.get(&event.subscription) else { return };
         let Some(topic) = self.topics.get(key) else { return };
         let is_retained = event.details.retained;
-        let mut members = topic.members.iter().filter(|member| !is_retained || member.get_retained);
+        let mut members = topic.members.iter().filter(|member| !is_retained || member.wishes.get_retained);
         let Some(first) = members.next() else { return };
         let event = Event::new(&key.uri, event);
         for member in members {

@@ -33,6 +33,27 @@ async fn accepted(listener: &TcpListener, session: u64) -> Peer {
 }
 
 #[tokio::test]
+async fn nodes_of_sharding_are_named_again() {
+    let (client, mut peer, listener) = connected(quick()).await;
+    let first = client.subscribe("com.topic").nkey("node1").into_future();
+    let (first, asked) = soon(async { tokio::join!(first, peer.subscribed(5)) }).await;
+    assert_eq!(asked.options.nkey.as_deref(), Some("node1"));
+    let second = client.subscribe("com.topic").nkey("node2").into_future();
+    let (second, _) = soon(async { tokio::join!(second, peer.subscribed(5)) }).await;
+    let third = client.subscribe("com.topic").into_future();
+    let (third, asked) = soon(async { tokio::join!(third, peer.subscribed(5)) }).await;
+    assert_eq!(asked.options.nkey, None);
+    let echo = client.register("com.echo", |text: String| async { Ok(text) }).nkey("node3").into_future();
+    let _echo = soon(async { tokio::join!(echo, peer.registered(6)) }).await.0.unwrap();
+    drop(peer);
+
+    let mut peer = accepted(&listener, 2).await;
+    assert_eq!(peer.subscribed(50).await.options.nkey.as_deref(), Some("node2"), "the one named last");
+    assert_eq!(peer.registered(60).await.options.nkey.as_deref(), Some("node3"));
+    drop((first, second, third));
+}
+
+#[tokio::test]
 async fn everything_that_is_live_is_asked_for_again() {
     let (client, mut peer, listener) = connected(quick()).await;
     let subscribe = client.subscribe("com.topic").wildcard().into_future();

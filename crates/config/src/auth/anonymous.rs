@@ -1,6 +1,6 @@
 //! `auth.anonymous`: clients that do not say who they are.
 
-use super::{Reach, check_realm, check_role};
+use super::{By, check_realm, check_role, warn_of_method};
 use crate::reading::{Fields, Reading};
 
 /// Clients that do not say who they are.
@@ -20,15 +20,16 @@ impl Default for Anonymous {
     }
 }
 
-pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &Reach<'_>) -> Anonymous {
+pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, by: &By<'_>) -> Anonymous {
     let realm = fields.text(reading, "realm");
     let role = fields.text(reading, "role").unwrap_or_else(|| Anonymous::default().role);
     let authid = fields.text(reading, "authid");
     fields.elsewhere("authrole", "the key `role`");
     if let (Some(at), Some(name)) = (fields.get("realm"), &realm) {
-        check_realm(reading, &at, name, reach.realms);
+        check_realm(reading, &at, name, by.realms);
     }
     let at = fields.get("role").unwrap_or_else(|| fields.at.start());
-    check_role(reading, &at, &role, realm.as_deref(), reach.realms);
+    check_role(reading, &at, &role, realm.as_deref(), by.realms);
+    warn_of_method(reading, &at, &role, realm.as_deref(), by);
     Anonymous { realm, role, authid }
 }

@@ -1,6 +1,6 @@
 //! `"type": "dynamic"` and `"type": "function"`: who is asked at run time.
 
-use super::{Reach, check_realm, check_role};
+use super::{By, check_realm, check_role, warn_of_method};
 use crate::reading::{Fields, Finding, Reading};
 use crate::role::TRUSTED;
 
@@ -25,7 +25,7 @@ pub struct Function {
 }
 
 impl Dynamic {
-    pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &Reach<'_>) -> Self {
+    pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, by: &By<'_>) -> Self {
         let at = fields.required(reading, "authenticator");
         let authenticator = at.and_then(|at| {
             let uri = reading.text(&at)?;
@@ -37,16 +37,17 @@ impl Dynamic {
         let (realm, role) =
             (fields.text(reading, "authenticator-realm"), fields.text(reading, "authenticator-role"));
         if let (Some(at), Some(name)) = (fields.get("authenticator-realm"), &realm) {
-            check_realm(reading, &at, name, reach.realms);
+            check_realm(reading, &at, name, by.realms);
         }
         if let (Some(at), Some(name)) = (fields.get("authenticator-role"), &role)
             && name != TRUSTED
         {
-            check_role(reading, &at, name, realm.as_deref(), reach.realms);
+            check_role(reading, &at, name, realm.as_deref(), by.realms);
         }
         let default_role = fields.text(reading, "default-role");
         if let (Some(at), Some(name)) = (fields.get("default-role"), &default_role) {
-            check_role(reading, &at, name, None, reach.realms);
+            check_role(reading, &at, name, None, by.realms);
+            warn_of_method(reading, &at, name, None, by);
         }
         Self { authenticator: authenticator.unwrap_or_default(), realm, role, default_role }
     }

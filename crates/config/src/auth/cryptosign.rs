@@ -1,6 +1,6 @@
 //! `auth.cryptosign`.
 
-use super::Reach;
+use super::By;
 use super::principals::{self, Who, hexadecimal};
 use crate::reading::{Fields, Finding, Reading};
 
@@ -20,13 +20,15 @@ pub struct CryptosignPrincipal {
 pub(super) fn read(
     reading: &mut Reading<'_>,
     fields: &mut Fields<'_>,
-    reach: &Reach<'_>,
+    by: &By<'_>,
 ) -> Vec<CryptosignPrincipal> {
     if let Some(at) = fields.key("trustroots") {
-        reading.not_built(&at, "authentication by `trustroots`, certificates on a blockchain,");
+        let message = "`trustroots` are not built: certificates of Ethereum accounts, anchored on a blockchain, are not checked here";
+        let expected = "`principals`, or `\"type\": \"dynamic\"` with an authenticator that checks them";
+        reading.report(&at, Finding::error(message).expected(expected));
         return Vec::new();
     }
-    principals::read(reading, fields, "principals", reach, |reading, fields, who| {
+    principals::read(reading, fields, "principals", by, |reading, fields, who| {
         let list = fields.required(reading, "authorized_keys")?;
         let mut authorized_keys = Vec::new();
         for at in reading.elements(&list, "a list of public keys") {

@@ -1,6 +1,6 @@
 //! What the clients of all methods have in common.
 
-use super::{Reach, check_realm, check_role};
+use super::{By, check_realm, check_role, warn_of_method};
 use crate::reading::{At, Fields, Finding, Reading};
 
 /// Reads the clients of a method by authid. `read` is told the authid, the role and the realm.
@@ -8,7 +8,7 @@ pub(super) fn read<T>(
     reading: &mut Reading<'_>,
     fields: &mut Fields<'_>,
     key: &'static str,
-    reach: &Reach<'_>,
+    by: &By<'_>,
     read: fn(&mut Reading<'_>, &mut Fields<'_>, Who) -> Option<T>,
 ) -> Vec<T> {
     let Some(at) = fields.required(reading, key) else { return Vec::new() };
@@ -19,7 +19,7 @@ pub(super) fn read<T>(
     let mut principals = Vec::new();
     for (entry, at) in named.named(reading) {
         let Some(mut fields) = reading.object(at, "a client") else { continue };
-        let who = who(reading, &mut fields, &entry.key, reach);
+        let who = who(reading, &mut fields, &entry.key, by);
         principals.extend(read(reading, &mut fields, who));
         fields.finish(reading);
     }
@@ -33,19 +33,20 @@ pub(super) struct Who {
     pub(super) realm: Option<String>,
 }
 
-fn who(reading: &mut Reading<'_>, fields: &mut Fields<'_>, authid: &str, reach: &Reach<'_>) -> Who {
+fn who(reading: &mut Reading<'_>, fields: &mut Fields<'_>, authid: &str, by: &By<'_>) -> Who {
     if authid.is_empty() || authid.len() > AUTHID_LEN_MAX {
         let message = format!("an authid has 1 to {AUTHID_LEN_MAX} bytes");
         reading.report(&fields.at.start(), Finding::error(message));
     }
     let realm = fields.text(reading, "realm");
     if let (Some(at), Some(name)) = (fields.get("realm"), &realm) {
-        check_realm(reading, &at, name, reach.realms);
+        check_realm(reading, &at, name, by.realms);
     }
     fields.elsewhere("authrole", "the key `role`");
     let role = fields.required(reading, "role").and_then(|at| {
         let role = reading.text(&at)?;
-        check_role(reading, &at, &role, realm.as_deref(), reach.realms);
+        check_role(reading, &at, &role, realm.as_deref(), by.realms);
+        warn_of_method(reading, &at, &role, realm.as_deref(), by);
         Some(role)
     });
     Who { authid: authid.to_owned(), role: role.unwrap_or_default(), realm }

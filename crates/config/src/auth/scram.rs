@@ -1,6 +1,6 @@
 //! `auth.scram`.
 
-use super::Reach;
+use super::By;
 use super::principals::{self, Who, hexadecimal};
 use crate::reading::{Fields, Finding, Reading};
 
@@ -44,12 +44,8 @@ const KDFS: &[(&str, &str)] =
 /// Passes times KiB of Argon2: seconds of computing for the client.
 const ARGON2_WORK_MAX: u64 = 1 << 24;
 
-pub(super) fn read(
-    reading: &mut Reading<'_>,
-    fields: &mut Fields<'_>,
-    reach: &Reach<'_>,
-) -> Vec<ScramPrincipal> {
-    principals::read(reading, fields, "principals", reach, principal)
+pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, by: &By<'_>) -> Vec<ScramPrincipal> {
+    principals::read(reading, fields, "principals", by, principal)
 }
 
 fn principal(reading: &mut Reading<'_>, fields: &mut Fields<'_>, who: Who) -> Option<ScramPrincipal> {

@@ -1,6 +1,6 @@
 //! `auth.ticket`.
 
-use super::Reach;
+use super::By;
 use super::principals::{self, Who};
 use crate::reading::{Fields, Reading};
 use crate::secrets::Secret;
@@ -18,12 +18,8 @@ pub struct TicketPrincipal {
     pub ticket: Secret,
 }
 
-pub(super) fn read(
-    reading: &mut Reading<'_>,
-    fields: &mut Fields<'_>,
-    reach: &Reach<'_>,
-) -> Vec<TicketPrincipal> {
-    principals::read(reading, fields, "principals", reach, |reading, fields, who| {
+pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, by: &By<'_>) -> Vec<TicketPrincipal> {
+    principals::read(reading, fields, "principals", by, |reading, fields, who| {
         let ticket = fields.required(reading, "ticket").and_then(|at| reading.secret(&at))?;
         let Who { authid, role, realm } = who;
         Some(TicketPrincipal { authid, role, realm, ticket })

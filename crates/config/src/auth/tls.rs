@@ -1,6 +1,6 @@
 //! `auth.tls`.
 
-use super::Reach;
+use super::By;
 use super::principals::{self, Who, hexadecimal};
 use crate::reading::{Fields, Reading};
 
@@ -18,12 +18,8 @@ pub struct TlsPrincipal {
     pub fingerprint: Vec<u8>,
 }
 
-pub(super) fn read(
-    reading: &mut Reading<'_>,
-    fields: &mut Fields<'_>,
-    reach: &Reach<'_>,
-) -> Vec<TlsPrincipal> {
-    principals::read(reading, fields, "principals", reach, |reading, fields, who| {
+pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, by: &By<'_>) -> Vec<TlsPrincipal> {
+    principals::read(reading, fields, "principals", by, |reading, fields, who| {
         let fingerprint = match fields.get("certificate-sha256") {
             Some(at) => {
                 let _ = fields.get("certificate-sha1");

@@ -1,6 +1,6 @@
 //! `auth.wampcra`.
 
-use super::Reach;
+use super::By;
 use super::principals::{self, Who};
 use crate::reading::{Fields, Finding, Reading};
 use crate::secrets::Secret;
@@ -32,12 +32,8 @@ pub struct Salting {
     pub keylen: u32,
 }
 
-pub(super) fn read(
-    reading: &mut Reading<'_>,
-    fields: &mut Fields<'_>,
-    reach: &Reach<'_>,
-) -> Vec<WampCraUser> {
-    principals::read(reading, fields, "users", reach, |reading, fields, who| {
+pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, by: &By<'_>) -> Vec<WampCraUser> {
+    principals::read(reading, fields, "users", by, |reading, fields, who| {
         let secret = fields.required(reading, "secret").and_then(|at| reading.secret(&at));
         let salt = fields.text(reading, "salt");
         let iterations = fields.int(reading, "iterations", 1..=1_000_000, "");

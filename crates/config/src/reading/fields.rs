@@ -34,7 +34,7 @@ impl<'d> Fields<'d> {
     }
 
     /// The value of a key that is set. Null counts as not set, except where the key alone already says something.
-    fn set(&mut self, key: &'static str) -> Option<At<'d>> {
+    pub(crate) fn set(&mut self, key: &'static str) -> Option<At<'d>> {
         self.get(key).filter(|at| !matches!(at.item.value, Value::Null))
     }
 
@@ -77,7 +77,7 @@ impl<'d> Fields<'d> {
     }
 
     pub(crate) fn bool_if_set(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<bool> {
-        self.note(reading, key, || Shape::Bool);
+        self.note_if_set(reading, key, || Shape::Bool);
         let at = self.set(key)?;
         let value = at.item.as_bool();
         if value.is_none() {
@@ -94,7 +94,7 @@ impl<'d> Fields<'d> {
         range: RangeInclusive<i64>,
         unit: &str,
     ) -> Option<T> {
-        self.note(reading, key, || Shape::integer(&range, unit));
+        self.note_if_set(reading, key, || Shape::integer(&range, unit));
         let at = self.set(key)?;
         reading.integer(&at, range, unit).and_then(|value| T::try_from(value).ok())
     }
@@ -107,7 +107,7 @@ impl<'d> Fields<'d> {
     /// A time in milliseconds: 0 for off, or at least 100, so that seconds given by mistake are noticed.
     pub(crate) fn millis(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<u32> {
         const MIN: i64 = 100;
-        self.note(reading, key, || Shape::Millis { from: MIN, to: 86_400_000 });
+        self.note_if_set(reading, key, || Shape::Millis { from: MIN, to: 86_400_000 });
         let at = self.set(key)?;
         let expected = "0 (off) or milliseconds from 100 to 86400000";
         match at.item.value {
@@ -126,7 +126,7 @@ impl<'d> Fields<'d> {
     }
 
     pub(crate) fn text(&mut self, reading: &mut Reading<'_>, key: &'static str) -> Option<String> {
-        self.note(reading, key, || Shape::Text);
+        self.note_if_set(reading, key, || Shape::Text);
         self.set(key).and_then(|at| reading.text(&at))
     }
 
@@ -147,7 +147,14 @@ impl<'d> Fields<'d> {
         self.get(key).map(|at| reading.any(&at))
     }
 
-    fn note(&self, reading: &mut Reading<'_>, key: &'static str, shape: impl FnOnce() -> Shape) {
+    /// Notes a form of a value that may also be null, which means that it is not set.
+    fn note_if_set(&self, reading: &mut Reading<'_>, key: &'static str, shape: impl FnOnce() -> Shape) {
+        self.note(reading, key, shape);
+        self.note(reading, key, || Shape::Null);
+    }
+
+    /// Notes a form of the value of a key that may not be there.
+    pub(crate) fn note(&self, reading: &mut Reading<'_>, key: &'static str, shape: impl FnOnce() -> Shape) {
         if reading.shapes.is_some() {
             reading.note(&path_of(&self.at.path, key), shape);
         }
@@ -159,7 +166,7 @@ impl<'d> Fields<'d> {
         key: &'static str,
         words: &Words<T>,
     ) -> Option<T> {
-        self.note(reading, key, || Shape::words(words));
+        self.note_if_set(reading, key, || Shape::words(words));
         self.set(key).and_then(|at| reading.word(&at, words))
     }
 
@@ -170,7 +177,7 @@ impl<'d> Fields<'d> {
         key: &'static str,
         what: &'static str,
     ) -> Option<Fields<'d>> {
-        self.note(reading, key, || Shape::Object(what));
+        self.note_if_set(reading, key, || Shape::Object(what));
         self.set(key).and_then(|at| reading.object(at, what))
     }
 
@@ -207,8 +214,7 @@ impl<'d> Fields<'d> {
         let Some(id) = reading.text(&at) else { return reading.ids.next(kind) };
         if !names::is_id(&id) {
             let message = format!("{} cannot be an id", quoted(&id));
-            let expected = "3 to 64 of a-z, 0-9 and _, a letter first";
-            reading.report(&at, Finding::error(message).expected(expected));
+            reading.report(&at, Finding::error(message).expected(names::ID));
         }
         siblings.check(reading, &at, &id);
         id
@@ -220,6 +226,24 @@ impl<'d> Fields<'d> {
             let at = self.key(key).unwrap_or(at);
             reading.refused(&at, &at.name(), why);
         }
+    }
+
+    /// The id of a realm or role: Crossbar.io takes any text, and so it is a warning if it is unlike other ids.
+    pub(crate) fn lenient_id(
+        &mut self,
+        reading: &mut Reading<'_>,
+        kind: &'static str,
+        siblings: &mut Unique,
+    ) -> String {
+        self.note_if_set(reading, "id", || Shape::Text);
+        let Some(at) = self.set("id") else { return reading.ids.next(kind) };
+        let Some(id) = reading.text(&at) else { return reading.ids.next(kind) };
+        if !names::is_id(&id) {
+            let finding = Finding::warning(format!("{} is unlike other ids", quoted(&id)));
+            reading.report(&at, finding.expected(names::ID));
+        }
+        siblings.check(reading, &at, &id);
+        id
     }
 
     /// A part that is read and not built yet: named at its key.
@@ -264,6 +288,7 @@ impl<'d> Fields<'d> {
     }
 
     fn note_keys(&self, reading: &mut Reading<'_>) {
+        reading.note_section(&self.at.path);
         self.known.iter().for_each(|key| reading.note_key(&self.at.path, key));
     }
 

@@ -82,6 +82,13 @@ impl Reading<'_> {
         }
     }
 
+    /// An object has been read to its end, even if nothing was asked of it.
+    pub(super) fn note_section(&mut self, object: &str) {
+        if let Some(shapes) = &mut self.shapes {
+            shapes.keys.entry(object.to_owned()).or_default();
+        }
+    }
+
     pub(super) fn note_required(&mut self, object: &str, key: &'static str) {
         if let Some(shapes) = &mut self.shapes {
             shapes.required.entry(object.to_owned()).or_default().insert(key);

@@ -73,6 +73,7 @@ impl Upload {
             max_file_size = fields.int(reading, "max_file_size", 0..=i64::MAX, "bytes").unwrap_or(0);
             file_types = fields.texts(reading, "file_types", "a list of ends of file names");
             file_permissions = permissions(reading, &mut fields);
+            fields.no_effect(reading, "debug", "requests are logged with `--loglevel debug`");
             fields.finish(reading);
         }
         let (realm, role) = as_whom?;
@@ -119,6 +120,7 @@ impl UploadFields {
             permission::check(reading, &at, topic, Matching::Exact);
         }
         let session = fields.text(reading, "session");
+        fields.no_effect(reading, "file_id", "no version of Crossbar.io that takes it is left");
         let chunk_extra = fields.text(reading, "chunk_extra");
         let finish_extra = fields.text(reading, "finish_extra");
         fields.finish(reading);

@@ -83,6 +83,7 @@ impl Mqtt {
         }
         let payload_mapping = payload_mapping(reading, &mut fields, around);
         let auth = auth::read(reading, &mut fields, around.reach());
+        fields.elsewhere("payload_format", "`payload_mapping`, by topics");
         fields.finish(reading);
         Some(Self { realm: realm?, role, payload_mapping, auth })
     }

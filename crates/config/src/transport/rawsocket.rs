@@ -22,11 +22,16 @@ pub struct RawSocketOptions {
     /// `max_message_size`: bytes of the largest message taken, 512 to 16777216. RawSocket can only say powers of two:
     /// the next smaller one is announced. Default: 16777216 (16 MiB).
     pub max_message_size: u32,
+    /// `auto_ping_interval`: milliseconds between pings, 0 for none. Default: 0, as Autobahn|Python takes a ping for an error
+    /// (Crossbar.io has no such key).
+    pub auto_ping_interval: u32,
+    /// `auto_ping_timeout`: milliseconds until a ping must be answered, 0 for off. Default: 5000.
+    pub auto_ping_timeout: u32,
 }
 
 impl Default for RawSocketOptions {
     fn default() -> Self {
-        Self { max_message_size: 1 << 24 }
+        Self { max_message_size: 1 << 24, auto_ping_interval: 0, auto_ping_timeout: 5_000 }
     }
 }
 
@@ -65,10 +70,18 @@ impl RawSocketOptions {
         mut fields: Fields<'_>,
         connection: Option<&mut ConnectionOptions>,
     ) -> Self {
-        let default = Self::default();
-        let max_message_size = fields.int(reading, "max_message_size", 1 << 9..=1 << 24, "bytes");
+        let mut options = Self::default();
+        if let Some(given) = fields.int(reading, "max_message_size", 1 << 9..=1 << 24, "bytes") {
+            options.max_message_size = given;
+        }
+        if let Some(given) = fields.millis(reading, "auto_ping_interval") {
+            options.auto_ping_interval = given;
+        }
+        if let Some(given) = fields.millis(reading, "auto_ping_timeout") {
+            options.auto_ping_timeout = given;
+        }
         connection::read_or_refuse(reading, &mut fields, connection);
         fields.finish(reading);
-        Self { max_message_size: max_message_size.unwrap_or(default.max_message_size) }
+        options
     }
 }

@@ -94,7 +94,9 @@ fn service(
             if let Some(at) = fields.required(reading, "paths") {
                 read_paths(reading, at, path.trim_end_matches('/'), around, paths);
             }
-            None
+            // It hides what is above it, whether or not it has a service of its own.
+            let is_bare = !paths.iter().any(|it| it.path == path);
+            is_bare.then_some(WebService::Nothing)
         }
         kind => WebService::read(reading, &mut fields, kind, &at, around),
     };
@@ -136,15 +138,6 @@ impl WebOptions {
                 .unwrap_or(default.hsts_max_age),
             client_timeout: fields.int(reading, "client_timeout", 1..=86_400, "seconds"),
         };
-        if options.access_log {
-            fields.no_effect(reading, "access_log", "a log of requests is not built yet");
-        }
-        if options.hsts {
-            fields.no_effect(reading, "hsts", "HSTS is not built yet");
-        }
-        if options.client_timeout.is_some() {
-            fields.no_effect(reading, "client_timeout", "`handshake_timeout` bounds the time of a request");
-        }
         fields.no_effect(reading, "display_tracebacks", "there is no Python to trace");
         fields.finish(reading);
         options

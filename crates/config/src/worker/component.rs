@@ -2,6 +2,7 @@
 
 use crate::auth::{check_realm, check_role};
 use crate::connecting::ConnectingTransport;
+use crate::document::Value;
 use crate::reading::{At, Fields, Finding, Reading, Unique, quoted};
 use crate::realm::Realm;
 
@@ -140,9 +141,11 @@ impl ContainerComponent {
             fields.required(reading, "transport").and_then(|at| ConnectingTransport::read(reading, at));
         let mut code = Code::read(reading, &mut fields, kind);
         if let Some(Code::Function { auth, .. } | Code::Rust { auth, .. }) = &mut code {
-            *auth = fields
-                .part(reading, "auth", "how a component logs in")
-                .map(|fields| fields.at.item.to_json());
+            let at = fields.get("auth").filter(|at| !matches!(at.item.value, Value::Null));
+            if let Some(at) = at.as_ref().filter(|at| !matches!(at.item.value, Value::Object(_))) {
+                reading.wrong_type(at, "an object: how a component logs in");
+            }
+            *auth = at.map(|at| reading.any(&at));
         }
         fields
             .elsewhere("role", "it where the router authenticates: the `auth` of its transport gives roles");

@@ -126,8 +126,9 @@ fn cpu_affinity(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Vec<u16> 
 
 /// `disabled` of some `options`.
 pub(super) fn disabled(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<Disabled> {
+    fields.note(reading, "disabled", || Shape::Text);
+    fields.note(reading, "disabled", || Shape::Bool);
     let at = fields.get("disabled")?;
-    reading.note(&at.path, || Shape::Text);
     if let Some(variable) = variable(&at) {
         return is_set(reading, variable).then(|| Disabled::Variable(variable.to_owned()));
     }

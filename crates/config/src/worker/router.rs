@@ -1,6 +1,7 @@
 //! `"type": "router"`: realms, and transports by which clients reach them.
 
 use super::{RouterComponent, Siblings, WorkerOptions, no_python_process};
+use crate::authmethod;
 use crate::reading::{Fields, Reading, Unique};
 use crate::realm::Realm;
 use crate::transport::Transport;
@@ -41,10 +42,12 @@ impl RouterWorker {
         // Disabled workers do not listen, so they cannot be in the way of others.
         let (mut apart, disabled) = (Vec::new(), options.disabled.is_some());
         let listeners = if disabled { &mut apart } else { &mut siblings.listeners };
-        let transports = list
+        let transports: Vec<_> = list
             .into_iter()
             .filter_map(|at| Transport::read(reading, at, &realms, &mut transport_ids, listeners))
             .collect();
+        let auths: Vec<_> = transports.iter().flat_map(Transport::auths).collect();
+        authmethod::warn_of_missing(reading, &auths);
         let components = components(reading, &mut fields, &realms);
         no_python_process(reading, &mut fields);
         fields.finish(reading);

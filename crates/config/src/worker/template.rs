@@ -1,6 +1,6 @@
 //! `"template": "realm"` of a container or guest: it is started with each realm whose name matches.
 
-use crate::reading::{Fields, Finding, Reading};
+use crate::reading::{Fields, Finding, Reading, Shape};
 use crate::template::Template;
 
 /// A worker that is started for realms.
@@ -14,6 +14,7 @@ impl WorkerTemplate {
     /// Reads `template` and `realm` of a worker.
     pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<Self> {
         let is_template = fields.word(reading, "template", &[("realm", ())]).is_some();
+        fields.note(reading, "realm", || Shape::Text);
         if !is_template {
             let has_template = fields.get("template").is_some();
             if let Some(at) = fields.key("realm")

@@ -12,7 +12,7 @@ pub struct WebSocketTesteeWorker {
     /// `options`.
     pub options: WorkerOptions,
     /// `transport`: a WebSocket transport. Needed.
-    pub transport: Option<Transport>,
+    pub transport: Option<Box<Transport>>,
 }
 
 impl WebSocketTesteeWorker {
@@ -22,7 +22,8 @@ impl WebSocketTesteeWorker {
         let mut ids = Unique::new("transport id");
         let transport = fields
             .required(reading, "transport")
-            .and_then(|at| Transport::read_testee(reading, at, &mut ids, &mut siblings.listeners));
+            .and_then(|at| Transport::read_testee(reading, at, &mut ids, &mut siblings.listeners))
+            .map(Box::new);
         fields.finish(reading);
         Self { id, options, transport }
     }

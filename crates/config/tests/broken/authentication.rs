@@ -14,7 +14,12 @@ fn authentication() {
     websocket(
         r#""auth": {§"anonymous-proxy": {}}"#,
         "$.workers[0].transports[0].auth[\"anonymous-proxy\"]",
-        "not built: authentication by `anonymous-proxy` is not built yet",
+        "error: `anonymous-proxy` belongs to proxy workers: by it, one of them says whom it has let in, and there are none",
+    );
+    websocket(
+        r#""auth": {§"cryptosign-proxy": {"type": "static"}, "anonymous": {"type": "static"}}"#,
+        "$.workers[0].transports[0].auth[\"cryptosign-proxy\"]",
+        "error: `cryptosign-proxy` belongs to proxy workers",
     );
     websocket(r#""auth": {"anonymous": §{}}"#, "$.workers[0].transports[0].auth.anonymous", "has no `type`");
     websocket(
@@ -141,7 +146,7 @@ fn clients_of_a_method() {
     private(
         r#""auth": {"cryptosign": {"type": "static", §"trustroots": {}}}"#,
         "$.workers[0].transports[0].auth.cryptosign.trustroots",
-        "is not built yet",
+        "`trustroots` are not built: certificates of Ethereum accounts",
     );
 }
 
@@ -256,5 +261,68 @@ fn a_transport_that_does_not_suit_its_methods() {
         r#"§"tls": {"type": "dynamic", "authenticator": "com.auth"}"#,
         "$.workers[0].transports[0].auth.tls",
         "warning: no client can use `tls`",
+    );
+}
+
+/// `role` is what stands in role `user` beside its name; `auth` that of the only transport, on loopback.
+fn role_and_auth(role: &str, auth: &str, path: &'static str, fragment: &'static str) {
+    let endpoint = r#"{"type": "tcp", "port": 1, "interface": "127.0.0.1"}"#;
+    router(
+        &format!(
+            r#""realms": [{{"name": "realm1", "roles": [{{"name": "user", "allow-by-default": true, {role}}}]}}],
+            "transports": [{{"type": "rawsocket", "endpoint": {endpoint}, "auth": {{{auth}}}}}]"#
+        ),
+        path,
+        fragment,
+    );
+}
+
+#[test]
+fn methods_of_a_role() {
+    const METHODS: &str = "$.workers[0].realms[0].roles[0].authmethods";
+    const TICKET: &str = r#""ticket": {"type": "dynamic", "authenticator": "com.auth"}"#;
+    let first = concat!("$.workers[0].realms[0].roles[0].authmethods", "[0]");
+    let role = |role, path, fragment| role_and_auth(role, TICKET, path, fragment);
+    role(r#""authmethods": §"ticket""#, METHODS, "expected a list of authentication methods");
+    role(r#""authmethods": §[]"#, METHODS, "error: `authmethods` is empty, so that nobody gets this role");
+    role(r#""authmethods": [§"tickets"]"#, first, "nearest ticket");
+    role(r#""authmethods": [§7]"#, first, "expected");
+    role(r#""authmethods": [§"cookie"]"#, first, "error: a cookie counts as the method by which it was got");
+    role(r#""authmethods": [§"scram"]"#, first, "warning: no transport of this worker has `scram`");
+    role(
+        r#""authmethods": ["ticket", §"ticket"]"#,
+        "$.workers[0].realms[0].roles[0].authmethods[1]",
+        "warning: this method is in the list already",
+    );
+}
+
+#[test]
+fn clients_whose_role_is_not_given_by_their_method() {
+    const SCRAM: &str = r#""authmethods": ["scram"]"#;
+    let scram = r#""scram": {"type": "dynamic", "authenticator": "com.auth"}"#;
+    for (auth, path) in [
+        (
+            r#""ticket": {"type": "static", "principals": {"joe": {"ticket": "t", "role": §"user"}}}"#,
+            "$.workers[0].transports[0].auth.ticket.principals.joe.role",
+        ),
+        (
+            r#""anonymous": {"type": "static", "role": §"user"}"#,
+            "$.workers[0].transports[0].auth.anonymous.role",
+        ),
+        (
+            r#""wampcra": {"type": "dynamic", "authenticator": "com.auth", "default-role": §"user"}"#,
+            "$.workers[0].transports[0].auth.wampcra[\"default-role\"]",
+        ),
+    ] {
+        role_and_auth(SCRAM, &format!("{scram}, {auth}"), path, "warning: role `user` is not given by");
+    }
+    router(
+        r#""realms": [{"name": "realm1", "roles": [
+            {"name": "anonymous", "allow-by-default": true, "authmethods": ["tls"]}]}],
+        "transports": [§{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 1}}, {"type": "rawsocket",
+            "endpoint": {"type": "tcp", "port": 2, "tls": {"key": "k", "certificate": "c", "ca_certificates": ["a"]}},
+            "auth": {"tls": {"type": "dynamic", "authenticator": "com.auth"}}}]"#,
+        "$.workers[0].transports[0]",
+        "warning: role `anonymous` is not given by `anonymous`",
     );
 }

@@ -444,14 +444,14 @@ fn transports() {
         "warning: path `/ws` of `web` is hidden",
     );
     universal(
-        r#""web": {"paths": {"x": {"type": §"static", "directory": ".."}}}"#,
+        r#""web": {"paths": {"x": {"type": §"cgi", "directory": "..", "processor": "/bin/sh"}}}"#,
         "$.workers[0].transports[0].web.paths.x.type",
-        "warning: web service `static` is not built yet: its path answers 501",
+        "warning: web service `cgi` is not built yet: its path answers 501",
     );
     universal(
-        r#""web": {"paths": {"x": {"type": §"longpoll"}}}"#,
+        r#""web": {"paths": {"x": {"type": §"catalog", "filename": "x.bfbs", "path": "/x"}}}"#,
         "$.workers[0].transports[0].web.paths.x.type",
-        "web service `longpoll` is not built yet",
+        "web service `catalog` is not built yet",
     );
     universal(
         r#""web": {"paths": {"x": {"type": §"statik"}}}"#,
@@ -654,6 +654,11 @@ fn options_of_transports() {
     option(r#""resumption": {"buffer": §1}"#, "resumption.buffer", "from 4096 to 67108864 bytes");
     option(r#""resumption": {§"tokens": 1}"#, "resumption.tokens", "unknown key `tokens`");
     option(r#""resumption": §true"#, "resumption", "expected an object");
+    transport(
+        &format!(r#"{{"type": "rawsocket", {TCP}, "options": {{"auto_ping_interval": §5}}}}"#),
+        "$.workers[0].transports[0].options.auto_ping_interval",
+        "`auto_ping_interval` is in milliseconds, 5 is too small",
+    );
     transport(
         &format!(r#"{{"type": "rawsocket", {TCP}, "options": {{"max_message_size": §100}}}}"#),
         "$.workers[0].transports[0].options.max_message_size",

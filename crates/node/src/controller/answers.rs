@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::{Duration, sleep};
 
 use super::worker::{Status, Worker};
-use super::{Controller, Why};
+use super::{Controller, Why, management};
 use crate::clock::{utc, utcnow};
 use crate::kind::WorkerKind;
 use crate::service::Caller;
@@ -44,6 +44,7 @@ impl Controller {
             StartWorker => answer_start_worker,
             StopWorker => answer_stop_worker,
             GetWorkerLog => get_worker_log,
+            ActivateRealm => activate_realm,
             GetPublicKey => get_public_key,
             Sign => sign,
         );
@@ -179,6 +180,15 @@ impl Controller {
 
     async fn get_worker_log(&self, _: Caller, asked: GetWorkerLog) -> Result<Vec<String>, Error> {
         Ok(self.worker(&asked.worker_id)?.log.last(asked.limit))
+    }
+
+    async fn activate_realm(&self, caller: Caller, asked: ActivateRealm) -> Result<(), Error> {
+        let worker = self.worker(&asked.worker_id)?;
+        if caller.authrole() != Some(&*management::role_name(&worker.id)) {
+            let message = format!("only worker {:?} itself can ask for its realms", worker.id);
+            return Err(Error::new(error::INVALID_ARGUMENT, message));
+        }
+        self.activate(&worker, asked).await
     }
 
     fn key(&self) -> Result<&crossweave_auth::cryptosign::PrivateKey, Error> {

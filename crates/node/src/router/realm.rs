@@ -7,7 +7,7 @@ use crossweave_router_core::authorization::{
     Actions, Authorization, BadPermission, Disclose, Disclosure, Permission, Permissions,
 };
 use crossweave_router_core::limits::{CallQueueRule, HistoryRule, RealmLimits};
-use crossweave_wamp::{ConflationKey, Delivery, MatchPolicy, OnSlow, Strictness};
+use crossweave_wamp::{AuthMethod, ConflationKey, Delivery, MatchPolicy, OnSlow, Strictness};
 
 use super::Findings;
 
@@ -118,12 +118,18 @@ fn delivery(delivery: &config::Delivery) -> Delivery {
 
 pub(super) fn role(role: &config::Role, place: &str, findings: &mut Findings) -> Option<Role> {
     let delivery = role.delivery.as_ref().map(delivery);
+    let authmethods: Option<Vec<AuthMethod>> =
+        role.authmethods.as_ref().map(|list| list.iter().copied().map(authmethod).collect());
     if let Some(procedure) = &role.authorizer {
         let permissions = Authorization::Procedure(procedure.as_str().into());
-        return Some(Role::new(role.name.as_str(), permissions).with_delivery(delivery));
+        let made = Role::new(role.name.as_str(), permissions).with_delivery(delivery);
+        return Some(made.with_authmethods(authmethods.as_deref()));
     }
     match permissions(role) {
-        Ok(permissions) => Some(Role::fixed(role.name.as_str(), permissions).with_delivery(delivery)),
+        Ok(permissions) => {
+            let made = Role::fixed(role.name.as_str(), permissions).with_delivery(delivery);
+            Some(made.with_authmethods(authmethods.as_deref()))
+        }
         Err(bad) => {
             findings.obstacle(&format!("{place}, role {:?}", role.name), bad);
             None
@@ -153,6 +159,17 @@ fn match_policy(matching: config::Matching) -> MatchPolicy {
         config::Matching::Exact => MatchPolicy::Exact,
         config::Matching::Prefix => MatchPolicy::Prefix,
         config::Matching::Wildcard => MatchPolicy::Wildcard,
+    }
+}
+
+fn authmethod(method: config::AuthMethod) -> AuthMethod {
+    match method {
+        config::AuthMethod::Anonymous => AuthMethod::Anonymous,
+        config::AuthMethod::Ticket => AuthMethod::Ticket,
+        config::AuthMethod::WampCra => AuthMethod::WampCra,
+        config::AuthMethod::Scram => AuthMethod::Scram,
+        config::AuthMethod::Cryptosign => AuthMethod::Cryptosign,
+        config::AuthMethod::Tls => AuthMethod::Tls,
     }
 }
 

@@ -7,8 +7,10 @@ use crossweave_api::{Config, Error, error};
 use crossweave_config as config;
 use crossweave_router::{MessageCounts, StartError};
 use crossweave_web::run_demo;
+use tokio::sync::MutexGuard;
 use tracing::{info, warn};
 
+use super::template::RealmTemplate;
 use super::{Findings, RouterWorker, State, answers, invalid, no_such, realm};
 use crate::clock::utcnow;
 use crate::service::Caller;
@@ -18,16 +20,18 @@ const ANONYMOUS: &str = "anonymous";
 
 /// A realm that runs.
 pub(super) struct RunningRealm {
-    id: String,
+    pub(super) id: String,
     pub(super) realm: config::Realm,
-    config: Config,
+    pub(super) config: Config,
     created: String,
-    roles: Vec<RunningRole>,
+    pub(super) roles: Vec<RunningRole>,
+    /// The template that it was started by.
+    pub(super) template_id: Option<String>,
 }
 
-struct RunningRole {
-    id: String,
-    name: String,
+pub(super) struct RunningRole {
+    pub(super) id: String,
+    pub(super) name: String,
     config: Config,
 }
 
@@ -42,7 +46,7 @@ impl RunningRealm {
         RouterRealm {
             id: self.id.clone(),
             config: self.config.clone(),
-            category: "static".to_owned(),
+            category: if self.template_id.is_some() { "instance" } else { "static" }.to_owned(),
             created: self.created.clone(),
             roles: self.roles.iter().map(RunningRole::marshal).collect(),
             has_router: true,
@@ -53,6 +57,11 @@ impl RunningRealm {
 }
 
 impl State {
+    /// Whether there is a realm or a template of this id.
+    pub(super) fn has_realm(&self, id: &str) -> bool {
+        self.realms.iter().any(|it| it.id == id) || self.templates.iter().any(|it| it.id == id)
+    }
+
     fn realm(&mut self, id: &str) -> Result<&mut RunningRealm, Error> {
         self.realms.iter_mut().find(|it| it.id == id).ok_or_else(|| no_such("realm", id))
     }
@@ -78,14 +87,19 @@ impl RouterWorker {
     }
 
     async fn get_router_realms(&self, _: Caller, _: GetRouterRealms) -> Result<Vec<String>, Error> {
-        let mut ids: Vec<String> =
-            self.shared.state.lock().await.realms.iter().map(|it| it.id.clone()).collect();
+        let state = self.shared.state.lock().await;
+        let templates = state.templates.iter().map(|it| it.id.clone());
+        let mut ids: Vec<String> = state.realms.iter().map(|it| it.id.clone()).chain(templates).collect();
         ids.sort();
         Ok(ids)
     }
 
     async fn get_router_realm(&self, _: Caller, asked: GetRouterRealm) -> Result<RouterRealm, Error> {
-        self.shared.state.lock().await.realm(&asked.realm_id).map(|it| it.marshal())
+        let mut state = self.shared.state.lock().await;
+        match state.templates.iter().find(|it| it.id == asked.realm_id) {
+            Some(template) => Ok(template.marshal()),
+            None => state.realm(&asked.realm_id).map(|it| it.marshal()),
+        }
     }
 
     async fn get_router_realm_by_name(
@@ -104,15 +118,23 @@ impl RouterWorker {
     }
 
     async fn start_router_realm(&self, _: Caller, asked: StartRouterRealm) -> Result<RouterRealm, Error> {
-        let StartRouterRealm { realm_id, config } = asked;
+        let StartRouterRealm { realm_id, config, template_id } = asked;
         let mut state = self.shared.state.lock().await;
-        if state.realm(&realm_id).is_ok() {
+        if state.has_realm(&realm_id) {
             return Err(Error::new(error::ALREADY_RUNNING, format!("there is a realm {realm_id:?}")));
         }
         let options = &self.shared.options;
         let part = config::part::realm(&config, &format!("realm {realm_id}"), &options.cbdir);
         let part = part.map_err(|problems| invalid(&problems))?;
         part.warnings.iter().for_each(|warning| warn!(realm = realm_id, "{}", warning.message));
+        if part.value.template.is_some() {
+            let template = RealmTemplate::new(realm_id, part.value, config);
+            let marshal = template.marshal();
+            state.templates.push(template);
+            drop(state);
+            self.service().tell(&ON_REALM_STARTED, &marshal).await;
+            return Ok(marshal);
+        }
         let mut findings = Findings::default();
         let mut definition = realm::definition(&part.value, &options.limits, &realm_id, &mut findings);
         findings.settle()?;
@@ -123,8 +145,14 @@ impl RouterWorker {
             StartError::RealmExists(_) => Error::new(error::ALREADY_EXISTS, failure),
             _ => Error::new(error::CANNOT_START, failure),
         })?;
-        let running =
-            RunningRealm { id: realm_id, realm: part.value, config, created: utcnow(), roles: Vec::new() };
+        let running = RunningRealm {
+            id: realm_id,
+            realm: part.value,
+            config,
+            created: utcnow(),
+            roles: Vec::new(),
+            template_id,
+        };
         let marshal = running.marshal();
         state.realms.push(running);
         drop(state);
@@ -135,14 +163,26 @@ impl RouterWorker {
 
     async fn stop_router_realm(&self, _: Caller, asked: StopRouterRealm) -> Result<RealmStopped, Error> {
         let mut state = self.shared.state.lock().await;
-        let id = state.realm(&asked.realm_id)?.id.clone();
-        let name = state.realm(&id)?.realm.name.clone();
+        if let Some(at) = state.templates.iter().position(|it| it.id == asked.realm_id) {
+            let template = state.templates.remove(at);
+            drop(state);
+            self.service().tell(&ON_REALM_STOPPED, &template.id).await;
+            let name = template.realm.name;
+            return Ok(RealmStopped { id: template.id, name, detached_sessions: Vec::new() });
+        }
+        let name = state.realm(&asked.realm_id)?.realm.name.clone();
         let detached = self.router().stop_realm(&name).await.unwrap_or_default();
-        state.realms.retain(|it| it.id != id);
+        let id = asked.realm_id;
+        self.forget_realm(state, &id, &name).await;
+        Ok(RealmStopped { id, name, detached_sessions: detached.iter().map(|it| it.0).collect() })
+    }
+
+    /// A realm has ended.
+    pub(super) async fn forget_realm(&self, mut state: MutexGuard<'_, State>, id: &str, name: &str) {
+        state.forget(id);
         drop(state);
         info!("Realm '{name}' stopped");
         self.service().tell(&ON_REALM_STOPPED, &id).await;
-        Ok(RealmStopped { id, name, detached_sessions: detached.iter().map(|it| it.0).collect() })
     }
 
     async fn get_router_realm_roles(
@@ -161,7 +201,7 @@ impl RouterWorker {
         found.map(RunningRole::marshal).ok_or_else(|| no_such("role", &asked.role_id))
     }
 
-    async fn start_router_realm_role(
+    pub(super) async fn start_router_realm_role(
         &self,
         _: Caller,
         asked: StartRouterRealmRole,

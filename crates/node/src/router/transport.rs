@@ -11,6 +11,7 @@ use crossweave_transport::tls::TlsServerOptions;
 use crossweave_wamp::Serializer;
 
 use super::certificates::tls_options;
+use super::site::WebPart;
 use super::{Findings, authentication, websocket};
 
 /// Stands for "no limit" where the router wants a time: ten years.
@@ -29,6 +30,8 @@ pub(super) struct Listen {
     pub(super) realms: Vec<String>,
     /// The URL that the configuration says clients know it by.
     pub(super) url: Option<String>,
+    /// The web services, if the transport has any.
+    pub(super) web: Option<WebPart>,
 }
 
 impl Listen {
@@ -55,15 +58,20 @@ pub(super) fn listen(
     place: &str,
     findings: &mut Findings,
 ) -> Listen {
-    let mut parts = Parts { place, findings, url: None };
+    let mut parts = Parts { place, findings, url: None, web: None };
     let mut options = TransportOptions::new(endpoint(&transport.endpoint));
     options.tls = tls(&transport.endpoint);
     options.queue = queue(&transport.connection);
     options.resumption = transport.connection.resumption.as_ref().map(resumption);
     options.handshake_timeout_ms = or_unlimited(transport.connection.handshake_timeout);
     parts.protocol(&transport.protocol, &mut options);
-    let url = parts.url;
-    Listen { ports: ports(&transport.endpoint), options, realms, url }
+    let (url, web) = (parts.url, parts.web);
+    let web = web.map(|web| WebPart {
+        web: web.clone(),
+        is_loopback: transport.endpoint.is_loopback(),
+        handshake_timeout_ms: options.handshake_timeout_ms,
+    });
+    Listen { ports: ports(&transport.endpoint), options, realms, url, web }
 }
 
 /// Walks over what a transport speaks.
@@ -71,6 +79,7 @@ struct Parts<'a> {
     place: &'a str,
     findings: &'a mut Findings,
     url: Option<String>,
+    web: Option<&'a config::Web>,
 }
 
 impl<'a> Parts<'a> {
@@ -105,6 +114,10 @@ impl<'a> Parts<'a> {
                 self.websocket(&path.path, part, options);
             }
         }
+        if let Some(seconds) = web.options.client_timeout {
+            options.http_idle_timeout_ms = u64::from(seconds) * 1_000;
+        }
+        self.web = Some(web);
     }
 
     fn rawsocket(&mut self, part: &'a config::RawSocket, options: &mut TransportOptions) {
@@ -115,6 +128,8 @@ impl<'a> Parts<'a> {
             max_message_size,
             serializers: serializers(&part.serializers),
             authentication,
+            auto_ping_interval_ms: part.options.auto_ping_interval.into(),
+            auto_ping_timeout_ms: or_unlimited(part.options.auto_ping_timeout),
         });
     }
 

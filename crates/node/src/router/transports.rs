@@ -11,10 +11,11 @@ use crossweave_transport::ListenEndpoint;
 use crossweave_web::{StartPage, StartPageOptions};
 use tracing::{info, warn};
 
+use super::site::{Facts, site};
 use super::transport::Listen;
-use super::{Findings, RouterWorker, State, answers, invalid, no_such, ready, transport};
+use super::{Findings, RouterWorker, Shared, State, answers, invalid, no_such, ready, transport};
 use crate::clock::utcnow;
-use crate::key::node_key;
+use crate::key::{PRIVATE, node_key};
 use crate::service::Caller;
 
 /// What `state` of a transport means.
@@ -143,11 +144,25 @@ impl RouterWorker {
         let mut findings = Findings::default();
         let mut listen = transport::listen(&part.value, names, &format!("transport {id:?}"), &mut findings);
         findings.settle()?;
+        if let Some(web) = &listen.web {
+            let cannot = |(path, why): (String, String)| {
+                Error::new(error::INVALID_CONFIGURATION, format!("path {path:?}: {why}"))
+            };
+            listen.options.http = Some(site(self.router(), web, &self.facts()).map_err(cannot)?);
+        }
         if options.has_start_page {
             self.add_start_page(&mut listen);
         }
         let needs_key = listen.needs_key();
         Ok((listen, needs_key))
+    }
+
+    /// What web services tell of the node.
+    fn facts(&self) -> Facts {
+        let Shared { options, started, .. } = &*self.shared;
+        let has_key = options.cbdir.join(PRIVATE).exists();
+        let key = has_key.then(|| node_key(&options.cbdir).ok()).flatten();
+        Facts { started: *started, routers: 1, pubkey: key.map(|key| key.public().to_hex()) }
     }
 
     /// Puts the start page on a transport that speaks WebSocket.

@@ -6,35 +6,83 @@
 //!
 //! Rules are found by their lead, the text before their pattern opens up. A rule overlaps with a pattern only if the lead of
 //! one begins with the lead of the other. Rules whose lead begins with the pattern's are a range of a sorted table; of the
-//! others only wildcards matter, whose leads end where a component does, so that there are few places to look at. The cost is
-//! that of the rules found there; only SUBSCRIBE and REGISTER with a pattern have it.
+//! others only wildcards matter, whose leads end where a component does, so that there are few places to look at. Where that
+//! leaves more than a few rules, an [index](OverlapIndex) finds those that overlap. Only SUBSCRIBE and REGISTER with a pattern
+//! have the cost of all this.
+
+mod index;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crossweave_wamp::MatchPolicy;
+use index::OverlapIndex;
 
 use super::{Permissions, Rule, lead};
 use crate::boundary::Action;
 use crate::slab::Key;
 
-/// The rules that deny one action, by their lead.
+/// Rules that are looked at one after the other, before the index is asked.
+const SCAN_MAX: usize = 32;
+
+/// The rules that deny one action.
 #[derive(Debug, Default)]
-pub(super) struct Denials(BTreeMap<Box<str>, Vec<Key>>);
+pub(super) struct Denials {
+    by_lead: BTreeMap<Box<str>, Vec<Key>>,
+    /// None if there are so few rules that it would be of no use.
+    index: Option<Box<OverlapIndex>>,
+}
 
 impl Denials {
     pub(super) fn add(&mut self, lead: &str, key: Key) {
-        self.0.entry(lead.into()).or_default().push(key);
+        self.by_lead.entry(lead.into()).or_default().push(key);
+    }
+
+    /// All rules have been added.
+    pub(super) fn finish(&mut self, rules: &[Rule]) {
+        let keys = self.by_lead.values().flatten();
+        self.index = (keys.clone().count() > SCAN_MAX)
+            .then(|| Box::new(OverlapIndex::new(keys.map(|key| (*key, &rules[*key as usize])))));
     }
 
     /// The rules that may overlap with a pattern of this lead, and be more specific than one that contains it.
     fn candidates(&self, lead: &str) -> impl Iterator<Item = Key> {
-        let from = (Bound::Included(lead), Bound::Unbounded);
-        let below = self.0.range::<str, _>(from).take_while(move |(other, _)| other.starts_with(lead));
         let ends = lead.match_indices('.').map(|(dot, _)| dot + 1);
         let above = std::iter::once(0).chain(ends).filter(|end| *end < lead.len());
-        let above = above.filter_map(|end| self.0.get_key_value(&lead[..end]));
-        above.chain(below).flat_map(|(_, keys)| keys.iter().copied())
+        let above = above.filter_map(|end| self.by_lead.get_key_value(&lead[..end]));
+        above.chain(self.below(lead)).flat_map(|(_, keys)| keys.iter().copied())
+    }
+
+    /// The rules whose lead begins with this one.
+    fn below(&self, lead: &str) -> impl Iterator<Item = (&Box<str>, &Vec<Key>)> {
+        let from = (Bound::Included(lead), Bound::Unbounded);
+        self.by_lead.range::<str, _>(from).take_while(move |(other, _)| other.starts_with(lead))
+    }
+
+    /// The first rule that is one in fact, of those that may overlap with the pattern and be more specific than `within`.
+    fn find(
+        &self,
+        (pattern, policy): (&str, MatchPolicy),
+        within: Option<&Rule>,
+        is_one: impl Fn(&Key) -> bool,
+    ) -> Option<Key> {
+        let lead = lead(pattern, policy);
+        let mut candidates = self.candidates(lead);
+        for _ in 0..SCAN_MAX {
+            let key = candidates.next()?;
+            if is_one(&key) {
+                return Some(key);
+            }
+        }
+        let Some(index) = &self.index else { return candidates.find(is_one) };
+        if policy == MatchPolicy::Wildcard {
+            return index.of_wildcard(pattern, within).find(is_one);
+        }
+        // What begins with a prefix pattern overlaps with it, and is more specific than what contains it.
+        let mut below = self.below(lead).flat_map(|(_, keys)| keys.iter().copied());
+        below.find(&is_one).or_else(|| index.of_prefix(pattern, within).find(is_one))
     }
 }
 
@@ -53,11 +101,14 @@ impl Permissions {
             Action::Call | Action::Publish => return None,
         };
         let rule = rule.map(|key| &self.rules[key as usize]);
-        denials.candidates(lead(pattern, policy)).find(|key| {
-            let other = &self.rules[*key as usize];
-            overlap((&other.uri, other.match_policy), (pattern, policy))
-                && rule.is_none_or(|rule| is_more_specific(other, rule))
-        })
+        denials.find((pattern, policy), rule, |key| self.denies_part(*key, (pattern, policy), rule))
+    }
+
+    /// Whether a rule, for one that denies, decides for some URIs of a pattern that `within` contains.
+    fn denies_part(&self, key: Key, pattern: (&str, MatchPolicy), within: Option<&Rule>) -> bool {
+        let other = &self.rules[key as usize];
+        overlap((&other.uri, other.match_policy), pattern)
+            && within.is_none_or(|within| is_more_specific(other, within))
     }
 }
 
@@ -110,32 +161,4 @@ fn can_start_with(pattern: &str, start: &str) -> bool {
         }
     }
     true
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use MatchPolicy::{Exact, Prefix, Wildcard};
-
-    #[test]
-    fn patterns_overlap_where_one_uri_is_in_both() {
-        let cases = [
-            (("com.a", Exact), ("com.", Prefix), true),
-            (("com.a", Exact), ("com..x", Wildcard), false),
-            (("com.a.x", Exact), ("com..x", Wildcard), true),
-            (("com.a.", Prefix), ("com..x", Wildcard), true),
-            (("com.a.y", Prefix), ("com..x", Wildcard), false),
-            (("com.a.xy", Prefix), ("com..x", Wildcard), false),
-            (("com.a.x.", Prefix), ("com..x", Wildcard), false),
-            (("..c", Wildcard), ("a..", Wildcard), true),
-            (("..c", Wildcard), ("a..d", Wildcard), false),
-            (("a.b", Prefix), ("a.bc", Prefix), true),
-            (("a.b", Prefix), ("a.c", Prefix), false),
-            (("", Prefix), ("..", Wildcard), true),
-        ];
-        for (one, other, expected) in cases {
-            assert_eq!(overlap(one, other), expected, "{one:?} {other:?}");
-            assert_eq!(overlap(other, one), expected, "{other:?} {one:?}");
-        }
-    }
 }

@@ -1,11 +1,11 @@
 use super::*;
 
-fn rule(uri: &str, match_policy: MatchPolicy, allow: Actions) -> Permission {
+pub(super) fn rule(uri: &str, match_policy: MatchPolicy, allow: Actions) -> Permission {
     Permission { uri: uri.into(), match_policy, allow, disclose: Disclosure::default() }
 }
 
-const NONE: Actions = Actions { call: false, register: false, publish: false, subscribe: false };
-const SUBSCRIBE: Actions = Actions { subscribe: true, ..NONE };
+pub(super) const NONE: Actions = Actions { call: false, register: false, publish: false, subscribe: false };
+pub(super) const SUBSCRIBE: Actions = Actions { subscribe: true, ..NONE };
 use MatchPolicy::{Exact, Prefix, Wildcard};
 
 fn permissions(rules: &[(&str, MatchPolicy, Actions)]) -> Permissions {
@@ -161,11 +161,11 @@ fn uris() -> impl Iterator<Item = String> {
     })
 }
 
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     /// Marsaglia's xorshift: the same numbers in every run.
-    fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

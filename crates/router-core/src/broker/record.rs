@@ -63,6 +63,7 @@ impl Recorded {
             publication: event.publication,
             unix_ms: event.unix_ms,
             publisher,
+            trustlevel: details.trustlevel,
             publish: Publish { request: RequestId(1), options, topic, payload },
         }
     }
@@ -79,6 +80,8 @@ pub struct Record {
     pub unix_ms: u64,
     /// Who published it, if that was disclosed.
     pub publisher: Option<Publisher>,
+    /// How far the router trusted it, if it said so.
+    pub trustlevel: Option<u64>,
     /// The topic, the payload, whom it is for and what subscribers are told. The request and options that were for the router
     /// alone (`acknowledge`, `exclude_me`, `disclose_me`, `retain`) mean nothing.
     pub publish: Publish<'static>,
@@ -97,8 +100,9 @@ pub struct Publisher {
 
 impl Record {
     pub(super) fn into_kept(self) -> Kept {
-        let Record { number, publication, unix_ms, publisher, publish } = self;
+        let Record { number, publication, unix_ms, publisher, trustlevel, publish } = self;
         let mut details = details(&publish.options);
+        details.trustlevel = trustlevel;
         if let Some(Publisher { session, authid, authrole }) = publisher {
             details.publisher = Some(session);
             details.publisher_authid = Some(Cow::Owned(authid));

@@ -17,17 +17,12 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout_at;
 
 use self::stream::HttpStream;
-use super::{Acceptor, Handshake, NotEstablished};
-use crate::admission::PendingCell;
-use crate::connection::Established;
+pub(crate) use self::upgrade::server_options;
+use super::{Acceptor, Handshake, NotEstablished, Reached};
 
 impl Acceptor {
-    /// Serves requests until one of them upgrades the connection or the client has no more.
-    pub(super) async fn http(
-        &self,
-        mut handshake: Handshake,
-        pending: PendingCell,
-    ) -> Result<Option<Established>, NotEstablished> {
+    /// Upgrades the connection, if that is what its first request asks for.
+    pub(super) async fn http(&self, mut handshake: Handshake) -> Result<Option<Reached>, NotEstablished> {
         let Handshake { stream, buffer, deadline, .. } = &mut handshake;
         let (request, len) = match timeout_at(*deadline, peek_request(stream, buffer)).await {
             Ok(Ok(Some(peeked))) => peeked,
@@ -41,7 +36,7 @@ impl Acceptor {
             }
         };
         if !is_upgrade(&request) {
-            return self.serve(handshake, pending).await;
+            return Ok(Some(Reached::Http(Box::new(handshake))));
         }
         handshake.buffer.drain(..len);
         match self.negotiate(&request, handshake.tls.is_some()) {
@@ -50,7 +45,8 @@ impl Acceptor {
                 let written = timeout_at(handshake.deadline, handshake.stream.write_all(&response)).await;
                 written.map_err(|_| NotEstablished::Deadline)??;
                 let Handshake { stream, address, tls, buffer, deadline } = handshake;
-                Ok(Some(agreed.established((stream, buffer), (address, tls), deadline)))
+                let established = agreed.established((stream, buffer), (address, tls), deadline);
+                Ok(Some(Reached::Session(Box::new(established))))
             }
             Err(refused) => {
                 end_with(handshake, &refused.response).await?;
@@ -60,7 +56,7 @@ impl Acceptor {
     }
 }
 
-async fn refuse(handshake: Handshake, error: &HttpError) -> Result<Option<Established>, NotEstablished> {
+async fn refuse(handshake: Handshake, error: &HttpError) -> Result<Option<Reached>, NotEstablished> {
     match error.response() {
         Some(response) => {
             end_with(handshake, &response).await?;

@@ -9,11 +9,8 @@ use crossweave_wamp::{Batching, Serializer};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Acceptor, Handshake, NotEstablished};
-use crate::connection::Established;
+use crate::connection::{Established, PingOptions};
 use crate::peer::Wire;
-
-/// The least that a peer must take, in octets: a WELCOME is some 700.
-const PEER_LEN_MIN: usize = 1024;
 
 impl Acceptor {
     pub(super) async fn rawsocket(&self, mut handshake: Handshake) -> Result<Established, NotEstablished> {
@@ -29,9 +26,6 @@ impl Acceptor {
             Err(HandshakeError::Refused(refusal)) => return refuse(handshake, refusal).await,
             Err(error) => return Err(NotEstablished::Refused(error.to_string())),
         };
-        if hello.max_len.octets() < PEER_LEN_MIN {
-            return refuse(handshake, Refusal::LengthUnacceptable).await;
-        }
         let is_asked_for = |it: &Serializer| it.rawsocket_id() == hello.serializer;
         let Some(serializer) = options.serializers.iter().copied().find(is_asked_for) else {
             return refuse(handshake, Refusal::SerializerUnsupported).await;
@@ -50,7 +44,7 @@ impl Acceptor {
             authentication: options.authentication.as_ref().unwrap_or(&self.options.authentication).clone(),
             visit: None,
             channel_framing: "rawsocket",
-            ping: None,
+            ping: PingOptions::new(options.auto_ping_interval_ms, options.auto_ping_timeout_ms),
             deadline: handshake.deadline,
         })
     }

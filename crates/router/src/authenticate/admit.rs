@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crossweave_router_core::boundary::Session;
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{Abort, Hello, Welcome};
-use crossweave_wamp::{Dict, uris};
+use crossweave_wamp::{AuthMethod, Dict, uris};
 
-use super::{Caller, Grant, excerpt, random};
+use super::{Caller, Grant, Refusal, excerpt, random};
 use crate::internal::TRUSTED;
 use crate::realm::RealmCell;
 use crate::router::Shared;
@@ -20,6 +20,8 @@ pub(crate) struct Admittance {
     pub(crate) realm: Arc<RealmCell>,
     pub(crate) session: Box<Session>,
     pub(crate) welcome: Box<Welcome>,
+    /// How its client has proven who it is.
+    pub(crate) proof: Option<AuthMethod>,
 }
 
 /// The grant of a part of this program.
@@ -28,6 +30,7 @@ pub(crate) fn trusted(hello: &Hello, authrole: &Arc<str>, authid: &Arc<str>) -> 
         authid: authid.clone(),
         authrole: authrole.clone(),
         method: TRUSTED,
+        proof: None,
         provider: "static",
         realm: hello.realm.clone(),
         authextra: Dict::new(),
@@ -42,21 +45,12 @@ pub(crate) fn admit(
     roles: Roles,
     caller: &Caller,
     grant: Grant,
-) -> Result<Admittance, Abort> {
+) -> Result<Admittance, Refusal> {
     let realm = find_realm(shared, grant.realm.as_deref())?;
     if realm.is_closing() {
-        return Err(Abort::new(uris::SYSTEM_SHUTDOWN, "the router shuts down"));
+        return Err(Abort::new(uris::SYSTEM_SHUTDOWN, "the router shuts down").into());
     }
-    let authrole = &grant.authrole;
-    // Whatever a configuration or an authenticator says, nobody from outside becomes the router itself.
-    let exists = match &**authrole {
-        TRUSTED => grant.method == TRUSTED,
-        _ => realm.has_role(authrole),
-    };
-    if !exists {
-        let text = format!("role {authrole:?} does not exist on realm {:?}", realm.name());
-        return Err(Abort::new(uris::NO_SUCH_ROLE, text));
-    }
+    check_role(&realm, &grant)?;
     let id = match grant.session {
         Some(id) => id,
         None => realm.new_session_id().map_err(|_| no_such_realm(realm.name()))?,
@@ -72,7 +66,32 @@ pub(crate) fn admit(
         transport: caller.transport(),
     };
     let welcome = Welcome { session: id, details: details(&realm, &session) };
-    Ok(Admittance { realm, session: Box::new(session), welcome: Box::new(welcome) })
+    let proof = grant.proof;
+    Ok(Admittance { realm, session: Box::new(session), welcome: Box::new(welcome), proof })
+}
+
+/// Whether the role exists, and is for clients that have proven themselves in this way.
+fn check_role(realm: &RealmCell, grant: &Grant) -> Result<(), Refusal> {
+    let Grant { authid, authrole, method, proof, .. } = grant;
+    // A part of this program proves nothing. Whatever a configuration or an authenticator says, nobody from outside becomes the
+    // router itself.
+    let is_own = *method == TRUSTED;
+    let admits = match &**authrole {
+        TRUSTED if !is_own => None,
+        authrole => realm.admits(authrole, *proof),
+    };
+    match admits {
+        Some(admits) if admits || is_own => Ok(()),
+        Some(_) => {
+            let shown = proof.map_or("no known method", AuthMethod::name);
+            let cause = format!("role {authrole:?} is not given to who has proven itself by {shown}");
+            Err(Refusal::unproven(method, Some(authid), cause))
+        }
+        None => {
+            let text = format!("role {authrole:?} does not exist on realm {:?}", realm.name());
+            Err(Abort::new(uris::NO_SUCH_ROLE, text).into())
+        }
+    }
 }
 
 fn find_realm(shared: &Shared, name: Option<&str>) -> Result<Arc<RealmCell>, Abort> {

@@ -7,7 +7,7 @@ use crossweave_auth::cryptosign::{self, PrivateKey, PublicKey};
 use crossweave_auth::scram::{METHODS as SCRAM, ServerExchange};
 use crossweave_auth::{Secret, scram, wampcra};
 use crossweave_wamp::message::{Challenge, Hello};
-use crossweave_wamp::{Dict, SessionId, uris};
+use crossweave_wamp::{AuthMethod, Dict, SessionId, uris};
 use sha1::Digest as _;
 
 use super::admit::random_authid;
@@ -264,7 +264,7 @@ impl Attempt {
         }
         let realm = known.realm.as_str().into();
         let grant = self.grant(&known.authid, &known.authrole, Some(&realm), "cookie");
-        Some(Verdict::Admit(Box::new(Grant { authextra: known.authextra, ..grant })))
+        Some(Verdict::Admit(Box::new(Grant { authextra: known.authextra, proof: known.authmethod, ..grant })))
     }
 
     fn tls(self, source: &Source<Directory<Fingerprint>>) -> Verdict {
@@ -311,6 +311,7 @@ impl Attempt {
             authid: authid.into(),
             authrole: authrole.into(),
             method: self.method,
+            proof: AuthMethod::parse(self.method),
             provider,
             realm: realm.map(|realm| realm.to_string()).or_else(|| self.realm.clone()),
             authextra: Dict::new(),

@@ -14,9 +14,9 @@ use crossweave_wamp::{Dict, Message, Serializer, uris};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{debug, info};
 
-use super::{Connection, Stage};
+use super::{Connection, Stage, welcome};
 use crate::admission::Pending;
-use crate::authenticate::{self, Admittance, Caller, Grant, Verdict};
+use crate::authenticate::{self, Admittance, Caller, Grant, Refusal, Verdict};
 use crate::cookies::{Remembered, now_s};
 use crate::methods::Authentication;
 use crate::peer::Wire;
@@ -139,6 +139,7 @@ impl Connection {
         visit.attach(&self.peer);
         let Session { authid, authrole, authmethod, authextra, .. } = &*admittance.session;
         match &**authmethod {
+            // What was proven when the cookie was made is all that is known.
             "cookie" => {}
             "anonymous" => visit.forget(),
             _ => {
@@ -151,6 +152,7 @@ impl Connection {
                     created_s: now_s(),
                     authid: authid.to_string(),
                     authrole: authrole.to_string(),
+                    authmethod: admittance.proof,
                     realm: admittance.realm.name().to_string(),
                     authextra,
                 });
@@ -176,14 +178,19 @@ impl Connection {
                 let (roles, resumes) = (opening.roles, opening.resume.is_some().then(|| grant.clone()));
                 let again = self.shared.provision.is_set().then(|| grant.clone());
                 let caller = self.caller();
+                let is_cookie = grant.method == "cookie";
                 let joined =
                     authenticate::admit(&self.shared, roles, &caller, *grant).and_then(|admittance| {
                         self.note_in_cookie(&admittance);
-                        let is_down = |_| Abort::new(uris::NO_SUCH_REALM, "the realm is down");
+                        let is_down = |_| Abort::new(uris::NO_SUCH_REALM, "the realm is down").into();
                         self.join(admittance, resumes).map_err(is_down)
                     });
-                if let Err(abort) = joined {
-                    self.turn_away(again, &caller, &abort);
+                if let Err(refusal) = joined {
+                    // The next time, the browser may prove itself by another method.
+                    if let Some(visit) = self.visit.as_ref().filter(|_| is_cookie && refusal.is_of_proof()) {
+                        visit.forget();
+                    }
+                    self.turn_away(again, &caller, &refusal);
                 }
             }
             Verdict::Challenge(challenge, challenged) => {
@@ -194,14 +201,7 @@ impl Connection {
                     self.refuse(&Abort::new(uris::PAYLOAD_SIZE_EXCEEDED, text));
                 }
             }
-            Verdict::Refuse(refusal) if refusal.cause.is_empty() => self.refuse(&refusal.abort),
-            Verdict::Refuse(refusal) => {
-                self.shared.quota.log(Kind::Authentication, || {
-                    info!(peer = %self.address, cause = refusal.cause, "authentication failed");
-                });
-                self.append_abort(&refusal.abort);
-                self.close("");
-            }
+            Verdict::Refuse(refusal) => self.refuse_unproven(&refusal),
             Verdict::Wait(deciding) => {
                 opening.deciding = Some(deciding);
                 // It is polled in this turn or the next.
@@ -212,8 +212,8 @@ impl Connection {
 
     /// Lets a client wait for its realm or role, if that may start; refuses it otherwise.
     #[cold]
-    fn turn_away(&mut self, grant: Option<Box<Grant>>, caller: &Caller, abort: &Abort) {
-        let waiting = grant.and_then(|grant| provision::ask(&self.shared, grant, caller, abort));
+    fn turn_away(&mut self, grant: Option<Box<Grant>>, caller: &Caller, refusal: &Refusal) {
+        let waiting = grant.and_then(|grant| provision::ask(&self.shared, grant, caller, &refusal.abort));
         match (waiting, &mut self.stage) {
             (Some(waiting), Stage::Opening(opening)) => {
                 opening.deciding = Some(waiting);
@@ -221,7 +221,7 @@ impl Connection {
                 // It is polled in this turn or the next.
                 self.peer.waker.wake();
             }
-            _ => self.refuse(abort),
+            _ => self.refuse_unproven(refusal),
         }
     }
 
@@ -246,8 +246,13 @@ impl Connection {
     }
 
     fn join_anew(&mut self, admittance: Admittance) -> Result<(), RealmIsDown> {
-        let Admittance { realm, session, mut welcome } = admittance;
-        let resumption = self.offer_resumption(&realm, &mut welcome);
+        let Admittance { realm, session, mut welcome, proof } = admittance;
+        let resumption = self.offer_resumption(&realm, &mut welcome, proof);
+        if !welcome::shorten(&mut welcome, &self.peer, 0) {
+            let text = "the WELCOME is longer than the longest message that you take";
+            self.refuse(&Abort::new(uris::PAYLOAD_SIZE_EXCEEDED, text));
+            return Ok(());
+        }
         let (id, authid, authrole) = (session.id, session.authid.clone(), session.authrole.clone());
         self.peer.queue.lock().dropped = 0;
         let slot = realm.join(self.peer.clone(), session, welcome, resumption, &mut self.effects)?;
@@ -255,6 +260,18 @@ impl Connection {
         self.decoder.set_message_len_max(usize::MAX);
         self.stage = Stage::Joined { realm, slot, is_paused: false, received: 0 };
         Ok(())
+    }
+
+    /// Refuses a client that may not join; the log is told why.
+    fn refuse_unproven(&mut self, refusal: &Refusal) {
+        if !refusal.is_of_proof() {
+            return self.refuse(&refusal.abort);
+        }
+        self.shared.quota.log(Kind::Authentication, || {
+            info!(peer = %self.address, cause = refusal.cause, "authentication failed");
+        });
+        self.append_abort(&refusal.abort);
+        self.close("");
     }
 
     /// Sends ABORT and closes.

@@ -17,6 +17,15 @@ pub(crate) struct PingOptions {
     pub(crate) timeout: Duration,
 }
 
+impl PingOptions {
+    /// As a transport's options say, in milliseconds; nothing if they say never.
+    pub(crate) fn new(interval_ms: u64, timeout_ms: u64) -> Option<PingOptions> {
+        let (interval, timeout) =
+            (Duration::from_millis(interval_ms), Duration::from_millis(timeout_ms.max(1)));
+        (interval_ms > 0).then_some(PingOptions { interval, timeout })
+    }
+}
+
 /// The timer of one connection.
 pub(super) struct Ping {
     options: PingOptions,

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crossweave_wamp::AuthMethod;
 use crossweave_wamp::message::Welcome;
 use tracing::{debug, info};
 
-use super::{Connection, Stage};
+use super::{Connection, Stage, welcome};
 use crate::authenticate::{Admittance, Grant, Verdict};
 use crate::quota::Kind;
 use crate::realm::RealmIsDown;
@@ -24,8 +25,12 @@ impl Connection {
         let Some(request) = opening.resume.take() else { return Ok(Some(admittance)) };
         let mut welcome = admittance.welcome.clone();
         resumption::announce(&mut welcome);
+        if !welcome::shorten(&mut welcome, &self.peer, welcome::RESUMPTION_LEN_MAX) {
+            return Ok(Some(admittance));
+        }
         let (realm, session) = (&admittance.realm, &admittance.session);
-        let claimant = Claimant { request: &request, peer: &self.peer, session, welcome: &welcome };
+        let (peer, proof) = (&self.peer, admittance.proof);
+        let claimant = Claimant { request: &request, peer, session, proof, welcome: &welcome };
         match realm.claim(&claimant, &mut self.effects)? {
             Claimed::Resumed { slot, received, is_paused } => {
                 debug!(realm = %realm.name(), session = %request.session, peer = %self.address, "session resumed");
@@ -58,6 +63,7 @@ impl Connection {
         &self,
         realm: &Arc<crate::realm::RealmCell>,
         welcome: &mut Welcome,
+        proof: Option<AuthMethod>,
     ) -> Option<Box<Resumption>> {
         let options = self.options.resumption.as_ref()?;
         resumption::announce(welcome);
@@ -66,7 +72,7 @@ impl Connection {
             return None;
         }
         welcome.details.insert("resumed", false);
-        let made = realm.make_resumable(options, welcome);
+        let made = realm.make_resumable(options, proof, welcome);
         if made.is_none() {
             welcome.details.insert("resumable", false);
         }

@@ -1,18 +1,19 @@
 //! A connection whose task the test holds back.
 
+use crossweave_router_core::Role;
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::rawsocket::MaxLen;
 use crossweave_transport::{Codec, Stream};
 use crossweave_wamp::Serializer;
 use crossweave_wamp::message::Abort;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::*;
 use crate::options::AdmissionOptions;
 use crate::queue::{Appended, Lane};
-use crate::router::Router;
+use crate::router::{RealmDefinition, Router};
 
 /// A connection that is being opened and takes messages of so many octets, and its other end.
 async fn opening(message_len_max: usize) -> (Connection, TcpStream) {
@@ -39,7 +40,10 @@ async fn opening(message_len_max: usize) -> (Connection, TcpStream) {
         ping: None,
         deadline: Instant::now() + Duration::from_secs(60),
     };
-    let shared = Router::new(AdmissionOptions::default()).shared();
+    let router = Router::new(AdmissionOptions::default());
+    let roles = vec![Role::allow_all("anonymous")];
+    router.start_realm("realm1", RealmDefinition { roles, ..RealmDefinition::default() }).unwrap();
+    let shared = router.shared();
     (Connection::new(shared, Arc::new(options), established, None, None), far)
 }
 
@@ -69,5 +73,23 @@ async fn an_abort_longer_than_the_peer_takes_is_sent_without_its_text() {
         assert!(sent.ends_with("\"wamp.error.no_such_realm\"]"), "{sent}");
         assert_eq!(sent.contains('x'), is_told, "{sent}");
         assert!(sent.len() < 1_024);
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_no_welcome_however_short_is_told() {
+    for (len_max, answer) in [(80, "[2,"), (50, "[3,{},\"wamp.error.payload_size_exceeded\"]")] {
+        let (connection, mut far) = opening(len_max).await;
+        tokio::spawn(connection);
+        let hello = br#"[1,"realm1",{"roles":{"caller":{}}}]"#;
+        far.write_u32(hello.len() as u32).await.unwrap();
+        far.write_all(hello).await.unwrap();
+        let received =
+            timeout(Duration::from_secs(1), far.read_u32()).await.expect("an answer at once").unwrap();
+        assert!(received <= len_max as u32);
+        let mut received = vec![0; received as usize];
+        far.read_exact(&mut received).await.unwrap();
+        let received = String::from_utf8(received).unwrap();
+        assert!(received.starts_with(answer), "{received}");
     }
 }

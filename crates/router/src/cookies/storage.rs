@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use crossweave_wamp::{Dict, Serializer, Value};
+use crossweave_wamp::{AuthMethod, Dict, Serializer, Value};
 use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
@@ -184,6 +184,7 @@ fn line(change: &Change) -> String {
                 .with("created", it.created_s)
                 .with("authid", it.authid.as_str())
                 .with("authrole", it.authrole.as_str())
+                .with("authmethod", it.authmethod.map(AuthMethod::name))
                 .with("authrealm", it.realm.as_str())
                 .with("authextra", it.authextra.clone()),
         ),
@@ -206,6 +207,7 @@ fn parse(line: &str) -> Option<Change> {
                 created_s: dict.get("created")?.as_u64()?,
                 authid: text("authid")?,
                 authrole: text("authrole")?,
+                authmethod: dict.str("authmethod").and_then(AuthMethod::parse),
                 realm: text("authrealm")?,
                 authextra: dict.dict("authextra").cloned().unwrap_or_default(),
             },
@@ -227,15 +229,24 @@ fn open_database(path: &Path, purge: bool) -> rusqlite::Result<Connection> {
         "CREATE TABLE IF NOT EXISTS cookies (id BLOB PRIMARY KEY, created INTEGER NOT NULL, authid TEXT NOT NULL,
          authrole TEXT NOT NULL, authrealm TEXT NOT NULL, authextra TEXT NOT NULL) WITHOUT ROWID",
     )?;
+    add_authmethod(&database)?;
     if purge {
         database.execute("DELETE FROM cookies", ())?;
     }
     Ok(database)
 }
 
+/// Databases of earlier versions do not have the column.
+fn add_authmethod(database: &Connection) -> rusqlite::Result<()> {
+    match database.prepare("SELECT authmethod FROM cookies") {
+        Ok(_) => Ok(()),
+        Err(_) => database.execute("ALTER TABLE cookies ADD COLUMN authmethod TEXT", ()).map(drop),
+    }
+}
+
 fn read_database(database: &Connection) -> rusqlite::Result<Stored> {
-    let mut query =
-        database.prepare("SELECT id, created, authid, authrole, authrealm, authextra FROM cookies")?;
+    let mut query = database
+        .prepare("SELECT id, created, authid, authrole, authrealm, authextra, authmethod FROM cookies")?;
     let rows = query.query_map((), |row| {
         let (created, authextra): (i64, String) = (row.get(1)?, row.get(5)?);
         let authextra = match Serializer::Json.decode_value(authextra.as_bytes()) {
@@ -244,7 +255,9 @@ fn read_database(database: &Connection) -> rusqlite::Result<Stored> {
         };
         let created_s = u64::try_from(created).unwrap_or(0);
         let (authid, authrole, realm) = (row.get(2)?, row.get(3)?, row.get(4)?);
-        Ok((CookieId(row.get(0)?), Remembered { created_s, authid, authrole, realm, authextra }))
+        let authmethod = row.get::<_, Option<String>>(6)?.as_deref().and_then(AuthMethod::parse);
+        let remembered = Remembered { created_s, authid, authrole, authmethod, realm, authextra };
+        Ok((CookieId(row.get(0)?), remembered))
     })?;
     rows.collect()
 }
@@ -253,14 +266,16 @@ fn write_database(database: &Connection, change: &Change) -> rusqlite::Result<()
     match change {
         Change::Forget(id) => database.execute("DELETE FROM cookies WHERE id = ?1", params![id.0]),
         Change::Remember(id, it) => database.execute(
-            "INSERT OR REPLACE INTO cookies VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT OR REPLACE INTO cookies (id, created, authid, authrole, authrealm, authextra, authmethod)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
                 id.0,
                 i64::try_from(it.created_s).unwrap_or(i64::MAX),
                 it.authid,
                 it.authrole,
                 it.realm,
-                json(&it.authextra.clone().into())
+                json(&it.authextra.clone().into()),
+                it.authmethod.map(AuthMethod::name)
             ],
         ),
     }
@@ -272,6 +287,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn cookies_of_earlier_versions_are_read_and_nothing_is_known_of_their_method() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cookies.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(
+            "CREATE TABLE cookies (id BLOB PRIMARY KEY, created INTEGER NOT NULL, authid TEXT NOT NULL,
+             authrole TEXT NOT NULL, authrealm TEXT NOT NULL, authextra TEXT NOT NULL) WITHOUT ROWID",
+        )
+        .unwrap();
+        old.execute("INSERT INTO cookies VALUES (?1, 5, 'joe', 'user', 'realm1', '{}')", [[1; 32]]).unwrap();
+        drop(old);
+        let database = open_database(&path, false).unwrap();
+        let joe = read_database(&database).unwrap().remove(&CookieId([1; 32])).unwrap();
+        assert_eq!((joe.authid.as_str(), joe.authmethod), ("joe", None));
+        let by_ticket = Remembered { authmethod: Some(AuthMethod::Ticket), ..joe };
+        write_database(&database, &Change::Remember(CookieId([2; 32]), by_ticket.clone())).unwrap();
+        drop(database);
+        let database = open_database(&path, false).unwrap();
+        assert_eq!(read_database(&database).unwrap().remove(&CookieId([2; 32])), Some(by_ticket.clone()));
+        let new = line(&Change::Remember(CookieId([1; 32]), by_ticket));
+        let old = new.replace(r#""authmethod":"ticket","#, "");
+        assert!(old.len() < new.len());
+        let Some(Change::Remember(_, joe)) = parse(&old) else { panic!("not a cookie: {old}") };
+        assert_eq!(joe.authmethod, None);
+    }
+
+    #[test]
     fn a_half_written_line_is_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cookies.dat");
@@ -281,6 +323,7 @@ mod tests {
                 created_s: 5,
                 authid: "joe".into(),
                 authrole: "user".into(),
+                authmethod: None,
                 realm: "realm1".into(),
                 authextra: Dict::new(),
             },

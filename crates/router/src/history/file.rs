@@ -19,8 +19,8 @@ use super::shelves::{Entry, Shelves};
 
 /// Marks a database as one of these: "CWEH".
 const APPLICATION_ID: i32 = 0x4357_4548;
-/// The version of its tables.
-const VERSION: i32 = 1;
+/// The version of its tables. Those of version 1 have no `trustlevel`, and get it when they are opened.
+const VERSION: i32 = 2;
 /// How long another process that is about to end is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -35,6 +35,7 @@ const TABLES: &str = "
         publisher INTEGER,
         publisher_authid TEXT,
         publisher_authrole TEXT,
+        trustlevel INTEGER,
         serializer TEXT NOT NULL,
         publish BLOB NOT NULL
     );";
@@ -98,8 +99,8 @@ impl HistoryFile {
 
     fn read(&self) -> rusqlite::Result<(Vec<Record>, Vec<u64>)> {
         let mut query = self.database.prepare(
-            "SELECT number, publication, unix_ms, publisher, publisher_authid, publisher_authrole, serializer, publish
-             FROM events ORDER BY number",
+            "SELECT number, publication, unix_ms, publisher, publisher_authid, publisher_authrole, serializer, publish,
+                trustlevel FROM events ORDER BY number",
         )?;
         let (mut records, mut unreadable) = (Vec::new(), Vec::new());
         let mut rows = query.query(())?;
@@ -137,10 +138,13 @@ impl HistoryFile {
         let transaction = self.database.transaction()?;
         {
             let mut insert = transaction.prepare_cached(
-                "INSERT OR REPLACE INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                "INSERT OR REPLACE INTO events (number, publication, unix_ms, topic, bytes, publisher, publisher_authid,
+                    publisher_authrole, trustlevel, serializer, publish)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?;
             for event in events.iter().filter(|event| self.shelves.hold(event.number())) {
-                let Record { number, publication, unix_ms, publisher, publish } = event.to_record();
+                let Record { number, publication, unix_ms, publisher, trustlevel, publish } =
+                    event.to_record();
                 let serializer = publish.payload.serializer();
                 let publisher = publisher.as_ref();
                 insert.execute(params![
@@ -152,6 +156,7 @@ impl HistoryFile {
                     publisher.map(|it| signed(it.session.0)),
                     publisher.map(|it| &*it.authid),
                     publisher.map(|it| &*it.authrole),
+                    trustlevel.map(signed),
                     name(serializer),
                     Message::Publish(publish).to_bytes(serializer),
                 ])?;
@@ -217,8 +222,8 @@ fn check(database: &Connection, realm: &str) -> Result<(), String> {
         return Err("it is another program's database".to_owned());
     }
     let version = pragma("user_version")?;
-    if version != VERSION {
-        return Err(format!("it is of version {version}, and this program knows version {VERSION}"));
+    if !(1..=VERSION).contains(&version) {
+        return Err(format!("it is of version {version}, and this program knows versions up to {VERSION}"));
     }
     let whole: String = database.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).map_err(explain)?;
     if whole != "ok" {
@@ -227,6 +232,7 @@ fn check(database: &Connection, realm: &str) -> Result<(), String> {
     let owner: String =
         database.query_row("SELECT realm FROM about", (), |row| row.get(0)).map_err(explain)?;
     match owner == realm {
+        true if version < VERSION => renew(database).map_err(explain),
         true => Ok(()),
         false => Err(format!("it has the events of realm {owner:?}")),
     }
@@ -239,6 +245,14 @@ fn make(database: &Connection, realm: &str) -> rusqlite::Result<()> {
     database.pragma_update(None, "application_id", APPLICATION_ID)?;
     database.pragma_update(None, "user_version", VERSION)?;
     database.execute_batch("COMMIT")
+}
+
+/// Gives a file of an earlier version what it lacks, whole or not at all.
+fn renew(database: &Connection) -> rusqlite::Result<()> {
+    let transaction = database.unchecked_transaction()?;
+    transaction.execute("ALTER TABLE events ADD COLUMN trustlevel INTEGER", ())?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
 }
 
 /// What SQLite says, and what to do about it.
@@ -271,7 +285,9 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Option<Record>> {
         }),
     };
     let publication = PublicationId(number(row, 1)?);
-    Ok(Some(Record { number: number(row, 0)?, publication, unix_ms: number(row, 2)?, publisher, publish }))
+    let trustlevel = row.get::<_, Option<i64>>(8)?.and_then(|level| u64::try_from(level).ok());
+    let (number, unix_ms) = (number(row, 0)?, number(row, 2)?);
+    Ok(Some(Record { number, publication, unix_ms, publisher, trustlevel, publish }))
 }
 
 /// A number that is not negative.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::mpsc::Receiver;
 
-use crossweave_router_core::{Input, Outbox, Realm, RealmOptions, Role, Session, Slot};
+use crossweave_router_core::{Input, Outbox, Realm, RealmOptions, Role, Session, Slot, TrustRule};
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{Publish, PublishOptions, Welcome};
 use crossweave_wamp::{Dict, MatchPolicy, Message, Payload, RequestId, Serializer, SessionId};
@@ -37,7 +37,9 @@ fn rules() -> Vec<HistoryRule> {
 
 impl Recording {
     fn new() -> Recording {
-        let options = RealmOptions { history: rules(), ..RealmOptions::default() };
+        let match_policy = MatchPolicy::Prefix;
+        let trust = TrustRule { role: "user".into(), uri: "com.".into(), match_policy, level: 3 };
+        let options = RealmOptions { history: rules(), trust: vec![trust], ..RealmOptions::default() };
         let mut realm = Realm::new("realm1", options, [1; 32]);
         realm.set_clock(Instant::now(), unix_ms());
         realm.set_role(Role::allow_all("user"));
@@ -132,7 +134,33 @@ fn what_is_written_is_read_as_it_was() {
     let events: Vec<Recorded> = [0, 1, 100_000].into_iter().map(|len| realm.event(len)).collect();
     file(&path).write(&events, unix_ms()).unwrap();
     let expected: Vec<Record> = events.iter().map(Recorded::to_record).collect();
+    assert_eq!(expected[0].trustlevel, Some(3));
     assert_eq!(file(&path).load().unwrap(), expected);
+}
+
+#[test]
+fn a_file_of_the_first_version_is_read_and_goes_on_as_one_of_this() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.db");
+    let mut realm = Recording::new();
+    let (old, new) = (realm.event(5), realm.event(7));
+    file(&path).write(std::slice::from_ref(&old), unix_ms()).unwrap();
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute_batch("ALTER TABLE events DROP COLUMN trustlevel; PRAGMA user_version = 1").unwrap();
+    drop(database);
+    let untold = Record { trustlevel: None, ..old.to_record() };
+    let mut renewed = file(&path);
+    assert_eq!(renewed.load().unwrap(), std::slice::from_ref(&untold));
+    renewed.write(std::slice::from_ref(&new), unix_ms()).unwrap();
+    drop(renewed);
+    assert_eq!(file(&path).load().unwrap(), [untold, new.to_record()]);
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let version: i32 = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 2);
+    database.pragma_update(None, "user_version", 3).unwrap();
+    drop(database);
+    let why = HistoryFile::open(&path, "realm1", &rules(), unix_ms()).err().unwrap();
+    assert!(why.contains("version 3"), "{why}");
 }
 
 #[test]

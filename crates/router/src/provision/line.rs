@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use super::{Activation, HoldsFor, Missing, Refused};
+use super::{Activation, HoldsFor, Missing, NotActivated};
 use crate::realm::AbortOnDrop;
 use crate::router::Shared;
 
@@ -57,7 +57,7 @@ type Line = BTreeMap<u64, Waiter>;
 
 struct Waiter {
     activation: Activation,
-    answer: oneshot::Sender<Result<(), Refused>>,
+    answer: oneshot::Sender<Result<(), NotActivated>>,
 }
 
 /// A place in a line, left when it is dropped.
@@ -119,20 +119,20 @@ impl Table {
 pub(super) fn join(
     shared: &Arc<Shared>,
     activation: Activation,
-) -> impl Future<Output = Result<(), Refused>> + Send + use<> {
+) -> impl Future<Output = Result<(), NotActivated>> + Send + use<> {
     let placed = take_place(shared, activation);
     async move {
         let (_place, answer) = placed?;
         // Only a defect ends the line without a word.
         answer
             .await
-            .unwrap_or_else(|_| Err(Refused::new(uris::UNAVAILABLE, "the realm cannot be started now")))
+            .unwrap_or_else(|_| Err(NotActivated::new(uris::UNAVAILABLE, "the realm cannot be started now")))
     }
 }
 
-type Answer = oneshot::Receiver<Result<(), Refused>>;
+type Answer = oneshot::Receiver<Result<(), NotActivated>>;
 
-fn take_place(shared: &Arc<Shared>, activation: Activation) -> Result<(Place, Answer), Refused> {
+fn take_place(shared: &Arc<Shared>, activation: Activation) -> Result<(Place, Answer), NotActivated> {
     let realm = activation.realm.clone();
     let (sender, answer) = oneshot::channel();
     let mut table = shared.provision.lines.table.lock();
@@ -141,7 +141,7 @@ fn take_place(shared: &Arc<Shared>, activation: Activation) -> Result<(Place, An
     // A line outlasts its clients while it is asked for them.
     let is_full = if is_new { table.lines.len() >= WAITERS_MAX } else { in_line >= WAITERS_PER_REALM_MAX };
     if is_full || table.waiting >= WAITERS_MAX {
-        return Err(Refused::new(
+        return Err(NotActivated::new(
             uris::UNAVAILABLE,
             "too many clients wait for realms to start; try again later",
         ));
@@ -195,7 +195,7 @@ fn missing(shared: &Shared, activation: &Activation) -> Option<Missing> {
 }
 
 /// Asks the provider, and looks whether it has done what it says.
-async fn start(shared: &Arc<Shared>, activation: &Activation) -> Result<(), Refused> {
+async fn start(shared: &Arc<Shared>, activation: &Activation) -> Result<(), NotActivated> {
     let Activation { realm, authrole, .. } = activation;
     let outcome = ask(shared, activation).await;
     let outcome = match (outcome, missing(shared, activation)) {
@@ -209,11 +209,11 @@ async fn start(shared: &Arc<Shared>, activation: &Activation) -> Result<(), Refu
     outcome
 }
 
-async fn ask(shared: &Arc<Shared>, activation: &Activation) -> Result<(), Refused> {
+async fn ask(shared: &Arc<Shared>, activation: &Activation) -> Result<(), NotActivated> {
     let Some(provider) = shared.provision.provider() else { return Err(absent(activation)) };
     let Ok(_turn) = shared.provision.lines.turns.acquire().await else { return Err(absent(activation)) };
     if !shared.provision.lines.table.lock().has_line(&activation.realm) {
-        return Err(Refused::new(uris::UNAVAILABLE, "nobody waits for the realm any more"));
+        return Err(NotActivated::new(uris::UNAVAILABLE, "nobody waits for the realm any more"));
     }
     let question = activation.clone();
     let asked = tokio::spawn(async move { provider.activate(question).await });
@@ -225,21 +225,22 @@ async fn ask(shared: &Arc<Shared>, activation: &Activation) -> Result<(), Refuse
         }
         Err(_) => {
             let text = format!("realm {:?} did not start within {ACTIVATION_DEADLINE:?}", activation.realm);
-            Err(Refused::new(uris::UNAVAILABLE, text))
+            Err(NotActivated::new(uris::UNAVAILABLE, text))
         }
     }
 }
 
 /// As if there were no provider.
-fn absent(activation: &Activation) -> Refused {
+fn absent(activation: &Activation) -> NotActivated {
     let Activation { realm, authrole, missing, .. } = activation;
     match missing {
         Missing::Realm => {
-            Refused::new(uris::NO_SUCH_REALM, format!("no realm {realm:?} exists on this router"))
+            NotActivated::new(uris::NO_SUCH_REALM, format!("no realm {realm:?} exists on this router"))
         }
-        Missing::Role => {
-            Refused::new(uris::NO_SUCH_ROLE, format!("role {authrole:?} does not exist on realm {realm:?}"))
-        }
+        Missing::Role => NotActivated::new(
+            uris::NO_SUCH_ROLE,
+            format!("role {authrole:?} does not exist on realm {realm:?}"),
+        ),
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crossweave_router_core::boundary::{Input, Session, Slot};
+use crossweave_wamp::AuthMethod;
 use crossweave_wamp::message::Welcome;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -29,6 +30,8 @@ pub(crate) struct Claimant<'c> {
     pub(crate) peer: &'c Arc<Peer>,
     /// The session that the client gets otherwise: whom it has proven to be.
     pub(crate) session: &'c Session,
+    /// How it has proven that.
+    pub(crate) proof: Option<AuthMethod>,
     /// The WELCOME of that session.
     pub(crate) welcome: &'c Welcome,
 }
@@ -63,11 +66,12 @@ impl RealmCell {
     pub(crate) fn make_resumable(
         &self,
         options: &ResumptionOptions,
+        proof: Option<AuthMethod>,
         welcome: &mut Welcome,
     ) -> Option<Box<Resumption>> {
         let seat = Seat::take(&self.resumable, options.sessions_max)?;
         let token = Token::random();
-        let resumption = Resumption::new(options, seat, &token);
+        let resumption = Resumption::new(options, seat, &token, proof);
         resumption::offer(welcome, &token, resumption.window);
         Some(resumption)
     }
@@ -166,6 +170,10 @@ impl Run<'_> {
         }
         if !is_owner {
             return Err("the token belongs to somebody else");
+        }
+        // Nobody gets by a weaker method what was begun by a stronger one.
+        if resumption.proof != claimant.proof {
+            return Err("the client has proven who it is by another method than then");
         }
         let Some(parked) = resumption.parked() else {
             let token = Token::random();

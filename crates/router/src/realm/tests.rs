@@ -16,6 +16,7 @@ use super::*;
 use crate::history::HistoryStore;
 use crate::options::AdmissionOptions;
 use crate::peer::Wire;
+use crate::provision::{Activating, Activation, RealmProvider};
 use crate::queue::{QueueOptions, RESERVED_LANE_BYTES};
 use crate::router::Router;
 
@@ -171,6 +172,56 @@ async fn whoever_joins_while_the_router_shuts_down_is_sent_away() {
     let late = join_taking(&cell, "anonymous", usize::MAX).unwrap();
     assert!(late.queued().contains(uris::SYSTEM_SHUTDOWN), "{}", late.queued());
     assert_eq!(late.detached(), Some(Detached::Close(uris::SYSTEM_SHUTDOWN)));
+}
+
+/// Takes down what it is told.
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl RealmProvider for Told {
+    fn activate(&self, _: Activation) -> Activating<'_> {
+        Box::pin(std::future::pending())
+    }
+
+    fn occupied(&self, realm: &str) {
+        self.0.lock().push(format!("occupied {realm}"));
+    }
+
+    fn emptied(&self, realm: &str) {
+        self.0.lock().push(format!("emptied {realm}"));
+    }
+}
+
+fn realm_telling(told: &Arc<Told>) -> Arc<RealmCell> {
+    let provision = Arc::<Provision>::default();
+    provision.set(Some(told.clone()));
+    let definition =
+        RealmDefinition { roles: vec![Role::allow_all("anonymous")], ..RealmDefinition::default() };
+    RealmCell::start("realm1", definition, Default::default(), Arc::default(), provision)
+}
+
+#[tokio::test]
+async fn the_provider_is_told_once_when_a_realm_fills_and_empties() {
+    let told = Arc::new(Told::default());
+    let cell = realm_telling(&told);
+    let (first, second) = (join(&cell), join(&cell));
+    assert_eq!(*told.0.lock(), ["occupied realm1"]);
+    cell.leave(first.slot, &mut Effects::default());
+    assert_eq!(told.0.lock().len(), 1);
+    cell.leave(second.slot, &mut Effects::default());
+    assert_eq!(*told.0.lock(), ["occupied realm1", "emptied realm1"]);
+    let _third = join(&cell);
+    cell.stop();
+    assert_eq!(told.0.lock().len(), 3, "a realm that is stopped is not told of");
+}
+
+#[tokio::test]
+async fn the_provider_is_told_that_a_realm_is_empty_that_a_defect_closed() {
+    let told = Arc::new(Told::default());
+    let cell = realm_telling(&told);
+    let _joined = join(&cell);
+    let _: Result<(), RealmIsDown> = cell.handle(&mut Effects::default(), |_| panic!("a defect"));
+    assert_eq!(*told.0.lock(), ["occupied realm1", "emptied realm1"]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use crossweave_router_core::Role;
 use crossweave_router_core::boundary::Session;
 use crossweave_wamp::SessionId;
 use crossweave_wamp::message::Goodbye;
-use tracing::info;
+use tracing::debug;
 
 use super::{RealmDefinition, Router, Shared, StartError};
 use crate::internal::is_own_role;
@@ -36,7 +36,7 @@ impl Router {
             return Err(StartError::Stopped);
         }
         let restored = self.shared.realms.start(name, definition)?;
-        info!(realm = name, restored, "realm started");
+        debug!(realm = name, restored, "realm started");
         Ok(())
     }
 

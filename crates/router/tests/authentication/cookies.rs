@@ -28,7 +28,7 @@ async fn cookie_node(options: CookieOptions) -> Node {
     .await
 }
 
-async fn join(node: &Node, cookie: &str, auth: Auth) -> Result<Client, ConnectError> {
+pub(crate) async fn join_with_cookie(node: &Node, cookie: &str, auth: Auth) -> Result<Client, ConnectError> {
     let headers = vec![("Cookie".to_owned(), cookie.to_owned())];
     let options = Options { auth, headers, reconnect: Reconnect::Off, ..Options::default() };
     Client::connect_with(&format!("ws://127.0.0.1:{}/ws", node.port), "realm1", options).await
@@ -56,7 +56,7 @@ fn set_cookie(head: &str) -> Option<String> {
     Some(line.split(';').next().unwrap().to_owned())
 }
 
-async fn new_cookie(node: &Node) -> String {
+pub(crate) async fn new_cookie(node: &Node) -> String {
     set_cookie(&handshake(node, None).await.0).expect("a cookie is set")
 }
 
@@ -80,35 +80,35 @@ async fn a_browser_that_has_logged_in_need_not_again() {
     let node = cookie_node(CookieOptions::default()).await;
     let cookie = new_cookie(&node).await;
     assert_eq!(set_cookie(&handshake(&node, Some(&cookie)).await.0), None, "it is ours");
-    let refused = join(&node, &cookie, Auth::Cookie).await.unwrap_err().to_string();
+    let refused = join_with_cookie(&node, &cookie, Auth::Cookie).await.unwrap_err().to_string();
     assert!(refused.contains("wamp.error.no_matching_auth_method"), "{refused}");
-    join(&node, &cookie, Auth::ticket("joe", "t1cket")).await.unwrap();
-    let session = join(&node, &cookie, Auth::Cookie).await.unwrap().session();
+    join_with_cookie(&node, &cookie, Auth::ticket("joe", "t1cket")).await.unwrap();
+    let session = join_with_cookie(&node, &cookie, Auth::Cookie).await.unwrap().session();
     assert_eq!((session.authid.as_deref(), session.authrole.as_deref()), (Some("joe"), Some("user")));
     assert_eq!(
         (session.authmethod.as_deref(), session.authprovider.as_deref()),
         (Some("cookie"), Some("cookie"))
     );
-    assert!(join(&node, "cbtid=somebody-elses-invention", Auth::Cookie).await.is_err());
+    assert!(join_with_cookie(&node, "cbtid=somebody-elses-invention", Auth::Cookie).await.is_err());
 }
 
 #[tokio::test]
 async fn a_failed_login_is_not_remembered_and_an_anonymous_one_ends_it() {
     let node = cookie_node(CookieOptions::default()).await;
     let cookie = new_cookie(&node).await;
-    assert!(join(&node, &cookie, Auth::ticket("joe", "wrong")).await.is_err());
-    assert!(join(&node, &cookie, Auth::Cookie).await.is_err());
-    join(&node, &cookie, Auth::ticket("joe", "t1cket")).await.unwrap();
-    join(&node, &cookie, Auth::Anonymous).await.unwrap();
-    assert!(join(&node, &cookie, Auth::Cookie).await.is_err());
+    assert!(join_with_cookie(&node, &cookie, Auth::ticket("joe", "wrong")).await.is_err());
+    assert!(join_with_cookie(&node, &cookie, Auth::Cookie).await.is_err());
+    join_with_cookie(&node, &cookie, Auth::ticket("joe", "t1cket")).await.unwrap();
+    join_with_cookie(&node, &cookie, Auth::Anonymous).await.unwrap();
+    assert!(join_with_cookie(&node, &cookie, Auth::Cookie).await.is_err());
 }
 
 #[tokio::test]
 async fn logging_out_forgets_the_cookie_and_closes_its_other_connections() {
     let node = cookie_node(CookieOptions::default()).await;
     let (cookie, other) = (new_cookie(&node).await, new_cookie(&node).await);
-    let sibling = join(&node, &cookie, Auth::ticket("joe", "t1cket")).await.unwrap();
-    let stranger = join(&node, &other, Auth::ticket("joe", "t1cket")).await.unwrap();
+    let sibling = join_with_cookie(&node, &cookie, Auth::ticket("joe", "t1cket")).await.unwrap();
+    let stranger = join_with_cookie(&node, &other, Auth::ticket("joe", "t1cket")).await.unwrap();
     let (_, mut stream) = handshake(&node, Some(&cookie)).await;
     let details =
         Dict::new().with("roles", Roles::client().to_dict()).with("authmethods", vec![Value::from("cookie")]);
@@ -121,6 +121,6 @@ async fn logging_out_forgets_the_cookie_and_closes_its_other_connections() {
     let closed = states.wait_for(|state| !state.is_connected());
     timeout(Duration::from_secs(5), closed).await.expect("the sibling is closed").unwrap();
     assert!(stranger.state().is_connected());
-    assert!(join(&node, &cookie, Auth::Cookie).await.is_err());
+    assert!(join_with_cookie(&node, &cookie, Auth::Cookie).await.is_err());
     assert!(set_cookie(&handshake(&node, Some(&cookie)).await.0).is_some(), "another one is set");
 }

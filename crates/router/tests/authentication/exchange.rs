@@ -175,3 +175,50 @@ async fn scram_answers_without_our_nonce_or_with_another_are_refused() {
         assert_eq!(peer.abort().await.reason, uris::AUTHENTICATION_FAILED);
     }
 }
+
+/// What is said to a client that gives a wrong answer: the kinds of messages, their keys and the types of the values.
+async fn what_is_said(node: &Node, method: &str, authid: &str) -> Vec<String> {
+    let mut peer = Peer::connect(node).await;
+    let extra = Dict::new().with("nonce", "egVDf3DMJh0=");
+    peer.hello(&[method], named(authid).with("authextra", extra)).await;
+    let challenge = peer.challenge().await;
+    let shape = |(key, value): (&str, &Value)| match value {
+        // The text to be signed names the client.
+        Value::Str(text) if key == "challenge" && method == "wampcra" => {
+            format!("{key}: {:?}", text.split("\"session\"").next().map(|it| it.replace(authid, "AUTHID")))
+        }
+        Value::Str(text) => format!("{key}: {} letters", text.len()),
+        other => format!("{key}: {other:?}"),
+    };
+    let mut said = vec![format!("CHALLENGE {}", challenge.method)];
+    said.extend(challenge.extra.iter().map(shape));
+    peer.authenticate(&"A".repeat(128)).await;
+    let abort = peer.abort().await;
+    said.push(format!("ABORT {} {:?}", abort.reason, abort.details));
+    said
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_exist_hears_what_one_hears_that_does() {
+    let methods =
+        Methods { cryptosign: super::methods::cryptosign().cryptosign, scram: scram().scram, ..both() };
+    let node = node(methods).await;
+    for (method, known) in [
+        ("ticket", "joe"),
+        ("wampcra", "jim"),
+        ("wamp-scram", "joe"),
+        ("scram", "joe"),
+        ("cryptosign", "joe"),
+    ] {
+        let expected = what_is_said(&node, method, known).await;
+        assert!(expected.len() >= 2 && expected[0].contains(method), "{expected:?}");
+        // Made-up clients look like one of those that exist, in turn.
+        let mut heard = Vec::new();
+        for number in 0..60 {
+            let unknown = format!("nobody{number}");
+            heard.push(what_is_said(&node, method, &unknown).await);
+        }
+        assert!(heard.contains(&expected), "{method}: {expected:?} is not among {heard:?}");
+        assert!(heard.iter().all(|it| it.first() == expected.first() && it.last() == expected.last()));
+    }
+}

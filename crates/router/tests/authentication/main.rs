@@ -4,5 +4,6 @@ mod asked;
 mod cookies;
 mod exchange;
 mod methods;
+mod minimum;
 mod node;
 mod tls;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossweave_client::{Auth, Client, ConnectError, JoinError, Options};
 use crossweave_router::{
     Activating, Activation, AdmissionOptions, Anonymous, Authentication, Directory, Methods, Missing,
-    Principal, REALM_NAME_LEN_MAX, RealmProvider, Refused, Role, Router, Source, TransportOptions,
+    NotActivated, Principal, REALM_NAME_LEN_MAX, RealmProvider, Role, Router, Source, TransportOptions,
 };
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_wamp::uris;
@@ -79,9 +79,9 @@ impl RealmProvider for Provider {
                 (Does::Starts, Missing::Role) => {
                     self.router.set_role(&activation.realm, Role::allow_all(activation.authrole)).unwrap();
                 }
-                (Does::Refuses, _) => return Err(Refused::new("com.example.full", "no room for it")),
+                (Does::Refuses, _) => return Err(NotActivated::new("com.example.full", "no room for it")),
                 (Does::RefusesThisClient, _) => {
-                    return Err(Refused::this_client("com.example.not_you", "not for you"));
+                    return Err(NotActivated::this_client("com.example.not_you", "not for you"));
                 }
                 (Does::Panics, _) => panic!("the test wants it so"),
                 (Does::Lies, _) => {}

@@ -35,8 +35,16 @@ impl Node {
 
 /// RawSocket, WebSocket at `/ws`, compressed WebSocket at `/deflate`, all with this resumption.
 pub(crate) async fn node_with(resumption: Option<ResumptionOptions>, authentication: Authentication) -> Node {
+    node_of(resumption, authentication, ["anonymous", "user"].map(may_do_all).to_vec()).await
+}
+
+/// The same with roles of its own.
+pub(crate) async fn node_of(
+    resumption: Option<ResumptionOptions>,
+    authentication: Authentication,
+    roles: Vec<Role>,
+) -> Node {
     let router = Router::new(AdmissionOptions::default());
-    let roles = ["anonymous", "user"].map(may_do_all).to_vec();
     let realm = RealmDefinition {
         options: RealmOptions::default(),
         roles,
@@ -276,7 +284,7 @@ impl Peer {
 }
 
 /// A role that may do everything, and end other sessions, which only a rule of its own allows.
-fn may_do_all(name: &str) -> Role {
+pub(crate) fn may_do_all(name: &str) -> Role {
     let rule = |uri: &str, match_policy| Permission {
         uri: uri.into(),
         match_policy,

@@ -1,9 +1,9 @@
 //! Who may go on with a session, and who may not.
 
-use crossweave_auth::Secret;
+use crossweave_auth::{Secret, wampcra};
 use crossweave_router::{Authentication, Directory, Methods, Principal, ResumptionOptions, Source};
 use crossweave_wamp::message::*;
-use crossweave_wamp::{Dict, Message, Serializer, Value, uris};
+use crossweave_wamp::{AuthMethod, Dict, Message, Serializer, Value, uris};
 
 use crate::peer::*;
 
@@ -100,6 +100,66 @@ async fn a_stolen_token_is_of_no_use_to_another_client() {
     let welcome = log_in(&mut joe, "joe", ticket.details()).await;
     assert_eq!(flag(&welcome, "resumed"), Some(true));
     assert_eq!((welcome.session.0, welcome.details.str("authid")), (ticket.session, Some("joe")));
+}
+
+/// Joe may use a ticket and WAMP-CRA.
+fn two_methods() -> Authentication {
+    let Authentication::Methods(methods) = tickets() else { panic!("methods") };
+    let secret = wampcra::Credential::new("secret".into(), None);
+    let joe = Principal { authrole: "user".into(), realm: None, credential: secret };
+    let wampcra = Some(Source::Static(Directory::from_iter([("joe".to_owned(), joe)])));
+    Methods { wampcra, ..(*methods).clone() }.into()
+}
+
+/// Joe logs in by this method; the answer of the router.
+async fn answer_to(node: &Node, method: &str, details: Dict) -> (Peer, Message<'static>) {
+    let mut joe = Peer::connect(node, Link::RawSocket).await;
+    joe.send(hello(details.with("authid", "joe").with("authmethods", vec![Value::from(method)]))).await;
+    let Message::Challenge(challenge) = joe.receive().await else { panic!("not CHALLENGE") };
+    let signature = match method {
+        "wampcra" => wampcra::answer(&"secret".into(), &challenge.extra).unwrap(),
+        _ => "secret".to_owned(),
+    };
+    joe.send(Authenticate { signature, extra: Dict::new() }).await;
+    let answer = joe.receive().await;
+    (joe, answer)
+}
+
+/// A session that joe has begun by WAMP-CRA and lost, and what it takes to go on with it.
+async fn lost_session(node: &Node) -> Ticket {
+    let mut joe = Peer::connect(node, Link::RawSocket).await;
+    let details = Dict::new().with("resumable", true).with("authid", "joe");
+    joe.send(hello(details.with("authmethods", vec![Value::from("wampcra")]))).await;
+    let Message::Challenge(challenge) = joe.receive().await else { panic!("not CHALLENGE") };
+    let signature = wampcra::answer(&"secret".into(), &challenge.extra).unwrap();
+    joe.send(Authenticate { signature, extra: Dict::new() }).await;
+    joe.welcome().await;
+    joe.ticket()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_goes_on_by_the_method_that_it_was_begun_by() {
+    let node = node_with(Some(ResumptionOptions::default()), two_methods()).await;
+    let ticket = lost_session(&node).await;
+    let (_weak, answer) = answer_to(&node, "ticket", ticket.details()).await;
+    let Message::Welcome(welcome) = answer else { panic!("not WELCOME: {answer:?}") };
+    assert_is_new(&welcome, &ticket);
+    let (_strong, answer) = answer_to(&node, "wampcra", ticket.details()).await;
+    let Message::Welcome(welcome) = answer else { panic!("not WELCOME: {answer:?}") };
+    assert_eq!((flag(&welcome, "resumed"), welcome.session.0), (Some(true), ticket.session));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_no_way_round_the_least_methods_of_a_role() {
+    let roles = vec![may_do_all("user").with_authmethods(Some(&[AuthMethod::WampCra]))];
+    let node = node_of(Some(ResumptionOptions::default()), two_methods(), roles).await;
+    let ticket = lost_session(&node).await;
+    let (_weak, answer) = answer_to(&node, "ticket", ticket.details()).await;
+    let Message::Abort(abort) = answer else { panic!("not ABORT: {answer:?}") };
+    assert_eq!(abort.reason, uris::AUTHENTICATION_FAILED);
+    let (_strong, answer) = answer_to(&node, "wampcra", ticket.details()).await;
+    let Message::Welcome(welcome) = answer else { panic!("not WELCOME: {answer:?}") };
+    assert_eq!(flag(&welcome, "resumed"), Some(true), "the owner is not disturbed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

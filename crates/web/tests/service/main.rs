@@ -1,5 +1,6 @@
 //! The services of a real router, over real sockets.
 
+mod access_log;
 mod bridge;
 mod demo;
 mod files;
@@ -9,3 +10,4 @@ mod page;
 mod protocol;
 mod rest;
 mod site;
+mod tls;

@@ -1,10 +1,11 @@
 //! HTTP/1.1 itself: connections, heads, bodies.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crossweave_router::http::limits::LINGER;
+use crossweave_router::http::limits::{LINGER, STALL};
 use crossweave_transport::http::{HEAD_LEN_MAX, HEADERS_MAX};
-use crossweave_web::{BODY_LEN_MAX, Json, JsonOptions, SiteOptions};
+use crossweave_web::{BODY_LEN_MAX, Files, FilesOptions, Json, JsonOptions, SiteOptions};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
@@ -158,4 +159,58 @@ async fn a_client_that_is_refused_while_it_sends_reads_why() {
     let mut answer = String::new();
     timeout(DEADLINE + LINGER, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+/// A file that does not fit into the buffers of a connection, and a node that serves it.
+async fn node_with_large_file() -> (tempfile::TempDir, Node) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("large"), vec![b'x'; 64 << 20]).unwrap();
+    let files = Arc::new(Files::new(folder.path(), FilesOptions::default()).unwrap());
+    let node = Node::with_site(SiteOptions::default(), |_| vec![("/", files)]).await;
+    (folder, node)
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_given_up() {
+    let (_folder, node) = node_with_large_file().await;
+    let mut stream = node.stream().await;
+    stream.write_all(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    let mut start = [0; 12];
+    timeout(DEADLINE, stream.read_exact(&mut start)).await.unwrap().unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::pause();
+    tokio::time::advance(STALL + Duration::from_secs(1)).await;
+    tokio::time::resume();
+    let gone = async {
+        while node.router.connections() != (0, 0) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(DEADLINE, gone).await.expect("the connection is given up");
+}
+
+#[tokio::test]
+async fn large_files_come_whole() {
+    let (_folder, node) = node_with_large_file().await;
+    let answer = node.get("/large").await;
+    assert_eq!((answer.status, answer.body.len()), (200, 64 << 20));
+    assert!(answer.body.bytes().all(|octet| octet == b'x'));
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_is_given_up() {
+    let node = node().await;
+    let first = node.raw("GET /1 HTTP/1.1\r\nHost:").await;
+    assert!(first.starts_with("HTTP/1.1 408 "), "{first}");
+    // One that follows has the time in which a connection may be without request.
+    let mut stream = node.stream().await;
+    stream.write_all(b"GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /1 HT").await.unwrap();
+    let mut answer = [0; 12];
+    timeout(DEADLINE, stream.read_exact(&mut answer)).await.unwrap().unwrap();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(16)).await;
+    tokio::time::resume();
+    let mut rest = Vec::new();
+    timeout(DEADLINE, stream.read_to_end(&mut rest)).await.expect("the end comes").unwrap();
 }

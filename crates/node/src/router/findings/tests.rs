@@ -105,6 +105,25 @@ fn trust_levels_of_permissions_and_roles_reach_the_realm() {
 }
 
 #[test]
+fn methods_of_a_role_reach_the_realm() {
+    let scram = json!({"type": "dynamic", "authenticator": "com.example.authenticate"});
+    for role in [
+        json!({"name": "anonymous", "allow-by-default": true}),
+        json!({"name": "anonymous", "authorizer": "com.example.authorize"}),
+    ] {
+        let transport = json!({"type": "rawsocket", "endpoint": tcp(0), "auth": {"scram": scram}});
+        let mut config = with_transport(transport);
+        config["workers"][0]["realms"][0]["roles"][0] = role;
+        config["workers"][0]["realms"][0]["roles"][0]["authmethods"] = json!(["scram"]);
+        let plan = planned(&config).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
+        let role =
+            plan.definitions.into_iter().find_map(|(_, definition)| definition.roles.into_iter().next());
+        let methods = role.expect("the realm has a role").authmethods;
+        assert_eq!(methods.as_deref(), Some(&[crossweave_wamp::AuthMethod::Scram][..]));
+    }
+}
+
+#[test]
 fn every_websocket_option_reaches_the_router() {
     let options = json!({
         "max_frame_size": 1000, "max_message_size": 2000, "auto_fragment_size": 300,
@@ -148,11 +167,15 @@ fn without_options_frames_are_as_long_as_messages_and_origins_depend_on_the_reac
 fn rawsocket_options_reach_the_router_and_sizes_are_rounded_down() {
     let transport = json!({"type": "rawsocket", "endpoint": tcp(1), "serializers": ["json", "msgpack"],
         "options": {"max_message_size": 100_000, "max_queue_bytes": 70_000, "on_slow": "disconnect",
-            "handshake_timeout": 0, "resumption": {"window": 5, "buffer": 10_000}}});
+            "handshake_timeout": 0, "auto_ping_interval": 20_000, "auto_ping_timeout": 3_000,
+            "resumption": {"window": 5, "buffer": 10_000}}});
     let listen = only_listen(transport);
     let rawsocket = listen.options.rawsocket.as_ref().unwrap();
     assert_eq!(rawsocket.max_message_size, 65_536);
     assert_eq!(rawsocket.serializers, [Serializer::Json, Serializer::MsgPack]);
+    assert_eq!((rawsocket.auto_ping_interval_ms, rawsocket.auto_ping_timeout_ms), (20_000, 3_000));
+    let default = only_listen(json!({"type": "rawsocket", "endpoint": tcp(1)})).options.rawsocket.unwrap();
+    assert_eq!(default.auto_ping_interval_ms, 0, "some clients take a ping for an error");
     assert_eq!((listen.options.queue.bytes_max, listen.options.queue.on_slow), (70_000, OnSlow::Disconnect));
     assert_eq!(listen.options.handshake_timeout_ms, super::super::transport::UNLIMITED_MS);
     let resumption = listen.options.resumption.unwrap();

@@ -33,7 +33,7 @@ struct Serving<'a> {
 
 impl Acceptor {
     /// Serves requests, the first of which is in the buffer.
-    pub(super) async fn serve(
+    pub(in crate::accept) async fn serve(
         &self,
         handshake: Handshake,
         pending: PendingCell,

@@ -1,7 +1,6 @@
 //! The upgrade of a connection to WebSocket.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crossweave_transport::http::{Request, Response};
 use crossweave_transport::tls::TlsFacts;
@@ -34,7 +33,7 @@ impl From<NotUpgraded> for NotEstablished {
 pub(super) struct Agreed<'o> {
     options: &'o WebSocketOptions,
     authentication: Authentication,
-    server: ServerOptions,
+    server: &'o ServerOptions,
     upgrade: Upgrade,
     /// The cookie's holder.
     visit: Option<Visit>,
@@ -53,8 +52,8 @@ impl Acceptor {
             let response = Response::text(404, "no websocket endpoint at this path");
             return Err(NotUpgraded { response, why: format!("no websocket endpoint at path {shown:?}") });
         };
-        let server = server_options(options);
-        let upgrade = upgrade(request, &server, is_tls)
+        let server = &self.handshakes[path];
+        let upgrade = upgrade(request, server, is_tls)
             .map_err(|refused| NotUpgraded { response: refused.response(), why: refused.to_string() })?;
         let (serializer, batching) = spoken(options, upgrade.protocol.as_deref());
         let serializer = encoding_of_agent(serializer, request.headers.get("User-Agent"));
@@ -99,11 +98,8 @@ impl Agreed<'_> {
         let Agreed {
             options, authentication, server, upgrade, visit, spoken: (serializer, batching), ..
         } = self;
-        let codec = upgrade.codec(&server);
-        let ping = (options.auto_ping_interval_ms > 0).then(|| PingOptions {
-            interval: Duration::from_millis(options.auto_ping_interval_ms),
-            timeout: Duration::from_millis(options.auto_ping_timeout_ms.max(1)),
-        });
+        let codec = upgrade.codec(server);
+        let ping = PingOptions::new(options.auto_ping_interval_ms, options.auto_ping_timeout_ms);
         Established {
             wire: Wire { serializer, framing: codec.encoder.framing(), batching },
             message_len_max: codec.encoder.len_max(),
@@ -121,7 +117,8 @@ impl Agreed<'_> {
     }
 }
 
-fn server_options(options: &WebSocketOptions) -> ServerOptions {
+/// What the handshakes of a path are told, the same for each.
+pub(crate) fn server_options(options: &WebSocketOptions) -> ServerOptions {
     let single = options.serializers.iter().map(|it| it.subprotocol());
     let batched = options.batched_serializers.iter().map(|it| it.batched_subprotocol());
     ServerOptions {

@@ -1,0 +1,36 @@
+//! Starting a realm for its first client, as a router worker asks for it.
+
+use std::sync::Arc;
+
+use crossweave_api::node::{ActivateRealm, ON_REALM_ACTIVATED, RealmActivated};
+use crossweave_api::{Error, error};
+use crossweave_config::part;
+use tracing::info;
+
+use super::Controller;
+use super::worker::Worker;
+use crate::boot::realm_steps;
+
+impl Controller {
+    pub(super) async fn activate(&self, worker: &Arc<Worker>, asked: ActivateRealm) -> Result<(), Error> {
+        let ActivateRealm { worker_id, template_id, pattern, realm_id, config } = asked;
+        let name = config["name"].as_str().unwrap_or_default().to_owned();
+        info!("Processing activation request for realm '{name}'");
+        info!("Realm '{name}' matched from template '{pattern}'");
+        let invalid = |problems: &dyn std::fmt::Display| Error::new(error::INVALID_CONFIGURATION, problems);
+        let part = part::realm(&config, &format!("realm {name}"), &self.shared.options.cbdir);
+        let mut realm = part.map_err(|problems| invalid(&problems))?.value;
+        realm.id.clone_from(&realm_id);
+        let steps = realm_steps(&realm, &config, Some(template_id.clone()));
+        let taken = self.take_steps(&worker.id, worker.kind.title(), &steps).await;
+        if let Err((what, why)) = taken {
+            // Half a realm is none.
+            let stop = format!("crossbar.worker.{worker_id}.stop_router_realm");
+            let _ = self.shared.client.call(stop).arg(realm_id).await;
+            return Err(Error::new(error::CANNOT_START, format!("{what}: {why}")));
+        }
+        let activated = RealmActivated { worker_id, realm_id, realm: name, template_id };
+        self.shared.service.tell(&ON_REALM_ACTIVATED, &activated).await;
+        Ok(())
+    }
+}

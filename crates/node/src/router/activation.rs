@@ -1,0 +1,281 @@
+//! Realms and roles that start when a client first needs them, and realms that end when nobody is on them any more.
+//!
+//! ```text
+//!  client ─▶ router: no such realm ─▶ template that matches ─▶ bounds ─▶ controller: crossbar.activate_realm
+//!                                                                            │ start_router_realm, roles
+//!  client joins ◀─ router: it is there ◀──────────────────────────────────────┘
+//! ```
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use crossweave_api::Config;
+use crossweave_api::node::ActivateRealm;
+use crossweave_api::router::StartRouterRealmRole;
+use crossweave_client::{CallError, Dict};
+use crossweave_router::{Activating, Activation, Missing, NotActivated, RealmProvider};
+use crossweave_wamp::uris;
+use tokio::time::{sleep, timeout};
+use tracing::{error, info, warn};
+
+use super::template::instance;
+use super::{RouterWorker, Shared, State};
+use crate::service::{Caller, to_value};
+
+/// What the controller is given to start a realm with its roles.
+const ACTIVATE_DEADLINE: Duration = Duration::from_secs(20);
+/// A realm that nobody is on, but somebody is about to join, is looked at again after this.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Realms of templates that nobody is on. Each time that changes counts.
+#[derive(Default)]
+pub(super) struct Idle {
+    changes: HashMap<String, u64>,
+    last: u64,
+}
+
+impl Idle {
+    /// Nobody is on the realm from now on. The result names this time.
+    fn begin(&mut self, realm: &str) -> u64 {
+        self.last += 1;
+        self.changes.insert(realm.to_owned(), self.last);
+        self.last
+    }
+
+    /// Somebody is on it, or it has ended.
+    fn end(&mut self, realm: &str) {
+        self.changes.remove(realm);
+    }
+
+    fn is(&self, realm: &str, since: u64) -> bool {
+        self.changes.get(realm) == Some(&since)
+    }
+}
+
+/// Whom the router asks.
+struct Provider(Weak<Shared>);
+
+impl Provider {
+    fn worker(&self) -> Option<RouterWorker> {
+        self.0.upgrade().map(|shared| RouterWorker { shared })
+    }
+}
+
+impl RealmProvider for Provider {
+    fn activate(&self, activation: Activation) -> Activating<'_> {
+        let worker = self.worker();
+        Box::pin(async move {
+            let Some(worker) = worker else { return Err(no_such_realm(&activation.realm)) };
+            match activation.missing {
+                Missing::Realm => worker.activate_realm(&activation).await,
+                Missing::Role => worker.activate_role(&activation.realm, &activation.authrole).await,
+            }
+        })
+    }
+
+    fn occupied(&self, realm: &str) {
+        if let Some(worker) = self.worker() {
+            worker.shared.idle.lock().end(realm);
+        }
+    }
+
+    fn emptied(&self, realm: &str) {
+        if let Some(worker) = self.worker() {
+            worker.is_idle(realm.to_owned());
+        }
+    }
+}
+
+fn no_such_realm(realm: &str) -> NotActivated {
+    NotActivated::new(uris::NO_SUCH_REALM, format!("there is no realm {realm:?}"))
+}
+
+fn no_such_role(role: &str) -> NotActivated {
+    NotActivated::this_client(uris::NO_SUCH_ROLE, format!("the realm has no role {role:?}"))
+}
+
+/// Who pays for a realm: who has logged in, or else the address.
+fn principal(activation: &Activation) -> String {
+    match activation.authmethod {
+        "anonymous" => peer_host(&activation.transport),
+        _ => format!("authid {}", activation.authid),
+    }
+}
+
+/// The peer's address without its port.
+fn peer_host(transport: &Dict) -> String {
+    let peer = transport.str("peer").unwrap_or_default();
+    match peer.strip_prefix("tcp") {
+        Some(_) => peer.rsplit_once(':').map_or(peer, |(host, _)| host).to_owned(),
+        None => peer.to_owned(),
+    }
+}
+
+impl State {
+    /// The realm of this id has ended.
+    pub(super) fn forget(&mut self, id: &str) {
+        let Some(at) = self.realms.iter().position(|it| it.id == id) else { return };
+        let realm = self.realms.remove(at);
+        let template = self.templates.iter_mut().find(|it| Some(&it.id) == realm.template_id.as_ref());
+        if let Some(template) = template {
+            template.forget(&realm.realm.name);
+        }
+    }
+
+    /// An id that no realm has.
+    fn free_id(&self) -> String {
+        let first = self.realms.len() + self.templates.len() + 1;
+        let mut ids = (first..).map(|number| format!("realm{number:03}"));
+        ids.find(|id| !self.has_realm(id)).unwrap_or_default()
+    }
+}
+
+impl RouterWorker {
+    /// Starts what clients need from now on.
+    pub(super) fn provide_realms(&self) {
+        let provider = Provider(Arc::downgrade(&self.shared));
+        self.router().set_realm_provider(Some(Arc::new(provider)));
+    }
+
+    async fn activate_realm(&self, activation: &Activation) -> Result<(), NotActivated> {
+        let name = &activation.realm;
+        let (asked, template_id) = self.admit(activation).await?;
+        info!("Auto starting realm '{name}' ..");
+        let kwargs = to_value(&asked).as_dict().cloned().unwrap_or_default();
+        let mut call = self.service().client().call("crossbar.activate_realm");
+        for (key, value) in kwargs {
+            call = call.kwarg(key, value);
+        }
+        let failed = match timeout(ACTIVATE_DEADLINE, call).await {
+            Ok(Ok(_)) => {
+                info!("Realm '{name}' auto started successfully");
+                // Should nobody come after all.
+                self.is_idle(name.clone());
+                return Ok(());
+            }
+            Ok(Err(CallError::Application(answer))) => {
+                answer.args.first().and_then(|it| it.as_str()).unwrap_or(&answer.uri).to_owned()
+            }
+            Ok(Err(other)) => other.to_string(),
+            Err(_) => format!("no answer from the controller within {} s", ACTIVATE_DEADLINE.as_secs()),
+        };
+        error!("Realm '{name}' was not started by template '{template_id}': {failed}");
+        let mut state = self.shared.state.lock().await;
+        if let Some(template) = state.templates.iter_mut().find(|it| it.id == template_id) {
+            template.forget(name);
+        }
+        // Why is for those who run the node.
+        Err(NotActivated::new(uris::NO_SUCH_REALM, format!("realm {name:?} could not be started")))
+    }
+
+    /// The realm to ask for, by the first template that matches and within its bounds.
+    async fn admit(&self, activation: &Activation) -> Result<(ActivateRealm, String), NotActivated> {
+        let Activation { realm, authrole, .. } = activation;
+        let mut state = self.shared.state.lock().await;
+        let realm_id = state.free_id();
+        let matched = state.templates.iter_mut().find_map(|it| Some((it.instance(realm)?, it)));
+        let Some((config, template)) = matched else { return Err(no_such_realm(realm)) };
+        if !template.has_role(authrole) {
+            return Err(no_such_role(authrole));
+        }
+        let principal = principal(activation);
+        if let Err(why) = template.admit(realm, authrole, &principal, Instant::now()) {
+            warn!("Realm '{realm}' is not started for {principal} by template '{}': {why}", template.id);
+            return Err(NotActivated::this_client(uris::UNAVAILABLE, why.to_string()));
+        }
+        let (template_id, pattern) = (template.id.clone(), template.pattern().to_owned());
+        let worker_id = self.shared.id.clone();
+        let asked = ActivateRealm { worker_id, template_id: template_id.clone(), pattern, realm_id, config };
+        Ok((asked, template_id))
+    }
+
+    /// Starts a role that a role template of the realm matches.
+    async fn activate_role(&self, realm: &str, authrole: &str) -> Result<(), NotActivated> {
+        let Some((realm_id, role_id, config)) = self.role_instance(realm, authrole).await else {
+            return Err(no_such_role(authrole));
+        };
+        info!("Auto starting role '{authrole}' on realm '{realm}' ..");
+        let asked = StartRouterRealmRole { realm_id, role_id, config };
+        match self.start_router_realm_role(Caller::default(), asked).await {
+            Ok(_) => Ok(()),
+            Err(failed) => {
+                error!("Role '{authrole}' was not started on realm '{realm}': {failed}");
+                Err(NotActivated::new(uris::NO_SUCH_ROLE, format!("role {authrole:?} could not be started")))
+            }
+        }
+    }
+
+    /// The role of this name on a realm, with the ids of both.
+    async fn role_instance(&self, realm: &str, authrole: &str) -> Option<(String, String, Config)> {
+        let state = self.shared.state.lock().await;
+        let running = state.realms.iter().find(|it| it.realm.name == realm)?;
+        let written = running.config["roles"].as_array()?;
+        let mut roles = running.realm.roles.iter().zip(written);
+        let (groups, template) =
+            roles.find_map(|(role, written)| Some((role.template.as_ref()?.captures(authrole)?, written)))?;
+        let role_id = format!("role{:03}", running.realm.roles.len() + running.roles.len() + 1);
+        Some((running.id.clone(), role_id, instance(template, authrole, &groups)))
+    }
+
+    /// Nobody is on a realm: if it is one of a template and stays so, it is stopped.
+    fn is_idle(&self, realm: String) {
+        let since = self.shared.idle.lock().begin(&realm);
+        let worker = self.clone();
+        tokio::spawn(async move {
+            let timeout = worker.idle_timeout(&realm).await;
+            let Some(timeout) = timeout else { return worker.shared.idle.lock().end(&realm) };
+            sleep(timeout).await;
+            while worker.shared.idle.lock().is(&realm, since) && !worker.stop_idle(&realm).await {
+                sleep(RETRY).await;
+            }
+        });
+    }
+
+    async fn idle_timeout(&self, realm: &str) -> Option<Duration> {
+        let state = self.shared.state.lock().await;
+        let template_id = state.realms.iter().find(|it| it.realm.name == realm)?.template_id.as_ref()?;
+        state.templates.iter().find(|it| it.id == *template_id)?.idle_timeout()
+    }
+
+    /// Stops a realm that nobody is on. False if that has to be tried again.
+    async fn stop_idle(&self, realm: &str) -> bool {
+        let state = self.shared.state.lock().await;
+        let Some(id) = state.realms.iter().find(|it| it.realm.name == realm).map(|it| it.id.clone()) else {
+            return true;
+        };
+        match self.router().stop_realm_if_empty(realm).await {
+            Ok(true) => {
+                self.shared.idle.lock().end(realm);
+                info!("Realm '{realm}' was idle");
+                self.forget_realm(state, &id, realm).await;
+                true
+            }
+            Ok(false) => false,
+            Err(_) => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_counts_without_its_port() {
+        let host = |peer: &str| peer_host(&Dict::new().with("peer", peer));
+        assert_eq!(host("tcp4:10.0.0.1:5000"), host("tcp4:10.0.0.1:5001"));
+        assert_ne!(host("tcp4:10.0.0.1:5000"), host("tcp4:10.0.0.2:5000"));
+        assert_eq!(host("unix:pid=5"), "unix:pid=5");
+    }
+
+    #[test]
+    fn only_the_last_time_that_nobody_was_there_counts() {
+        let mut idle = Idle::default();
+        let first = idle.begin("r");
+        idle.end("r");
+        assert!(!idle.is("r", first));
+        let second = idle.begin("r");
+        assert!(idle.is("r", second) && !idle.is("r", first));
+    }
+}
