@@ -79,6 +79,9 @@ pub fn plan(node: &Node, document: &Config) -> Vec<WorkerPlan> {
         .filter(|(worker, _)| worker.disabled().is_none())
         .filter_map(|(worker, written)| match worker {
             Worker::Router(worker) => Some(router(worker, written)),
+            // Templates are started with the realms that match them.
+            Worker::Container(ContainerWorker { template: Some(_), .. })
+            | Worker::Guest(GuestWorker { template: Some(_), .. }) => None,
             Worker::Container(worker) => Some(container(worker, written)),
             Worker::Guest(worker) => Some(guest(worker, written)),
             Worker::HostMonitor(worker) => Some(hostmonitor(worker, written)),
