@@ -16,11 +16,23 @@ pub enum Scope {
     Router,
     /// Container workers.
     Container,
+    /// Host monitors.
+    HostMonitor,
+    /// WebSocket testees.
+    Testee,
 }
 
 impl Scope {
     /// Every scope, in the order of the documentation.
-    pub const ALL: [Scope; 5] = [Scope::Node, Scope::Process, Scope::Worker, Scope::Router, Scope::Container];
+    pub const ALL: [Scope; 7] = [
+        Scope::Node,
+        Scope::Process,
+        Scope::Worker,
+        Scope::Router,
+        Scope::Container,
+        Scope::HostMonitor,
+        Scope::Testee,
+    ];
 
     /// What stands before the names: of the worker of this id, or of the controller.
     pub fn prefix(worker: Option<&str>) -> String {

@@ -16,10 +16,12 @@
 pub mod container;
 mod contract;
 pub mod error;
+pub mod hostmonitor;
 pub mod node;
 pub mod process;
 mod reference;
 pub mod router;
+pub mod testee;
 pub mod worker;
 
 pub use contract::{Argument, Contract, Event, Object, Procedure, Scope, Shape};
@@ -34,24 +36,48 @@ pub type Config = serde_json::Value;
 
 /// Every procedure.
 pub fn procedures() -> impl Iterator<Item = &'static Contract> {
-    [node::PROCEDURES, process::PROCEDURES, worker::PROCEDURES, router::PROCEDURES, container::PROCEDURES]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        node::PROCEDURES,
+        process::PROCEDURES,
+        worker::PROCEDURES,
+        router::PROCEDURES,
+        container::PROCEDURES,
+        hostmonitor::PROCEDURES,
+        testee::PROCEDURES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 /// Every event.
 pub fn events() -> impl Iterator<Item = &'static Event> {
-    [node::EVENTS, process::EVENTS, worker::EVENTS, router::EVENTS, container::EVENTS]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        node::EVENTS,
+        process::EVENTS,
+        worker::EVENTS,
+        router::EVENTS,
+        container::EVENTS,
+        hostmonitor::EVENTS,
+        testee::EVENTS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 /// Every kind of object in results and events.
 pub fn shapes() -> impl Iterator<Item = &'static Shape> {
-    [node::SHAPES, process::SHAPES, worker::SHAPES, router::SHAPES, container::SHAPES]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        node::SHAPES,
+        process::SHAPES,
+        worker::SHAPES,
+        router::SHAPES,
+        container::SHAPES,
+        hostmonitor::SHAPES,
+        testee::SHAPES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }

@@ -52,6 +52,8 @@ fn heading(scope: Scope) -> (&'static str, &'static str) {
         Scope::Worker => ("Every native worker", "`crossbar.worker.ID.NAME`."),
         Scope::Router => ("Router workers", "`crossbar.worker.ID.NAME`."),
         Scope::Container => ("Container workers", "`crossbar.worker.ID.NAME`."),
+        Scope::HostMonitor => ("Host monitors", "`crossbar.worker.ID.NAME`."),
+        Scope::Testee => ("WebSocket testees", "`crossbar.worker.ID.NAME`."),
     }
 }
 

@@ -160,6 +160,31 @@ procedures! { Router:
 
     /// Reads the certificates of TLS endpoints again. The result is how many transports could not. Not in Crossbar.io.
     "reload_certificates" ReloadCertificates {} -> u64;
+
+    /// The components, in the order of their ids.
+    "get_router_components" GetRouterComponents {} -> Vec<RouterComponent>;
+
+    /// A component.
+    "get_router_component" GetRouterComponent {
+        /// Its id.
+        id: String,
+    } -> RouterComponent, errors [error::NO_SUCH_OBJECT];
+
+    /// Starts a component, and answers when it has joined its realm.
+    "start_router_component" StartRouterComponent {
+        /// An id for it.
+        id: String,
+        /// An item of `components`.
+        config: Config,
+    } -> RouterComponentTold,
+    errors [error::ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::CANNOT_START],
+    events ["on_component_start", "on_component_ready"];
+
+    /// Stops a component.
+    "stop_router_component" StopRouterComponent {
+        /// Its id.
+        id: String,
+    } -> RouterComponentTold, errors [error::NO_SUCH_OBJECT], events ["on_component_stop"];
 }
 
 objects! {
@@ -179,6 +204,26 @@ objects! {
         transport_id: String,
         /// The path.
         path: String,
+    }
+
+    /// A component in a router.
+    RouterComponent {
+        /// Its id.
+        id: String,
+        /// When it was asked for, in UTC.
+        created: String,
+        /// When it has joined last, in UTC; null if it has not.
+        started: Option<String>,
+        /// For how many seconds it has run since.
+        uptime: Option<f64>,
+        /// The part of the configuration that it was started with.
+        config: Config,
+    }
+
+    /// A component in a router is started, has joined, or has ended.
+    RouterComponentTold {
+        /// Its id.
+        id: String,
     }
 
     /// A realm of a router.
@@ -249,6 +294,12 @@ objects! {
 }
 
 events! { Router:
+    /// A component is being started.
+    ON_COMPONENT_START = "on_component_start" (RouterComponentTold);
+    /// A component has joined its realm.
+    ON_COMPONENT_READY = "on_component_ready" (RouterComponentTold);
+    /// A component was stopped, or has ended.
+    ON_COMPONENT_STOP = "on_component_stop" (RouterComponentTold);
     /// A realm was started.
     ON_REALM_STARTED = "on_realm_started" (RouterRealm);
     /// The realm of this id was stopped.

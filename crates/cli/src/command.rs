@@ -5,6 +5,7 @@ mod check;
 mod completion;
 mod convert;
 mod explain;
+mod guest;
 mod init;
 mod migrate;
 mod publish;
@@ -81,6 +82,8 @@ enum Command {
     Completion(completion::Completion),
     #[command(name = worker::NAME, hide = true)]
     Worker(worker::Worker),
+    #[command(name = guest::NAME, hide = true)]
+    Guest(guest::Guest),
 }
 
 /// Does what the command line says.
@@ -137,6 +140,7 @@ impl Command {
             Command::Register(register) => register.run(terminal),
             Command::Version(version) => version.run(terminal),
             Command::Worker(worker) => worker.run(terminal),
+            Command::Guest(guest) => guest.run(),
             Command::Completion(completion) => completion.run(terminal, CommandLine::command()),
         }
     }

@@ -16,6 +16,10 @@ use crate::realm::Realm;
 use crate::role::Role;
 use crate::source::Source;
 use crate::transport::Transport;
+use crate::worker::{
+    ContainerComponent, ContainerRestart, ContainerShutdown, HostMonitorWorker, RouterComponent,
+};
+use crate::worker::{ContainerWorker, GuestWorker, Siblings, WorkerOptions};
 
 /// A part of a configuration, and what is probably not meant as it is written.
 #[derive(Debug, Clone)]
@@ -69,6 +73,146 @@ pub fn limits(config: &serde_json::Value, cbdir: &Path) -> Result<Part<Limits>, 
     part(config, "limits", cbdir, |reading, at| {
         reading.object(at, "the limits").map(|fields| Limits::read(reading, fields))
     })
+}
+
+/// `options` of a worker of this type, which is a process of this program.
+///
+/// # Errors
+/// All that is wrong with them.
+pub fn worker_options(
+    config: &serde_json::Value,
+    kind: &str,
+    what: &str,
+    cbdir: &Path,
+) -> Result<Part<WorkerOptions>, Problems> {
+    match kind {
+        "container" => container_options(config, what, cbdir).map(|part| part.map(|it| it.options)),
+        "hostmonitor" => hostmonitor_options(config, what, cbdir).map(|part| part.map(|it| it.options)),
+        "router" => part(config, what, cbdir, |reading, at| {
+            reading
+                .object(at, "the worker's options")
+                .map(|fields| WorkerOptions::of_router(reading, fields).0)
+        }),
+        _ => part(config, what, cbdir, |reading, at| {
+            reading.object(at, "the worker's options").map(|fields| WorkerOptions::whole(reading, fields))
+        }),
+    }
+}
+
+/// `options` of a container.
+///
+/// # Errors
+/// All that is wrong with them.
+pub fn container_options(
+    config: &serde_json::Value,
+    what: &str,
+    cbdir: &Path,
+) -> Result<Part<ContainerOptions>, Problems> {
+    part(config, what, cbdir, |reading, at| {
+        let fields = reading.object(at, "the container's options")?;
+        let (options, shutdown, restart) = ContainerWorker::read_options(reading, fields);
+        Some(ContainerOptions { options, shutdown, restart })
+    })
+}
+
+/// `options` of a container, by themselves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContainerOptions {
+    /// Those that every worker has.
+    pub options: WorkerOptions,
+    /// When the container ends by itself.
+    pub shutdown: ContainerShutdown,
+    /// Which components are started again.
+    pub restart: ContainerRestart,
+}
+
+/// `options` of a host monitor.
+///
+/// # Errors
+/// All that is wrong with them.
+pub fn hostmonitor_options(
+    config: &serde_json::Value,
+    what: &str,
+    cbdir: &Path,
+) -> Result<Part<HostMonitorOptions>, Problems> {
+    part(config, what, cbdir, |reading, at| {
+        let fields = reading.object(at, "the options of a host monitor")?;
+        let (options, interval, monitors) = HostMonitorWorker::read_options(reading, fields);
+        Some(HostMonitorOptions { options, interval, monitors })
+    })
+}
+
+/// `options` of a host monitor, by themselves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostMonitorOptions {
+    /// Those that every worker has.
+    pub options: WorkerOptions,
+    /// `interval`: milliseconds between samples.
+    pub interval: u32,
+    /// `monitors`: what is sampled, by name, with any options.
+    pub monitors: Vec<(String, serde_json::Value)>,
+}
+
+/// A guest worker.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn guest(config: &serde_json::Value, what: &str, cbdir: &Path) -> Result<Part<GuestWorker>, Problems> {
+    part(config, what, cbdir, |reading, at| {
+        let mut fields = reading.object(at, "a guest")?;
+        // The type is known already.
+        fields.get("type");
+        Some(GuestWorker::read(reading, fields, &mut Siblings::new()))
+    })
+}
+
+/// A component of a container.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn container_component(
+    config: &serde_json::Value,
+    what: &str,
+    cbdir: &Path,
+) -> Result<Part<ContainerComponent>, Problems> {
+    part(config, what, cbdir, |reading, at| {
+        ContainerComponent::read(reading, at, &mut Unique::new("component id"))
+    })
+}
+
+/// A component of a router worker with these realms.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn router_component(
+    config: &serde_json::Value,
+    what: &str,
+    cbdir: &Path,
+    realms: &[Realm],
+) -> Result<Part<RouterComponent>, Problems> {
+    part(config, what, cbdir, |reading, at| {
+        RouterComponent::read(reading, at, realms, &mut Unique::new("component id"))
+    })
+}
+
+/// The transport of a WebSocket testee.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn testee_transport(
+    config: &serde_json::Value,
+    what: &str,
+    cbdir: &Path,
+) -> Result<Part<Transport>, Problems> {
+    part(config, what, cbdir, |reading, at| {
+        Transport::read_testee(reading, at, &mut Unique::new("transport id"), &mut Vec::new())
+    })
+}
+
+impl<T> Part<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Part<U> {
+        Part { value: change(self.value), warnings: self.warnings }
+    }
 }
 
 fn part<T>(

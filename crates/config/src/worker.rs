@@ -83,9 +83,8 @@ impl Worker {
         let at = fields.required(reading, "type")?;
         let kind = reading.word(&at, KINDS)?;
         reading.is_disabled = options::is_disabled(reading, &fields);
-        if !matches!(kind, Kind::Router | Kind::Xbrmm) {
-            let name = KINDS.iter().find(|(_, it)| *it == kind).map_or("", |(name, _)| *name);
-            reading.not_built(&at, &format!("worker type `{name}`"));
+        if kind == Kind::Proxy {
+            reading.not_built(&at, "worker type `proxy`");
         }
         let worker = match kind {
             Kind::Router => Some(Self::Router(RouterWorker::read(reading, fields, siblings))),

@@ -1,11 +1,19 @@
 //! What a configuration means: workers, and the calls by which each becomes what it says. A pure function.
 
-use crossweave_api::router::{StartRouterRealm, StartRouterRealmRole, StartRouterTransport};
+use crossweave_api::container::StartComponent;
+use crossweave_api::hostmonitor::StartMonitoring;
+use crossweave_api::router::{
+    StartRouterComponent, StartRouterRealm, StartRouterRealmRole, StartRouterTransport,
+};
+use crossweave_api::testee::StartTesteeTransport;
 use crossweave_api::{Config, Procedure};
-use crossweave_config::{Node, Realm, RouterWorker, Worker};
+use crossweave_config::{
+    ContainerWorker, Disabled, GuestWorker, HostMonitorWorker, Node, Realm, RouterWorker,
+    WebSocketTesteeWorker, Worker,
+};
 use serde_json::Value as Json;
 
-use crate::native::NativeKind;
+use crate::kind::{NativeKind, WorkerKind};
 
 /// A worker, and what is to be called on it.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,10 +21,10 @@ pub struct WorkerPlan {
     /// Its id.
     pub id: String,
     /// Its type.
-    pub kind: NativeKind,
+    pub kind: WorkerKind,
     /// Whether it is a part of the controller's process.
     pub is_inline: bool,
-    /// `options` of the worker, as they are written.
+    /// `options` of the worker, as they are written; of a guest, its whole item.
     pub options: Config,
     /// In this order.
     pub steps: Vec<Step>,
@@ -53,7 +61,11 @@ impl Step {
             "start_router_realm_role" => {
                 format!("role '{}' (named '{name}') on realm '{}'", text("role_id"), text("realm_id"))
             }
-            "start_router_transport" => format!("transport '{}'", text("transport_id")),
+            "start_router_transport" | "start_websocket_testee_transport" => {
+                format!("transport '{}'", text("transport_id"))
+            }
+            "start_component" => format!("component '{}'", text("component_id")),
+            "start_router_component" => format!("component '{}'", text("id")),
             _ => self.what.clone(),
         }
     }
@@ -67,10 +79,68 @@ pub fn plan(node: &Node, document: &Config) -> Vec<WorkerPlan> {
         .filter(|(worker, _)| worker.disabled().is_none())
         .filter_map(|(worker, written)| match worker {
             Worker::Router(worker) => Some(router(worker, written)),
+            // Templates are started with the realms that match them.
+            Worker::Container(ContainerWorker { template: Some(_), .. })
+            | Worker::Guest(GuestWorker { template: Some(_), .. }) => None,
+            Worker::Container(worker) => Some(container(worker, written)),
+            Worker::Guest(worker) => Some(guest(worker, written)),
+            Worker::HostMonitor(worker) => Some(hostmonitor(worker, written)),
+            Worker::WebSocketTestee(worker) => Some(testee(worker, written)),
             // Named by the configuration as not built yet: such a node is not started.
-            _ => None,
+            Worker::Proxy(_) => None,
         })
         .collect()
+}
+
+/// What is said of the workers that are left out.
+pub fn left_out(node: &Node) -> Vec<String> {
+    let told = |worker: &Worker| {
+        let why = match worker.disabled()? {
+            Disabled::Parameter => "config parameter".to_owned(),
+            Disabled::Variable(name) => format!("envvar {name}"),
+        };
+        let title = WorkerKind::parse(worker.type_name()).map_or("Worker", WorkerKind::title);
+        Some(format!("Skip start of worker {title} {} (disabled from {why})", worker.id()))
+    };
+    node.workers.iter().filter_map(told).collect()
+}
+
+fn native(id: &str, kind: NativeKind, written: &Config, steps: Vec<Step>) -> WorkerPlan {
+    let options = written.get("options").cloned().unwrap_or_else(|| Json::Object(Default::default()));
+    WorkerPlan { id: id.to_owned(), kind: WorkerKind::Native(kind), is_inline: false, options, steps }
+}
+
+fn container(worker: &ContainerWorker, written: &Config) -> WorkerPlan {
+    let components = worker.components.iter().zip(items(written, "components"));
+    let steps = components.map(|(component, config)| {
+        let (component_id, config) = (component.id.clone(), config.clone());
+        let what = format!("component {component_id:?}");
+        Step::new(what, &StartComponent { component_id, config, reload_modules: false })
+    });
+    native(&worker.id, NativeKind::Container, written, steps.collect())
+}
+
+fn guest(worker: &GuestWorker, written: &Config) -> WorkerPlan {
+    let (id, options) = (worker.id.clone(), written.clone());
+    WorkerPlan { id, kind: WorkerKind::Guest, is_inline: false, options, steps: Vec::new() }
+}
+
+fn hostmonitor(worker: &HostMonitorWorker, written: &Config) -> WorkerPlan {
+    let mut steps = Vec::new();
+    if !worker.monitors.is_empty() {
+        steps.push(Step::new("monitoring".to_owned(), &StartMonitoring { config: None }));
+    }
+    native(&worker.id, NativeKind::HostMonitor, written, steps)
+}
+
+fn testee(worker: &WebSocketTesteeWorker, written: &Config) -> WorkerPlan {
+    let transports = worker.transport.iter().zip(written.get("transport"));
+    let steps = transports.map(|(transport, config)| {
+        let (transport_id, config) = (transport.id.clone(), config.clone());
+        let what = format!("transport {transport_id:?}");
+        Step::new(what, &StartTesteeTransport { transport_id, config })
+    });
+    native(&worker.id, NativeKind::Testee, written, steps.collect())
 }
 
 fn router(worker: &RouterWorker, written: &Config) -> WorkerPlan {
@@ -83,14 +153,11 @@ fn router(worker: &RouterWorker, written: &Config) -> WorkerPlan {
         let what = format!("transport {transport_id:?}");
         steps.push(Step::new(what, &StartRouterTransport { transport_id, config, create_paths: true }));
     }
-    let options = written.get("options").cloned().unwrap_or_else(|| Json::Object(Default::default()));
-    WorkerPlan {
-        id: worker.id.clone(),
-        kind: NativeKind::Router,
-        is_inline: worker.is_inline,
-        options,
-        steps,
+    for (component, config) in worker.components.iter().zip(items(written, "components")) {
+        let (id, config) = (component.id.clone(), config.clone());
+        steps.push(Step::new(format!("component {id:?}"), &StartRouterComponent { id, config }));
     }
+    WorkerPlan { is_inline: worker.is_inline, ..native(&worker.id, NativeKind::Router, written, steps) }
 }
 
 /// A realm and its roles; `config` is what `realm` was read from. Of a template only the template itself: its roles come with
@@ -144,7 +211,7 @@ mod tests {
         };
         assert_eq!(
             (worker.id.as_str(), worker.kind, worker.is_inline),
-            ("worker001", NativeKind::Router, false)
+            ("worker001", WorkerKind::Native(NativeKind::Router), false)
         );
         let steps: Vec<(&str, &str)> =
             worker.steps.iter().map(|step| (step.procedure, step.what.as_str())).collect();

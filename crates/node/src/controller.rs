@@ -2,11 +2,14 @@
 
 mod activation;
 mod answers;
+mod files;
+mod guest;
 mod launch;
 mod life;
 mod log;
 mod management;
 mod pidfile;
+mod program;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -15,10 +18,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use crossweave_api::Error;
 use crossweave_api::node::{NodeShutdown, ON_READY, ON_SHUTDOWN};
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_client::{Arguments, CallError, Client};
-use crossweave_config::{Limits, ShutdownTrigger};
+use crossweave_config::{ControllerOptions, Limits, ShutdownTrigger};
 use crossweave_router::Router;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -28,12 +32,13 @@ use tracing::{info, warn};
 
 use crate::boot::{Step, WorkerPlan};
 use crate::clock::utcnow;
+use crate::component::Components;
 use crate::process::Process;
 use crate::service::{Service, to_value};
 pub use management::SOCKET;
 use pidfile::PidFile;
 pub use pidfile::running_pid;
-use worker::{Kind, Worker};
+use worker::Worker;
 
 /// A step of the boot that takes longer than this has failed.
 const STEP_DEADLINE: Duration = Duration::from_secs(60);
@@ -61,8 +66,37 @@ pub struct NodeOptions {
     pub limits: Limits,
     /// The program that is a worker, with its first arguments.
     pub worker_command: Vec<OsString>,
+    /// The program by which a guest is run, with its first arguments: it gets this process's number, the guest and its
+    /// arguments, and calls [`become_guest`](crate::become_guest). Empty: a guest is run directly, and outlives a node that is
+    /// killed.
+    pub guest_command: Vec<OsString>,
     /// Transports of routers have the start page.
     pub has_start_page: bool,
+    /// What inline workers can run; a worker that is a process has its own.
+    pub components: Components,
+}
+
+impl NodeOptions {
+    /// A node without key, which leaves nothing in its directory, has no program for workers and guests, starts workers that
+    /// have failed again, and stops when it is asked to.
+    pub fn new(cbdir: PathBuf) -> NodeOptions {
+        let ControllerOptions { title, limits, .. } = ControllerOptions::default();
+        NodeOptions {
+            directory: None,
+            cbdir,
+            node_id: format!("node-{}", std::process::id()),
+            key: None,
+            title,
+            shutdown: vec![ShutdownTrigger::ShutdownRequested],
+            restarts_workers: true,
+            is_parallel: false,
+            limits,
+            worker_command: Vec::new(),
+            guest_command: Vec::new(),
+            has_start_page: false,
+            components: Components::default(),
+        }
+    }
 }
 
 /// Why a node did not start. The text is for the one who starts it.
@@ -172,8 +206,9 @@ impl Controller {
     async fn boot_worker(&self, plan: WorkerPlan) -> Result<Vec<String>, NotStarted> {
         let WorkerPlan { id, kind, is_inline, options, steps } = plan;
         let not_started = |what: &str, why: String| NotStarted(format!("worker {id:?}{what}: {why}"));
-        let worker = Worker::new(id.clone(), Kind::Native(kind), is_inline, options);
-        let worker = self.start_worker(worker, None).await.map_err(|error| not_started("", error.message))?;
+        let refused = |error: Error| not_started("", error.message);
+        let worker = Worker::new(id.clone(), kind, is_inline, options, &self.shared.options.cbdir);
+        let worker = self.start_worker(worker.map_err(refused)?, None).await.map_err(refused)?;
         let lines = self.take_steps(&id, kind.title(), &steps).await;
         let lines = lines.map_err(|(what, why)| not_started(&format!(", {what}"), why))?;
         // From now on, these are what the worker is when it has to be started again.
@@ -229,7 +264,7 @@ impl Controller {
     /// Reads the certificates of all routers again; the log says what came of it.
     pub async fn reload_certificates(&self) {
         let workers: Vec<Arc<Worker>> = self.shared.workers.lock().values().cloned().collect();
-        for worker in workers.iter().filter(|it| it.kind.name() == "router") {
+        for worker in workers.iter().filter(|it| it.kind.as_str() == "router") {
             let call = self.shared.client.call(format!("crossbar.worker.{}.reload_certificates", worker.id));
             if let Err(error) = call.await {
                 warn!("worker '{}' did not read its certificates again: {}", worker.id, reason(&error));

@@ -15,6 +15,8 @@
 //! | what a configuration means, as calls | [`boot`] |
 //! | starting, watching and stopping workers | `controller` |
 //! | a worker from within | `native` |
+//! | components in containers and routers, your own among them | [`component`], `container` |
+//! | figures of the machine, the WebSocket testee | `hostmonitor`, `testee` |
 //! | realms, roles and transports of a router worker | `router` |
 //! | what every process tells of itself | `process` |
 //! | how procedures are answered and events published | `service` |
@@ -23,15 +25,25 @@
 
 pub mod boot;
 mod clock;
+pub mod component;
+mod container;
 mod controller;
 pub mod explain;
+mod guest;
+mod hostmonitor;
 mod key;
+mod kind;
+mod lines;
 mod native;
 mod process;
 mod router;
 mod service;
+mod testee;
 
+pub use component::{Component, Components};
 pub use controller::{Controller, NodeOptions, NotStarted, SOCKET, Why, running_pid};
+pub use guest::become_guest;
 pub use key::node_key;
-pub use native::{NativeKind, NativeOptions, run_worker};
+pub use kind::{NativeKind, WorkerKind};
+pub use native::{NativeOptions, options_of_environment, run_worker};
 pub use router::{Obstacle, findings, unusable};

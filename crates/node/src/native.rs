@@ -3,6 +3,7 @@
 //! It is a process of its own, whose standard input is one end of a socket pair, or a part of the controller's process
 //! (`inline`). Both are the same to everyone else.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -11,9 +12,9 @@ use std::sync::Arc;
 
 use crossweave_api::worker::{GetNodeId, ON_SHUTDOWN_REQUESTED, ON_WORKER_READY};
 use crossweave_api::worker::{Shutdown, ShutdownRequested, WorkerReady};
-use crossweave_api::{Error, REALM};
+use crossweave_api::{Config, Error, REALM};
 use crossweave_client::{Client, Options, Reconnect};
-use crossweave_config::Limits;
+use crossweave_config::{Limits, part};
 use crossweave_wamp::Serializer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
@@ -21,40 +22,20 @@ use tokio::sync::Notify;
 use tracing::info;
 
 use crate::clock::utcnow;
+use crate::component::Components;
+use crate::container::ContainerWorker;
+use crate::hostmonitor::HostMonitor;
+use crate::kind::NativeKind;
 use crate::process::Process;
-use crate::router::{RouterOptions, RouterWorker};
+use crate::router::RouterWorker;
 use crate::service::{Caller, Service};
+use crate::testee::Testee;
 
 /// The serializer between a controller and its workers.
 pub(crate) const SERIALIZER: Serializer = Serializer::MsgPack;
 
-/// The types of native workers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NativeKind {
-    /// `router`.
-    Router,
-}
-
-impl NativeKind {
-    /// Its name in configurations and in the management API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            NativeKind::Router => "router",
-        }
-    }
-
-    /// Its name in the log.
-    pub fn title(self) -> &'static str {
-        match self {
-            NativeKind::Router => "Router",
-        }
-    }
-
-    /// The type of this name.
-    pub fn parse(name: &str) -> Option<NativeKind> {
-        [NativeKind::Router].into_iter().find(|kind| kind.as_str() == name)
-    }
-}
+/// The environment variable in which a worker finds its `options`, as JSON.
+pub(crate) const OPTIONS_VARIABLE: &str = "CROSSWEAVE_WORKER_OPTIONS";
 
 /// Who a worker is.
 #[derive(Clone, Debug)]
@@ -71,12 +52,76 @@ pub struct NativeOptions {
     pub limits: Limits,
     /// Whether transports have the start page.
     pub has_start_page: bool,
+    /// `options` of the worker, as they are written, without `env`.
+    pub options: Config,
+    /// What is linked into this program for containers and routers to run.
+    pub components: Components,
+}
+
+impl NativeOptions {
+    /// Reads what the controller puts behind [`worker_command`](crate::NodeOptions::worker_command): `--id`, `--type`, `--node`,
+    /// `--cbdir` and `--limits`, each with a value. For programs that embed the node.
+    ///
+    /// # Errors
+    /// One of them is missing or wrong: nobody but a controller runs a worker.
+    pub fn from_arguments(
+        arguments: impl Iterator<Item = String>,
+        components: Components,
+    ) -> Result<NativeOptions, String> {
+        let arguments: Vec<String> = arguments.collect();
+        let mut given: BTreeMap<&str, &str> = BTreeMap::new();
+        for pair in arguments.chunks(2) {
+            let [name, value] = pair else { return Err(format!("{:?} has no value", pair[0])) };
+            given.insert(name, value);
+        }
+        let of = |name: &str| given.get(name).copied().ok_or_else(|| format!("a worker needs {name}"));
+        let kind = of("--type")?;
+        let cbdir = PathBuf::from(of("--cbdir")?);
+        let limits = serde_json::from_str(of("--limits")?).map_err(|error| error.to_string())?;
+        let limits = part::limits(&limits, &cbdir).map_err(|problems| problems.to_string())?;
+        Ok(NativeOptions {
+            id: of("--id")?.to_owned(),
+            kind: NativeKind::parse(kind).ok_or_else(|| format!("there is no worker type {kind:?}"))?,
+            node_id: of("--node")?.to_owned(),
+            cbdir,
+            limits: limits.value,
+            has_start_page: false,
+            options: options_of_environment(),
+            components,
+        })
+    }
+}
+
+/// `options` of the worker that this process is, as its controller has put them into its environment.
+pub fn options_of_environment() -> Config {
+    let text = std::env::var(OPTIONS_VARIABLE).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_else(|_| serde_json::json!({}))
+}
+
+/// What a worker does.
+enum Work {
+    Router(RouterWorker),
+    Container(ContainerWorker),
+    HostMonitor(HostMonitor),
+    Testee(Testee),
+}
+
+impl Work {
+    /// Ends what it runs.
+    async fn shutdown(&self) {
+        match self {
+            Work::Router(router) => router.shutdown().await,
+            Work::Container(container) => container.shutdown().await,
+            Work::HostMonitor(monitor) => monitor.shutdown(),
+            Work::Testee(testee) => testee.shutdown(),
+        }
+    }
 }
 
 /// A worker that answers on the management realm.
 pub(crate) struct Native {
     client: Client,
-    work: RouterWorker,
+    work: Work,
     stop: Arc<Notify>,
     _process: Arc<Process>,
 }
@@ -127,16 +172,22 @@ impl Native {
         let client_options = Options { reconnect: Reconnect::Off, ..Options::default() };
         let client = Client::join_stream(channel, SERIALIZER, REALM, client_options).await;
         let client = client.map_err(|error| format!("cannot join the management realm: {error}"))?;
-        let NativeOptions { id, kind, node_id, cbdir, limits, has_start_page } = options;
-        let service = Service::new(client.clone(), Some(&id));
-        let process = Process::answer(service.clone(), kind.as_str()).await?;
+        let service = Service::new(client.clone(), Some(&options.id));
+        let process = Process::answer(service.clone(), options.kind.as_str()).await?;
         let stop = Arc::new(Notify::new());
-        answer(&service, node_id, stop.clone()).await?;
+        answer(&service, options.node_id.clone(), stop.clone()).await?;
+        let (id, kind) = (options.id.clone(), options.kind);
         let work = match kind {
             NativeKind::Router => {
-                RouterWorker::start(&id, service.clone(), RouterOptions { cbdir, limits, has_start_page })
-                    .await?
+                Work::Router(RouterWorker::start(&id, service.clone(), options.into()).await?)
             }
+            NativeKind::Container => {
+                Work::Container(ContainerWorker::start(service.clone(), options, stop.clone()).await?)
+            }
+            NativeKind::HostMonitor => {
+                Work::HostMonitor(HostMonitor::start(service.clone(), &options).await?)
+            }
+            NativeKind::Testee => Work::Testee(Testee::start(service.clone(), options.cbdir).await?),
         };
         let ready = WorkerReady { kind: kind.as_str().to_owned(), id, pid: std::process::id() };
         service.tell(&ON_WORKER_READY, &ready).await;

@@ -11,6 +11,8 @@
 mod activation;
 mod authentication;
 mod certificates;
+mod components;
+mod echo;
 mod findings;
 mod ready;
 pub(crate) mod realm;
@@ -35,10 +37,14 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::warn;
 
 pub use certificates::unusable;
+pub(crate) use echo::{EchoTransport, echo_transport};
 pub use findings::{Obstacle, findings};
 
+use crate::component::{Components, Interpreter};
+use crate::native::NativeOptions;
 use crate::service::Service;
 use activation::Idle;
+use components::RunningComponents;
 use realms::RunningRealm;
 use template::RealmTemplate;
 use transports::RunningTransport;
@@ -52,6 +58,18 @@ pub(crate) struct RouterOptions {
     pub(crate) limits: Limits,
     /// Whether transports have the start page, and realms something that moves.
     pub(crate) has_start_page: bool,
+    /// Who runs components in Python.
+    pub(crate) interpreter: Interpreter,
+    /// Components in Rust.
+    pub(crate) components: Components,
+}
+
+impl From<NativeOptions> for RouterOptions {
+    fn from(options: NativeOptions) -> Self {
+        let NativeOptions { cbdir, limits, has_start_page, components, .. } = options;
+        let interpreter = Interpreter::of(&options.options, "router", &cbdir);
+        RouterOptions { cbdir, limits, has_start_page, interpreter, components }
+    }
 }
 
 /// A router worker.
@@ -70,6 +88,7 @@ struct Shared {
     /// Changes are made one after the other.
     state: Mutex<State>,
     demos: parking_lot::Mutex<JoinSet<()>>,
+    components: RunningComponents,
     /// Realms of templates that nobody is on.
     idle: parking_lot::Mutex<Idle>,
 }
@@ -133,12 +152,14 @@ impl RouterWorker {
             started: SystemTime::now(),
             state: Mutex::default(),
             demos: Default::default(),
+            components: Default::default(),
             idle: Default::default(),
         };
         let worker = RouterWorker { shared: Arc::new(shared) };
         worker.answer_for_realms().await?;
         worker.answer_for_transports().await?;
         worker.answer_for_services().await?;
+        worker.answer_for_components().await?;
         worker.provide_realms();
         Ok(worker)
     }
@@ -156,6 +177,7 @@ impl RouterWorker {
         // First, so that it does not wonder where its session has gone.
         let mut demos = std::mem::take(&mut *self.shared.demos.lock());
         demos.shutdown().await;
+        self.stop_components().await;
         self.shared.router.shutdown().await;
     }
 

@@ -1,4 +1,4 @@
-//! Stock Autobahn and Wampy clients against the binary, driven by `tests/interop/run.py`.
+//! Stock Autobahn and Wampy clients against the binary, driven by `tests/interop/run.py`, and components in Python.
 
 use std::process::Command;
 
@@ -35,7 +35,12 @@ pub(super) fn run(workspace: &Workspace) -> Outcome {
     if !build_binary(workspace) {
         return Outcome::whole(false);
     }
-    let (ended_well, mut counts) = run_and_count(&mut driver);
+    let (clients_passed, mut counts) = run_and_count(&mut driver);
+    // Components in Python, which need the same environment.
+    let mut components = workspace.cargo(&["test", "-p", "crossweave", "--test", "cli", "components::"]);
+    let (components_passed, found) = run_and_count(components.env("CROSSWEAVE_PYTHON", &python));
+    counts.add(found);
+    let ended_well = clients_passed && components_passed;
     counts.skipped += missing.len() as u64;
     Outcome { skipped: missing, ..Outcome::counted(ended_well, counts) }
 }

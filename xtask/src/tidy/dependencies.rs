@@ -19,8 +19,8 @@ const ROWS: [&[&str]; 7] = [
 /// The master only speaks WAMP: it skips the rows between it and the client.
 const MASTER_MAY_USE: [&str; 7] = ["wamp", "auth", "transport", "config", "store", "client", "api"];
 
-/// Programs and test support outside the table. Nothing that ships depends on them.
-const OUTSIDE: [&str; 5] = ["testkit", "bench", "e2e", "xtask", "console"];
+/// Programs, examples and test support outside the table. Nothing that ships depends on them.
+const OUTSIDE: [&str; 6] = ["testkit", "bench", "e2e", "xtask", "console", "example-component"];
 
 /// Crates without I/O, clock and randomness of their own, and what would bring them in.
 const PURE: [&str; 3] = ["wamp", "auth", "router-core"];

@@ -7,11 +7,12 @@ use clap::Args;
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_config::{Loaded, Node, Problems, Severity, ShutdownTrigger};
 use crossweave_node::boot::{self, WorkerPlan};
-use crossweave_node::{Controller, NodeOptions, Why, findings, node_key};
+use crossweave_node::{Components, Controller, NodeOptions, Why, findings, node_key};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{info, warn};
 
 use super::check::show_problems;
+use super::guest::Guest;
 use super::worker::Worker;
 use crate::exit::Failure;
 use crate::log::{self, LogFormat, LogLevel};
@@ -109,6 +110,7 @@ impl Start {
         let warnings = check(&loaded.node)?;
         info!("running the node of {}", file.display());
         warnings.iter().for_each(|warning| warn!("{warning}"));
+        boot::left_out(&loaded.node).iter().for_each(|line| info!("{line}"));
         let mut options = self.options(loaded, &loaded.node, Some(loaded.cbdir.clone()));
         options.key = load_key(&loaded.cbdir)?;
         // Who says when the node ends means the first end of a worker.
@@ -131,7 +133,9 @@ impl Start {
             is_parallel: controller.options.enable_parallel_worker_start,
             limits: controller.options.limits.clone(),
             worker_command: Worker::command(self.loglevel),
+            guest_command: Guest::command(),
             has_start_page: false,
+            components: Components::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum as _};
 use crossweave_config::part;
-use crossweave_node::{NativeKind, NativeOptions, run_worker};
+use crossweave_node::{Components, NativeKind, NativeOptions, options_of_environment, run_worker};
 
 use super::start::raise_file_limit;
 use crate::exit::Failure;
@@ -64,7 +64,16 @@ impl Worker {
         let runtime = crossweave_router::runtime().map_err(cannot)?;
         signals::watch(GRACE).map_err(cannot)?;
         let Worker { id, kind, node, cbdir, .. } = self;
-        let options = NativeOptions { id, kind, node_id: node, cbdir, limits, has_start_page: false };
+        let options = NativeOptions {
+            id,
+            kind,
+            node_id: node,
+            cbdir,
+            limits,
+            has_start_page: false,
+            options: options_of_environment(),
+            components: Components::default(),
+        };
         let ended = runtime.block_on(async {
             let mut signals = Signals::listen().map_err(|error| error.to_string())?;
             run_worker(options, signals.next()).await

@@ -3,10 +3,13 @@
 mod authentication;
 mod authorizer;
 mod background;
+mod components;
 mod configuration;
 mod example;
 mod explain;
+mod guests;
 mod history;
+mod managed;
 mod node;
 mod peer;
 mod register;
@@ -16,3 +19,4 @@ mod start;
 mod templates;
 mod unbuilt;
 mod verbs;
+mod watchers;

@@ -53,6 +53,15 @@ pub enum Code {
         /// `extra`: any value, handed to it. Default: none.
         extra: Option<serde_json::Value>,
     },
+    /// `"type": "rust"`. Not in Crossbar.io.
+    Rust {
+        /// `name`: of a component that is linked into the program. Needed.
+        name: String,
+        /// `auth`: how it logs in, by method; only in a container.
+        auth: Option<serde_json::Value>,
+        /// `extra`: any value, handed to it. Default: none.
+        extra: Option<serde_json::Value>,
+    },
 }
 
 /// `callbacks`: a Python function with its module for each, `module.function`.
@@ -72,12 +81,13 @@ pub struct Callbacks {
 enum Kind {
     Class,
     Function,
+    Rust,
 }
 
-const KINDS: &[(&str, Kind)] = &[("class", Kind::Class), ("function", Kind::Function)];
+const KINDS: &[(&str, Kind)] = &[("class", Kind::Class), ("function", Kind::Function), ("rust", Kind::Rust)];
 
 impl RouterComponent {
-    pub(super) fn read(
+    pub(crate) fn read(
         reading: &mut Reading<'_>,
         at: At<'_>,
         realms: &[Realm],
@@ -122,7 +132,7 @@ fn references(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Vec<String>
 }
 
 impl ContainerComponent {
-    pub(super) fn read(reading: &mut Reading<'_>, at: At<'_>, ids: &mut Unique) -> Option<Self> {
+    pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>, ids: &mut Unique) -> Option<Self> {
         let mut fields = reading.object(at, "a component of a container")?;
         let kind = fields.required(reading, "type").and_then(|at| reading.word(&at, KINDS))?;
         let id = fields.id(reading, "component", ids);
@@ -130,7 +140,7 @@ impl ContainerComponent {
         let transport =
             fields.required(reading, "transport").and_then(|at| ConnectingTransport::read(reading, at));
         let mut code = Code::read(reading, &mut fields, kind);
-        if let Some(Code::Function { auth, .. }) = &mut code {
+        if let Some(Code::Function { auth, .. } | Code::Rust { auth, .. }) = &mut code {
             let at = fields.get("auth").filter(|at| !matches!(at.item.value, Value::Null));
             if let Some(at) = at.as_ref().filter(|at| !matches!(at.item.value, Value::Object(_))) {
                 reading.wrong_type(at, "an object: how a component logs in");
@@ -157,6 +167,11 @@ impl Code {
                 auth: None,
                 extra: fields.any(reading, "extra"),
             },
+            Kind::Rust => {
+                let name = fields.required(reading, "name").and_then(|at| reading.text(&at));
+                let extra = fields.any(reading, "extra");
+                Self::Rust { name: name?, auth: None, extra }
+            }
         })
     }
 }

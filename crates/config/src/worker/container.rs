@@ -60,15 +60,11 @@ const RESTART: &[(&str, ContainerRestart)] = &[
 ];
 
 impl ContainerWorker {
-    pub(super) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>, siblings: &mut Siblings) -> Self {
+    pub(crate) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>, siblings: &mut Siblings) -> Self {
         let id = fields.id(reading, "worker", &mut siblings.ids);
         let (mut options, mut shutdown, mut restart) = Default::default();
-        if let Some(mut fields) = fields.object(reading, "options", "the container's options") {
-            options = WorkerOptions::read(reading, &mut fields);
-            shutdown = fields.word(reading, "shutdown", SHUTDOWN).unwrap_or_default();
-            restart = fields.word(reading, "restart", RESTART).unwrap_or_default();
-            check_combination(reading, &mut fields, shutdown, restart);
-            fields.finish(reading);
+        if let Some(fields) = fields.object(reading, "options", "the container's options") {
+            (options, shutdown, restart) = Self::read_options(reading, fields);
         }
         let template = WorkerTemplate::read(reading, &mut fields);
         let groups = template.as_ref().map_or_else(Vec::new, |template| template.realm.groups.clone());
@@ -81,6 +77,23 @@ impl ContainerWorker {
         no_python_process(reading, &mut fields);
         fields.finish(reading);
         Self { id, options, shutdown, restart, template, components }
+    }
+}
+
+impl ContainerWorker {
+    pub(crate) fn read_options(
+        reading: &mut Reading<'_>,
+        mut fields: Fields<'_>,
+    ) -> (WorkerOptions, ContainerShutdown, ContainerRestart) {
+        let options = WorkerOptions::read(reading, &mut fields);
+        let shutdown = fields.word(reading, "shutdown", SHUTDOWN).unwrap_or_default();
+        let restart = fields.word(reading, "restart", RESTART).unwrap_or_default();
+        check_combination(reading, &mut fields, shutdown, restart);
+        for key in ["extra", "expose_shared"] {
+            fields.no_effect(reading, key, "each component is a process of its own, and has its own `extra`");
+        }
+        fields.finish(reading);
+        (options, shutdown, restart)
     }
 }
 

@@ -83,7 +83,7 @@ const OUTPUT: &[(&str, GuestOutput)] =
     &[("log", GuestOutput::Log), ("close", GuestOutput::Close), ("drop", GuestOutput::Drop)];
 
 impl GuestWorker {
-    pub(super) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>, siblings: &mut Siblings) -> Self {
+    pub(crate) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>, siblings: &mut Siblings) -> Self {
         let id = fields.id(reading, "worker", &mut siblings.ids);
         let executable = fields.required(reading, "executable").and_then(|at| reading.expanded(&at));
         let arguments = match fields.get("arguments") {

@@ -21,17 +21,25 @@ const MONITORS: &[&str] =
     &["cpu", "disk", "diskio", "hardware", "memory", "network", "process", "self", "storage", "system"];
 
 impl HostMonitorWorker {
-    pub(super) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>, siblings: &mut Siblings) -> Self {
+    pub(crate) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>, siblings: &mut Siblings) -> Self {
         let id = fields.id(reading, "worker", &mut siblings.ids);
         let (mut options, mut interval, mut monitors) = (WorkerOptions::default(), 500, Vec::new());
-        if let Some(mut fields) = fields.object(reading, "options", "the options of a host monitor") {
-            options = WorkerOptions::read(reading, &mut fields);
-            interval = fields.int(reading, "interval", 100..=86_400_000, "milliseconds").unwrap_or(interval);
-            monitors = self::monitors(reading, &mut fields);
-            fields.finish_lenient(reading);
+        if let Some(fields) = fields.object(reading, "options", "the options of a host monitor") {
+            (options, interval, monitors) = Self::read_options(reading, fields);
         }
         fields.finish_lenient(reading);
         Self { id, options, interval, monitors }
+    }
+
+    pub(crate) fn read_options(
+        reading: &mut Reading<'_>,
+        mut fields: Fields<'_>,
+    ) -> (WorkerOptions, u32, Vec<(String, serde_json::Value)>) {
+        let options = WorkerOptions::read(reading, &mut fields);
+        let interval = fields.int(reading, "interval", 100..=86_400_000, "milliseconds").unwrap_or(500);
+        let monitors = monitors(reading, &mut fields);
+        fields.finish_lenient(reading);
+        (options, interval, monitors)
     }
 }
 

@@ -79,9 +79,12 @@ impl WorkerOptions {
 
     /// Reads `options` of a worker that has no others.
     pub(super) fn alone(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Self {
-        let Some(mut fields) = fields.object(reading, "options", "the worker's options") else {
-            return Self::default();
-        };
+        let fields = fields.object(reading, "options", "the worker's options");
+        fields.map(|fields| Self::whole(reading, fields)).unwrap_or_default()
+    }
+
+    /// Reads them where there are no others.
+    pub(crate) fn whole(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
         let options = Self::read(reading, &mut fields);
         fields.finish(reading);
         options

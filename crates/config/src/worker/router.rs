@@ -27,7 +27,10 @@ pub struct RouterWorker {
 impl RouterWorker {
     pub(super) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>, siblings: &mut Siblings) -> Self {
         let id = fields.id(reading, "worker", &mut siblings.ids);
-        let (options, is_inline) = options(reading, &mut fields);
+        let (options, is_inline) = fields
+            .object(reading, "options", "the worker's options")
+            .map(|fields| WorkerOptions::of_router(reading, fields))
+            .unwrap_or_default();
         let (mut realm_ids, mut realm_names) = (Unique::new("realm id"), Unique::new("realm"));
         let list = fields.list(reading, "realms", "a list of realms");
         let realms: Vec<_> = list
@@ -52,25 +55,26 @@ impl RouterWorker {
     }
 }
 
-fn options(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> (WorkerOptions, bool) {
-    let Some(mut fields) = fields.object(reading, "options", "the worker's options") else {
-        return (WorkerOptions::default(), false);
-    };
-    let options = WorkerOptions::read(reading, &mut fields);
-    let is_inline = fields.bool(reading, "inline", false);
-    for key in ["python", "pythonpath"] {
-        fields.no_effect(reading, key, "a router worker runs no Python");
+impl WorkerOptions {
+    /// Reads those of a router, and whether it is a part of the node's own process.
+    pub(crate) fn of_router(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> (Self, bool) {
+        let options = WorkerOptions::read(reading, &mut fields);
+        let is_inline = fields.bool(reading, "inline", false);
+        if is_inline {
+            for key in ["title", "cpu_affinity", "env"] {
+                fields.no_effect(reading, key, "an `inline` router is no process of its own");
+            }
+        }
+        for key in ["extra", "expose_shared"] {
+            fields.no_effect(reading, key, "a router worker has no use for it");
+        }
+        fields.finish(reading);
+        (options, is_inline)
     }
-    for key in ["title", "cpu_affinity", "env", "extra", "expose_shared"] {
-        fields.no_effect(reading, key, "the router is not a process of its own yet");
-    }
-    fields.finish(reading);
-    (options, is_inline)
 }
 
 fn components(reading: &mut Reading<'_>, fields: &mut Fields<'_>, realms: &[Realm]) -> Vec<RouterComponent> {
     let mut ids = Unique::new("component id");
     let list = fields.list(reading, "components", "a list of components");
-    fields.not_built(reading, "components", "running components in a router");
     list.into_iter().filter_map(|at| RouterComponent::read(reading, at, realms, &mut ids)).collect()
 }

@@ -207,24 +207,15 @@ fn workers() {
     worker(r#"§{"realms": []}"#, "$.workers[0]", "a worker has no `type`");
     worker(r#"{"type": §"rooter"}"#, "$.workers[0].type", "unknown type `rooter`");
     worker(r#"{"type": §"rooter"}"#, "$.workers[0].type", "nearest router");
-    worker(
-        r#"{"type": §"container"}"#,
-        "$.workers[0].type",
-        "not built: worker type `container` is not built yet",
-    );
-    worker(
-        r#"{"type": §"guest", "executable": "date"}"#,
-        "$.workers[0].type",
-        "worker type `guest` is not built yet",
-    );
+    worker(r#"§{"type": "guest"}"#, "$.workers[0]", "has no `executable`");
     worker(r#"{"type": §"proxy"}"#, "$.workers[0].type", "worker type `proxy` is not built yet");
     router(r#""id": §"W1""#, "$.workers[0].id", "`W1` cannot be an id; expected 3 to 64 of a-z");
     router(r#"§"realm": []"#, "$.workers[0].realm", "unknown key `realm` in a worker");
     router(r#"§"realm": []"#, "$.workers[0].realm", "nearest realms");
     router(
-        r#""realms": [{"name": "realm1"}], §"components": [{"type": "class", "realm": "realm1", "classname": "a.B"}]"#,
-        "$.workers[0].components",
-        "components in a router is not built yet",
+        r#""options": {"inline": true, "env": §{"inherit": false}}"#,
+        "$.workers[0].options.env",
+        "warning: `env` has no effect: an `inline` router",
     );
     router(
         r#""options": {"disabled": §"yes"}"#,

@@ -8,10 +8,10 @@ use crossweave_api::{Error, error};
 use serde_json::json;
 use tokio::time::{Duration, sleep};
 
-use super::worker::{Kind, Status, Worker};
+use super::worker::{Status, Worker};
 use super::{Controller, Why, management};
 use crate::clock::{utc, utcnow};
-use crate::native::NativeKind;
+use crate::kind::WorkerKind;
 use crate::service::Caller;
 
 /// The caller of `shutdown` still gets its answer.
@@ -84,7 +84,7 @@ impl Controller {
         let options = &self.shared.options;
         let mut by_type = BTreeMap::new();
         for worker in self.shared.workers.lock().values() {
-            *by_type.entry(worker.kind.name().to_owned()).or_insert(0) += 1;
+            *by_type.entry(worker.kind.as_str().to_owned()).or_insert(0) += 1;
         }
         Ok(NodeStatus {
             title: options.title.clone(),
@@ -135,7 +135,7 @@ impl Controller {
         let types = asked.filter_types;
         let workers = self.shared.workers.lock();
         let is_asked =
-            |it: &&Arc<Worker>| types.is_empty() || types.iter().any(|name| name == it.kind.name());
+            |it: &&Arc<Worker>| types.is_empty() || types.iter().any(|name| name == it.kind.as_str());
         Ok(workers.values().filter(is_asked).map(|it| it.id.clone()).collect())
     }
 
@@ -156,12 +156,13 @@ impl Controller {
             );
             return Err(Error::new(error::INVALID_ARGUMENT, message));
         }
-        let Some(kind) = NativeKind::parse(&worker_type) else {
-            let message = format!("worker type {worker_type:?} is not built yet: expected `router`");
+        let Some(kind) = WorkerKind::parse(&worker_type) else {
+            let message = format!("there is no worker type {worker_type:?}: expected {}", WorkerKind::NAMES);
             return Err(Error::new(error::FEATURE_UNAVAILABLE, message));
         };
         let options = worker_options.unwrap_or_else(|| json!({}));
-        let worker = Worker::new(worker_id, Kind::Native(kind), false, options);
+        let cbdir = &self.shared.options.cbdir;
+        let worker = Worker::new(worker_id, kind, false, options, cbdir)?;
         let worker = self.start_worker(worker, caller.session).await?;
         Ok(worker.started(caller.session))
     }

@@ -8,27 +8,45 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossweave_api::worker::ON_LOG;
-use rustix::process::{Pid, Signal, kill_process};
+use crossweave_config::WorkerOptions;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::net::UnixStream;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::log::Lines;
-use super::worker::{Kind, Worker};
+use super::files::Watch;
+use super::log::Source;
+use super::program::{self, Program};
+use super::worker::Worker;
 use super::{Controller, management};
-use crate::native::{Native, NativeOptions, SERIALIZER};
+use crate::kind::WorkerKind;
+use crate::lines::Lines;
+use crate::native::{Native, NativeOptions, OPTIONS_VARIABLE, SERIALIZER};
 use crate::service::Service;
 
 /// From being told to end until a worker is killed.
 const END_DEADLINE: Duration = Duration::from_secs(12);
 /// From SIGTERM until SIGKILL.
 const TERMINATE_DEADLINE: Duration = Duration::from_secs(2);
+/// The same for a guest, which is told nothing else.
+const GUEST_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A worker that runs.
 pub(super) enum Running {
     Process(Child),
     Inline(JoinHandle<()>),
+    Guest(Guest),
+}
+
+/// A guest that runs.
+pub(super) struct Guest {
+    pub(super) child: Child,
+    /// Its process group: it, and what it has started.
+    pub(super) group: Option<u32>,
+    pub(super) watch: Option<Watch>,
+    /// What it reads, as long as that stays open.
+    pub(super) _stdin: Option<JoinHandle<Option<ChildStdin>>>,
 }
 
 /// How a worker has ended.
@@ -63,27 +81,40 @@ impl From<ExitStatus> for Ended {
 impl Controller {
     /// Makes a worker run. It can be asked when it has said so.
     pub(super) async fn launch(&self, worker: &Arc<Worker>) -> Result<Running, String> {
+        let options = match &worker.program {
+            Program::Native(options) => options,
+            Program::Guest(guest) => return self.launch_guest(worker, guest),
+        };
         let role = management::role_of(&worker.id);
         let realm = crossweave_api::REALM;
         self.shared.router.set_role(realm, role).map_err(|error| error.to_string())?;
         match worker.is_inline {
             true => self.launch_inline(worker).await,
-            false => {
-                self.launch_process(worker).map_err(|error| format!("its process cannot be started: {error}"))
-            }
+            false => self
+                .launch_process(worker, options)
+                .map_err(|error| format!("its process cannot be started: {error}")),
         }
     }
 
-    fn launch_process(&self, worker: &Arc<Worker>) -> io::Result<Running> {
+    fn launch_process(&self, worker: &Arc<Worker>, its: &WorkerOptions) -> io::Result<Running> {
         let (near, far) = StdUnixStream::pair()?;
         near.set_nonblocking(true)?;
         let options = &self.shared.options;
         let mut program = options.worker_command.iter();
-        let mut command = Command::new(program.next().expect("the program that is a worker is given"));
+        let Some(executable) = program.next() else {
+            return Err(io::Error::other("this node has no program for workers: only inline ones run here"));
+        };
+        let mut command = Command::new(executable);
         let limits = serde_json::to_string(&options.limits).map_err(io::Error::other)?;
+        program::set_environment(&mut command, &its.env);
+        if let Some(title) = &its.title {
+            command.arg0(title);
+        }
         command
+            // Nobody else can read a process's environment.
+            .env(OPTIONS_VARIABLE, program::told(&worker.options))
             .args(program)
-            .args(["--id", &worker.id, "--type", worker.kind.name(), "--node", &options.node_id])
+            .args(["--id", &worker.id, "--type", worker.kind.as_str(), "--node", &options.node_id])
             .arg("--cbdir")
             .arg(&options.cbdir)
             .args(["--limits", &limits])
@@ -98,28 +129,36 @@ impl Controller {
         drop(command);
         let role = management::role_name(&worker.id);
         self.shared.router.serve(UnixStream::from_std(near)?, SERIALIZER, &role, &worker.id)?;
-        let pid = child.id().unwrap_or_default();
         worker.has_process(child.id());
+        self.capture(worker, &mut child, [Source::Native; 2]);
+        Ok(Running::Process(child))
+    }
+
+    /// Takes the lines that a process writes.
+    pub(super) fn capture(&self, worker: &Arc<Worker>, child: &mut Child, sources: [Source; 2]) {
+        let pid = child.id().unwrap_or_default();
         let outputs: [Option<Box<dyn tokio::io::AsyncRead + Send + Unpin>>; 2] = [
             child.stdout.take().map(|it| Box::new(it) as _),
             child.stderr.take().map(|it| Box::new(it) as _),
         ];
-        for output in outputs.into_iter().flatten() {
+        for (output, source) in outputs.into_iter().zip(sources) {
+            let Some(output) = output else { continue };
             let (worker, service) =
                 (worker.clone(), Service::new(self.shared.client.clone(), Some(&worker.id)));
             tokio::spawn(async move {
                 let mut lines = Lines::of(output);
                 while let Some(line) = lines.next().await {
-                    let taken = worker.log.take(&line, worker.kind.title(), pid);
+                    let taken = worker.log.take(&line, source, worker.kind.title(), pid);
                     service.tell(&ON_LOG, &taken).await;
                 }
             });
         }
-        Ok(Running::Process(child))
     }
 
     async fn launch_inline(&self, worker: &Arc<Worker>) -> Result<Running, String> {
-        let Kind::Native(kind) = worker.kind;
+        let WorkerKind::Native(kind) = worker.kind else {
+            return Err("a guest is always a process".to_owned());
+        };
         let options = &self.shared.options;
         let options = NativeOptions {
             id: worker.id.clone(),
@@ -128,6 +167,8 @@ impl Controller {
             cbdir: options.cbdir.clone(),
             limits: options.limits.clone(),
             has_start_page: options.has_start_page,
+            options: worker.options.clone(),
+            components: options.components.clone(),
         };
         worker.has_process(Some(std::process::id()));
         let role = management::role_name(&worker.id);
@@ -148,6 +189,7 @@ impl Running {
                 Ok(status) => status.into(),
                 Err(_) => Ended { exit_code: None, signal: None },
             },
+            Running::Guest(guest) => guest.ended().await,
             Running::Inline(task) => match task.await {
                 Ok(()) => Ended { exit_code: Some(0), signal: None },
                 Err(_) => Ended { exit_code: Some(1), signal: None },
@@ -157,6 +199,9 @@ impl Running {
 
     /// Lets it end by itself, as it was told to, and sees to it that it does.
     pub(super) async fn end(&mut self, is_killed: bool) -> Ended {
+        if let Running::Guest(guest) = self {
+            return guest.end(if is_killed { Duration::ZERO } else { GUEST_DEADLINE }).await;
+        }
         if is_killed {
             self.signal(Signal::KILL);
         }
@@ -174,12 +219,71 @@ impl Running {
         self.ended().await
     }
 
+    /// Waits until it has ended. None: files that it depends on have changed before.
+    pub(super) async fn ended_or_changed(&mut self) -> Option<Ended> {
+        match self {
+            Running::Guest(guest) => tokio::select! {
+                () = changed(&mut guest.watch) => None,
+                ended = guest.child.wait() => Some(guest.is_gone(ended)),
+            },
+            _ => Some(self.ended().await),
+        }
+    }
+
+    /// Ends a guest whose files have changed.
+    pub(super) async fn end_for_change(&mut self, worker: &Worker) -> Ended {
+        let (Running::Guest(running), Program::Guest(guest)) = (&mut *self, &worker.program) else {
+            return self.end(false).await;
+        };
+        let seconds = guest.options.watch.as_ref().map_or(1, |watch| watch.timeout);
+        running.end(Duration::from_secs(seconds.into())).await
+    }
+
     fn signal(&self, signal: Signal) {
         if let Running::Process(child) = self
             && let Some(pid) = child.id().and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw)
         {
             // One that has ended already needs none.
             let _ = kill_process(pid, signal);
+        }
+    }
+}
+
+async fn changed(watch: &mut Option<Watch>) {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Guest {
+    async fn ended(&mut self) -> Ended {
+        let status = self.child.wait().await;
+        self.is_gone(status)
+    }
+
+    fn is_gone(&self, status: io::Result<ExitStatus>) -> Ended {
+        // Nothing that it has started stays behind.
+        self.signal(Signal::KILL);
+        status.map_or(Ended { exit_code: None, signal: None }, Ended::from)
+    }
+
+    /// Ends it and what it has started: with SIGTERM, and with SIGKILL after this time.
+    pub(super) async fn end(&mut self, grace: Duration) -> Ended {
+        if !grace.is_zero() {
+            self.signal(Signal::TERM);
+            if let Ok(ended) = timeout(grace, self.ended()).await {
+                return ended;
+            }
+        }
+        self.signal(Signal::KILL);
+        self.ended().await
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group.and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw) {
+            // A group in which nobody is left needs none.
+            let _ = kill_process_group(group, signal);
         }
     }
 }

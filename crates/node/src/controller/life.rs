@@ -5,15 +5,18 @@ use std::time::{Duration, Instant};
 
 use crossweave_api::node::{ON_STOP_REQUESTED, ON_WORKER_EXITED, WorkerExited, WorkerStopping};
 use crossweave_api::{Error, error};
+use crossweave_client::{Arguments, Value};
 use crossweave_config::ShutdownTrigger;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use super::launch::{Ended, Running};
+use super::program::Program;
 use super::worker::{Status, Worker};
 use super::{Controller, Why};
 use crate::clock::utcnow;
+use crate::kind::WorkerKind;
 
 /// A worker that cannot be asked after this time has failed to start.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
@@ -26,6 +29,20 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 const STEADY: Duration = Duration::from_secs(30);
 /// So many times in a row a worker may fail before it has run that long.
 const FAILURES_MAX: u32 = 10;
+
+/// How one run of a worker came to its end.
+struct Outcome {
+    ended: Ended,
+    why: String,
+    /// The node itself has ended it, to start it again.
+    is_wanted: bool,
+}
+
+impl Outcome {
+    fn of(ended: Ended, why: String) -> Outcome {
+        Outcome { ended, why, is_wanted: false }
+    }
+}
 
 impl Controller {
     /// Starts a worker, and answers when it can be asked.
@@ -43,7 +60,7 @@ impl Controller {
             workers.insert(worker.id.clone(), worker.clone());
         }
         info!("Starting {} with ID '{}'...", worker.kind.title(), worker.id);
-        let event = |what: &str| format!("on_{}_{what}", worker.kind.name().replace('-', "_"));
+        let event = |what: &str| format!("on_{}_{what}", worker.kind.as_str().replace('-', "_"));
         self.shared.service.tell_as(&event("starting"), &worker.starting(who)).await;
         let (first, started) = oneshot::channel();
         let (controller, living) = (self.clone(), worker.clone());
@@ -62,9 +79,9 @@ impl Controller {
     /// Tells a worker to end, and waits until it has.
     pub(super) async fn end_worker(&self, worker: &Arc<Worker>, kill: bool) {
         let mut status = worker.status.subscribe();
-        let was_started = worker.status() == Status::Started;
+        let can_be_told = worker.status() == Status::Started && matches!(worker.kind, WorkerKind::Native(_));
         worker.go(Status::Stopping);
-        if was_started && !kill {
+        if can_be_told && !kill {
             let call = self.shared.client.call(format!("crossbar.worker.{}.shutdown", worker.id));
             // One that does not answer is ended the hard way.
             let _ = timeout(TELL_DEADLINE, call).await;
@@ -84,7 +101,7 @@ impl Controller {
         kill: bool,
         who: Option<u64>,
     ) -> WorkerStopping {
-        let (id, kind) = (worker.id.clone(), worker.kind.name().to_owned());
+        let (id, kind) = (worker.id.clone(), worker.kind.as_str().to_owned());
         let stopping = WorkerStopping { id, kind, kill, who, when: utcnow() };
         self.shared.service.tell(&ON_STOP_REQUESTED, &stopping).await;
         stopping
@@ -96,13 +113,28 @@ impl Controller {
         let mut failures = 0;
         loop {
             let begun = Instant::now();
-            let (ended, why) = self.live_once(worker, &mut first).await;
+            let Outcome { ended, why, is_wanted } = self.live_once(worker, &mut first).await;
             worker.has_process(None);
             if worker.is_ending() || first.is_some() {
                 // Nobody may wait any more.
                 first.take().map(|first| first.send(Err(why)));
                 self.tell_exit(worker, ended, false).await;
                 break;
+            }
+            if is_wanted {
+                self.tell_exit(worker, ended, true).await;
+                info!("{} '{}': {why}, starting it again", worker.kind.title(), worker.id);
+                worker.counts_restart();
+                worker.go(Status::Starting);
+                continue;
+            }
+            if ended.is_clean() && worker.kind.may_finish() {
+                self.tell_exit(worker, ended, false).await;
+                info!("{} '{}' has ended", worker.kind.title(), worker.id);
+                worker.go(Status::Ended);
+                self.forget(worker);
+                self.trigger(worker, false);
+                return;
             }
             failures = if begun.elapsed() >= STEADY { 1 } else { failures + 1 };
             let restarts = self.restarts(failures);
@@ -137,14 +169,19 @@ impl Controller {
         &self,
         worker: &Arc<Worker>,
         first: &mut Option<oneshot::Sender<Result<(), String>>>,
-    ) -> (Ended, String) {
+    ) -> Outcome {
         const NEVER: Ended = Ended { exit_code: None, signal: None };
         let mut running = match self.launch(worker).await {
             Ok(running) => running,
-            Err(why) => return (NEVER, why),
+            Err(why) => return Outcome::of(NEVER, why),
         };
-        if let Err((ended, why)) = self.become_ready(worker, &mut running).await {
-            return (ended, why);
+        if let Program::Native(options) = &worker.program {
+            if let Err((ended, why)) = self.become_ready(worker, &mut running).await {
+                return Outcome::of(ended, why);
+            }
+            if let Err(why) = self.set_cpus(worker, &options.cpu_affinity).await {
+                return Outcome::of(running.end(true).await, why);
+            }
         }
         worker.has_started();
         if let Some(first) = first.take() {
@@ -153,16 +190,35 @@ impl Controller {
             let steps = worker.steps.lock().clone();
             if let Err((what, why)) = self.take_steps(&worker.id, worker.kind.title(), &steps).await {
                 let ended = running.end(true).await;
-                return (ended, format!("{what}: {why}"));
+                return Outcome::of(ended, format!("{what}: {why}"));
             }
             info!("{} with ID '{}' runs again", worker.kind.title(), worker.id);
         }
         tokio::select! {
-            ended = running.ended() => (ended, ended.shown()),
+            ended = running.ended_or_changed() => if let Some(ended) = ended {
+                return Outcome::of(ended, ended.shown());
+            },
             () = worker.stop.notified() => {
                 let ended = running.end(worker.is_killed()).await;
-                (ended, ended.shown())
+                return Outcome::of(ended, ended.shown());
             }
+        }
+        let ended = running.end_for_change(worker).await;
+        Outcome { ended, why: "files that it depends on have changed".to_owned(), is_wanted: true }
+    }
+
+    /// Lets a worker run on these CPUs only, if there are any.
+    async fn set_cpus(&self, worker: &Worker, cpus: &[u16]) -> Result<(), String> {
+        if cpus.is_empty() || worker.is_inline {
+            return Ok(());
+        }
+        let cpus: Vec<Value> = cpus.iter().map(|cpu| u64::from(*cpu).into()).collect();
+        let call = self.shared.client.call(format!("crossbar.worker.{}.set_cpu_affinity", worker.id));
+        let call = call.arguments(Arguments::new().arg(cpus).kwarg("relative", false));
+        match timeout(TELL_DEADLINE, call).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(format!("cpu_affinity: {}", super::reason(&error))),
+            Err(_) => Err(format!("cpu_affinity: no answer within {} s", TELL_DEADLINE.as_secs())),
         }
     }
 
@@ -191,7 +247,7 @@ impl Controller {
     async fn tell_exit(&self, worker: &Worker, ended: Ended, restarts: bool) {
         let exited = WorkerExited {
             id: worker.id.clone(),
-            kind: worker.kind.name().to_owned(),
+            kind: worker.kind.as_str().to_owned(),
             exit_code: ended.exit_code,
             signal: ended.signal,
             was_clean: ended.is_clean(),
@@ -211,7 +267,11 @@ impl Controller {
         if has_failed {
             *self.shared.has_failed.lock() = true;
         }
-        let is_last = self.shared.workers.lock().is_empty();
+        // Guests have no part in when the node ends.
+        if worker.kind == WorkerKind::Guest {
+            return;
+        }
+        let is_last = self.shared.workers.lock().values().all(|it| it.kind == WorkerKind::Guest);
         let ends = self.shared.options.shutdown.iter().any(|trigger| match trigger {
             ShutdownTrigger::ShutdownRequested => false,
             ShutdownTrigger::WorkerExit => true,

@@ -5,15 +5,12 @@ use std::collections::VecDeque;
 use crossweave_api::worker::LogLine;
 use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tracing::{debug, error, info, trace, warn};
 
 use crate::clock::utcnow;
 
 /// Lines of a worker that are kept.
 const LINES_MAX: usize = 1_000;
-/// Octets of a line; what is longer is cut.
-const LINE_LEN_MAX: u64 = 16 * 1024;
 
 /// The last lines of one worker.
 #[derive(Default)]
@@ -36,11 +33,34 @@ impl Log {
     }
 
     /// Takes a line: keeps it, passes it on, and says what is to be published.
-    pub(super) fn take(&self, line: &str, title: &str, pid: u32) -> LogLine {
-        let taken = LogLine { when: utcnow(), ..parse(line) };
+    pub(super) fn take(&self, line: &str, source: Source, title: &str, pid: u32) -> LogLine {
+        let taken = LogLine { when: utcnow(), ..source.parse(line) };
         self.push(taken.text.clone());
         pass_on(&taken, title, pid);
         taken
+    }
+}
+
+/// Where a line comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A native worker, which writes records.
+    Native,
+    /// What a guest prints.
+    Stdout,
+    /// What a guest says of errors.
+    Stderr,
+}
+
+impl Source {
+    fn parse(self, line: &str) -> LogLine {
+        let of_guest =
+            |level: &str| LogLine { when: String::new(), level: level.to_owned(), text: line.to_owned() };
+        match self {
+            Source::Native => parse(line),
+            Source::Stdout => of_guest("stdout"),
+            Source::Stderr => of_guest("stderr"),
+        }
     }
 }
 
@@ -73,27 +93,6 @@ fn pass_on(line: &LogLine, process: &str, pid: u32) {
     }
 }
 
-/// The lines of a stream, each no longer than [`LINE_LEN_MAX`].
-pub(super) struct Lines<S> {
-    reader: BufReader<S>,
-    line: Vec<u8>,
-}
-
-impl<S: AsyncRead + Unpin> Lines<S> {
-    pub(super) fn of(stream: S) -> Self {
-        Lines { reader: BufReader::new(stream), line: Vec::new() }
-    }
-
-    /// The next line; none at the end.
-    pub(super) async fn next(&mut self) -> Option<String> {
-        self.line.clear();
-        match (&mut self.reader).take(LINE_LEN_MAX).read_until(b'\n', &mut self.line).await {
-            Ok(0) | Err(_) => None,
-            Ok(_) => Some(String::from_utf8_lossy(&self.line).trim_end().to_owned()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,15 +112,5 @@ mod tests {
         (0..LINES_MAX + 5).for_each(|number| log.push(number.to_string()));
         assert_eq!(log.last(2), ["1003", "1004"]);
         assert_eq!(log.last(u64::MAX).first().map(String::as_str), Some("5"));
-    }
-
-    #[tokio::test]
-    async fn a_line_without_end_comes_in_pieces() {
-        let text = format!("{}\nshort", "x".repeat(LINE_LEN_MAX as usize + 10));
-        let mut lines = Lines::of(text.as_bytes());
-        for len in [LINE_LEN_MAX as usize, 10, 5] {
-            assert_eq!(lines.next().await.map(|line| line.len()), Some(len));
-        }
-        assert_eq!(lines.next().await, None);
     }
 }

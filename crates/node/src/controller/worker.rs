@@ -1,39 +1,18 @@
 //! What the controller knows of a worker.
 
+use std::path::Path;
 use std::time::{Instant, SystemTime};
 
-use crossweave_api::Config;
 use crossweave_api::node::{WorkerInfo, WorkerStarted, WorkerStarting};
+use crossweave_api::{Config, Error};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::log::Log;
+use super::program::Program;
 use crate::boot::Step;
 use crate::clock::{utc, utcnow};
-use crate::native::NativeKind;
-
-/// The type of a worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// This program.
-    Native(NativeKind),
-}
-
-impl Kind {
-    /// Its name in configurations and in the management API.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Kind::Native(kind) => kind.as_str(),
-        }
-    }
-
-    /// Its name in the log.
-    pub(super) fn title(self) -> &'static str {
-        match self {
-            Kind::Native(kind) => kind.title(),
-        }
-    }
-}
+use crate::kind::WorkerKind;
 
 /// Where a worker stands.
 ///
@@ -68,9 +47,10 @@ impl Status {
 /// A worker.
 pub(super) struct Worker {
     pub(super) id: String,
-    pub(super) kind: Kind,
+    pub(super) kind: WorkerKind,
     pub(super) is_inline: bool,
     pub(super) options: Config,
+    pub(super) program: Program,
     /// What makes it what the configuration says, each time it is started.
     pub(super) steps: Mutex<Vec<Step>>,
     pub(super) log: Log,
@@ -92,12 +72,22 @@ struct Facts {
 }
 
 impl Worker {
-    pub(super) fn new(id: String, kind: Kind, is_inline: bool, options: Config) -> Worker {
-        Worker {
+    /// # Errors
+    /// What is wrong with the options. Those of a guest are its whole item.
+    pub(super) fn new(
+        id: String,
+        kind: WorkerKind,
+        is_inline: bool,
+        options: Config,
+        cbdir: &Path,
+    ) -> Result<Worker, Error> {
+        let program = Program::read(kind, &id, &options, cbdir)?;
+        Ok(Worker {
             id,
             kind,
             is_inline,
             options,
+            program,
             steps: Mutex::default(),
             log: Log::default(),
             created: (SystemTime::now(), Instant::now()),
@@ -105,7 +95,7 @@ impl Worker {
             status: watch::channel(Status::Starting).0,
             ready: Notify::new(),
             stop: Notify::new(),
-        }
+        })
     }
 
     pub(super) fn status(&self) -> Status {
@@ -179,7 +169,7 @@ impl Worker {
         WorkerInfo {
             id: self.id.clone(),
             pid: facts.pid,
-            kind: self.kind.name().to_owned(),
+            kind: self.kind.as_str().to_owned(),
             status: self.status().as_str().to_owned(),
             created: utc(self.created.0),
             started: facts.started.map(|it| utc(it.0)),

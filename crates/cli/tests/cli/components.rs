@@ -1,0 +1,243 @@
+//! Components in containers and routers.
+//!
+//! Those in Python need an interpreter with Autobahn and Twisted: `CROSSWEAVE_PYTHON`, else the one that `cargo xtask test` has
+//! made. Without it those tests say so and show nothing.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::managed::{Managed, router};
+
+const APP: &str = r#"
+import os, sys
+from autobahn.twisted.wamp import ApplicationSession
+from autobahn.twisted.util import sleep
+from autobahn.wamp.exception import ApplicationError
+from twisted.internet.defer import inlineCallbacks
+
+
+class Greeter(ApplicationSession):
+    @inlineCallbacks
+    def onJoin(self, details):
+        print("greeter prints", details.realm)
+        self.details = details
+        yield self.register(self.greet, "com.example.greet")
+        yield self.register(self.leave_now, "com.example.leave")
+        yield self.register(lambda: os._exit(7), "com.example.crash")
+        yield self.register(lambda: os.getpid(), "com.example.pid")
+
+    def greet(self, name):
+        return [self.config.extra["greeting"] + " " + name, self.details.authrole, self.details.authid]
+
+    def leave_now(self):
+        from twisted.internet import reactor
+        reactor.callLater(0.05, self.leave)
+
+
+class Endless(ApplicationSession):
+    @inlineCallbacks
+    def onJoin(self, details):
+        yield self.register(lambda: 1, "com.example.endless")
+        while True:
+            yield sleep(0.1)
+
+
+class Failing(ApplicationSession):
+    def onJoin(self, details):
+        raise RuntimeError("no luck today")
+
+
+def joined(session, details):
+    return session.register(lambda: "by a function", "com.example.function")
+"#;
+
+const ASYNCIO: &str = r#"
+from autobahn.asyncio.wamp import ApplicationSession
+
+
+class Adder(ApplicationSession):
+    async def onJoin(self, details):
+        await self.register(lambda a, b: a + b, "com.example.add")
+"#;
+
+/// The interpreter, if there is one.
+fn python() -> Option<PathBuf> {
+    let named = std::env::var_os("CROSSWEAVE_PYTHON").map(PathBuf::from);
+    let target = Path::new(env!("CARGO_BIN_EXE_crossweave")).ancestors().nth(2).expect("<target>/<profile>");
+    let python = named.unwrap_or_else(|| target.join("interop/python/bin/python3"));
+    let imports = std::process::Command::new(&python).args(["-c", "import autobahn, twisted"]).output();
+    let is_there = imports.is_ok_and(|output| output.status.success());
+    if !is_there {
+        eprintln!("skipped: {} has no Autobahn with Twisted", python.display());
+    }
+    is_there.then_some(python)
+}
+
+fn class(id: &str, classname: &str, extra: Value) -> Value {
+    let endpoint = json!({"type": "unix", "path": "router"});
+    let transport = json!({"type": "rawsocket", "serializer": "json", "endpoint": endpoint});
+    json!({"id": id, "type": "class", "classname": classname, "realm": "realm1", "transport": transport,
+        "extra": extra})
+}
+
+fn container(options: Value, python: &Path, components: Value) -> Value {
+    let mut options = options;
+    options["python"] = json!(python);
+    options["pythonpath"] = json!(["modules", "."]);
+    json!({"type": "container", "id": "container", "options": options, "components": components})
+}
+
+fn start(workers: &Value) -> Managed {
+    Managed::start(workers, &[("app.py", APP), ("aio.py", ASYNCIO)])
+}
+
+fn greeter(id: &str) -> Value {
+    class(id, "app.Greeter", json!({"greeting": "hello"}))
+}
+
+#[test]
+fn python_classes_run_in_a_container_and_are_managed() {
+    let Some(python) = python() else { return };
+    let adder = class("adder", "aio.Adder", Value::Null);
+    let node = start(&json!([router(), container(json!({}), &python, json!([greeter("greeter"), adder]))]));
+    let greeting = node.call_realm1("com.example.greet", &[json!("world")]).unwrap();
+    assert_eq!((&greeting[0], &greeting[1]), (&json!("hello world"), &json!("anonymous")));
+    assert_eq!(node.call_realm1("com.example.add", &[json!(2), json!(3)]), Ok(json!(5)));
+    let on = |name: &str| format!("crossbar.worker.container.{name}");
+    assert_eq!(node.call(&on("get_components"), &[]).unwrap(), json!(["adder", "greeter"]));
+    let info = node.call(&on("get_component"), &[json!("greeter")]).unwrap();
+    assert_eq!((&info["id"], &info["config"]["classname"]), (&json!("greeter"), &json!("app.Greeter")));
+    let log = node.call("crossbar.get_worker_log", &[json!("container")]).unwrap().to_string();
+    assert!(log.contains("greeter prints realm1"), "{log}");
+
+    let (started, stopped) =
+        (node.subscribe(&on("on_component_started")), node.subscribe(&on("on_component_stopped")));
+    let pid = node.call_realm1("com.example.pid", &[]).unwrap().as_u64().unwrap();
+    node.call(&on("restart_component"), &[json!("greeter")]).unwrap();
+    assert!(stopped.line().contains("greeter") && started.line().contains("greeter"));
+    assert!(!Managed::lives(pid));
+    assert_ne!(node.call_realm1("com.example.pid", &[]).unwrap().as_u64(), Some(pid));
+    let told = node.call(&on("stop_component"), &[json!("greeter")]).unwrap();
+    assert!(told["uptime"].as_f64().unwrap() > 0.0 && told["caller"]["session_id"].is_u64(), "{told}");
+    assert!(stopped.line().contains("session_id"));
+    assert!(node.call_realm1("com.example.greet", &[json!("x")]).is_err());
+    let again = node.call(&on("stop_component"), &[json!("greeter")]).unwrap_err();
+    assert!(again.contains("there is no component \"greeter\""), "{again}");
+    let twice =
+        node.call(&on("start_component"), &[json!("adder"), class("adder", "aio.Adder", Value::Null)]);
+    assert!(twice.unwrap_err().contains("there is a component \"adder\""));
+    assert_eq!(node.stop(), Some(0));
+}
+
+#[test]
+fn python_functions_are_called_when_a_session_joins() {
+    let Some(python) = python() else { return };
+    let mut function = class("function", "x.Y", Value::Null);
+    function["type"] = json!("function");
+    function["callbacks"] = json!({"join": "app.joined"});
+    function.as_object_mut().unwrap().remove("classname");
+    let node = start(&json!([router(), container(json!({}), &python, json!([function]))]));
+    assert_eq!(node.call_realm1("com.example.function", &[]), Ok(json!("by a function")));
+}
+
+#[test]
+fn python_that_cannot_be_started_is_told_and_nothing_is_left() {
+    let Some(python) = python() else { return };
+    let node = start(&json!([router(), container(json!({}), &python, json!([]))]));
+    let start = "crossbar.worker.container.start_component";
+    for (classname, told) in [
+        ("app.Missing", "has no 'Missing'"),
+        ("nowhere.Class", "No module named 'nowhere'"),
+        ("app.Failing", "no luck today"),
+    ] {
+        let error = node.call(start, &[json!("bad"), class("bad", classname, Value::Null)]).unwrap_err();
+        assert!(error.contains(told), "{error}");
+    }
+    let mut lost = greeter("bad");
+    lost["realm"] = json!("elsewhere");
+    assert!(node.call(start, &[json!("bad"), lost]).unwrap_err().contains("no_such_realm"));
+    let mut lost = greeter("bad");
+    lost["transport"]["endpoint"]["path"] = json!("nobody");
+    assert!(node.call(start, &[json!("bad"), lost]).is_err());
+    assert_eq!(node.call("crossbar.worker.container.get_components", &[]).unwrap(), json!([]));
+}
+
+#[test]
+fn python_components_that_do_not_return_from_joining_count_as_started() {
+    let Some(python) = python() else { return };
+    let endless = class("endless", "app.Endless", Value::Null);
+    let node = start(&json!([router(), container(json!({}), &python, json!([endless]))]));
+    assert_eq!(node.call_realm1("com.example.endless", &[]), Ok(json!(1)));
+    assert_eq!(node.stop(), Some(0));
+}
+
+#[test]
+fn python_components_that_fail_are_started_again() {
+    let Some(python) = python() else { return };
+    let options = json!({"restart": "restart-on-failed"});
+    let node = start(&json!([router(), container(options, &python, json!([greeter("greeter")]))]));
+    let pid = || node.call_realm1("com.example.pid", &[]).ok()?.as_u64();
+    let before = pid().unwrap();
+    let _ = node.call_realm1("com.example.crash", &[]);
+    node.until("it runs again", || pid().filter(|now| *now != before));
+    // What leaves by itself has not failed.
+    node.call_realm1("com.example.leave", &[]).unwrap();
+    node.until("it is gone", || {
+        let left = node.call("crossbar.worker.container.get_components", &[]).ok()?;
+        (left == json!([])).then_some(())
+    });
+}
+
+#[test]
+fn python_containers_end_with_their_last_component_if_they_are_to() {
+    let Some(python) = python() else { return };
+    let options = json!({"shutdown": "shutdown-on-last-component-stopped"});
+    let mut node = start(&json!([router(), container(options, &python, json!([greeter("greeter")]))]));
+    node.call_realm1("com.example.leave", &[]).unwrap();
+    // A node without anything else said ends with the first worker that does.
+    assert_eq!(node.process.end(), Some(0));
+}
+
+#[test]
+fn python_components_of_a_router_have_the_role_they_are_given() {
+    let Some(python) = python() else { return };
+    let mut worker = router();
+    worker["options"] = json!({"python": python, "pythonpath": ["."]});
+    let component = |id: &str, role: &str| {
+        json!({"id": id, "type": "class", "classname": "app.Greeter", "realm": "realm1", "role": role,
+            "extra": {"greeting": "hi"}})
+    };
+    worker["components"] = json!([component("inner", "trusted")]);
+    let node = start(&json!([worker]));
+    let greeting = node.call_realm1("com.example.greet", &[json!("you")]);
+    assert_eq!(greeting, Ok(json!(["hi you", "trusted", "inner"])));
+    let on = |name: &str| format!("crossbar.worker.router.{name}");
+    assert_eq!(node.call(&on("get_router_components"), &[]).unwrap()[0]["id"], "inner");
+    let (start, ready, stop) = (
+        node.subscribe(&on("on_component_start")),
+        node.subscribe(&on("on_component_ready")),
+        node.subscribe(&on("on_component_stop")),
+    );
+    node.call(&on("stop_router_component"), &[json!("inner")]).unwrap();
+    assert!(stop.line().contains("inner"));
+    assert!(node.call(&on("get_router_component"), &[json!("inner")]).is_err());
+    node.call(&on("start_router_component"), &[json!("second"), component("second", "anonymous")]).unwrap();
+    assert!(start.line().contains("second") && ready.line().contains("second"));
+    assert_eq!(node.call_realm1("com.example.greet", &[json!("you")]).unwrap()[1], "anonymous");
+    let pid = node.call_realm1("com.example.pid", &[]).unwrap().as_u64().unwrap();
+    assert_eq!(node.stop(), Some(0));
+    assert!(!Managed::lives(pid));
+}
+
+#[test]
+fn a_component_that_is_not_linked_into_this_program_is_told() {
+    let node = Managed::start(&json!([router(), {"type": "container", "id": "container"}]), &[]);
+    let mut component = greeter("linked");
+    component["type"] = json!("rust");
+    component["name"] = json!("greeter");
+    component.as_object_mut().unwrap().remove("classname");
+    let error =
+        node.call("crossbar.worker.container.start_component", &[json!("linked"), component]).unwrap_err();
+    assert!(error.contains("there is no component \"greeter\": none is linked into this program"), "{error}");
+}

@@ -1,0 +1,139 @@
+//! Components: parts of an application that a node runs, in containers and in routers.
+//!
+//! ```text
+//!  configuration ──▶ Program ──▶ one run after the other, as `restart` says
+//!                      │
+//!                      ├── Python: a process of the configured interpreter, which runs `host.py`
+//!                      └── Rust: a task, out of the registry of the program that embeds the node
+//! ```
+
+mod linked;
+mod local;
+mod python;
+mod supervised;
+mod transport;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crossweave_api::Config;
+use crossweave_client::Client;
+
+pub(crate) use linked::{Linked, Way};
+pub(crate) use local::LocalTransport;
+pub(crate) use python::{Interpreter, PythonTask, task_of_python};
+pub(crate) use supervised::{Restart, Supervised, Told};
+pub(crate) use transport::{client_options, of_host, url};
+
+/// A future that a component returns.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A part of an application, written in Rust, that is linked into the program.
+///
+/// A new one is made for each run. It is dropped when it is to stop; its session leaves the realm after that.
+pub trait Component: Send + 'static {
+    /// Its session has joined: registers procedures, subscribes to topics. The component counts as started when this is done,
+    /// and as failed on an error.
+    fn joined<'a>(&'a mut self, client: &'a Client) -> BoxFuture<'a, Result<(), String>>;
+
+    /// What it does from then on. When this is done, so is the component: well, or failed on an error. A lost connection is an
+    /// error without it. Default: it waits for what its session brings.
+    fn run<'a>(&'a mut self, client: &'a Client) -> BoxFuture<'a, Result<(), String>> {
+        let _ = client;
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Makes a component out of its `extra`, which is null if there is none. The error is for the one who wrote that.
+pub type Constructor = Arc<dyn Fn(&Config) -> Result<Box<dyn Component>, String> + Send + Sync>;
+
+/// The components that are linked into a program, by the `name` that a configuration has: `{"type": "rust", "name": ...}`.
+#[derive(Clone, Default)]
+pub struct Components {
+    by_name: BTreeMap<String, Constructor>,
+}
+
+impl Components {
+    /// These, and one more.
+    #[must_use]
+    pub fn with<F>(mut self, name: &str, constructor: F) -> Components
+    where
+        F: Fn(&Config) -> Result<Box<dyn Component>, String> + Send + Sync + 'static,
+    {
+        self.by_name.insert(name.to_owned(), Arc::new(constructor));
+        self
+    }
+
+    /// The constructor of this name.
+    ///
+    /// # Errors
+    /// There is none; the text names those that there are.
+    pub(crate) fn find(&self, name: &str) -> Result<Constructor, String> {
+        self.by_name.get(name).cloned().ok_or_else(|| {
+            let names: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
+            match names.is_empty() {
+                true => format!("there is no component {name:?}: none is linked into this program"),
+                false => format!("there is no component {name:?}: this program has {}", names.join(", ")),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Components {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.by_name.keys()).finish()
+    }
+}
+
+/// What is run.
+#[derive(Clone)]
+pub(crate) enum Program {
+    Python(PythonTask),
+    Rust(Linked),
+}
+
+/// Why a run has ended that was not told to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) why: String,
+    /// Another try would end the same way.
+    pub(crate) is_lasting: bool,
+}
+
+impl Failure {
+    pub(crate) fn passing(why: impl fmt::Display) -> Failure {
+        Failure { why: why.to_string(), is_lasting: false }
+    }
+
+    pub(crate) fn lasting(why: impl fmt::Display) -> Failure {
+        Failure { why: why.to_string(), is_lasting: true }
+    }
+}
+
+/// What a component is told, and what it tells.
+pub(crate) struct Reins {
+    /// It has joined its realm.
+    pub(crate) joined: tokio::sync::oneshot::Sender<()>,
+    /// True when it is to stop.
+    pub(crate) stop: tokio::sync::watch::Receiver<bool>,
+}
+
+impl Reins {
+    /// Waits until it is to stop.
+    async fn stopped(stop: &mut tokio::sync::watch::Receiver<bool>) {
+        // Whoever has dropped the sender waits no more.
+        let _ = stop.wait_for(|is_stopped| *is_stopped).await;
+    }
+}
+
+impl Program {
+    /// From one start to its end.
+    pub(crate) async fn run(&self, id: &str, reins: Reins) -> Result<(), Failure> {
+        match self {
+            Program::Python(task) => task.run(id, reins).await,
+            Program::Rust(linked) => linked.run(reins).await,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A component that is kept running as `restart` says.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crossweave_api::Config;
+use crossweave_config::ContainerRestart;
+use parking_lot::Mutex;
+use tokio::sync::{oneshot, watch};
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::{Failure, Program, Reins};
+use crate::clock::{utc, utcnow};
+
+/// Before the first and before later attempts to start a component again.
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// A component that has run so long had been kept up.
+const STEADY: Duration = Duration::from_secs(30);
+
+/// Which ends of a component are followed by another start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restart {
+    Never,
+    OnFailed,
+    Always,
+}
+
+impl From<ContainerRestart> for Restart {
+    fn from(restart: ContainerRestart) -> Self {
+        match restart {
+            ContainerRestart::Never => Restart::Never,
+            ContainerRestart::OnFailed => Restart::OnFailed,
+            ContainerRestart::Always => Restart::Always,
+        }
+    }
+}
+
+/// What happens to a component.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Told {
+    /// It has joined its realm.
+    Started,
+    /// A run has ended after so many seconds. It may be started again.
+    Stopped { uptime: f64 },
+    /// It is not started again, and has failed or not.
+    Ended { has_failed: bool },
+}
+
+/// A component.
+pub(crate) struct Supervised {
+    pub(crate) id: String,
+    pub(crate) config: Config,
+    pub(crate) created: String,
+    started: Mutex<Option<(SystemTime, Instant)>>,
+    stop: watch::Sender<bool>,
+    ended: watch::Sender<bool>,
+}
+
+impl Supervised {
+    pub(crate) fn new(id: String, config: Config) -> Arc<Supervised> {
+        Arc::new(Supervised {
+            id,
+            config,
+            created: utcnow(),
+            started: Mutex::default(),
+            stop: watch::channel(false).0,
+            ended: watch::channel(false).0,
+        })
+    }
+
+    /// Starts it. Answers when it has joined its realm, or has failed; one that is to be started again goes on trying.
+    /// `tell` hears of everything that happens to it, in order.
+    ///
+    /// # Errors
+    /// Why it is not there.
+    pub(crate) async fn start<T, F>(
+        self: &Arc<Self>,
+        program: Program,
+        restart: Restart,
+        tell: T,
+    ) -> Result<(), String>
+    where
+        T: Fn(Told) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (first, started) = oneshot::channel();
+        let component = self.clone();
+        tokio::spawn(async move {
+            let has_failed = component.live(&program, restart, first, &tell).await;
+            tell(Told::Ended { has_failed }).await;
+            component.ended.send_replace(true);
+        });
+        started.await.unwrap_or_else(|_| Err("it was stopped as it started".to_owned()))
+    }
+
+    /// Stops it, and waits until it has ended.
+    pub(crate) async fn stop(&self) {
+        self.stop.send_replace(true);
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+    }
+
+    /// When it has joined last, and for how many seconds it has run since.
+    pub(crate) fn started(&self) -> Option<(String, f64)> {
+        self.started.lock().map(|(at, since)| (utc(at), since.elapsed().as_secs_f64()))
+    }
+
+    /// From the first start to the last end. The result: whether it has failed.
+    async fn live<F: Future<Output = ()>>(
+        &self,
+        program: &Program,
+        restart: Restart,
+        first: oneshot::Sender<Result<(), String>>,
+        tell: &impl Fn(Told) -> F,
+    ) -> bool {
+        let (mut first, mut failures) = (Some(first), 0_u32);
+        loop {
+            let begun = Instant::now();
+            let ended = self.live_once(program, &mut first, tell).await;
+            if *self.stop.borrow() {
+                return false;
+            }
+            let failure = ended.err();
+            let is_again = match restart {
+                Restart::Never => false,
+                Restart::OnFailed => failure.is_some(),
+                Restart::Always => true,
+            };
+            let why = failure.as_ref().map_or("it has ended", |failure| failure.why.as_str());
+            if let Some(first) = first.take() {
+                let is_tried_again = is_again && failure.as_ref().is_some_and(|failure| !failure.is_lasting);
+                // Nobody may wait any more.
+                let _ = first.send(if is_tried_again { Ok(()) } else { Err(why.to_owned()) });
+                if !is_tried_again {
+                    return true;
+                }
+            }
+            if !is_again {
+                match &failure {
+                    Some(failure) => warn!("component '{}' has failed: {}", self.id, failure.why),
+                    None => info!("component '{}' has ended", self.id),
+                }
+                return failure.is_some();
+            }
+            failures = if begun.elapsed() >= STEADY { 0 } else { failures };
+            let pause = (BACKOFF_MIN * 2u32.saturating_pow(failures.min(16))).min(BACKOFF_MAX);
+            failures += 1;
+            warn!("component '{}': {why}; starting it again in {} ms", self.id, pause.as_millis());
+            let mut stop = self.stop.subscribe();
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = Reins::stopped(&mut stop) => return false,
+            }
+        }
+    }
+
+    async fn live_once<F: Future<Output = ()>>(
+        &self,
+        program: &Program,
+        first: &mut Option<oneshot::Sender<Result<(), String>>>,
+        tell: &impl Fn(Told) -> F,
+    ) -> Result<(), Failure> {
+        let (joined, has_joined) = oneshot::channel();
+        let mut run = std::pin::pin!(program.run(&self.id, Reins { joined, stop: self.stop.subscribe() }));
+        tokio::select! {
+            biased;
+            Ok(()) = has_joined => {}
+            ended = &mut run => return ended,
+        }
+        *self.started.lock() = Some((SystemTime::now(), Instant::now()));
+        info!("component '{}' has joined its realm", self.id);
+        tell(Told::Started).await;
+        if let Some(first) = first.take() {
+            let _ = first.send(Ok(()));
+        }
+        let ended = run.await;
+        let uptime = self.started.lock().take().map_or(0.0, |(_, since)| since.elapsed().as_secs_f64());
+        tell(Told::Stopped { uptime }).await;
+        ended
+    }
+}

@@ -1,0 +1,243 @@
+//! A container worker: components, which connect to routers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossweave_api::container::*;
+use crossweave_api::{Config, Error, error};
+use crossweave_config::part::ContainerOptions;
+use crossweave_config::{Code, ContainerShutdown, part};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::component::{
+    Components, Interpreter, Linked, Program, PythonTask, Restart, Supervised, Told, Way, client_options,
+    of_host, task_of_python, url,
+};
+use crate::native::NativeOptions;
+use crate::service::{Caller, Service};
+
+/// A container.
+#[derive(Clone)]
+pub(crate) struct ContainerWorker {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    service: Service,
+    cbdir: std::path::PathBuf,
+    interpreter: Interpreter,
+    registry: Components,
+    shutdown: ContainerShutdown,
+    restart: Restart,
+    components: Mutex<BTreeMap<String, Running>>,
+    /// The container is to end.
+    stop: Arc<Notify>,
+}
+
+/// A component that runs.
+#[derive(Clone)]
+struct Running {
+    component: Arc<Supervised>,
+    /// Who has asked that it stops, if anybody has.
+    stopper: Arc<Mutex<Option<Stopper>>>,
+}
+
+#[derive(Clone)]
+struct Stopper {
+    caller: Caller,
+    /// It is started again at once, so that the container does not end with it.
+    restarts: bool,
+}
+
+/// Registers a procedure, each time with a clone of the worker.
+macro_rules! answers {
+    ($worker:expr, $($procedure:ty => $method:ident),+ $(,)?) => {
+        $({
+            let worker = $worker.clone();
+            let handler = move |caller, arguments: $procedure| {
+                let worker = worker.clone();
+                async move { worker.$method(caller, arguments).await }
+            };
+            $worker.shared.service.answer::<$procedure, _, _>(handler).await?;
+        })+
+    };
+}
+
+impl ContainerWorker {
+    /// A container without components, whose procedures are answered from now on. `stop` is notified when it is to end.
+    ///
+    /// # Errors
+    /// Its options are wrong, or the procedures cannot be registered.
+    pub(crate) async fn start(
+        service: Service,
+        options: NativeOptions,
+        stop: Arc<Notify>,
+    ) -> Result<ContainerWorker, String> {
+        let NativeOptions { id, cbdir, components, options, .. } = options;
+        let part = part::container_options(&options, &format!("container {id}"), &cbdir);
+        let ContainerOptions { shutdown, restart, .. } = part.map_err(|problems| problems.to_string())?.value;
+        let interpreter = Interpreter::of(&options, "container", &cbdir);
+        let shared = Shared {
+            service,
+            cbdir,
+            interpreter,
+            registry: components,
+            shutdown,
+            restart: restart.into(),
+            components: Mutex::default(),
+            stop,
+        };
+        let worker = ContainerWorker { shared: Arc::new(shared) };
+        answers!(
+            worker,
+            GetComponents => get_components,
+            GetComponent => get_component,
+            StartComponent => start_component,
+            StopComponent => stop_component,
+            RestartComponent => restart_component,
+        );
+        Ok(worker)
+    }
+
+    /// Stops all components.
+    pub(crate) async fn shutdown(&self) {
+        let components: Vec<Running> = self.shared.components.lock().values().cloned().collect();
+        let mut stopping = JoinSet::new();
+        for running in components {
+            stopping.spawn(async move { running.component.stop().await });
+        }
+        stopping.join_all().await;
+    }
+
+    async fn get_components(&self, _: Caller, _: GetComponents) -> Result<Vec<String>, Error> {
+        Ok(self.shared.components.lock().keys().cloned().collect())
+    }
+
+    fn running(&self, id: &str) -> Result<Running, Error> {
+        let found = self.shared.components.lock().get(id).cloned();
+        found.ok_or_else(|| Error::new(error::NO_SUCH_OBJECT, format!("there is no component {id:?}")))
+    }
+
+    async fn get_component(&self, _: Caller, asked: GetComponent) -> Result<Component, Error> {
+        let component = self.running(&asked.component_id)?.component;
+        let (started, uptime) = component.started().unwrap_or((component.created.clone(), 0.0));
+        Ok(Component { id: component.id.clone(), started, uptime, config: component.config.clone() })
+    }
+
+    async fn start_component(&self, _: Caller, asked: StartComponent) -> Result<ComponentStarted, Error> {
+        let StartComponent { component_id: id, config, .. } = asked;
+        let program = self.program(&id, &config)?;
+        self.run(id, config, program).await
+    }
+
+    async fn run(&self, id: String, config: Config, program: Program) -> Result<ComponentStarted, Error> {
+        let component = Supervised::new(id.clone(), config.clone());
+        let running = Running { component: component.clone(), stopper: Arc::default() };
+        {
+            let mut components = self.shared.components.lock();
+            if components.contains_key(&id) {
+                return Err(Error::new(error::ALREADY_RUNNING, format!("there is a component {id:?}")));
+            }
+            components.insert(id.clone(), running.clone());
+        }
+        let worker = self.clone();
+        let tell = move |what: Told| {
+            let (worker, running) = (worker.clone(), running.clone());
+            async move { worker.told(&running, what).await }
+        };
+        let started = component.start(program, self.shared.restart, tell).await;
+        started.map_err(|why| Error::new(error::CANNOT_START, why))?;
+        Ok(ComponentStarted { id, config })
+    }
+
+    /// Passes on what happens to a component.
+    async fn told(&self, running: &Running, what: Told) {
+        let Running { component, stopper } = running;
+        let (id, config) = (component.id.clone(), component.config.clone());
+        let stopper = stopper.lock().clone();
+        match what {
+            Told::Started => {
+                self.shared.service.tell(&ON_COMPONENT_STARTED, &ComponentStarted { id, config }).await;
+            }
+            Told::Stopped { uptime } => {
+                let caller = stopper.map(|it| it.caller.requester());
+                let stopped = ComponentStopped { component_id: id, uptime, caller };
+                self.shared.service.tell(&ON_COMPONENT_STOPPED, &stopped).await;
+            }
+            Told::Ended { has_failed } => {
+                let is_last = {
+                    let mut components = self.shared.components.lock();
+                    components.remove(&id);
+                    components.is_empty()
+                };
+                if !stopper.is_some_and(|it| it.restarts) {
+                    self.trigger(&id, has_failed, is_last);
+                }
+            }
+        }
+    }
+
+    /// A component has ended and is not started again: the container may end with it.
+    fn trigger(&self, id: &str, has_failed: bool, is_last: bool) {
+        let ends = match self.shared.shutdown {
+            ContainerShutdown::Manual => false,
+            ContainerShutdown::LastComponentStopped => is_last,
+            ContainerShutdown::AnyComponentFailed => has_failed,
+            ContainerShutdown::AnyComponentStopped => true,
+        };
+        if ends {
+            info!("component '{id}' has ended, and the container ends with it");
+            self.shared.stop.notify_one();
+        }
+    }
+
+    /// What a component runs.
+    fn program(&self, id: &str, written: &Config) -> Result<Program, Error> {
+        let part = part::container_component(written, &format!("component {id}"), &self.shared.cbdir);
+        let part = part.map_err(|problems| Error::new(error::INVALID_CONFIGURATION, problems))?;
+        part.warnings.iter().for_each(|warning| warn!(component = id, "{}", warning.message));
+        let component = part.value;
+        let Code::Rust { name, auth, extra } = component.code else {
+            let transport = of_host(&component.transport, &written["transport"]);
+            let task = task_of_python(&component.realm, component.code, transport);
+            return Ok(Program::Python(PythonTask { interpreter: self.shared.interpreter.clone(), task }));
+        };
+        let cannot = |why: String| Error::new(error::CANNOT_START, why);
+        let constructor = self.shared.registry.find(&name).map_err(cannot)?;
+        let url = url(&component.transport).map_err(cannot)?;
+        let options = client_options(&component.transport, auth.as_ref()).map_err(cannot)?;
+        let way = Way::Url { url, options: Box::new(options) };
+        let (extra, realm) = (extra.unwrap_or_default(), component.realm);
+        Ok(Program::Rust(Linked { constructor, extra, realm, way }))
+    }
+
+    async fn stop(&self, id: &str, stopper: Stopper) -> Result<(Arc<Supervised>, f64), Error> {
+        let running = self.running(id)?;
+        *running.stopper.lock() = Some(stopper);
+        let uptime = running.component.started().map_or(0.0, |(_, uptime)| uptime);
+        running.component.stop().await;
+        Ok((running.component, uptime))
+    }
+
+    async fn stop_component(&self, caller: Caller, asked: StopComponent) -> Result<ComponentStopped, Error> {
+        let requester = caller.requester();
+        let (_, uptime) = self.stop(&asked.component_id, Stopper { caller, restarts: false }).await?;
+        info!("component '{}' stopped", asked.component_id);
+        Ok(ComponentStopped { component_id: asked.component_id, uptime, caller: Some(requester) })
+    }
+
+    async fn restart_component(
+        &self,
+        caller: Caller,
+        asked: RestartComponent,
+    ) -> Result<ComponentStarted, Error> {
+        let id = asked.component_id;
+        // It is running, so its configuration is good; files that it names may have gone.
+        let program = self.program(&id, &self.running(&id)?.component.config)?;
+        let (component, _) = self.stop(&id, Stopper { caller, restarts: true }).await?;
+        self.run(id, component.config.clone(), program).await
+    }
+}

@@ -1,0 +1,125 @@
+//! Guests: programs that the node runs, and that know nothing of it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use crossweave_config::{GuestOutput, GuestStdin, GuestWorker};
+use rustix::fs::{Access, access};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{ChildStdin, Command};
+use tokio::task::JoinHandle;
+
+use super::Controller;
+use super::files::Watch;
+use super::launch::{Guest, Running};
+use super::log::Source;
+use super::program::set_environment;
+use super::worker::Worker;
+
+impl Controller {
+    /// Starts a guest.
+    ///
+    /// # Errors
+    /// Its program is not there or cannot be run, or its files cannot be watched.
+    pub(super) fn launch_guest(&self, worker: &Arc<Worker>, guest: &GuestWorker) -> Result<Running, String> {
+        let options = &guest.options;
+        let workdir = options.workdir.as_ref().unwrap_or(&self.shared.options.cbdir);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let executable = find(&guest.executable, workdir, &path).ok_or_else(|| {
+            let workdir = workdir.display();
+            format!("{:?} is no program in {workdir}, nor one of the directories of PATH", guest.executable)
+        })?;
+        // It is run from its own directory.
+        let executable = std::path::absolute(&executable).map_err(|error| error.to_string())?;
+        let watch = match &options.watch {
+            Some(watch) => Some(Watch::of(&watch.directories)?),
+            None => None,
+        };
+        let mut command = self.command_of(&executable);
+        set_environment(&mut command, &options.env);
+        command
+            .args(&guest.arguments)
+            .current_dir(workdir)
+            .stdin(if options.stdin == GuestStdin::Close { Stdio::null() } else { Stdio::piped() })
+            .stdout(output(options.stdout))
+            .stderr(output(options.stderr))
+            // It and what it starts are ended together; Ctrl-C is for the controller.
+            .process_group(0)
+            .kill_on_drop(true);
+        let spawned = command.spawn();
+        let mut child =
+            spawned.map_err(|error| format!("{} cannot be run: {error}", executable.display()))?;
+        worker.has_process(child.id());
+        self.capture(worker, &mut child, [Source::Stdout, Source::Stderr]);
+        let stdin = child.stdin.take().map(|stdin| feed(stdin, &options.stdin));
+        Ok(Running::Guest(Guest { group: child.id(), child, watch, _stdin: stdin }))
+    }
+}
+
+impl Controller {
+    /// Runs a program that does not outlive this one.
+    fn command_of(&self, executable: &Path) -> Command {
+        let mut by = self.shared.options.guest_command.iter();
+        let Some(program) = by.next() else { return Command::new(executable) };
+        let mut command = Command::new(program);
+        command.args(by).arg(std::process::id().to_string()).arg(executable);
+        command
+    }
+}
+
+fn output(output: GuestOutput) -> Stdio {
+    match output {
+        GuestOutput::Log => Stdio::piped(),
+        GuestOutput::Close | GuestOutput::Drop => Stdio::null(),
+    }
+}
+
+/// Writes what a guest is to read. The input stays open as long as the task is kept, unless it ends there.
+fn feed(mut stdin: ChildStdin, what: &GuestStdin) -> JoinHandle<Option<ChildStdin>> {
+    let line = match what {
+        GuestStdin::Json { value, .. } => format!("{value}\n"),
+        _ => String::new(),
+    };
+    let is_closed = matches!(what, GuestStdin::Json { is_closed: true, .. });
+    tokio::spawn(async move {
+        // A guest that does not read it needs none.
+        let _ = stdin.write_all(line.as_bytes()).await;
+        (!is_closed).then_some(stdin)
+    })
+}
+
+/// The program of this name: a path from the directory, else in one of the directories of `PATH`.
+fn find(name: &str, workdir: &Path, path: &OsStr) -> Option<PathBuf> {
+    let is_program = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    let here = workdir.join(name);
+    if is_program(&here) {
+        return Some(here);
+    }
+    if name.contains('/') {
+        return None;
+    }
+    std::env::split_paths(path).map(|directory| directory.join(name)).find(is_program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_looked_for_in_the_working_directory_first() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::TempDir::new().unwrap();
+        let own = folder.path().join("sh");
+        std::fs::write(&own, "#!/bin/sh\n").unwrap();
+        let path = OsStr::new("/nowhere:/bin");
+        // It cannot be run yet.
+        assert_eq!(find("sh", folder.path(), path), Some("/bin/sh".into()));
+        std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(find("sh", folder.path(), path), Some(own.clone()));
+        assert_eq!(find("./sh", folder.path(), path), Some(folder.path().join("./sh")));
+        assert_eq!(find("bin/sh", folder.path(), path), None);
+        assert_eq!(find("no-such-program", folder.path(), path), None);
+    }
+}

@@ -1,0 +1,69 @@
+//! A node with a component of its own.
+//!
+//! `counting-node DIR` runs the node of that directory. The node starts its workers as `counting-node worker ...` and its guests
+//! as `counting-node guest ...`, so that they are this program too, with the same components linked in.
+
+mod counter;
+
+use std::ffi::OsString;
+use std::future::pending;
+use std::path::{Path, PathBuf};
+
+use crossweave_node::{Components, Controller, NativeOptions, NodeOptions, become_guest, boot, run_worker};
+
+use counter::Counter;
+
+/// What is linked in, by the `name` that configurations use.
+fn components() -> Components {
+    Components::default().with("counter", |extra| Ok(Box::new(Counter::new(extra)?)))
+}
+
+fn main() -> Result<(), String> {
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next().ok_or("usage: counting-node DIR")?;
+    if first == "guest" {
+        return Err(guest(arguments));
+    }
+    let runtime = crossweave_router::runtime().map_err(|error| error.to_string())?;
+    let ended = runtime.block_on(async {
+        if first == "worker" {
+            let arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
+            return run_worker(NativeOptions::from_arguments(arguments, components())?, pending()).await;
+        }
+        node(&PathBuf::from(first)).await
+    });
+    runtime.shutdown_background();
+    ended
+}
+
+/// Runs the node of a directory until Ctrl-C.
+async fn node(cbdir: &Path) -> Result<(), String> {
+    let loaded = crossweave_config::load(cbdir, None).map_err(|problems| problems.to_string())?;
+    crossweave_node::findings(&loaded.node).map_err(|obstacles| format!("{obstacles:?}"))?;
+    let this = |role: &str| vec![OsString::from("/proc/self/exe"), OsString::from(role)];
+    let options = NodeOptions {
+        directory: Some(loaded.cbdir.clone()),
+        worker_command: this("worker"),
+        guest_command: this("guest"),
+        components: components(),
+        ..NodeOptions::new(loaded.cbdir.clone())
+    };
+    let controller = Controller::start(options).await.map_err(|error| error.to_string())?;
+    let booted = controller.boot(boot::plan(&loaded.node, &loaded.document)).await;
+    if let Ok(listening) = &booted {
+        listening.iter().for_each(|line| println!("listening on {line}"));
+        let _ = tokio::signal::ctrl_c().await;
+    }
+    controller.shutdown(None).await;
+    booted.map(drop).map_err(|error| error.to_string())
+}
+
+/// Becomes a guest. The result is why that did not work.
+fn guest(mut arguments: impl Iterator<Item = OsString>) -> String {
+    let parent = arguments.next().and_then(|it| it.to_str()?.parse().ok());
+    let (Some(parent), Some(program)) = (parent, arguments.next()) else {
+        return "a guest is started by its node".to_owned();
+    };
+    let arguments: Vec<OsString> = arguments.collect();
+    become_guest(parent, &program, &arguments).to_string()
+}
