@@ -26,6 +26,9 @@ use crate::quota::Kind;
 use crate::router::Shared;
 use turns::Turns;
 
+/// Connections accepted before everything else that is ready goes first: each takes some 8 µs.
+const ACCEPTED_PER_TURN: usize = 4;
+
 /// A listening transport.
 pub(crate) struct Acceptor {
     pub(crate) shared: Arc<Shared>,
@@ -92,10 +95,11 @@ impl Acceptor {
     /// Accepts connections until told to stop.
     pub(crate) async fn run(self: Arc<Self>, listener: Listener, mut stop: watch::Receiver<bool>) {
         let turns = Turns::start();
+        let mut accepted: usize = 0;
         loop {
             let (stream, address) = tokio::select! {
                 accepted = listener.accept() => accepted,
-                _ = stop.wait_for(|stop| *stop) => return,
+                _ = stop.wait_for(|stop| *stop) => break,
             };
             match self.shared.admission.admit(&address) {
                 Ok((admitted, pending)) => {
@@ -105,14 +109,20 @@ impl Acceptor {
                             tokio::spawn(connection);
                         }
                     });
-                    // Those who have joined go first.
-                    yield_now().await;
+                    accepted += 1;
+                    if accepted.is_multiple_of(ACCEPTED_PER_TURN) {
+                        // Those who have joined go first.
+                        yield_now().await;
+                    }
                 }
                 Err(refused) => self.shared.quota.log(Kind::Admission, || {
                     warn!(peer = %address, %refused, "connection refused");
                 }),
             }
         }
+        // In this order: whoever waits for this to end relies on the socket file being gone.
+        drop(listener);
+        drop(stop);
     }
 
     /// Opens a session. Nothing comes back if the connection ends before, or is there for something else.

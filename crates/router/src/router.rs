@@ -37,6 +37,9 @@ use crate::transports::{Listening, NoSuchTransport, TransportId, TransportStatus
 /// How long sessions get to take their GOODBYE.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long the end of listening is waited for, which waits for nobody but the processor.
+const UNHEARD_DEADLINE: Duration = Duration::from_secs(1);
+
 /// How long the writing of event histories is waited for.
 const HISTORY_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -256,6 +259,10 @@ impl Router {
         // It may hold this router.
         self.shared.provision.set(None);
         self.shared.realms.cells().iter().for_each(|realm| realm.close_all(uris::SYSTEM_SHUTDOWN));
+        // Until nobody listens: a process that ends before would leave its socket files behind.
+        if timeout(UNHEARD_DEADLINE, self.shared.stop.closed()).await.is_err() {
+            warn!("some transports still listen");
+        }
         if timeout(SHUTDOWN_DEADLINE, self.shared.admission.until_all_left()).await.is_err() {
             let (connections, _) = self.connections();
             warn!(connections, "some connections did not close in time");

@@ -105,7 +105,7 @@ impl Features {
         Features::NAMES
             .iter()
             .filter(|(_, feature)| self.has(*feature))
-            .for_each(|(name, _)| features.insert(*name, true));
+            .for_each(|(name, _)| features.push((*name).to_owned(), true.into()));
         if features.is_empty() { Dict::new() } else { Dict::new().with("features", features) }
     }
 }
