@@ -5,9 +5,13 @@ mod check;
 mod completion;
 mod explain;
 mod init;
+mod keygen;
+mod keys;
 mod publish;
 mod register;
 mod start;
+mod status;
+mod stop;
 mod subscribe;
 mod version;
 mod worker;
@@ -33,6 +37,7 @@ Exit codes:
   1    the command line, the configuration or the connection is at fault
   2    the router or a peer answered with an error; for `explain`, it would
   3    for `explain`: an authorizer decides while the node runs
+  69   no node runs in the directory; for `status --assert`, it is otherwise
   75   for `start`: it was asked to stop and to be started again
   130  ended by Ctrl-C before it was done";
 
@@ -58,9 +63,13 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Start(start::Start),
+    Stop(stop::Stop),
+    Status(status::Status),
     Check(check::Check),
     Explain(explain::Explain),
     Init(init::Init),
+    Keys(keys::Keys),
+    Keygen(keygen::Keygen),
     Sub(subscribe::Sub),
     Pub(publish::Pub),
     Call(call::Call),
@@ -106,9 +115,13 @@ impl Command {
     fn run(self, terminal: Terminal) -> Result<(), Failure> {
         match self {
             Command::Start(start) => start.run(terminal),
+            Command::Stop(stop) => stop.run(terminal),
+            Command::Status(status) => status.run(terminal),
             Command::Check(check) => check.run(terminal),
             Command::Explain(explain) => explain.run(terminal),
             Command::Init(init) => init.run(terminal),
+            Command::Keys(keys) => keys.run(terminal),
+            Command::Keygen(keygen) => keygen.run(terminal),
             Command::Sub(sub) => sub.run(terminal),
             Command::Pub(publish) => publish.run(terminal),
             Command::Call(call) => call.run(terminal),

@@ -30,8 +30,9 @@ impl RealmProvider for Templates {
         let definition = RealmDefinition { roles, ..RealmDefinition::default() };
         let started = self.0.start_realm(&activation.realm, definition);
         Box::pin(async move {
-            started
-                .map_err(|why| crossweave_router::NotActivated::new("wamp.error.runtime_error", why.to_string()))
+            started.map_err(|why| {
+                crossweave_router::NotActivated::new("wamp.error.runtime_error", why.to_string())
+            })
         })
     }
 }

@@ -249,6 +249,7 @@ impl Router {
     /// have not joined are not waited for. Then it waits until event histories are written, for at most five seconds more.
     pub async fn shutdown(&self) {
         self.shared.stop.send_replace(true);
+        self.shared.transports.stop_all().await;
         self.shared.realms.cells().iter().for_each(|realm| realm.close_all(uris::SYSTEM_SHUTDOWN));
         if timeout(SHUTDOWN_DEADLINE, self.shared.admission.until_all_left()).await.is_err() {
             let (connections, _) = self.connections();

@@ -117,6 +117,16 @@ impl Transports {
         Ok(())
     }
 
+    /// Ends accepting everywhere; returns when all listening sockets are closed, and the files of Unix sockets removed.
+    pub(crate) async fn stop_all(&self) {
+        let accepting: Vec<JoinHandle<()>> =
+            self.0.lock().entries.iter_mut().filter_map(|entry| entry.accepting.take()).collect();
+        for task in accepting {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+
     pub(crate) fn list(&self) -> Vec<TransportStatus> {
         let mut table = self.0.lock();
         table.forget_those_without_connections();

@@ -14,13 +14,16 @@ use tracing::{info, warn};
 use super::check::show_problems;
 use super::worker::Worker;
 use crate::exit::Failure;
-use crate::log::{self, LogFormat, LogLevel};
+use crate::log::{self, LogFile, LogFormat, LogLevel};
 use crate::node::{NodeDirectory, NotLoaded, builtin};
 use crate::signals::{self, Hangups, Signals};
 use crate::terminal::Terminal;
 
 /// How long the orderly end may take after Ctrl-C; routers give their sessions 5 s.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// Environment variables with the id of a node whose configuration has none, the first one first.
+const NODE_ID_VARIABLES: [&str; 2] = ["CROSSWEAVE_NODE_ID", "CROSSBAR_NODE_ID"];
 
 const EXAMPLES: &str = "\
 Without a configuration, a built-in node runs, which only programs on this
@@ -32,7 +35,8 @@ Examples:
   crossweave start
   crossweave start --port 9000
   crossweave start --cbdir /srv/app/.crossbar --loglevel warn
-  crossweave start --config staging.yaml --logformat json";
+  crossweave start --config staging.yaml --logformat json
+  crossweave start --logdir /var/log/crossweave --shutdownafter 3600";
 
 /// Run the node: its realms, and the transports by which clients reach them
 ///
@@ -50,9 +54,26 @@ pub(super) struct Start {
     /// What log lines look like
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     logformat: LogFormat,
+    /// Log into a file, `node.log`, instead of to stdout and stderr; each day's log is put aside as `node.log.DATE`
+    #[arg(long)]
+    logtofile: bool,
+    /// The directory of that file; the same as --logtofile otherwise [default: the node directory]
+    #[arg(long, value_name = "DIR")]
+    logdir: Option<PathBuf>,
+    /// Stop after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    shutdownafter: Option<Duration>,
     /// The port of the built-in node, 0 for any free one [default: 8080]
     #[arg(long, value_name = "PORT", conflicts_with = "config", value_parser = parse_port)]
     port: Option<u16>,
+}
+
+/// The longest `--shutdownafter`, in seconds: ten years.
+const SHUTDOWN_AFTER_MAX_S: f64 = 3.2e8;
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=SHUTDOWN_AFTER_MAX_S).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected a number of seconds".to_owned())
 }
 
 fn parse_port(text: &str) -> Result<u16, String> {
@@ -71,7 +92,7 @@ impl Start {
             }
         })?;
         refuse_unbuilt(terminal, &loaded.warnings)?;
-        log::init(self.loglevel, self.logformat, terminal);
+        log::init(self.loglevel, self.logformat, terminal, self.log_file(&loaded.cbdir)?);
         self.warn(terminal, &loaded.warnings);
         let (options, workers) = self.plan(&loaded, terminal)?;
         raise_file_limit();
@@ -83,6 +104,15 @@ impl Start {
         // What still runs holds nothing that must be finished.
         runtime.shutdown_background();
         ended
+    }
+
+    /// Where the log goes, if not to stdout and stderr.
+    fn log_file(&self, cbdir: &Path) -> Result<Option<LogFile>, Failure> {
+        if !self.logtofile && self.logdir.is_none() {
+            return Ok(None);
+        }
+        let directory = self.logdir.as_deref().unwrap_or(cbdir);
+        LogFile::open(directory).map(Some).map_err(Failure::setup)
     }
 
     /// What is to be run: the controller, and its workers.
@@ -123,7 +153,7 @@ impl Start {
         NodeOptions {
             directory,
             cbdir: loaded.cbdir.clone(),
-            node_id: controller.id.clone().unwrap_or_else(node_id),
+            node_id: controller.id.clone().or_else(named_node).unwrap_or_else(node_id),
             key: None,
             title: controller.options.title.clone(),
             shutdown: controller.options.shutdown.clone(),
@@ -169,7 +199,13 @@ impl Start {
         };
         let lines: Vec<String> = listening.iter().map(|line| format!("listening on {line}")).collect();
         log::announce(self.logformat, &lines);
-        let why = wait(&mut signals, &mut hangups, &controller).await;
+        let why = tokio::select! {
+            why = wait(&mut signals, &mut hangups, &controller) => why,
+            () = elapsed(self.shutdownafter) => {
+                info!("the time of --shutdownafter is over: saying goodbye to every session");
+                None
+            }
+        };
         tokio::select! {
             () = controller.shutdown(why.as_ref()) => {
                 info!("node stopped");
@@ -217,6 +253,14 @@ async fn wait(signals: &mut Signals, hangups: &mut Hangups, controller: &Control
     }
 }
 
+/// Waits so long; without a time, for ever.
+async fn elapsed(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn ended(why: Option<Why>, controller: &Controller) -> Result<(), Failure> {
     match why {
         Some(Why::Asked { restart: true, .. }) => Err(Failure::restart()),
@@ -226,6 +270,12 @@ fn ended(why: Option<Why>, controller: &Controller) -> Result<(), Failure> {
         _ if controller.has_failed() => Err(Failure::setup("a worker could not be kept running")),
         _ => Ok(()),
     }
+}
+
+/// The node's id as the environment has it.
+fn named_node() -> Option<String> {
+    let set = NODE_ID_VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
+    set.map(|name| name.trim().to_owned()).find(|name| !name.is_empty())
 }
 
 /// The host's name and this process, in lower case.

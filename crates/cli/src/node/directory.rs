@@ -12,12 +12,19 @@ use crossweave_node::unusable;
 
 use crate::exit::Failure;
 
-/// Where the configuration is.
+/// Where the node is.
 #[derive(Debug, Args)]
-pub(crate) struct NodeDirectory {
+pub(crate) struct Cbdir {
     /// The node directory [default: $CROSSWEAVE_DIR, $CROSSBAR_DIR, `.crossbar`, or the current directory]
     #[arg(long, value_name = "DIR")]
     cbdir: Option<PathBuf>,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub(crate) struct NodeDirectory {
+    #[command(flatten)]
+    directory: Cbdir,
     /// The configuration file, from the node directory [default: `config.yaml`, else `config.json`]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -40,19 +47,9 @@ impl NodeDirectory {
     /// one, having none means the built-in node.
     pub(crate) fn load(&self) -> Result<Loaded, NotLoaded> {
         let failure = |message: String| NotLoaded::Failure(Failure::setup(message));
-        let current = std::env::current_dir()
-            .map_err(|error| failure(format!("the current directory cannot be read: {error}")))?;
-        let cbdir = find_cbdir(self.cbdir.as_deref(), Environment::process(), &current);
-        match fs::metadata(&cbdir) {
-            Ok(metadata) if metadata.is_dir() => {}
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                let cbdir = cbdir.display();
-                return Err(failure(format!("the node directory {cbdir} cannot be read: {error}")));
-            }
-            _ => return Err(failure(format!("there is no node directory {}", cbdir.display()))),
-        }
+        let cbdir = self.directory.find().map_err(NotLoaded::Failure)?;
         let loaded = load_checking(&cbdir, self.config.as_deref(), &unusable).map_err(NotLoaded::Problems)?;
-        match (&loaded.config_file, self.asked_for()) {
+        match (&loaded.config_file, self.directory.asked_for()) {
             (None, Some(by)) => {
                 let (names, cbdir) = (CONFIG_FILES.join(" or "), cbdir.display());
                 Err(failure(format!(
@@ -60,6 +57,26 @@ impl NodeDirectory {
                 )))
             }
             _ => Ok(loaded),
+        }
+    }
+}
+
+impl Cbdir {
+    /// The node directory. It is there.
+    ///
+    /// # Errors
+    /// It is not, or it cannot be looked at.
+    pub(crate) fn find(&self) -> Result<PathBuf, Failure> {
+        let current = std::env::current_dir()
+            .map_err(|error| Failure::setup(format_args!("the current directory cannot be read: {error}")))?;
+        let cbdir = find_cbdir(self.cbdir.as_deref(), Environment::process(), &current);
+        let shown = cbdir.display();
+        match fs::metadata(&cbdir) {
+            Ok(metadata) if metadata.is_dir() => Ok(cbdir),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Failure::setup(format_args!("the node directory {shown} cannot be read: {error}")))
+            }
+            _ => Err(Failure::setup(format_args!("there is no node directory {shown}"))),
         }
     }
 
