@@ -45,7 +45,7 @@ procedures! { Node:
         #[serde(default)] worker_options: Option<Config>,
     } -> WorkerStarted,
     errors [error::WORKER_ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::FEATURE_UNAVAILABLE, error::CANNOT_START],
-    events ["on_worker_starting", "on_worker_started"];
+    events ["on_TYPE_starting", "on_TYPE_started"];
 
     /// Stops a worker, and answers when its process has ended.
     "stop_worker" StopWorker {

@@ -28,7 +28,7 @@ procedures! { Router:
         #[serde(default)] realm_id: Option<String>,
     } -> BTreeMap<String, RealmStats>, errors [error::NO_SUCH_OBJECT];
 
-    /// Starts a realm, with the roles that stand in its configuration.
+    /// Starts a realm. The roles in its configuration are checked, and started one by one, by `start_router_realm_role`.
     "start_router_realm" StartRouterRealm {
         /// An id for it.
         realm_id: String,

@@ -7,6 +7,7 @@ mod configuration;
 mod explain;
 mod history;
 mod keys;
+mod management;
 mod node;
 mod peer;
 mod register;
