@@ -1,5 +1,6 @@
 //! The command line.
 
+mod apply;
 mod call;
 mod check;
 mod completion;
@@ -65,6 +66,7 @@ enum Command {
     Start(start::Start),
     Stop(stop::Stop),
     Status(status::Status),
+    Apply(apply::Apply),
     Check(check::Check),
     Explain(explain::Explain),
     Init(init::Init),
@@ -117,6 +119,7 @@ impl Command {
             Command::Start(start) => start.run(terminal),
             Command::Stop(stop) => stop.run(terminal),
             Command::Status(status) => status.run(terminal),
+            Command::Apply(apply) => apply.run(terminal),
             Command::Check(check) => check.run(terminal),
             Command::Explain(explain) => explain.run(terminal),
             Command::Init(init) => init.run(terminal),

@@ -1,6 +1,7 @@
 //! The controller: the management realm, and the workers.
 
 mod answers;
+mod apply;
 mod launch;
 mod life;
 mod log;
@@ -29,6 +30,7 @@ use crate::boot::{Step, WorkerPlan};
 use crate::clock::utcnow;
 use crate::process::Process;
 use crate::service::{Service, to_value};
+pub use apply::{Configuration, controller_of};
 pub use management::SOCKET;
 use pidfile::PidFile;
 pub use pidfile::running_pid;
@@ -46,6 +48,8 @@ pub struct NodeOptions {
     pub cbdir: PathBuf,
     /// The node's id.
     pub node_id: String,
+    /// The configuration, for [`Controller::apply`]; none if the node has none.
+    pub configuration: Option<Configuration>,
     /// The node's key; none if nobody needs it.
     pub key: Option<PrivateKey>,
     /// The title of the process.
@@ -105,6 +109,8 @@ pub(crate) struct Shared {
     workers: Mutex<BTreeMap<String, Arc<Worker>>>,
     stop: watch::Sender<Option<Why>>,
     has_failed: Mutex<bool>,
+    /// Held while a configuration is being applied.
+    applying: tokio::sync::Mutex<()>,
     _process: Arc<Process>,
     _pid: Option<PidFile>,
 }
@@ -129,6 +135,7 @@ impl Controller {
             workers: Mutex::default(),
             stop,
             has_failed: Mutex::new(false),
+            applying: tokio::sync::Mutex::default(),
             options,
             _process: process,
             _pid: pid,
@@ -172,6 +179,7 @@ impl Controller {
         let WorkerPlan { id, kind, is_inline, options, steps } = plan;
         let not_started = |what: &str, why: String| NotStarted(format!("worker {id:?}{what}: {why}"));
         let worker = Worker::new(id.clone(), Kind::Native(kind), is_inline, options);
+        worker.comes_from_configuration();
         let worker = self.start_worker(worker, None).await.map_err(|error| not_started("", error.message))?;
         let lines = self.take_steps(&id, kind.title(), &steps).await;
         let lines = lines.map_err(|(what, why)| not_started(&format!(", {what}"), why))?;

@@ -13,6 +13,7 @@
 //! | look for | in |
 //! | --- | --- |
 //! | what a configuration means, as calls | [`boot`] |
+//! | what makes a running node what another configuration says | [`change`] |
 //! | starting, watching and stopping workers | `controller` |
 //! | a worker from within | `native` |
 //! | realms, roles and transports of a router worker | `router` |
@@ -22,6 +23,7 @@
 //! | the node's key | `key` |
 
 pub mod boot;
+pub mod change;
 mod clock;
 mod controller;
 pub mod explain;
@@ -31,7 +33,9 @@ mod process;
 mod router;
 mod service;
 
-pub use controller::{Controller, NodeOptions, NotStarted, SOCKET, Why, running_pid};
+pub use controller::{
+    Configuration, Controller, NodeOptions, NotStarted, SOCKET, Why, controller_of, running_pid,
+};
 pub use key::node_key;
 pub use native::{NativeKind, NativeOptions, run_worker};
 pub use router::{Obstacle, findings, unusable};

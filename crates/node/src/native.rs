@@ -8,6 +8,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossweave_api::worker::{GetNodeId, ON_SHUTDOWN_REQUESTED, ON_WORKER_READY};
 use crossweave_api::worker::{Shutdown, ShutdownRequested, WorkerReady};
@@ -18,6 +19,7 @@ use crossweave_wamp::Serializer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 use tracing::info;
 
 use crate::clock::utcnow;
@@ -27,6 +29,9 @@ use crate::service::{Caller, Service};
 
 /// The serializer between a controller and its workers.
 pub(crate) const SERIALIZER: Serializer = Serializer::MsgPack;
+
+/// The caller of `shutdown` still gets its answer.
+const SHUTDOWN_DELAY: Duration = Duration::from_millis(50);
 
 /// The types of native workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +169,10 @@ async fn answer(service: &Service, node_id: String, stop: Arc<Notify>) -> Result
         async move {
             let requested = ShutdownRequested { who: caller.session, when: utcnow() };
             told.tell(&ON_SHUTDOWN_REQUESTED, &requested).await;
-            stop.notify_one();
+            tokio::spawn(async move {
+                sleep(SHUTDOWN_DELAY).await;
+                stop.notify_one();
+            });
             Ok::<_, Error>(())
         }
     };

@@ -7,9 +7,9 @@ use clap::Args;
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_config::{Loaded, Node, Problems, Severity, ShutdownTrigger};
 use crossweave_node::boot::{self, WorkerPlan};
-use crossweave_node::{Controller, NodeOptions, Why, findings, node_key};
+use crossweave_node::{Configuration, Controller, NodeOptions, Why, controller_of, findings, node_key};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::check::show_problems;
 use super::worker::Worker;
@@ -42,7 +42,7 @@ Examples:
 ///
 /// Prints one line `listening on URL` for each address as soon as all of them are open. SIGINT (Ctrl-C) and SIGTERM say
 /// GOODBYE to every session and end it with exit code 0; a second one ends it at once, with 130. SIGHUP reads the
-/// certificates of TLS endpoints again.
+/// configuration and the certificates again, as `crossweave apply` does.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Start {
@@ -154,6 +154,10 @@ impl Start {
             directory,
             cbdir: loaded.cbdir.clone(),
             node_id: controller.id.clone().or_else(named_node).unwrap_or_else(node_id),
+            configuration: loaded.config_file.as_ref().map(|file| Configuration {
+                file: file.clone(),
+                controller: controller_of(&loaded.document),
+            }),
             key: None,
             title: controller.options.title.clone(),
             shutdown: controller.options.shutdown.clone(),
@@ -230,7 +234,7 @@ fn refuse_unbuilt(terminal: Terminal, found: &Problems) -> Result<(), Failure> {
     )))
 }
 
-/// Waits for the signal that ends the node, or for its own reason. Meanwhile SIGHUP reads certificates again.
+/// Waits for the signal that ends the node, or for its own reason. Meanwhile SIGHUP reads the configuration again.
 async fn wait(signals: &mut Signals, hangups: &mut Hangups, controller: &Controller) -> Option<Why> {
     loop {
         tokio::select! {
@@ -246,9 +250,30 @@ async fn wait(signals: &mut Signals, hangups: &mut Hangups, controller: &Control
                 return Some(why);
             }
             () = hangups.next() => {
-                info!("SIGHUP: reading the certificates again");
-                controller.reload_certificates().await;
+                info!("SIGHUP: reading the configuration and the certificates again");
+                reload(controller).await;
             }
+        }
+    }
+}
+
+/// Makes the node what its configuration says now. One with errors changes nothing but certificates.
+async fn reload(controller: &Controller) {
+    match controller.apply(false).await {
+        Ok(applied) => {
+            applied.needs_restart.iter().for_each(|part| {
+                warn!("`{part}` of the configuration has changed: that needs a new start of the node");
+            });
+            if applied.differences.is_empty() {
+                info!("the configuration is what runs");
+            }
+        }
+        Err(error) if error.uri == crossweave_api::error::FEATURE_UNAVAILABLE => {
+            controller.reload_certificates().await;
+        }
+        Err(error) => {
+            error!("the configuration was not applied: {error}");
+            controller.reload_certificates().await;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The real program, run as its users run it.
 
+mod apply;
 mod authentication;
 mod authorizer;
 mod background;

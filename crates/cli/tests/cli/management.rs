@@ -85,6 +85,7 @@ async fn drive(is_inline: bool) {
     workers(&mut driver).await;
     realms_and_roles(&mut driver, &folder).await;
     transports(&mut driver, &folder).await;
+    configuration(&mut driver, &folder).await;
     driver.wrong_arguments(ROUTER).await;
     containers(&mut driver).await;
     let stopping = driver.right(None, &Shutdown { restart: true, mode: Some("test".to_owned()) }).await;
@@ -283,6 +284,17 @@ async fn roles(driver: &mut Driver) {
     let (realm_id, role_id) = ("third".to_owned(), "guests".to_owned());
     let asked = GetRouterRealmRole { realm_id: realm_id.clone(), role_id: role_id.clone() };
     assert_eq!(driver.right(ROUTER, &asked).await.config, config);
+    let change = |config: Value| {
+        let (realm_id, role_id) = (realm_id.clone(), role_id.clone());
+        ChangeRouterRealmRole { realm_id, role_id, config }
+    };
+    let other = json!({"name": "guest", "permissions": []});
+    assert_eq!(driver.right(ROUTER, &change(other.clone())).await.config, other);
+    assert_eq!(driver.right(ROUTER, &asked).await.config, other);
+    driver.wrong(ROUTER, &change(json!({"name": "host"})), error::INVALID_CONFIGURATION).await;
+    driver.wrong(ROUTER, &change(json!({"nam": 1})), error::INVALID_CONFIGURATION).await;
+    let of_nobody = ChangeRouterRealmRole { role_id: "nobody".to_owned(), ..change(other) };
+    driver.wrong(ROUTER, &of_nobody, error::NO_SUCH_OBJECT).await;
     let stop = StopRouterRealmRole { realm_id, role_id };
     assert_eq!(driver.right(ROUTER, &stop).await.id, "guests");
     driver.wrong(ROUTER, &stop, error::NO_SUCH_OBJECT).await;
@@ -317,6 +329,21 @@ async fn transports(driver: &mut Driver, folder: &TempDir) {
     driver.wrong(ROUTER, &stop, error::NO_SUCH_OBJECT).await;
     assert!(guest.call("wamp.session.count").await.is_ok(), "connections that are there go on");
     assert_eq!(driver.right(ROUTER, &ReloadCertificates {}).await, 0);
+}
+
+async fn configuration(driver: &mut Driver, folder: &TempDir) {
+    let file = folder.path().join("config.json");
+    let mut config: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    config["workers"][0]["realms"].as_array_mut().unwrap().push(realm("four", &[]));
+    fs::write(&file, config.to_string()).unwrap();
+    let would = driver.right(None, &ApplyConfiguration { dry_run: true }).await;
+    assert_eq!((would.differences.len(), would.left.len(), would.done.len()), (1, 1, 0), "{would:?}");
+    assert_eq!(driver.right(ROUTER, &GetRouterRealms {}).await.len(), 2);
+    let applied = driver.right(None, &ApplyConfiguration { dry_run: false }).await;
+    assert_eq!((applied.done, applied.left, applied.failed), (would.left, Vec::new(), None));
+    assert_eq!(driver.right(ROUTER, &GetRouterRealms {}).await, ["realm001", "realm002", "realm003"]);
+    fs::write(&file, "{\"version\": 2, \"wokers\": []}").unwrap();
+    driver.wrong(None, &ApplyConfiguration { dry_run: false }, error::INVALID_CONFIGURATION).await;
 }
 
 /// As long as there are no container workers, their procedures cannot be driven; and then they have to be.

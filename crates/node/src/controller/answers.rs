@@ -44,6 +44,7 @@ impl Controller {
             StartWorker => answer_start_worker,
             StopWorker => answer_stop_worker,
             GetWorkerLog => get_worker_log,
+            ApplyConfiguration => apply_configuration,
             GetPublicKey => get_public_key,
             Sign => sign,
         );
