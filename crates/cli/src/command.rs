@@ -14,6 +14,7 @@ mod start;
 mod status;
 mod stop;
 mod subscribe;
+mod top;
 mod version;
 mod worker;
 
@@ -67,6 +68,7 @@ enum Command {
     Stop(stop::Stop),
     Status(status::Status),
     Apply(apply::Apply),
+    Top(top::Top),
     Check(check::Check),
     Explain(explain::Explain),
     Init(init::Init),
@@ -120,6 +122,7 @@ impl Command {
             Command::Stop(stop) => stop.run(terminal),
             Command::Status(status) => status.run(terminal),
             Command::Apply(apply) => apply.run(terminal),
+            Command::Top(top) => top.run(terminal),
             Command::Check(check) => check.run(terminal),
             Command::Explain(explain) => explain.run(terminal),
             Command::Init(init) => init.run(terminal),

@@ -12,6 +12,7 @@ use crate::exit::{Code, Failure};
 use crate::node::{Cbdir, manage};
 use crate::terminal::Terminal;
 use report::Report;
+pub(super) use report::{count, time};
 
 const EXAMPLES: &str = "\
 Exit code 0; with --assert, 69 if it is otherwise.

@@ -15,4 +15,5 @@ mod register;
 mod shell;
 mod start;
 mod stop;
+mod top;
 mod verbs;

@@ -126,12 +126,12 @@ impl WorkerReport {
 }
 
 /// Messages of all types in one direction.
-fn count(stats: &RealmStats, way: &str) -> u64 {
+pub(in crate::command) fn count(stats: &RealmStats, way: &str) -> u64 {
     stats.messages.get(way).map_or(0, |by_type| by_type.values().sum())
 }
 
 /// Seconds as people say them: `3 d 4 h`, `5 min 6 s`.
-fn time(seconds: f64) -> String {
+pub(in crate::command) fn time(seconds: f64) -> String {
     let seconds = Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
