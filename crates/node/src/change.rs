@@ -194,7 +194,8 @@ impl Action {
         match self {
             Action::StopWorker(_) | Action::StartWorker(_) => {}
             Action::Undo { step, .. } => {
-                steps.retain(|it| !is_it(it, step) && !(is_realm(step) && is_in(it, step)));
+                let goes = |it: &Step| is_it(it, step) || (is_realm(step) && is_in(it, step));
+                steps.retain(|it| !goes(it));
             }
             Action::Take { step, .. } | Action::Change { step, .. } => {
                 steps.retain(|it| !is_it(it, step));
