@@ -45,7 +45,7 @@ procedures! { Node:
         #[serde(default)] worker_options: Option<Config>,
     } -> WorkerStarted,
     errors [error::WORKER_ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::FEATURE_UNAVAILABLE, error::CANNOT_START],
-    events ["on_worker_starting", "on_worker_started"];
+    events ["on_TYPE_starting", "on_TYPE_started"];
 
     /// Stops a worker, and answers when its process has ended.
     "stop_worker" StopWorker {
@@ -76,6 +76,16 @@ procedures! { Node:
         /// The realm, as an item of `realms`.
         config: Config,
     } -> (), errors [error::NO_SUCH_WORKER, error::CANNOT_START], events ["on_realm_activated"];
+
+    /// Reads the node's configuration again, checks it, and makes the node what it says now. What is the same is not touched; roles
+    /// change under their sessions; other parts that have changed are stopped and started again. Also reads certificates again.
+    /// Not in Crossbar.io.
+    "apply_configuration" ApplyConfiguration {
+        /// Whether only to say what would be done.
+        #[serde(default)] dry_run: bool,
+    } -> ConfigurationApplied,
+    errors [error::INVALID_CONFIGURATION, error::FEATURE_UNAVAILABLE, error::RUNTIME_ERROR],
+    events ["on_configuration_applied"];
 
     /// The node's public key, in hexadecimal digits.
     "get_public_key" GetPublicKey {} -> String, errors [error::FEATURE_UNAVAILABLE];
@@ -124,6 +134,34 @@ objects! {
         pubkey: Option<String>,
         /// The version of the program.
         version: String,
+    }
+
+    /// In what the configuration differs from what runs, and what was done about it.
+    ConfigurationApplied {
+        /// The file.
+        file: String,
+        /// Whether nothing was to be done.
+        dry_run: bool,
+        /// The differences.
+        differences: Vec<ConfigurationDifference>,
+        /// What was done, in this order.
+        done: Vec<String>,
+        /// What could not be done, and why; null if everything was done.
+        failed: Option<String>,
+        /// What is still to be done; with `dry_run`, what would be done.
+        left: Vec<String>,
+        /// What the configuration says and only a new start of the node brings.
+        needs_restart: Vec<String>,
+    }
+
+    /// A part of the configuration that differs from what runs.
+    ConfigurationDifference {
+        /// The worker's id.
+        worker: String,
+        /// The part: `realm "realm1"`; empty for the worker itself.
+        what: String,
+        /// `added`, `removed` or `changed`.
+        change: String,
     }
 
     /// The node stops.
@@ -228,6 +266,8 @@ objects! {
 events! { Node:
     /// Everything of the configuration runs.
     ON_READY = "on_ready" ();
+    /// The node was asked to become what its configuration says now. Not in Crossbar.io.
+    ON_CONFIGURATION_APPLIED = "on_configuration_applied" (ConfigurationApplied);
     /// The node stops.
     ON_SHUTDOWN = "on_shutdown" (NodeShutdown);
     /// A worker is being started. `TYPE` is its type, with `_` for `-`: `on_router_starting`, `on_websocket_testee_starting`.

@@ -28,7 +28,7 @@ procedures! { Router:
         #[serde(default)] realm_id: Option<String>,
     } -> BTreeMap<String, RealmStats>, errors [error::NO_SUCH_OBJECT];
 
-    /// Starts a realm.
+    /// Starts a realm. The roles in its configuration are checked, and started one by one, by `start_router_realm_role`.
     "start_router_realm" StartRouterRealm {
         /// An id for it.
         realm_id: String,
@@ -72,6 +72,18 @@ procedures! { Router:
     } -> RealmRole,
     errors [error::NO_SUCH_OBJECT, error::ALREADY_EXISTS, error::INVALID_CONFIGURATION],
     events ["on_router_realm_role_started"];
+
+    /// Changes what a role of a realm may do, from the next message on. Its sessions go on. Not in Crossbar.io.
+    "change_router_realm_role" ChangeRouterRealmRole {
+        /// The realm's id.
+        realm_id: String,
+        /// The role's id.
+        role_id: String,
+        /// An item of `roles`, with the name that the role has.
+        config: Config,
+    } -> RealmRole,
+    errors [error::NO_SUCH_OBJECT, error::INVALID_CONFIGURATION],
+    events ["on_router_realm_role_changed"];
 
     /// Takes a role from a realm, and ends the sessions that have it.
     "stop_router_realm_role" StopRouterRealmRole {
@@ -306,6 +318,8 @@ events! { Router:
     ON_REALM_STOPPED = "on_realm_stopped" (String);
     /// A role was added.
     ON_ROUTER_REALM_ROLE_STARTED = "on_router_realm_role_started" (RealmRole);
+    /// A role may do something else than before. Not in Crossbar.io.
+    ON_ROUTER_REALM_ROLE_CHANGED = "on_router_realm_role_changed" (RealmRole);
     /// A role was taken away.
     ON_ROUTER_REALM_ROLE_STOPPED = "on_router_realm_role_stopped" (RealmRole);
     /// A transport is about to listen.

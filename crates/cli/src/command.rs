@@ -1,5 +1,6 @@
 //! The command line.
 
+mod apply;
 mod call;
 mod check;
 mod completion;
@@ -7,13 +8,18 @@ mod convert;
 mod explain;
 mod guest;
 mod init;
+mod keygen;
+mod keys;
 mod migrate;
 mod publish;
 mod realm;
 mod register;
 mod schema;
 mod start;
+mod status;
+mod stop;
 mod subscribe;
+mod top;
 mod upgrade;
 mod version;
 mod worker;
@@ -41,6 +47,7 @@ Exit codes:
   1    the command line, the configuration or the connection is at fault
   2    the router or a peer answered with an error; for `explain`, it would
   3    for `explain`: an authorizer decides while the node runs
+  69   no node runs in the directory; for `status --assert`, it is otherwise
   75   for `start`: it was asked to stop and to be started again
   130  ended by Ctrl-C before it was done";
 
@@ -66,6 +73,10 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Start(start::Start),
+    Stop(stop::Stop),
+    Status(status::Status),
+    Apply(apply::Apply),
+    Top(top::Top),
     Check(check::Check),
     Convert(convert::Convert),
     Upgrade(upgrade::Upgrade),
@@ -74,6 +85,8 @@ enum Command {
     Explain(explain::Explain),
     Realm(realm::Realm),
     Init(init::Init),
+    Keys(keys::Keys),
+    Keygen(keygen::Keygen),
     Sub(subscribe::Sub),
     Pub(publish::Pub),
     Call(call::Call),
@@ -126,6 +139,10 @@ impl Command {
     fn run(self, terminal: Terminal) -> Result<(), Failure> {
         match self {
             Command::Start(start) => start.run(terminal),
+            Command::Stop(stop) => stop.run(terminal),
+            Command::Status(status) => status.run(terminal),
+            Command::Apply(apply) => apply.run(terminal),
+            Command::Top(top) => top.run(terminal),
             Command::Check(check) => check.run(terminal),
             Command::Convert(convert) => convert.run(terminal),
             Command::Upgrade(upgrade) => upgrade.run(terminal),
@@ -134,6 +151,8 @@ impl Command {
             Command::Realm(realm) => realm.run(terminal),
             Command::Explain(explain) => explain.run(terminal),
             Command::Init(init) => init.run(terminal),
+            Command::Keys(keys) => keys.run(terminal),
+            Command::Keygen(keygen) => keygen.run(terminal),
             Command::Sub(sub) => sub.run(terminal),
             Command::Pub(publish) => publish.run(terminal),
             Command::Call(call) => call.run(terminal),

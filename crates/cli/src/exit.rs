@@ -20,6 +20,8 @@ pub(crate) enum Code {
     Wamp = 2,
     /// `explain`: an authorizer decides while the node runs.
     Undecided = 3,
+    /// There is no node that could be asked or stopped, or `status --assert` does not hold. EX_UNAVAILABLE of sysexits.h.
+    Unavailable = 69,
     /// `start`: it was asked to stop and to be started again, by whoever started it.
     Restart = 75,
     /// Ended by Ctrl-C before it was done.
@@ -53,6 +55,11 @@ impl Failure {
     /// The command line, configuration or machine is at fault.
     pub(crate) fn setup(message: impl fmt::Display) -> Self {
         Failure::new(Code::Setup, Some(message.to_string()), "setup")
+    }
+
+    /// There is no node to do it with.
+    pub(crate) fn unavailable(message: impl fmt::Display) -> Self {
+        Failure::new(Code::Unavailable, Some(message.to_string()), "unavailable")
     }
 
     /// There is no connection, or it was lost.

@@ -1,9 +1,11 @@
 //! The log: info and below on stdout, warnings and errors on stderr, in the formats of Crossbar.io.
 
+mod file;
 mod line;
 
 use std::io::{self, Write};
 
+pub(crate) use file::LogFile;
 use line::Record;
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
@@ -58,8 +60,8 @@ impl LogLevel {
 }
 
 /// Starts logging. Called once, before anything is started.
-pub(crate) fn init(level: LogLevel, format: LogFormat, terminal: Terminal) {
-    let subscriber = registry().with(level.filter()).with(Log { format, terminal });
+pub(crate) fn init(level: LogLevel, format: LogFormat, terminal: Terminal, file: Option<LogFile>) {
+    let subscriber = registry().with(level.filter()).with(Log { format, terminal, file });
     // It fails only if there is a subscriber already, which would be as good.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
@@ -83,12 +85,16 @@ pub(crate) fn announce(format: LogFormat, lines: &[String]) {
 struct Log {
     format: LogFormat,
     terminal: Terminal,
+    /// Where it goes instead.
+    file: Option<LogFile>,
 }
 
 impl<S: Subscriber> Layer<S> for Log {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let record = Record::of(event);
-        let has_colours = if is_trouble(record.level) {
+        let has_colours = if self.file.is_some() {
+            false
+        } else if is_trouble(record.level) {
             self.terminal.has_colours_on_stderr
         } else {
             self.terminal.has_colours
@@ -99,6 +105,9 @@ impl<S: Subscriber> Layer<S> for Log {
             LogFormat::None => record.text(),
             LogFormat::Json => record.json(&now()),
         };
+        if let Some(file) = &self.file {
+            return file.write(&line);
+        }
         // A log that nobody reads any more is no reason to stop.
         let _ = write(record.level, &line);
     }

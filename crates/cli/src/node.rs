@@ -1,7 +1,9 @@
-//! What the commands share about a node: where its configuration is, and the node without one.
+//! What the commands share about a node: where its configuration is, how it is asked, and the node without one.
 
 mod builtin;
 mod directory;
+mod management;
 
 pub(crate) use builtin::builtin;
-pub(crate) use directory::{NodeDirectory, NotLoaded};
+pub(crate) use directory::{Cbdir, NodeDirectory, NotLoaded};
+pub(crate) use management::{Management, manage, not_running, running};

@@ -2,6 +2,7 @@
 
 mod activation;
 mod answers;
+mod apply;
 mod files;
 mod guest;
 mod launch;
@@ -35,6 +36,7 @@ use crate::clock::utcnow;
 use crate::component::Components;
 use crate::process::Process;
 use crate::service::{Service, to_value};
+pub use apply::{Configuration, controller_of};
 pub use management::SOCKET;
 use pidfile::PidFile;
 pub use pidfile::running_pid;
@@ -52,6 +54,8 @@ pub struct NodeOptions {
     pub cbdir: PathBuf,
     /// The node's id.
     pub node_id: String,
+    /// The configuration, for [`Controller::apply`]; none if the node has none.
+    pub configuration: Option<Configuration>,
     /// The node's key; none if nobody needs it.
     pub key: Option<PrivateKey>,
     /// The title of the process.
@@ -95,6 +99,7 @@ impl NodeOptions {
             guest_command: Vec::new(),
             has_start_page: false,
             components: Components::default(),
+            configuration: None,
         }
     }
 }
@@ -140,6 +145,8 @@ pub(crate) struct Shared {
     workers: Mutex<BTreeMap<String, Arc<Worker>>>,
     stop: watch::Sender<Option<Why>>,
     has_failed: Mutex<bool>,
+    /// Held while a configuration is being applied.
+    applying: tokio::sync::Mutex<()>,
     _process: Arc<Process>,
     _pid: Option<PidFile>,
 }
@@ -164,6 +171,7 @@ impl Controller {
             workers: Mutex::default(),
             stop,
             has_failed: Mutex::new(false),
+            applying: tokio::sync::Mutex::default(),
             options,
             _process: process,
             _pid: pid,
@@ -208,7 +216,9 @@ impl Controller {
         let not_started = |what: &str, why: String| NotStarted(format!("worker {id:?}{what}: {why}"));
         let refused = |error: Error| not_started("", error.message);
         let worker = Worker::new(id.clone(), kind, is_inline, options, &self.shared.options.cbdir);
-        let worker = self.start_worker(worker.map_err(refused)?, None).await.map_err(refused)?;
+        let worker = worker.map_err(refused)?;
+        worker.comes_from_configuration();
+        let worker = self.start_worker(worker, None).await.map_err(refused)?;
         let lines = self.take_steps(&id, kind.title(), &steps).await;
         let lines = lines.map_err(|(what, why)| not_started(&format!(", {what}"), why))?;
         // From now on, these are what the worker is when it has to be started again.

@@ -1,8 +1,8 @@
 //! The node's own key, by which it proves itself to clients: `key.priv` in the node directory, as Crossbar.io has it.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crossweave_auth::cryptosign::PrivateKey;
@@ -56,17 +56,19 @@ fn make(cbdir: &Path) -> io::Result<PrivateKey> {
     Ok(key)
 }
 
-/// A file that is there already is not written over: two nodes may be starting.
+/// All of it or, if the disk is full, nothing. A file that is there already is not written over: two nodes may be starting.
 fn write(path: &Path, mode: u32, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let permissions = Permissions::from_mode(mode);
+    let mut new = tempfile::Builder::new().prefix(".key.").permissions(permissions).tempfile_in(folder)?;
+    new.write_all(text.as_bytes())?;
+    new.as_file().sync_all()?;
+    new.persist_noclobber(path).map(drop).map_err(|refused| refused.error)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn a_key_is_made_once_and_read_again() {

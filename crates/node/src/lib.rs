@@ -13,6 +13,7 @@
 //! | look for | in |
 //! | --- | --- |
 //! | what a configuration means, as calls | [`boot`] |
+//! | what makes a running node what another configuration says | [`change`] |
 //! | starting, watching and stopping workers | `controller` |
 //! | a worker from within | `native` |
 //! | components in containers and routers, your own among them | [`component`], `container` |
@@ -24,6 +25,7 @@
 //! | the node's key | `key` |
 
 pub mod boot;
+pub mod change;
 mod clock;
 pub mod component;
 mod container;
@@ -41,7 +43,9 @@ mod service;
 mod testee;
 
 pub use component::{Component, Components};
-pub use controller::{Controller, NodeOptions, NotStarted, SOCKET, Why, running_pid};
+pub use controller::{
+    Configuration, Controller, NodeOptions, NotStarted, SOCKET, Why, controller_of, running_pid,
+};
 pub use guest::become_guest;
 pub use key::node_key;
 pub use kind::{NativeKind, WorkerKind};

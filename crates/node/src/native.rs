@@ -9,6 +9,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossweave_api::worker::{GetNodeId, ON_SHUTDOWN_REQUESTED, ON_WORKER_READY};
 use crossweave_api::worker::{Shutdown, ShutdownRequested, WorkerReady};
@@ -19,6 +20,7 @@ use crossweave_wamp::Serializer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 use tracing::info;
 
 use crate::clock::utcnow;
@@ -36,6 +38,9 @@ pub(crate) const SERIALIZER: Serializer = Serializer::MsgPack;
 
 /// The environment variable in which a worker finds its `options`, as JSON.
 pub(crate) const OPTIONS_VARIABLE: &str = "CROSSWEAVE_WORKER_OPTIONS";
+
+/// The caller of `shutdown` still gets its answer.
+const SHUTDOWN_DELAY: Duration = Duration::from_millis(50);
 
 /// Who a worker is.
 #[derive(Clone, Debug)]
@@ -216,7 +221,10 @@ async fn answer(service: &Service, node_id: String, stop: Arc<Notify>) -> Result
         async move {
             let requested = ShutdownRequested { who: caller.session, when: utcnow() };
             told.tell(&ON_SHUTDOWN_REQUESTED, &requested).await;
-            stop.notify_one();
+            tokio::spawn(async move {
+                sleep(SHUTDOWN_DELAY).await;
+                stop.notify_one();
+            });
             Ok::<_, Error>(())
         }
     };

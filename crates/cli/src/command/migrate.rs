@@ -50,7 +50,7 @@ struct Report {
 impl Migrate {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
         let file = self.directory.file(terminal)?;
-        let cbdir = self.directory.cbdir()?;
+        let cbdir = self.directory.directory.find()?;
         let (version, node, problems) = surveyed(&file, &cbdir);
         let report = Report::new(&file, version, &node, &problems, directory::files(&cbdir));
         match self.json {

@@ -7,21 +7,26 @@ use clap::Args;
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_config::{Loaded, Node, Problems, Severity, ShutdownTrigger};
 use crossweave_node::boot::{self, WorkerPlan};
-use crossweave_node::{Components, Controller, NodeOptions, Why, findings, node_key};
+use crossweave_node::{
+    Components, Configuration, Controller, NodeOptions, Why, controller_of, findings, node_key,
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::check::show_problems;
 use super::guest::Guest;
 use super::worker::Worker;
 use crate::exit::Failure;
-use crate::log::{self, LogFormat, LogLevel};
+use crate::log::{self, LogFile, LogFormat, LogLevel};
 use crate::node::{NodeDirectory, NotLoaded, builtin};
 use crate::signals::{self, Hangups, Signals};
 use crate::terminal::Terminal;
 
 /// How long the orderly end may take after Ctrl-C; routers give their sessions 5 s.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// Environment variables with the id of a node whose configuration has none, the first one first.
+const NODE_ID_VARIABLES: [&str; 2] = ["CROSSWEAVE_NODE_ID", "CROSSBAR_NODE_ID"];
 
 const EXAMPLES: &str = "\
 Without a configuration, a built-in node runs, which only programs on this
@@ -33,13 +38,14 @@ Examples:
   crossweave start
   crossweave start --port 9000
   crossweave start --cbdir /srv/app/.crossbar --loglevel warn
-  crossweave start --config staging.yaml --logformat json";
+  crossweave start --config staging.yaml --logformat json
+  crossweave start --logdir /var/log/crossweave --shutdownafter 3600";
 
 /// Run the node: its realms, and the transports by which clients reach them
 ///
 /// Prints one line `listening on URL` for each address as soon as all of them are open. SIGINT (Ctrl-C) and SIGTERM say
 /// GOODBYE to every session and end it with exit code 0; a second one ends it at once, with 130. SIGHUP reads the
-/// certificates of TLS endpoints again.
+/// configuration and the certificates again, as `crossweave apply` does.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Start {
@@ -51,9 +57,26 @@ pub(super) struct Start {
     /// What log lines look like
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     logformat: LogFormat,
+    /// Log into a file, `node.log`, instead of to stdout and stderr; each day's log is put aside as `node.log.DATE`
+    #[arg(long)]
+    logtofile: bool,
+    /// The directory of that file; the same as --logtofile otherwise [default: the node directory]
+    #[arg(long, value_name = "DIR")]
+    logdir: Option<PathBuf>,
+    /// Stop after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    shutdownafter: Option<Duration>,
     /// The port of the built-in node, 0 for any free one [default: 8080]
     #[arg(long, value_name = "PORT", conflicts_with = "config", value_parser = parse_port)]
     port: Option<u16>,
+}
+
+/// The longest `--shutdownafter`, in seconds: ten years.
+const SHUTDOWN_AFTER_MAX_S: f64 = 3.2e8;
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=SHUTDOWN_AFTER_MAX_S).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected a number of seconds".to_owned())
 }
 
 fn parse_port(text: &str) -> Result<u16, String> {
@@ -72,7 +95,7 @@ impl Start {
             }
         })?;
         refuse_unbuilt(terminal, &loaded.warnings)?;
-        log::init(self.loglevel, self.logformat, terminal);
+        log::init(self.loglevel, self.logformat, terminal, self.log_file(&loaded.cbdir)?);
         self.warn(terminal, &loaded.warnings);
         let (options, workers) = self.plan(&loaded, terminal)?;
         raise_file_limit();
@@ -84,6 +107,15 @@ impl Start {
         // What still runs holds nothing that must be finished.
         runtime.shutdown_background();
         ended
+    }
+
+    /// Where the log goes, if not to stdout and stderr.
+    fn log_file(&self, cbdir: &Path) -> Result<Option<LogFile>, Failure> {
+        if !self.logtofile && self.logdir.is_none() {
+            return Ok(None);
+        }
+        let directory = self.logdir.as_deref().unwrap_or(cbdir);
+        LogFile::open(directory).map(Some).map_err(Failure::setup)
     }
 
     /// What is to be run: the controller, and its workers.
@@ -125,7 +157,11 @@ impl Start {
         NodeOptions {
             directory,
             cbdir: loaded.cbdir.clone(),
-            node_id: controller.id.clone().unwrap_or_else(node_id),
+            node_id: controller.id.clone().or_else(named_node).unwrap_or_else(node_id),
+            configuration: loaded.config_file.as_ref().map(|file| Configuration {
+                file: file.clone(),
+                controller: controller_of(&loaded.document),
+            }),
             key: None,
             title: controller.options.title.clone(),
             shutdown: controller.options.shutdown.clone(),
@@ -173,7 +209,13 @@ impl Start {
         };
         let lines: Vec<String> = listening.iter().map(|line| format!("listening on {line}")).collect();
         log::announce(self.logformat, &lines);
-        let why = wait(&mut signals, &mut hangups, &controller).await;
+        let why = tokio::select! {
+            why = wait(&mut signals, &mut hangups, &controller) => why,
+            () = elapsed(self.shutdownafter) => {
+                info!("the time of --shutdownafter is over: saying goodbye to every session");
+                None
+            }
+        };
         tokio::select! {
             () = controller.shutdown(why.as_ref()) => {
                 info!("node stopped");
@@ -198,7 +240,7 @@ fn refuse_unbuilt(terminal: Terminal, found: &Problems) -> Result<(), Failure> {
     )))
 }
 
-/// Waits for the signal that ends the node, or for its own reason. Meanwhile SIGHUP reads certificates again.
+/// Waits for the signal that ends the node, or for its own reason. Meanwhile SIGHUP reads the configuration again.
 async fn wait(signals: &mut Signals, hangups: &mut Hangups, controller: &Controller) -> Option<Why> {
     loop {
         tokio::select! {
@@ -214,10 +256,39 @@ async fn wait(signals: &mut Signals, hangups: &mut Hangups, controller: &Control
                 return Some(why);
             }
             () = hangups.next() => {
-                info!("SIGHUP: reading the certificates again");
-                controller.reload_certificates().await;
+                info!("SIGHUP: reading the configuration and the certificates again");
+                reload(controller).await;
             }
         }
+    }
+}
+
+/// Makes the node what its configuration says now. One with errors changes nothing but certificates.
+async fn reload(controller: &Controller) {
+    match controller.apply(false).await {
+        Ok(applied) => {
+            applied.needs_restart.iter().for_each(|part| {
+                warn!("`{part}` of the configuration has changed: that needs a new start of the node");
+            });
+            if applied.differences.is_empty() {
+                info!("the configuration is what runs");
+            }
+        }
+        Err(error) if error.uri == crossweave_api::error::FEATURE_UNAVAILABLE => {
+            controller.reload_certificates().await;
+        }
+        Err(error) => {
+            error!("the configuration was not applied: {error}");
+            controller.reload_certificates().await;
+        }
+    }
+}
+
+/// Waits so long; without a time, for ever.
+async fn elapsed(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -230,6 +301,12 @@ fn ended(why: Option<Why>, controller: &Controller) -> Result<(), Failure> {
         _ if controller.has_failed() => Err(Failure::setup("a worker could not be kept running")),
         _ => Ok(()),
     }
+}
+
+/// The node's id as the environment has it.
+fn named_node() -> Option<String> {
+    let set = NODE_ID_VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
+    set.map(|name| name.trim().to_owned()).find(|name| !name.is_empty())
 }
 
 /// The host's name and this process, in lower case.

@@ -56,7 +56,7 @@ impl Worker {
     }
 
     pub(super) fn run(self, terminal: Terminal) -> Result<(), Failure> {
-        log::init(self.loglevel, LogFormat::Json, terminal);
+        log::init(self.loglevel, LogFormat::Json, terminal, None);
         let limits = serde_json::from_str(&self.limits).map_err(Failure::setup)?;
         let limits = part::limits(&limits, &self.cbdir).map_err(Failure::setup)?.value;
         raise_file_limit();

@@ -13,12 +13,19 @@ use crossweave_node::unusable;
 use crate::exit::Failure;
 use crate::terminal::Terminal;
 
-/// Where the configuration is.
+/// Where the node is.
 #[derive(Debug, Args)]
-pub(crate) struct NodeDirectory {
+pub(crate) struct Cbdir {
     /// The node directory [default: $CROSSWEAVE_DIR, $CROSSBAR_DIR, `.crossbar`, or the current directory]
     #[arg(long, value_name = "DIR")]
     cbdir: Option<PathBuf>,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub(crate) struct NodeDirectory {
+    #[command(flatten)]
+    pub(crate) directory: Cbdir,
     /// The configuration file, from the node directory [default: `config.yaml`, else `config.json`]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -41,9 +48,9 @@ impl NodeDirectory {
     /// one, having none means the built-in node.
     pub(crate) fn load(&self) -> Result<Loaded, NotLoaded> {
         let failure = |message: String| NotLoaded::Failure(Failure::setup(message));
-        let cbdir = self.cbdir().map_err(NotLoaded::Failure)?;
+        let cbdir = self.directory.find().map_err(NotLoaded::Failure)?;
         let loaded = load_checking(&cbdir, self.config.as_deref(), &unusable).map_err(NotLoaded::Problems)?;
-        match (&loaded.config_file, self.asked_for()) {
+        match (&loaded.config_file, self.directory.asked_for()) {
             (None, Some(by)) => {
                 let (names, cbdir) = (CONFIG_FILES.join(" or "), cbdir.display());
                 Err(failure(format!(
@@ -54,11 +61,29 @@ impl NodeDirectory {
         }
     }
 
-    /// The node directory, which is there.
+    /// The configuration file, as it is.
     ///
     /// # Errors
-    /// It is not there, or cannot be looked at.
-    pub(crate) fn cbdir(&self) -> Result<PathBuf, Failure> {
+    /// There is none, or it cannot be read; all of it has been told then, or is in the failure.
+    pub(crate) fn file(&self, terminal: Terminal) -> Result<ConfigFile, Failure> {
+        let cbdir = self.directory.find()?;
+        let found = ConfigFile::find(&cbdir, self.config.as_deref()).map_err(|problems| {
+            terminal.notice(&problems.to_string());
+            Failure::told()
+        })?;
+        found.ok_or_else(|| {
+            let (names, cbdir) = (CONFIG_FILES.join(" or "), cbdir.display());
+            Failure::setup(format_args!("there is no {names} in {cbdir}: `crossweave init` writes one"))
+        })
+    }
+}
+
+impl Cbdir {
+    /// The node directory. It is there.
+    ///
+    /// # Errors
+    /// It is not, or it cannot be looked at.
+    pub(crate) fn find(&self) -> Result<PathBuf, Failure> {
         let current = std::env::current_dir()
             .map_err(|error| Failure::setup(format_args!("the current directory cannot be read: {error}")))?;
         let cbdir = find_cbdir(self.cbdir.as_deref(), Environment::process(), &current);
@@ -70,22 +95,6 @@ impl NodeDirectory {
             }
             _ => Err(Failure::setup(format_args!("there is no node directory {shown}"))),
         }
-    }
-
-    /// The configuration file, as it is.
-    ///
-    /// # Errors
-    /// There is none, or it cannot be read; all of it has been told then, or is in the failure.
-    pub(crate) fn file(&self, terminal: Terminal) -> Result<ConfigFile, Failure> {
-        let cbdir = self.cbdir()?;
-        let found = ConfigFile::find(&cbdir, self.config.as_deref()).map_err(|problems| {
-            terminal.notice(&problems.to_string());
-            Failure::told()
-        })?;
-        found.ok_or_else(|| {
-            let (names, cbdir) = (CONFIG_FILES.join(" or "), cbdir.display());
-            Failure::setup(format_args!("there is no {names} in {cbdir}: `crossweave init` writes one"))
-        })
     }
 
     /// What names the node directory, if anything does.

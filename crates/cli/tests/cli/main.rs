@@ -1,5 +1,6 @@
 //! The real program, run as its users run it.
 
+mod apply;
 mod authentication;
 mod authorizer;
 mod background;
@@ -9,14 +10,18 @@ mod example;
 mod explain;
 mod guests;
 mod history;
+mod keys;
 mod managed;
+mod management;
 mod node;
 mod peer;
 mod register;
 mod rewriting;
 mod shell;
 mod start;
+mod stop;
 mod templates;
+mod top;
 mod unbuilt;
 mod verbs;
 mod watchers;

@@ -45,6 +45,7 @@ impl Controller {
             StopWorker => answer_stop_worker,
             GetWorkerLog => get_worker_log,
             ActivateRealm => activate_realm,
+            ApplyConfiguration => apply_configuration,
             GetPublicKey => get_public_key,
             Sign => sign,
         );
@@ -65,6 +66,25 @@ impl Controller {
                 let id = about.as_dict().and_then(|it| it.str("id")).unwrap_or_default().to_owned();
                 if let Some(worker) = shared.workers.lock().get(&id) {
                     worker.ready.notify_one();
+                }
+            }
+        });
+        self.watch_shutdowns().await
+    }
+
+    /// Learns which workers were asked to end: they are not started again.
+    async fn watch_shutdowns(&self) -> Result<(), String> {
+        let client = &self.shared.client;
+        let asked = client.subscribe("crossbar.worker..on_shutdown_requested").wildcard().await;
+        let mut asked = asked.map_err(|error| format!("cannot learn which workers are to end: {error}"))?;
+        let controller = Arc::downgrade(&self.shared);
+        tokio::spawn(async move {
+            while let Some(event) = asked.next().await {
+                let Some(shared) = controller.upgrade() else { return };
+                let Ok(event) = event else { continue };
+                let id = event.topic.split('.').nth(2).unwrap_or_default();
+                if let Some(worker) = shared.workers.lock().get(id) {
+                    worker.go(Status::Stopping);
                 }
             }
         });

@@ -22,6 +22,8 @@ use crate::kind::WorkerKind;
 const READY_DEADLINE: Duration = Duration::from_secs(30);
 /// What a worker is given to answer that it will end.
 const TELL_DEADLINE: Duration = Duration::from_secs(5);
+/// From the end of a worker until it is known that it was asked to end.
+const ASKED_DEADLINE: Duration = Duration::from_millis(200);
 /// Before the first and before later attempts to start a worker again.
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
@@ -115,6 +117,11 @@ impl Controller {
             let begun = Instant::now();
             let Outcome { ended, why, is_wanted } = self.live_once(worker, &mut first).await;
             worker.has_process(None);
+            if ended.is_clean() {
+                // That it was asked to end may still be on its way.
+                let mut status = worker.status.subscribe();
+                let _ = timeout(ASKED_DEADLINE, status.wait_for(|it| *it == Status::Stopping)).await;
+            }
             if worker.is_ending() || first.is_some() {
                 // Nobody may wait any more.
                 first.take().map(|first| first.send(Err(why)));

@@ -3,12 +3,17 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
 
 /// The file's name in the node directory.
 const PID_FILE: &str = "node.pid";
+
+/// How often, and with what pauses, the file is tried to be locked.
+const LOCK_ATTEMPTS: u32 = 5;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The file, locked for as long as this is kept; then it is removed.
 pub(super) struct PidFile {
@@ -27,7 +32,7 @@ impl PidFile {
         let unwritable = |error: std::io::Error| format!("cannot write {shown}: {error}");
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.as_mut().map_err(|error| format!("cannot write {shown}: {error}"))?;
-        if flock(&*file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if !locks(file) {
             let mut text = String::new();
             let _ = file.read_to_string(&mut text);
             let pid = serde_json::from_str(&text).ok().and_then(|it: Value| it["pid"].as_u64());
@@ -40,10 +45,23 @@ impl PidFile {
         let argv: Vec<String> = std::env::args_os().map(|it| it.to_string_lossy().into_owned()).collect();
         let content = json!({"pid": std::process::id(), "argv": argv, "options": {}});
         file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(unwritable)?;
-        file.write_all(format!("{content}\n").as_bytes()).map_err(unwritable)?;
         let locked = file.try_clone().map_err(unwritable)?;
-        Ok(PidFile { path, _locked: locked })
+        // From now on, the file is removed whatever happens.
+        let taken = PidFile { path, _locked: locked };
+        file.write_all(format!("{content}\n").as_bytes()).map_err(unwritable)?;
+        Ok(taken)
     }
+}
+
+/// Whether the file is ours now. Whoever looks whether a node runs holds it for a moment.
+fn locks(file: &File) -> bool {
+    let mut attempts = (0..LOCK_ATTEMPTS).map(|attempt| {
+        if attempt > 0 {
+            std::thread::sleep(LOCK_PAUSE);
+        }
+        flock(file, FlockOperation::NonBlockingLockExclusive).is_ok()
+    });
+    attempts.any(|is_locked| is_locked)
 }
 
 impl Drop for PidFile {

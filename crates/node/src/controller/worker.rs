@@ -65,6 +65,7 @@ pub(super) struct Worker {
 
 #[derive(Default)]
 struct Facts {
+    is_configured: bool,
     is_killed: bool,
     pid: Option<u32>,
     started: Option<(SystemTime, Instant)>,
@@ -125,6 +126,15 @@ impl Worker {
 
     pub(super) fn pid(&self) -> Option<u32> {
         self.facts.lock().pid
+    }
+
+    /// It is what a configuration says, and goes with it.
+    pub(super) fn comes_from_configuration(&self) {
+        self.facts.lock().is_configured = true;
+    }
+
+    pub(super) fn is_configured(&self) -> bool {
+        self.facts.lock().is_configured
     }
 
     /// It is to end at once.

@@ -1,5 +1,7 @@
 //! Realms and roles of a router worker, as the management API starts and stops them.
 
+mod changing;
+
 use std::collections::BTreeMap;
 
 use crossweave_api::router::*;
@@ -81,6 +83,7 @@ impl RouterWorker {
             GetRouterRealmRole => get_router_realm_role,
             StartRouterRealmRole => start_router_realm_role,
             StopRouterRealmRole => stop_router_realm_role,
+            ChangeRouterRealmRole => change_router_realm_role,
             KillByAuthid => kill_by_authid,
         );
         Ok(())

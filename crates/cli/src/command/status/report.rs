@@ -1,0 +1,162 @@
+//! What a running node tells of itself.
+
+use std::time::Duration;
+
+use crossweave_api::node::{GetStatus, GetWorker, GetWorkers, NodeStatus, WorkerInfo};
+use crossweave_api::process::Uptime;
+use crossweave_api::router::{
+    GetRouterRealm, GetRouterRealmStats, GetRouterTransports, RealmStats, RouterTransport,
+};
+use serde_json::{Value, json};
+
+use crate::exit::{Code, Failure};
+use crate::node::Management;
+
+/// What a node runs.
+pub(super) struct Report {
+    node: NodeStatus,
+    uptime: f64,
+    workers: Vec<WorkerReport>,
+}
+
+struct WorkerReport {
+    info: WorkerInfo,
+    realms: Vec<RealmReport>,
+    transports: Vec<RouterTransport>,
+}
+
+struct RealmReport {
+    id: String,
+    name: String,
+    stats: RealmStats,
+}
+
+impl Report {
+    /// Asks a node.
+    pub(super) async fn of(management: &Management) -> Result<Report, Failure> {
+        let node = management.ask(None, &GetStatus {}).await?;
+        let uptime = management.ask(None, &Uptime {}).await?;
+        let mut workers = Vec::new();
+        for worker_id in management.ask(None, &GetWorkers { filter_types: Vec::new() }).await? {
+            let asked = GetWorker { worker_id, include_stats: false };
+            match management.ask(None, &asked).await {
+                Ok(info) => workers.push(WorkerReport::of(management, info).await?),
+                // It has ended meanwhile.
+                Err(failure) if failure.code == Code::Wamp => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(Report { node, uptime, workers })
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let workers: Vec<Value> = self.workers.iter().map(WorkerReport::json).collect();
+        json!({"node": self.node, "uptime": self.uptime, "workers": workers})
+    }
+
+    pub(super) fn lines(&self, directory: &str) -> Vec<String> {
+        let NodeStatus { node_id, controller_pid, version, .. } = &self.node;
+        let mut lines = vec![
+            format!("running: node {node_id}, process {controller_pid}, for {}", time(self.uptime)),
+            format!("  version {version}, directory {directory}"),
+        ];
+        for worker in &self.workers {
+            worker.add_lines(&mut lines);
+        }
+        lines
+    }
+}
+
+impl WorkerReport {
+    async fn of(management: &Management, info: WorkerInfo) -> Result<WorkerReport, Failure> {
+        let mut report = WorkerReport { info, realms: Vec::new(), transports: Vec::new() };
+        if report.info.kind == "router" && report.info.status == "started" {
+            match report.ask_router(management).await {
+                // One that ends just now has nothing to tell.
+                Err(failure) if failure.code != Code::Wamp => return Err(failure),
+                _ => {}
+            }
+        }
+        Ok(report)
+    }
+
+    async fn ask_router(&mut self, management: &Management) -> Result<(), Failure> {
+        let worker = Some(self.info.id.as_str());
+        for (id, stats) in management.ask(worker, &GetRouterRealmStats { realm_id: None }).await? {
+            let realm = management.ask(worker, &GetRouterRealm { realm_id: id.clone() }).await?;
+            let name = realm.config["name"].as_str().unwrap_or(&id).to_owned();
+            self.realms.push(RealmReport { id, name, stats });
+        }
+        self.transports = management.ask(worker, &GetRouterTransports {}).await?;
+        Ok(())
+    }
+
+    fn json(&self) -> Value {
+        let realm = |it: &RealmReport| {
+            json!({"id": it.id, "name": it.name, "roles": it.stats.roles, "sessions": it.stats.sessions,
+                "received": count(&it.stats, "received"), "sent": count(&it.stats, "sent")})
+        };
+        let transport = |it: &RouterTransport| json!({"id": it.id, "type": it.kind, "since": it.listening_since, "listening": it.listening});
+        let mut object = json!(self.info);
+        object["realms"] = self.realms.iter().map(realm).collect();
+        object["transports"] = self.transports.iter().map(transport).collect();
+        object
+    }
+
+    fn add_lines(&self, lines: &mut Vec<String>) {
+        let WorkerInfo { id, kind, pid, status, uptime, restarts, .. } = &self.info;
+        let pid = pid.map_or(String::new(), |pid| format!(", process {pid}"));
+        let uptime = uptime.map_or(String::new(), |uptime| format!(" for {}", time(uptime)));
+        let restarts = match restarts {
+            0 => String::new(),
+            once => format!(", started again {once} times after it had failed"),
+        };
+        lines.push(format!("worker {id}: {kind}{pid}, {status}{uptime}{restarts}"));
+        for RealmReport { name, stats, .. } in &self.realms {
+            let (received, sent) = (count(stats, "received"), count(stats, "sent"));
+            let sessions = stats.sessions;
+            let noun = if sessions == 1 { "session" } else { "sessions" };
+            lines.push(format!(
+                "  realm {name}: {sessions} {noun}, {received} messages received, {sent} sent"
+            ));
+        }
+        let urls = self.transports.iter().flat_map(|transport| &transport.listening);
+        lines.extend(urls.map(|url| format!("  listening on {url}")));
+    }
+}
+
+/// Messages of all types in one direction.
+pub(in crate::command) fn count(stats: &RealmStats, way: &str) -> u64 {
+    stats.messages.get(way).map_or(0, |by_type| by_type.values().sum())
+}
+
+/// Seconds as people say them: `3 d 4 h`, `5 min 6 s`.
+pub(in crate::command) fn time(seconds: f64) -> String {
+    let seconds = Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_the_two_units_that_matter() {
+        for (seconds, shown) in [
+            (0.4, "0 s"),
+            (59.9, "59 s"),
+            (306.0, "5 min 6 s"),
+            (7_265.0, "2 h 1 min"),
+            (273_600.0, "3 d 4 h"),
+            (f64::NAN, "0 s"),
+        ] {
+            assert_eq!(time(seconds), shown);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! `crossweave apply`: a running node becomes what its configuration says now.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::background::{Background, Outcome, PATIENCE, crossweave, run};
+use crate::node::Node;
+
+/// A node with a configuration that changes.
+struct Changing {
+    folder: TempDir,
+    config: Value,
+}
+
+fn role(name: &str, may: bool) -> Value {
+    let allow = json!({"call": may, "register": may, "publish": may, "subscribe": may});
+    json!({"name": name, "permissions": [{"uri": "*", "allow": allow}]})
+}
+
+fn socket(path: &str) -> Value {
+    json!({"type": "rawsocket", "endpoint": {"type": "unix", "path": path}})
+}
+
+impl Changing {
+    fn new() -> Changing {
+        let realms = json!([{"name": "one", "roles": [role("anonymous", true), role("user", true)]},
+            {"name": "two", "roles": [role("anonymous", true)]}]);
+        let transports = json!([socket("a.sock"), socket("b.sock")]);
+        let worker = json!({"type": "router", "realms": realms, "transports": transports});
+        let changing =
+            Changing { folder: TempDir::new().unwrap(), config: json!({"version": 2, "workers": [worker]}) };
+        changing.write();
+        changing
+    }
+
+    fn write(&self) {
+        fs::write(self.path("config.json"), self.config.to_string()).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn router(&mut self) -> &mut Value {
+        &mut self.config["workers"][0]
+    }
+
+    fn of(&self, args: &[&str]) -> Outcome {
+        run(&[args, &["--cbdir", self.folder().to_str().unwrap()]].concat())
+    }
+
+    fn url(&self, socket: &str) -> String {
+        format!("unix:{}", self.path(socket).display())
+    }
+
+    /// Calls a meta procedure on a realm, by a socket.
+    fn reaches(&self, socket: &str, realm: &str) -> bool {
+        let url = self.url(socket);
+        run(&["call", "wamp.session.count", "--url", &url, "--realm", realm]).code == Some(0)
+    }
+
+    fn worker_pid(&self) -> i32 {
+        let status: Value = serde_json::from_str(&self.of(&["status", "--json"]).stdout).unwrap();
+        i32::try_from(status["workers"][0]["pid"].as_i64().unwrap()).unwrap()
+    }
+}
+
+#[test]
+fn what_has_changed_is_applied_and_other_sessions_go_on() {
+    let mut it = Changing::new();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    let nothing = it.of(&["apply"]);
+    assert_eq!(nothing.code, Some(0), "{}", nothing.stderr);
+    assert!(nothing.stdout.starts_with("nothing to do: the node is what "), "{}", nothing.stdout);
+
+    let url = it.url("a.sock");
+    let sub = Background::start(
+        crossweave().args(["sub", "com.a", "--count", "1", "--realm", "one", "--url", &url]),
+    );
+    sub.wait_for("subscribed");
+    // A realm before the first one, a role that may do nothing any more, another transport instead of the second.
+    it.router()["realms"]
+        .as_array_mut()
+        .unwrap()
+        .insert(0, json!({"name": "zero", "roles": [role("anonymous", true)]}));
+    it.router()["realms"][2]["roles"][0] = role("anonymous", false);
+    it.router()["transports"][1] = socket("c.sock");
+    it.write();
+    let differences = "~ worker worker001: transport \"transport002\"\n\
+        + worker worker001: realm \"zero\"\n\
+        + worker worker001: realm \"zero\", role \"anonymous\"\n\
+        ~ worker worker001: realm \"two\", role \"anonymous\"\n";
+    let would = it.of(&["apply", "--dry-run"]);
+    let lines = |text: &str| {
+        let mut lines: Vec<String> =
+            text.lines().map(str::to_owned).take_while(|it| !it.ends_with(':')).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!((would.code, lines(&would.stdout)), (Some(0), lines(differences)), "{}", would.stdout);
+    assert!(would.stdout.contains("would be done:\n"), "{}", would.stdout);
+    assert!(!it.reaches("a.sock", "zero") && it.reaches("b.sock", "two"), "nothing was done");
+
+    let applied = it.of(&["apply"]);
+    assert_eq!((applied.code, lines(&applied.stdout)), (Some(0), lines(differences)), "{}", applied.stderr);
+    assert!(applied.stdout.contains("done:\n") && !applied.stdout.contains("not done"), "{}", applied.stdout);
+    assert!(it.reaches("a.sock", "zero") && it.reaches("c.sock", "one"));
+    assert!(!it.path("b.sock").exists());
+    assert!(!it.reaches("a.sock", "two"), "the role may not call any more");
+    run(&["pub", "com.a", "still", "--ack", "--realm", "one", "--url", &url]);
+    assert!(sub.line().contains("still"), "a session of before is still there");
+    assert!(it.of(&["apply"]).stdout.starts_with("nothing to do"), "once is enough");
+
+    // A worker that fails comes back as what it is now.
+    let pid = it.worker_pid();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    let until = Instant::now() + PATIENCE;
+    while !(it.reaches("c.sock", "zero") && it.worker_pid() != pid) {
+        assert!(Instant::now() < until, "the worker does not come back as it was");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(!it.reaches("a.sock", "two") && it.reaches("a.sock", "one"));
+    assert!(it.of(&["apply"]).stdout.starts_with("nothing to do"));
+}
+
+#[test]
+fn workers_come_and_go_and_the_controller_has_to_be_started_again() {
+    let mut it = Changing::new();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    it.config["workers"].as_array_mut().unwrap().push(json!({"type": "router",
+        "realms": [{"name": "far", "roles": [role("anonymous", true)]}], "transports": [socket("far.sock")]}));
+    it.config["controller"] = json!({"id": "another"});
+    it.write();
+    let applied = it.of(&["apply", "--json"]);
+    let object: Value = serde_json::from_str(&applied.stdout).unwrap();
+    assert_eq!(object["differences"], json!([{"worker": "worker002", "what": "", "change": "added"}]));
+    assert_eq!((&object["failed"], &object["left"]), (&json!(null), &json!([])));
+    assert!(
+        applied.stderr.contains("`controller` has changed: that needs a new start"),
+        "{}",
+        applied.stderr
+    );
+    assert!(it.reaches("far.sock", "far"));
+    it.config["workers"].as_array_mut().unwrap().pop();
+    it.write();
+    let applied = it.of(&["apply"]);
+    assert!(applied.stdout.contains("- worker worker002\n"), "{}", applied.stdout);
+    assert!(!it.path("far.sock").exists() && it.reaches("a.sock", "one"));
+}
+
+#[test]
+fn a_configuration_with_errors_changes_nothing() {
+    let mut it = Changing::new();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    it.router()["transports"] = json!([]);
+    it.router()["relms"] = json!([]);
+    it.write();
+    for args in [&["apply"][..], &["apply", "--dry-run"]] {
+        let outcome = it.of(args);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""));
+        assert!(outcome.stderr.contains("unknown key `relms`"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("config.json:"), "{}", outcome.stderr);
+    }
+    assert!(it.reaches("a.sock", "one") && it.reaches("b.sock", "two"));
+}
+
+#[test]
+fn what_fails_midway_is_told_with_what_was_done_and_what_was_not() {
+    let mut it = Changing::new();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    it.router()["realms"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "three", "roles": [role("anonymous", true)]}));
+    let transports = it.router()["transports"].as_array_mut().unwrap();
+    transports.extend([socket("nowhere/c.sock"), socket("d.sock")]);
+    it.write();
+    let outcome = it.of(&["apply"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(
+        outcome
+            .stderr
+            .starts_with("error: worker \"worker001\": start transport \"transport003\": cannot listen"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(outcome.stderr.contains("nowhere/c.sock"), "{}", outcome.stderr);
+    let (done, left) = outcome.stdout.split_once("not done:\n").expect("some of it was not done");
+    assert!(done.contains("start realm \"three\""), "{done}");
+    assert!(
+        left.contains("transport003") && left.contains("transport004") && left.lines().count() == 2,
+        "{left}"
+    );
+    assert!(it.reaches("a.sock", "three") && !it.path("d.sock").exists());
+    // Mended, the rest is done.
+    it.router()["transports"][2] = socket("c.sock");
+    it.write();
+    let outcome = it.of(&["apply"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(it.reaches("c.sock", "three") && it.reaches("d.sock", "three"));
+}
+
+#[test]
+fn sighup_applies_the_configuration() {
+    let mut it = Changing::new();
+    let node = Node::start_in(it.folder(), &[], 2);
+    it.router()["realms"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "three", "roles": [role("anonymous", true)]}));
+    it.write();
+    node.process.signal(Signal::HUP);
+    while !node.process.line().contains("start realm \"three\", role \"anonymous\"") {}
+    assert!(it.reaches("a.sock", "three"));
+    fs::write(it.path("config.json"), "{").unwrap();
+    node.process.signal(Signal::HUP);
+    node.process.wait_for("the configuration was not applied");
+    assert!(it.reaches("a.sock", "three"));
+    drop(node);
+    let outcome = it.of(&["apply"]);
+    assert_eq!(outcome.code, Some(69), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("no node runs in "), "{}", outcome.stderr);
+}

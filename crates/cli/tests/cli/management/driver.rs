@@ -1,0 +1,222 @@
+//! Calls the management API and holds what comes back against the contracts.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use crossweave_api::{Argument, Contract, Procedure, REALM, Scope, error, procedures};
+use crossweave_client::{Arguments, CallError, Client, Reply, Value};
+use crossweave_wamp::Serializer;
+use serde_json::{Value as Json, json};
+use tokio::time::timeout;
+
+use super::events::Events;
+use crate::background::PATIENCE;
+
+/// What the tests of components, of watchers and of templates drive.
+const IN_OTHER_TESTS: [&str; 16] = [
+    "get_components",
+    "get_component",
+    "start_component",
+    "stop_component",
+    "restart_component",
+    "get_router_components",
+    "get_router_component",
+    "start_router_component",
+    "stop_router_component",
+    "get_monitoring",
+    "start_monitoring",
+    "stop_monitoring",
+    "get_websocket_testee_transport",
+    "start_websocket_testee_transport",
+    "stop_websocket_testee_transport",
+    "activate_realm",
+];
+
+/// A session with a node.
+pub(super) struct Driver {
+    client: Client,
+    events: Events,
+    driven: HashSet<(&'static str, &'static str)>,
+    /// Arguments are given by name and by position in turn.
+    is_by_position: bool,
+}
+
+impl Driver {
+    pub(super) async fn connect(folder: &Path) -> Driver {
+        let url = format!("unix:{}", folder.join("node.sock").display());
+        let client = Client::connect(&url, REALM).await.expect("the node can be managed");
+        let events = Events::listen(&client).await;
+        Driver { client, events, driven: HashSet::new(), is_by_position: false }
+    }
+
+    /// The id of the session.
+    pub(super) fn session(&self) -> Option<u64> {
+        Some(self.client.session().id.0)
+    }
+
+    /// A call that works, and leads to the events of its contract.
+    pub(super) async fn right<P: Procedure>(&mut self, who: Option<&str>, call: &P) -> P::Result {
+        self.right_with(who, call, P::CONTRACT.events).await
+    }
+
+    /// A call that works, and leads to these events.
+    pub(super) async fn right_with<P: Procedure>(
+        &mut self,
+        who: Option<&str>,
+        call: &P,
+        events: &[&str],
+    ) -> P::Result {
+        let uri = uri::<P>(who);
+        let given = serde_json::to_value(call).unwrap();
+        self.events.forget();
+        self.is_by_position = !self.is_by_position;
+        let arguments = match self.is_by_position {
+            true => by_position(&P::CONTRACT, &given),
+            false => by_name(&given),
+        };
+        let reply = self.call(&uri, arguments).await;
+        let reply = reply.unwrap_or_else(|error| panic!("{uri} with {given}: {error}"));
+        assert!(reply.args().len() <= 1 && reply.kwargs().is_empty(), "{uri}: {reply:?}");
+        for event in events {
+            // The type of a worker is part of their names.
+            let event = event.replace("TYPE", "router");
+            let topic = format!("{}.{event}", Scope::prefix(who));
+            self.events.next(&topic).await;
+        }
+        self.driven.insert((scope(P::CONTRACT.scope), P::CONTRACT.name));
+        let result = to_json(&reply.args().into_iter().next().unwrap_or_default());
+        serde_json::from_value(result.clone())
+            .unwrap_or_else(|error| panic!("{uri}: {result} is not what the contract says: {error}"))
+    }
+
+    /// A call that fails with this error.
+    pub(super) async fn wrong<P: Procedure>(&mut self, who: Option<&str>, call: &P, expected: &str) {
+        let contract = P::CONTRACT;
+        let is_documented = contract.errors.contains(&expected) || expected == error::INVALID_ARGUMENT;
+        assert!(is_documented, "{} can fail with {expected}, which its contract does not say", contract.name);
+        let given = serde_json::to_value(call).unwrap();
+        self.fails(&uri::<P>(who), by_name(&given), expected).await;
+    }
+
+    /// Arguments that no procedure takes: every one says so.
+    pub(super) async fn wrong_arguments(&mut self, router: Option<&str>) {
+        for contract in procedures() {
+            let answers: &[Option<&str>] = match contract.scope {
+                Scope::Node => &[None],
+                Scope::Process => &[None, router],
+                Scope::Worker | Scope::Router => &[router],
+                _ => &[],
+            };
+            for who in answers {
+                self.wrong_arguments_of(contract, *who).await;
+            }
+        }
+    }
+
+    async fn wrong_arguments_of(&mut self, contract: &Contract, who: Option<&str>) {
+        let uri = format!("{}.{}", Scope::prefix(who), contract.name);
+        let invalid = error::INVALID_ARGUMENT;
+        let required = contract.arguments.iter().filter(|it| is_required(it));
+        let mut good = json!({});
+        for argument in required.clone() {
+            good[argument.name] = example(argument);
+        }
+        let with = |name: &str, value: Json| {
+            let mut arguments = good.clone();
+            arguments[name] = value;
+            by_name(&arguments)
+        };
+        self.fails(&uri, with("nonsense", json!(1)), invalid).await;
+        let too_many = (0..=contract.arguments.len()).fold(Arguments::new(), |list, _| list.arg(1));
+        self.fails(&uri, too_many, invalid).await;
+        for argument in required {
+            let mut without = good.clone();
+            without.as_object_mut().unwrap().remove(argument.name);
+            self.fails(&uri, by_name(&without), invalid).await;
+        }
+        for argument in
+            contract.arguments.iter().filter(|it| it.kind != "Config" && !it.kind.contains("Config"))
+        {
+            // No argument is a list of lists.
+            self.fails(&uri, with(argument.name, json!([[]])), invalid).await;
+        }
+    }
+
+    async fn fails(&mut self, uri: &str, arguments: Arguments, expected: &str) {
+        let shown = format!("{arguments:?}");
+        match self.call(uri, arguments).await {
+            Err(CallError::Application(answer)) => {
+                assert_eq!(answer.uri, expected, "{uri} with {shown}: {:?}", answer.args);
+                let text = answer.args.first().and_then(Value::as_str).unwrap_or_default();
+                assert!(!text.is_empty() && !text.ends_with('.'), "{uri} says {text:?}");
+            }
+            other => panic!("{uri} with {shown} does not fail with {expected}: {other:?}"),
+        }
+    }
+
+    async fn call(&self, uri: &str, arguments: Arguments) -> Result<Reply, CallError> {
+        let call = self.client.call(uri).arguments(arguments);
+        timeout(PATIENCE, call).await.unwrap_or_else(|_| panic!("{uri} does not answer"))
+    }
+
+    /// The next event of a topic, also one that came before.
+    pub(super) async fn event(&mut self, topic: &str) -> Json {
+        self.events.next(topic).await
+    }
+
+    pub(super) fn has_driven(&self, contract: &Contract) -> bool {
+        self.driven.contains(&(scope(contract.scope), contract.name))
+            || IN_OTHER_TESTS.contains(&contract.name)
+    }
+}
+
+fn uri<P: Procedure>(who: Option<&str>) -> String {
+    format!("{}.{}", Scope::prefix(who), P::CONTRACT.name)
+}
+
+fn scope(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Node => "node",
+        Scope::Process => "process",
+        Scope::Worker => "worker",
+        Scope::Router => "router",
+        Scope::Container => "container",
+        Scope::HostMonitor => "host monitor",
+        Scope::Testee => "testee",
+    }
+}
+
+fn by_name(given: &Json) -> Arguments {
+    let given = given.as_object().into_iter().flatten();
+    given.fold(Arguments::new(), |arguments, (name, value)| arguments.kwarg(name, to_value(value)))
+}
+
+fn by_position(contract: &Contract, given: &Json) -> Arguments {
+    contract.arguments.iter().fold(Arguments::new(), |list, it| list.arg(to_value(&given[it.name])))
+}
+
+fn is_required(argument: &Argument) -> bool {
+    !argument.attributes.iter().any(|it| it.contains("default"))
+}
+
+/// Something of the argument's type.
+fn example(argument: &Argument) -> Json {
+    match argument.kind.replace(' ', "").as_str() {
+        "String" => json!("nothing"),
+        "bool" => json!(false),
+        "u64" | "u32" | "f64" => json!(1),
+        "Config" => json!({}),
+        kind if kind.starts_with("Vec<") => json!([]),
+        kind => panic!("{kind}: say what an example of it is"),
+    }
+}
+
+fn to_value(json: &Json) -> Value {
+    Serializer::Json.decode_value(json.to_string().as_bytes()).expect("JSON is a value")
+}
+
+pub(super) fn to_json(value: &Value) -> Json {
+    let mut bytes = Vec::new();
+    Serializer::Json.encode_value(value, &mut bytes);
+    serde_json::from_slice(&bytes).expect("values can be written as JSON")
+}

@@ -1,0 +1,68 @@
+//! `crossweave top`.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::background::{Background, crossweave, run};
+use crate::node::Node;
+use crate::start::config;
+
+fn node(is_inline: bool) -> (TempDir, Node, String) {
+    let folder = TempDir::new().unwrap();
+    let endpoint = json!({"type": "unix", "path": "cw.sock"});
+    let text = config(&json!([{"type": "rawsocket", "endpoint": endpoint}]));
+    let mut config: Value = serde_json::from_str(&text).unwrap();
+    config["workers"][0]["options"] = json!({"inline": is_inline});
+    fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let node = Node::start_in(folder.path(), &[], 1);
+    let url = format!("unix:{}", folder.path().join("cw.sock").display());
+    (folder, node, url)
+}
+
+#[test]
+fn sessions_and_messages_per_second_are_measured() {
+    let (folder, _node, url) = node(false);
+    let sub = Background::start(crossweave().args(["sub", "com.a", "--url", &url]));
+    sub.wait_for("subscribed");
+    let _pub = Background::start(crossweave().args([
+        "pub",
+        "com.a",
+        "--repeat",
+        "100000",
+        "--interval",
+        "10",
+        "--url",
+        &url,
+    ]));
+    sub.line();
+    let cbdir = folder.path().to_str().unwrap();
+    let outcome = run(&["top", "--json", "--interval", "1", "--cbdir", cbdir]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_eq!(outcome.stdout.lines().count(), 1, "it measures once");
+    let view: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let realm = &view["realms"][0];
+    assert_eq!((&realm["name"], &realm["sessions"]), (&json!("realm1"), &json!(2)));
+    for way in ["received_per_second", "sent_per_second"] {
+        // 100 in a second, as far as the machine keeps up; and not all since the start.
+        let rate = realm[way].as_f64().unwrap();
+        assert!((1.0..200.0).contains(&rate), "{way}: {view}");
+    }
+    let processes = view["processes"].as_array().unwrap();
+    assert_eq!((processes.len(), &processes[1]["name"]), (2, &json!("worker001")));
+    assert!(processes.iter().all(|it| it["resident"].as_u64().unwrap() > 1 << 20), "{view}");
+}
+
+#[test]
+fn a_router_in_the_nodes_process_is_shown_with_it() {
+    let (folder, node, _) = node(true);
+    let cbdir = folder.path().to_str().unwrap();
+    let text = run(&["top", "--interval", "0.1", "--count", "2", "--cbdir", cbdir]).stdout;
+    let row = format!("controller, worker001 {:>17}", node.process.pid());
+    assert_eq!(text.lines().filter(|line| line.starts_with(&row)).count(), 2, "{text}");
+    assert!(!text.contains('\u{1b}'), "no terminal is steered where there is none");
+    drop(node);
+    assert_eq!(run(&["top", "--cbdir", cbdir]).code, Some(69));
+    assert_eq!(run(&["top", "--interval", "0", "--cbdir", cbdir]).code, Some(1));
+}

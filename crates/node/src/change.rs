@@ -1,0 +1,272 @@
+//! What has to be called so that a running node becomes what another configuration says. A pure function.
+//!
+//! ```text
+//!  what runs ──┐
+//!              ├──plan──▶ differences, to be shown, and actions in their order
+//!  what shall ─┘
+//! ```
+//!
+//! First everything is stopped that is in the way, in the reverse order of the boot, then everything is started, in the order of the
+//! boot. What is the same on both sides is not touched. A role changes under its sessions; a realm, a transport or a worker that has
+//! changed is stopped and started again.
+
+mod identity;
+
+use serde_json::{Map, Value as Json};
+
+use crate::boot::{Step, WorkerPlan};
+use identity::keep_ids;
+
+/// What becomes of a part of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It is started.
+    Added,
+    /// It is stopped.
+    Removed,
+    /// It is stopped and started again, or changes as it runs.
+    Changed,
+}
+
+/// One part in which the two sides differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The worker's id.
+    pub worker: String,
+    /// What it is: `realm "realm1"`; empty for the worker itself.
+    pub what: String,
+    /// What becomes of it.
+    pub kind: Kind,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Ends a worker with all that it runs.
+    StopWorker(String),
+    /// Starts a worker and takes its steps.
+    StartWorker(WorkerPlan),
+    /// Undoes a step: the step, as it was taken.
+    Undo {
+        /// The worker's id.
+        worker: String,
+        /// What was called.
+        step: Step,
+    },
+    /// Takes a step.
+    Take {
+        /// The worker's id.
+        worker: String,
+        /// What is to be called.
+        step: Step,
+    },
+    /// Changes what a step has started, as it runs.
+    Change {
+        /// The worker's id.
+        worker: String,
+        /// The step by which it would be started now.
+        step: Step,
+    },
+}
+
+/// How two configurations differ, and what makes one of the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// To be shown.
+    pub differences: Vec<Difference>,
+    /// To be done, in this order.
+    pub actions: Vec<Action>,
+}
+
+/// From what runs to what shall run.
+pub fn plan(old: &[WorkerPlan], new: &[WorkerPlan]) -> Plan {
+    let (mut plan, mut stops, mut starts) = (Plan::default(), Vec::new(), Vec::new());
+    let of = |workers: &[WorkerPlan], id: &str| workers.iter().position(|it| it.id == id);
+    for was in old.iter().rev().filter(|was| of(new, &was.id).is_none()) {
+        plan.differs(&was.id, "", Kind::Removed);
+        stops.push(Action::StopWorker(was.id.clone()));
+    }
+    for shall in new {
+        let Some(was) = of(old, &shall.id).map(|at| &old[at]) else {
+            plan.differs(&shall.id, "", Kind::Added);
+            starts.push(Action::StartWorker(shall.clone()));
+            continue;
+        };
+        if (was.kind, was.is_inline, &was.options) != (shall.kind, shall.is_inline, &shall.options) {
+            plan.differs(&shall.id, "", Kind::Changed);
+            stops.push(Action::StopWorker(shall.id.clone()));
+            starts.push(Action::StartWorker(shall.clone()));
+            continue;
+        }
+        plan.steps(was, &keep_ids(was, shall), &mut stops, &mut starts);
+    }
+    plan.actions = stops;
+    plan.actions.extend(starts);
+    plan
+}
+
+impl Plan {
+    fn differs(&mut self, worker: &str, what: &str, kind: Kind) {
+        let (worker, what) = (worker.to_owned(), what.to_owned());
+        self.differences.push(Difference { worker, what, kind });
+    }
+
+    /// What a worker that goes on has to do.
+    fn steps(
+        &mut self,
+        was: &WorkerPlan,
+        shall: &WorkerPlan,
+        stops: &mut Vec<Action>,
+        starts: &mut Vec<Action>,
+    ) {
+        let worker = &shall.id;
+        // Realms that end, whether they come back or not: with them goes what is in them.
+        let ending: Vec<&Step> = was
+            .steps
+            .iter()
+            .filter(|step| is_realm(step))
+            .filter(|step| found(&shall.steps, step).is_none_or(|now| !is_same(step, now)))
+            .collect();
+        let ends_with_realm = |step: &Step| ending.iter().any(|realm| is_in(step, realm));
+        for step in was.steps.iter().rev() {
+            let now = found(&shall.steps, step);
+            if ends_with_realm(step) {
+                continue;
+            }
+            let kind = match now {
+                None => Kind::Removed,
+                Some(now) if is_same(step, now) => continue,
+                Some(now) if is_changed_in_place(step, now) => continue,
+                Some(_) => Kind::Changed,
+            };
+            self.differs(worker, &step.what, kind);
+            stops.push(Action::Undo { worker: worker.clone(), step: step.clone() });
+        }
+        for step in &shall.steps {
+            let (worker, now) = (worker.clone(), step.clone());
+            match found(&was.steps, step).filter(|it| !ends_with_realm(it)) {
+                None => {
+                    // What comes back with its realm was told with it.
+                    if !ending.iter().any(|realm| is_in(step, realm)) {
+                        self.differs(&worker, &step.what, Kind::Added);
+                    }
+                    starts.push(Action::Take { worker, step: now });
+                }
+                Some(before) if is_same(before, step) => {}
+                Some(before) if is_changed_in_place(before, step) => {
+                    self.differs(&worker, &step.what, Kind::Changed);
+                    starts.push(Action::Change { worker, step: now });
+                }
+                Some(_) => starts.push(Action::Take { worker, step: now }),
+            }
+        }
+    }
+}
+
+impl Action {
+    /// What it does, for people.
+    pub fn told(&self) -> String {
+        match self {
+            Action::StopWorker(id) => format!("stop worker {id:?}"),
+            Action::StartWorker(plan) => format!("start worker {:?}", plan.id),
+            Action::Undo { worker, step } => format!("worker {worker:?}: stop {}", step.what),
+            Action::Take { worker, step } => format!("worker {worker:?}: start {}", step.what),
+            Action::Change { worker, step } => format!("worker {worker:?}: change {}", step.what),
+        }
+    }
+
+    /// The call that it is; none for workers as a whole. Worker, procedure, arguments.
+    pub(crate) fn call(&self) -> Option<(&str, String, Json)> {
+        match self {
+            Action::StopWorker(_) | Action::StartWorker(_) => None,
+            Action::Undo { worker, step } => Some((worker, undo(step), ids(step))),
+            Action::Take { worker, step } => {
+                Some((worker, step.procedure.to_owned(), step.arguments.clone()))
+            }
+            Action::Change { worker, step } => {
+                Some((worker, change_of(step)?.to_owned(), step.arguments.clone()))
+            }
+        }
+    }
+
+    /// What a worker's steps are once this is done.
+    pub(crate) fn keep(&self, steps: &mut Vec<Step>) {
+        match self {
+            Action::StopWorker(_) | Action::StartWorker(_) => {}
+            Action::Undo { step, .. } => {
+                let goes = |it: &Step| is_it(it, step) || (is_realm(step) && is_in(it, step));
+                steps.retain(|it| !goes(it));
+            }
+            Action::Take { step, .. } | Action::Change { step, .. } => {
+                steps.retain(|it| !is_it(it, step));
+                steps.push(step.clone());
+            }
+        }
+        // A boot listens at last, and gives a realm what it has once the realm is there.
+        steps.sort_by_key(|step| match step.procedure {
+            "start_router_realm" => 0,
+            "start_router_transport" => 2,
+            _ => 1,
+        });
+    }
+}
+
+/// The step about the same thing.
+fn found<'s>(steps: &'s [Step], step: &Step) -> Option<&'s Step> {
+    steps.iter().find(|it| is_it(it, step))
+}
+
+fn is_it(one: &Step, other: &Step) -> bool {
+    one.procedure == other.procedure && ids(one) == ids(other)
+}
+
+fn is_realm(step: &Step) -> bool {
+    step.procedure == "start_router_realm"
+}
+
+/// Whether a step is about something within this realm.
+fn is_in(step: &Step, realm: &Step) -> bool {
+    !is_realm(step) && step.arguments.get("realm_id").is_some_and(|id| *id == realm.arguments["realm_id"])
+}
+
+/// The arguments that name something.
+fn ids(step: &Step) -> Json {
+    let arguments = step.arguments.as_object().into_iter().flatten();
+    let named = arguments.filter(|(name, _)| name.ends_with("_id") || *name == "id");
+    Json::Object(named.map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+/// The procedure that undoes a step.
+fn undo(step: &Step) -> String {
+    format!("stop_{}", step.procedure.strip_prefix("start_").unwrap_or(step.procedure))
+}
+
+/// The procedure that changes what a step has started, if there is one.
+fn change_of(step: &Step) -> Option<&'static str> {
+    (step.procedure == "start_router_realm_role").then_some("change_router_realm_role")
+}
+
+/// Whether what one step has started can become what the other would start.
+fn is_changed_in_place(before: &Step, now: &Step) -> bool {
+    change_of(now).is_some() && before.arguments["config"]["name"] == now.arguments["config"]["name"]
+}
+
+/// Whether both would start the same.
+fn is_same(one: &Step, other: &Step) -> bool {
+    match is_realm(one) {
+        true => without_roles(one) == without_roles(other),
+        false => one.arguments == other.arguments,
+    }
+}
+
+/// A realm but for its roles, which have steps of their own; what trust they have is the realm's.
+fn without_roles(step: &Step) -> (Map<String, Json>, Vec<Json>) {
+    let mut config = step.arguments["config"].as_object().cloned().unwrap_or_default();
+    let roles = config.remove("roles").unwrap_or_default();
+    let roles = roles.as_array().into_iter().flatten();
+    let trusted = roles.filter(|role| role.to_string().contains("\"trustlevel\"")).cloned().collect();
+    (config, trusted)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+use crossweave_config::{Environment, Format, parse};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::boot;
+
+fn planned(workers: &Value) -> Vec<WorkerPlan> {
+    let document = json!({"version": 2, "workers": workers});
+    let checked = parse(&document.to_string(), Format::Json, "config.json", Environment::empty());
+    let checked = checked.unwrap_or_else(|problems| panic!("{problems}"));
+    boot::plan(&checked.node, &checked.document)
+}
+
+/// A router with two realms and a transport.
+fn router() -> Value {
+    let roles = json!([{"id": "anonymous", "name": "anonymous"}, {"id": "users", "name": "user"}]);
+    let realms = json!([{"id": "r01", "name": "one", "roles": roles}, {"id": "r02", "name": "two"}]);
+    let endpoint = json!({"type": "tcp", "port": 8080});
+    let transports = json!([{"id": "t01", "type": "rawsocket", "endpoint": endpoint}]);
+    json!({"id": "w01", "type": "router", "realms": realms, "transports": transports})
+}
+
+/// What is different, and what is done.
+fn between(old: &Value, new: &Value) -> (Vec<String>, Vec<String>) {
+    let plan = plan(&planned(old), &planned(new));
+    let sign = |kind| match kind {
+        Kind::Added => '+',
+        Kind::Removed => '-',
+        Kind::Changed => '~',
+    };
+    let differences =
+        plan.differences.iter().map(|it| format!("{} {} {}", sign(it.kind), it.worker, it.what));
+    (differences.collect(), plan.actions.iter().map(Action::told).collect())
+}
+
+/// The same router with a change.
+fn changed(pointer: &str, value: Value) -> Value {
+    let mut router = router();
+    *router.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} is there")) = value;
+    router
+}
+
+#[test]
+fn what_is_the_same_is_not_touched() {
+    assert_eq!(plan(&planned(&json!([router()])), &planned(&json!([router()]))), Plan::default());
+}
+
+#[test]
+fn a_role_changes_as_it_runs_and_its_realm_does_not() {
+    let permissions = json!([{"uri": "com.", "match": "prefix", "allow": {"call": true}}]);
+    let new =
+        changed("/realms/0/roles/1", json!({"id": "users", "name": "user", "permissions": permissions}));
+    let (differences, actions) = between(&json!([router()]), &json!([new]));
+    assert_eq!(differences, ["~ w01 realm \"one\", role \"user\""]);
+    assert_eq!(actions, ["worker \"w01\": change realm \"one\", role \"user\""]);
+}
+
+#[test]
+fn roles_come_and_go_alone() {
+    let new = changed("/realms/0/roles/1", json!({"id": "guests", "name": "guest"}));
+    let (differences, actions) = between(&json!([router()]), &json!([new]));
+    assert_eq!(differences, ["- w01 realm \"one\", role \"user\"", "+ w01 realm \"one\", role \"guest\""]);
+    assert_eq!(
+        actions,
+        [
+            "worker \"w01\": stop realm \"one\", role \"user\"",
+            "worker \"w01\": start realm \"one\", role \"guest\""
+        ]
+    );
+}
+
+#[test]
+fn a_realm_takes_its_roles_with_it_and_gets_them_back() {
+    let mut new = router();
+    new["realms"][0]["options"] = json!({"enable_meta_api": false});
+    let (differences, actions) = between(&json!([router()]), &json!([new]));
+    assert_eq!(differences, ["~ w01 realm \"one\""]);
+    assert_eq!(
+        actions,
+        [
+            "worker \"w01\": stop realm \"one\"",
+            "worker \"w01\": start realm \"one\"",
+            "worker \"w01\": start realm \"one\", role \"anonymous\"",
+            "worker \"w01\": start realm \"one\", role \"user\"",
+        ]
+    );
+    let mut gone = router();
+    gone["realms"].as_array_mut().unwrap().remove(0);
+    let (differences, actions) = between(&json!([router()]), &json!([gone]));
+    assert_eq!(
+        (&differences[..], &actions[..]),
+        (&["- w01 realm \"one\"".to_owned()][..], &["worker \"w01\": stop realm \"one\"".to_owned()][..])
+    );
+    let (differences, actions) = between(&json!([gone]), &json!([router()]));
+    assert_eq!(differences.len(), 3);
+    assert_eq!(actions[0], "worker \"w01\": start realm \"one\"");
+}
+
+#[test]
+fn what_a_role_is_trusted_with_belongs_to_its_realm() {
+    let new = changed("/realms/0/roles/1", json!({"id": "users", "name": "user", "trustlevel": 3}));
+    let (differences, _) = between(&json!([router()]), &json!([new]));
+    assert_eq!(differences, ["~ w01 realm \"one\""]);
+}
+
+#[test]
+fn ports_are_free_before_they_are_taken() {
+    let mut other = router();
+    other["id"] = json!("w02");
+    other["realms"] = json!([]);
+    let mut moved = router();
+    moved["transports"] = json!([]);
+    // The transport moves from one worker to the other, and the third worker goes.
+    let third = json!({"id": "w03", "type": "router"});
+    let mut empty = other.clone();
+    empty["transports"] = json!([]);
+    let old = json!([router(), empty, third]);
+    let (_, actions) = between(&old, &json!([moved, other]));
+    assert_eq!(
+        actions,
+        [
+            "stop worker \"w03\"",
+            "worker \"w01\": stop transport \"t01\"",
+            "worker \"w02\": start transport \"t01\"",
+        ]
+    );
+}
+
+#[test]
+fn a_transport_that_changes_is_stopped_and_started() {
+    let new = changed("/transports/0/endpoint/port", json!(9090));
+    let (differences, actions) = between(&json!([router()]), &json!([new]));
+    assert_eq!(differences, ["~ w01 transport \"t01\""]);
+    assert_eq!(
+        actions,
+        ["worker \"w01\": stop transport \"t01\"", "worker \"w01\": start transport \"t01\""]
+    );
+}
+
+#[test]
+fn workers_come_and_go_and_options_start_them_again() {
+    let mut new = router();
+    new["options"] = json!({"title": "other"});
+    let (differences, actions) = between(&json!([router()]), &json!([new]));
+    assert_eq!(differences, ["~ w01 "]);
+    assert_eq!(actions, ["stop worker \"w01\"", "start worker \"w01\""]);
+    let (differences, actions) = between(&json!([]), &json!([router()]));
+    assert_eq!((differences, actions), (vec!["+ w01 ".to_owned()], vec!["start worker \"w01\"".to_owned()]));
+}
+
+#[test]
+fn steps_stay_true_and_in_the_order_of_the_boot() {
+    let mut new = router();
+    new["realms"][0]["options"] = json!({"enable_meta_api": false});
+    new["realms"][1] = json!({"id": "r03", "name": "three"});
+    new["realms"][0]["roles"] = json!([{"id": "guests", "name": "guest"}]);
+    new["transports"][0]["endpoint"]["port"] = json!(9090);
+    let (old, new) = (planned(&json!([router()])), planned(&json!([new])));
+    let mut steps = old[0].steps.clone();
+    for action in plan(&old, &new).actions {
+        action.keep(&mut steps);
+    }
+    let sorted = |steps: &[Step]| {
+        let mut texts: Vec<String> = steps.iter().map(|it| it.arguments.to_string()).collect();
+        texts.sort();
+        texts
+    };
+    assert_eq!(sorted(&steps), sorted(&new[0].steps));
+    let at = |what: &str| steps.iter().position(|it| it.what == what).unwrap();
+    assert!(at("realm \"one\"") < at("realm \"one\", role \"guest\""));
+    assert!(at("realm \"three\"") < at("transport \"t01\""));
+}
+
+#[test]
+fn calls_name_what_they_stop_and_nothing_else() {
+    let (old, new) = (planned(&json!([router()])), planned(&json!([])));
+    let step = old[0].steps[1].clone();
+    let undo = Action::Undo { worker: "w01".to_owned(), step };
+    let (_, procedure, arguments) = undo.call().unwrap();
+    assert_eq!(procedure, "stop_router_realm_role");
+    assert_eq!(arguments, json!({"realm_id": "r01", "role_id": "anonymous"}));
+    assert_eq!(plan(&old, &new).actions, [Action::StopWorker("w01".to_owned())]);
+}
+
+#[test]
+fn a_realm_is_the_same_when_its_place_is_another() {
+    let realm = |name: &str| json!({"name": name, "roles": [{"name": "anonymous"}]});
+    let transport = |port: u16| json!({"type": "rawsocket", "endpoint": {"type": "tcp", "port": port}});
+    let worker = |realms: Value, transports: Value| json!([{"type": "router", "realms": realms, "transports": transports}]);
+    let old = worker(json!([realm("one"), realm("two")]), json!([transport(1000), transport(2000)]));
+    let new = worker(json!([realm("zero"), realm("two"), realm("one")]), json!([transport(2000)]));
+    let (differences, actions) = between(&old, &new);
+    assert_eq!(
+        differences,
+        [
+            "- worker001 transport \"transport001\"",
+            "+ worker001 realm \"zero\"",
+            "+ worker001 realm \"zero\", role \"anonymous\"",
+        ]
+    );
+    assert_eq!(actions.len(), 3, "{actions:?}");
+    // What was kept is kept again.
+    let mut running = planned(&old);
+    for action in plan(&running, &planned(&new)).actions {
+        action.keep(&mut running[0].steps);
+    }
+    assert_eq!(plan(&running, &planned(&new)), Plan::default());
+    let ids: Vec<&Value> =
+        running[0].steps.iter().filter(|it| is_realm(it)).map(|it| &it.arguments["realm_id"]).collect();
+    assert_eq!(ids.len(), 3, "{ids:?}");
+    assert!(!ids[1..].contains(&ids[0]) && ids[1] != ids[2], "{ids:?}");
+}
+
+#[test]
+fn a_role_with_another_name_is_another_role() {
+    let worker =
+        |role: &str| json!([{"type": "router", "realms": [{"name": "one", "roles": [{"name": role}]}]}]);
+    let (_, actions) = between(&worker("user"), &worker("guest"));
+    assert_eq!(
+        actions,
+        [
+            "worker \"worker001\": stop realm \"one\", role \"user\"",
+            "worker \"worker001\": start realm \"one\", role \"guest\""
+        ]
+    );
+}

@@ -1,0 +1,187 @@
+//! The configuration, read again, and what runs made to be what it says.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossweave_api::node::{
+    ApplyConfiguration, ConfigurationApplied, ConfigurationDifference, ON_CONFIGURATION_APPLIED,
+};
+use crossweave_api::{Config, Error, error};
+use crossweave_client::Arguments;
+use crossweave_config::{Loaded, Severity, load_checking};
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+
+use super::worker::Worker;
+use super::{Controller, STEP_DEADLINE, reason};
+use crate::boot::{self, WorkerPlan};
+use crate::change::{self, Action};
+use crate::router::{findings, unusable};
+use crate::service::{Caller, to_value};
+
+/// Where the configuration of a node is, and what it said when the node was started.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// The file.
+    pub file: PathBuf,
+    /// `controller`, as it is written.
+    pub controller: Config,
+}
+
+impl Controller {
+    pub(super) async fn apply_configuration(
+        &self,
+        _: Caller,
+        asked: ApplyConfiguration,
+    ) -> Result<ConfigurationApplied, Error> {
+        self.apply(asked.dry_run).await
+    }
+
+    /// Reads the configuration again and makes the node what it says, without touching what is the same. Reads certificates
+    /// again, too. With `dry_run`, nothing is done.
+    ///
+    /// # Errors
+    /// The node has no configuration, or it cannot be started: nothing was done. What fails later is told in the result.
+    pub async fn apply(&self, dry_run: bool) -> Result<ConfigurationApplied, Error> {
+        // One after the other.
+        let _alone = self.shared.applying.lock().await;
+        let Some(configuration) = self.shared.options.configuration.clone() else {
+            let message = "the built-in node has no configuration that could be read again";
+            return Err(Error::new(error::FEATURE_UNAVAILABLE, message));
+        };
+        let options = self.shared.options.clone();
+        let file = configuration.file.clone();
+        let loaded = tokio::task::spawn_blocking(move || read(&options.cbdir, &file)).await;
+        let loaded = loaded.map_err(|failure| Error::new(error::RUNTIME_ERROR, failure))??;
+        let plan = change::plan(&self.plans(), &boot::plan(&loaded.node, &loaded.document));
+        let mut applied = ConfigurationApplied {
+            file: configuration.file.display().to_string(),
+            dry_run,
+            differences: plan.differences.iter().map(difference).collect(),
+            done: Vec::new(),
+            failed: None,
+            left: plan.actions.iter().map(Action::told).collect(),
+            needs_restart: Vec::new(),
+        };
+        if controller_of(&loaded.document) != configuration.controller {
+            applied.needs_restart.push("controller".to_owned());
+        }
+        if !dry_run {
+            self.act(plan.actions, &mut applied).await;
+            self.reload_certificates().await;
+        }
+        self.shared.service.tell(&ON_CONFIGURATION_APPLIED, &applied).await;
+        Ok(applied)
+    }
+
+    async fn act(&self, actions: Vec<Action>, applied: &mut ConfigurationApplied) {
+        for action in actions {
+            let told = action.told();
+            if let Err(why) = self.act_once(action).await {
+                error!("the configuration was not applied whole: {told}: {why}");
+                applied.failed = Some(format!("{told}: {why}"));
+                return;
+            }
+            info!("configuration applied: {told}");
+            applied.left.remove(0);
+            applied.done.push(told);
+        }
+    }
+
+    async fn act_once(&self, action: Action) -> Result<(), String> {
+        match &action {
+            Action::StopWorker(id) => {
+                let worker = self.shared.workers.lock().get(id).cloned();
+                if let Some(worker) = worker {
+                    self.tell_stopping(&worker, false, None).await;
+                    self.end_worker(&worker, false).await;
+                }
+                return Ok(());
+            }
+            Action::StartWorker(plan) => return self.start_planned(plan).await,
+            _ => {}
+        }
+        let (worker, procedure, arguments) = action.call().expect("workers as a whole were handled above");
+        let mut call = Arguments::new();
+        for (name, value) in to_value(&arguments).as_dict().cloned().unwrap_or_default() {
+            call = call.kwarg(name, value);
+        }
+        let uri = format!("crossbar.worker.{worker}.{procedure}");
+        let answer = timeout(STEP_DEADLINE, self.shared.client.call(uri).arguments(call)).await;
+        match answer {
+            Ok(Ok(_)) => {}
+            // Somebody else has stopped it already.
+            Ok(Err(failure)) if is_gone(&failure) && matches!(action, Action::Undo { .. }) => {}
+            Ok(Err(failure)) => return Err(reason(&failure)),
+            Err(_) => return Err(format!("no answer within {} s", STEP_DEADLINE.as_secs())),
+        }
+        if let Some(worker) = self.shared.workers.lock().get(worker) {
+            action.keep(&mut worker.steps.lock());
+        }
+        Ok(())
+    }
+
+    /// Starts a worker whole, or not at all.
+    async fn start_planned(&self, plan: &WorkerPlan) -> Result<(), String> {
+        match self.boot_worker(plan.clone()).await {
+            Ok(lines) => {
+                lines.iter().for_each(|line| info!("listening on {line}"));
+                Ok(())
+            }
+            Err(why) => {
+                let begun = self.shared.workers.lock().get(&plan.id).cloned();
+                if let Some(worker) = begun {
+                    self.end_worker(&worker, false).await;
+                }
+                Err(why.0)
+            }
+        }
+    }
+
+    /// What runs, as far as a configuration has started it.
+    fn plans(&self) -> Vec<WorkerPlan> {
+        let workers = self.shared.workers.lock();
+        workers.values().filter(|it| it.is_configured()).map(planned).collect()
+    }
+}
+
+/// Reads and checks the configuration.
+fn read(cbdir: &std::path::Path, file: &std::path::Path) -> Result<Loaded, Error> {
+    let invalid = |text: String| Error::new(error::INVALID_CONFIGURATION, text);
+    let loaded =
+        load_checking(cbdir, Some(file), &unusable).map_err(|problems| invalid(problems.to_string()))?;
+    if loaded.warnings.count(Severity::NotBuilt) > 0 {
+        return Err(invalid(loaded.warnings.to_string()));
+    }
+    match findings(&loaded.node) {
+        Ok(warnings) => warnings.iter().for_each(|warning| warn!("{warning}")),
+        Err(obstacles) => {
+            let texts: Vec<String> = obstacles.iter().map(ToString::to_string).collect();
+            return Err(invalid(texts.join("\n")));
+        }
+    }
+    Ok(loaded)
+}
+
+/// `controller` of a configuration, as it is written.
+pub fn controller_of(document: &Config) -> Config {
+    document.get("controller").cloned().unwrap_or_default()
+}
+
+fn planned(worker: &Arc<Worker>) -> WorkerPlan {
+    let (id, is_inline, options) = (worker.id.clone(), worker.is_inline, worker.options.clone());
+    WorkerPlan { id, kind: worker.kind, is_inline, options, steps: worker.steps.lock().clone() }
+}
+
+fn difference(it: &change::Difference) -> ConfigurationDifference {
+    let change = match it.kind {
+        change::Kind::Added => "added",
+        change::Kind::Removed => "removed",
+        change::Kind::Changed => "changed",
+    };
+    ConfigurationDifference { worker: it.worker.clone(), what: it.what.clone(), change: change.to_owned() }
+}
+
+fn is_gone(failure: &crossweave_client::CallError) -> bool {
+    matches!(failure, crossweave_client::CallError::Application(answer) if answer.uri == error::NO_SUCH_OBJECT)
+}
