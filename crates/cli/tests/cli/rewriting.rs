@@ -142,7 +142,7 @@ fn migrate_tells_of_a_node_that_works() {
 #[test]
 fn migrate_tells_what_is_in_the_way() {
     let mut node: Value = serde_json::from_str(&config(&rawsocket())).unwrap();
-    node["workers"].as_array_mut().unwrap().push(json!({"type": "guest", "executable": "date"}));
+    node["workers"].as_array_mut().unwrap().push(json!({"type": "proxy"}));
     node["controller"] = json!({"blockchain": {"type": "ethereum"}});
     let folder = folder(&[("config.json", &node.to_string())]);
     let (code, report) = migrate(&folder);
@@ -158,7 +158,7 @@ fn migrate_tells_what_is_in_the_way() {
     );
     let outcome = run(&folder, &["migrate"]);
     assert_eq!(outcome.code, Some(1));
-    assert!(outcome.stdout.contains("worker type `guest` is not built yet"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("worker type `proxy` is not built yet"), "{}", outcome.stdout);
 }
 
 #[test]

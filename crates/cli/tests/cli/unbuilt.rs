@@ -33,10 +33,10 @@ fn rawsocket() -> Value {
 
 #[test]
 fn a_worker_that_is_not_built_is_correct_and_not_started() {
-    let folder = folder(&node(&rawsocket(), &[json!({"type": "guest", "executable": "date"})]));
+    let folder = folder(&node(&rawsocket(), &[json!({"type": "proxy"})]));
     let outcome = run(&folder, &["check"]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "Ok, node configuration looks good!\n"));
-    assert!(outcome.stderr.contains("not built: worker type `guest` is not built yet"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("not built: worker type `proxy` is not built yet"), "{}", outcome.stderr);
     let verdict: Value = serde_json::from_str(&run(&folder, &["check", "--json"]).stdout).unwrap();
     assert_eq!((&verdict["ok"], &verdict["problems"][0]["severity"]), (&json!(true), &json!("not-built")));
 
@@ -44,7 +44,7 @@ fn a_worker_that_is_not_built_is_correct_and_not_started() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
     for part in [
         "config.json:1:",
-        "worker type `guest` is not built yet",
+        "worker type `proxy` is not built yet",
         "has 1 part that is not built yet; nothing was started",
     ] {
         assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
@@ -58,9 +58,7 @@ fn every_kind_of_part_that_is_not_built_keeps_the_node_from_starting() {
         json!({"type": "mqtt", "endpoint": {"type": "tcp", "port": 0}, "options": {"realm": "realm1"}});
     let link = json!({"type": "router", "realms": [{"name": "realm1", "rlinks": [{"realm": "realm1", "transport": unix}]}]});
     for (node, what) in [
-        (node(&rawsocket(), &[json!({"type": "container"})]), "worker type `container`"),
         (node(&rawsocket(), &[json!({"type": "proxy"})]), "worker type `proxy`"),
-        (node(&rawsocket(), &[json!({"type": "hostmonitor"})]), "worker type `hostmonitor`"),
         (node(&rawsocket(), &[link]), "linking routers"),
         (node(&json!([mqtt]), &[]), "transport type `mqtt`"),
     ] {

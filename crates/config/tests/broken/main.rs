@@ -222,11 +222,6 @@ fn workers() {
         "$.workers[0].options.disabled",
         "expected true, false or the name",
     );
-    router(
-        r#""options": {"pythonpath": §["."]}"#,
-        "$.workers[0].options.pythonpath",
-        "warning: `pythonpath` has no",
-    );
     worker(
         r#"{"type": "router", "id": "one"}, {"type": "router", "id": §"one"}"#,
         "$.workers[1].id",
