@@ -73,18 +73,18 @@ fn every_kind_of_part_that_is_not_built_keeps_the_node_from_starting() {
 
 #[test]
 fn a_disabled_worker_is_in_nobodys_way() {
-    let guest = json!({"type": "guest", "executable": "date", "options": {"disabled": "NO_GUEST"}});
-    let folder = folder(&node(&rawsocket(), &[guest]));
+    let proxy = json!({"type": "proxy", "options": {"disabled": "WITHOUT_PROXY"}});
+    let folder = folder(&node(&rawsocket(), &[proxy]));
     let start = || {
         let mut command = crossweave();
         command.args(["start", "--loglevel", "warn"]).current_dir(folder.path());
         command
     };
-    let mut node = Background::start(start().env("NO_GUEST", "1"));
+    let mut node = Background::start(start().env("WITHOUT_PROXY", "1"));
     assert!(node.line().starts_with("listening on rs://"));
     node.signal(Signal::INT);
     assert_eq!(node.end(), Some(0));
-    let outcome = Outcome::of(start().env("NO_GUEST", "").output().unwrap());
+    let outcome = Outcome::of(start().env("WITHOUT_PROXY", "").output().unwrap());
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
 }
 
