@@ -60,19 +60,19 @@ fn hello() -> Vec<Example> {
         Example {
             name: "hello/python (embedded)",
             config: node(json!([embedded])),
-            not_built: &["components in a router"],
+            not_built: &[],
             errors: &[],
         },
         Example {
             name: "hello/python (container)",
             config: node(json!([basic(), container])),
-            not_built: &["worker type `container`"],
+            not_built: &[],
             errors: &[],
         },
         Example {
             name: "hello/nodejs",
             config: node(json!([basic(), guest])),
-            not_built: &["worker type `guest`"],
+            not_built: &[],
             errors: &[],
         },
     ]
@@ -162,7 +162,7 @@ fn services_and_transports() -> Vec<Example> {
         Example {
             name: "benchmark/websocket",
             config: node(json!([testee])),
-            not_built: &["worker type `websocket-testee`"],
+            not_built: &[],
             errors: &[],
         },
     ]
@@ -217,7 +217,7 @@ fn nodes() -> Vec<Example> {
         Example {
             name: "containers/restart",
             config: node(json!([restarting])),
-            not_built: &["worker type `container`"],
+            not_built: &[],
             errors: &["this `shutdown` never happens with this `restart`"],
         },
     ]
