@@ -647,9 +647,10 @@ impl Realm {
         decision: Option<&Decision>,
         out: &mut O,
     ) -> Result<(), Stop> {
-        if !self.options.enable_meta_api {
+        if !self.options.enable_meta_api || !meta::is_procedure(&call.procedure) {
             return Err(Refused::no_such_procedure(&call.procedure).into());
         }
+        meta::check_len(&call.payload, &self.options.limits)?;
         let arguments = Arguments::of(&call.payload);
         let disclose = self.permit_effect(now, slot, &call.procedure, &arguments, decision)?;
         let payload = meta::call(self, slot, &call.procedure, &arguments, disclose, out)?;
