@@ -187,6 +187,15 @@ impl Decision {
     pub const ALLOW: Decision = Decision::Allow { disclose: Disclose::AsAsked, cache: false };
     /// It is not allowed.
     pub const DENY: Decision = Decision::Deny { cache: false };
+
+    /// The same, not to be remembered.
+    pub(crate) fn once(self) -> Decision {
+        match self {
+            Decision::Allow { disclose, .. } => Decision::Allow { disclose, cache: false },
+            Decision::Deny { .. } => Decision::DENY,
+            Decision::Failed(why) => Decision::Failed(why),
+        }
+    }
 }
 
 /// Why a session was denied something, for the operator. Not for the session, which gets the id.

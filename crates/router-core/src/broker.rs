@@ -327,7 +327,7 @@ impl Broker {
     /// Whether publications are to be shown to [`Broker::keep`].
     #[inline]
     pub(crate) fn keeps(&self, publish: &Publish<'_>) -> bool {
-        publish.options.retain || !self.history.is_off()
+        publish.options.retain || (!self.history.is_off() && self.history.wants(publish))
     }
 
     /// Keeps a publication for those who come later, as far as it or the configuration asks for that. Says whether what was
@@ -346,7 +346,7 @@ impl Broker {
     ) -> bool {
         if publish.options.retain && is_void(publish) {
             self.retained.clear(&publish.topic);
-            if self.history.is_off() {
+            if !self.history.wants(publish) {
                 return true;
             }
         }
@@ -448,7 +448,7 @@ impl Broker {
             event.details.topic = (subscription.policy != MatchPolicy::Exact).then_some(Cow::Borrowed(topic));
             let members = &subscription.members;
             if let Some(contracts) = &subscription.contracts {
-                return contracts.deliver(sessions, members, (excluded, filter), (&message, topic), out);
+                return contracts.deliver(sessions, subscription, (excluded, filter), (&message, topic), out);
             }
             match filter {
                 None if sessions.is_anybody_leaving() => {
@@ -457,7 +457,9 @@ impl Broker {
                 None => {
                     out.multicast(members.iter().copied().filter(|slot| Some(*slot) != excluded), &message)
                 }
-                Some(filter) => filter.deliver(sessions, subscription, excluded, &message, out),
+                Some(filter) => {
+                    out.multicast(filter.receivers(sessions, subscription, excluded), &message);
+                }
             }
         };
         if let Some(key) = exact {

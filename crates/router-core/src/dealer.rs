@@ -32,6 +32,7 @@ use crate::meta;
 use crate::permit::Route;
 use crate::refused::Refused;
 use crate::session::Sessions;
+use crate::shard::ShardKey;
 use crate::slab::{Key, Slab};
 use crate::stats::Stats;
 use crate::trust::Attribution;
@@ -102,15 +103,20 @@ impl Dealer {
         }
     }
 
-    /// Whether the session may register one more procedure.
-    pub(crate) fn check_room(
+    /// Whether the session may register the procedure, as far as that is not for its callees to say; and which node it is.
+    pub(crate) fn check(
         &self,
         sessions: &Sessions,
         from: Slot,
-        pattern: (MatchPolicy, &str),
-    ) -> Result<(), Refused> {
+        register: &message::Register<'_>,
+    ) -> Result<Option<ShardKey>, Refused> {
+        let pattern = (register.options.match_policy, &*register.procedure);
         let count_max = self.limits.registrations_per_session_max;
-        sessions.sender(from).registered.check("registrations", count_max, pattern, &self.limits)
+        sessions.sender(from).registered.check("registrations", count_max, pattern, &self.limits)?;
+        if self.procedures.get(pattern.0, pattern.1).is_none() {
+            self.procedures.check_room(pattern, &self.limits)?;
+        }
+        register.options.nkey.as_deref().map(sharding::node).transpose()
     }
 
     /// Registers the session for the procedure or pattern.
@@ -124,14 +130,10 @@ impl Dealer {
     ) -> Result<Registered, Refused> {
         let options = &register.options;
         let (policy, uri) = (options.match_policy, &*register.procedure);
-        self.check_room(sessions, from, (policy, uri))?;
-        let node = options.nkey.as_deref().map(sharding::node).transpose()?;
+        let node = self.check(sessions, from, register)?;
         let key = self.procedures.get(policy, uri);
         if let Some(key) = key {
             self.registrations[key].admit(from, options.invoke, self.limits.callees_per_registration_max)?;
-        }
-        if key.is_none() {
-            self.procedures.check_room((policy, uri), &self.limits)?;
         }
         let is_created = key.is_none();
         let key = key.unwrap_or_else(|| {

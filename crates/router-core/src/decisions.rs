@@ -1,7 +1,7 @@
 //! Decisions of authorizers that said they may be remembered (`cache`).
 //!
-//! A decision holds for what it depended on and for nothing else: for one session (its authid, authrole, authextra and
-//! transport are fixed while it lasts), for one action on one URI with one match policy and the same options, and for the role
+//! A decision holds for what it depended on and for nothing else: for one session (its authid, authrole and authextra are fixed
+//! while it lasts) on one transport (a session that is resumed has another), for one action on one URI with one match policy and the same options, and for the role
 //! as it was when the authorizer was asked. Crossbar.io remembers by role, URI and action, so that what one session may do, all
 //! of its role may.
 
@@ -47,6 +47,7 @@ pub(crate) struct Decisions {
     entries: HashMap<Arc<[u8]>, Entry>,
     /// When each ends, the first one first. Those that were purged or made anew are still in it.
     order: VecDeque<(Instant, Arc<[u8]>)>,
+    purges: u64,
 }
 
 #[derive(Debug)]
@@ -132,6 +133,7 @@ impl Decisions {
 
     /// Forgets decisions, and says how many.
     pub(crate) fn purge(&mut self, filter: &DecisionFilter) -> usize {
+        self.purges += 1;
         let before = self.entries.len();
         let agrees = |asked: &Option<String>, found: &str| asked.as_ref().is_none_or(|it| it == found);
         self.entries.retain(|_, it| {
@@ -152,6 +154,11 @@ impl Decisions {
         if !self.entries.is_empty() {
             self.purge(&DecisionFilter { authrole: Some(authrole.to_owned()), ..DecisionFilter::default() });
         }
+    }
+
+    /// How often decisions were purged.
+    pub(crate) fn purges(&self) -> u64 {
+        self.purges
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -146,9 +146,13 @@ pub struct RealmLimits {
     /// half a millisecond). What remains is worked off at following [`Input::Tick`](crate::Input::Tick)s; events and calls no longer
     /// go to who has left in the meantime.
     pub leave_portion: usize,
-    /// Ids in the answer of one call of `wamp.subscription.list`, `wamp.registration.list` or `wamp.session.list` (default
-    /// 200,000). Where there are more, the call is refused.
+    /// Ids in the answer of one call of `wamp.session.list`, of `list` and `list_subscribers` of `wamp.subscription`, and of
+    /// `list` and `list_callees` of `wamp.registration` (default 200,000). Where there are more, the call is refused.
     pub meta_list_max: usize,
+    /// Bytes of the arguments of one call of the realm's own procedures (default 384 KiB: as much as a testament may have,
+    /// though it be bytes in JSON). They are read while everybody on the realm waits. Beyond it the call gets ERROR
+    /// `wamp.error.payload_size_exceeded`, and nothing is read.
+    pub meta_payload_bytes_max: usize,
     /// Testaments of one session (default 64).
     pub testaments_per_session_max: usize,
     /// Bytes of the testaments of one session (default 256 KiB).
@@ -211,6 +215,7 @@ impl Default for RealmLimits {
             history_result_max: 1_000,
             history_result_bytes_max: 1 << 20,
             meta_list_max: 200_000,
+            meta_payload_bytes_max: 384 << 10,
             ended_progressive_calls_max: 64,
             decisions_max: 16_384,
             decision_ttl_ms: 60_000,

@@ -21,12 +21,13 @@ pub(crate) mod testament;
 
 use crossweave_wamp::message::{Event, EventDetails};
 use crossweave_wamp::{
-    Dict, MatchPolicy, Message, Payload, PublicationId, Serializer, SubscriptionId, Value,
+    Dict, MatchPolicy, Message, Payload, PublicationId, Serializer, SubscriptionId, Value, uris,
 };
 
 use crate::authorization::Disclose;
 use crate::boundary::{Outbox, Slot};
 use crate::decisions::{self, DecisionFilter};
+use crate::limits::RealmLimits;
 use crate::realm::Realm;
 use crate::refused::Refused;
 use arguments::Arguments;
@@ -45,6 +46,28 @@ const POWERS: [&str; 7] = [
     "wamp.registration.remove_callee",
 ];
 
+/// What takes effect on the caller at most.
+const PROCEDURES: [&str; 18] = [
+    "wamp.session.count",
+    "wamp.session.list",
+    "wamp.session.get",
+    "wamp.session.add_testament",
+    "wamp.session.flush_testaments",
+    "wamp.subscription.get_events",
+    "wamp.subscription.list",
+    "wamp.subscription.lookup",
+    "wamp.subscription.match",
+    "wamp.subscription.get",
+    "wamp.subscription.list_subscribers",
+    "wamp.subscription.count_subscribers",
+    "wamp.registration.list",
+    "wamp.registration.lookup",
+    "wamp.registration.match",
+    "wamp.registration.get",
+    "wamp.registration.list_callees",
+    "wamp.registration.count_callees",
+];
+
 /// Whether a URI or the URIs of a pattern are the router's own.
 #[inline]
 pub(crate) fn is_reserved(uri: &str) -> bool {
@@ -55,6 +78,21 @@ pub(crate) fn is_reserved(uri: &str) -> bool {
 #[inline]
 pub(crate) fn gives_power(procedure: &str) -> bool {
     is_reserved(procedure) && POWERS.contains(&procedure)
+}
+
+/// Whether there is a procedure of this name.
+pub(crate) fn is_procedure(name: &str) -> bool {
+    PROCEDURES.contains(&name) || POWERS.contains(&name)
+}
+
+/// Whether arguments are short enough to be read while everybody on the realm waits.
+pub(crate) fn check_len(payload: &Payload<'_>, limits: &RealmLimits) -> Result<(), Refused> {
+    let (len, max) = (payload.bytes().len(), limits.meta_payload_bytes_max);
+    if len <= max {
+        return Ok(());
+    }
+    let why = format!("arguments have {len} bytes, at most {max} are allowed");
+    Err(Refused::new(uris::PAYLOAD_SIZE_EXCEEDED, why))
 }
 
 /// The message that a session must be permitted to send besides calling a procedure: a testament is published in its session's
@@ -120,6 +158,12 @@ pub(crate) fn result(args: &[Value]) -> Payload<'static> {
 pub(crate) fn event(publication: PublicationId, args: &[Value]) -> Event<'static> {
     let (details, payload) = (EventDetails::default(), result(args));
     Event { subscription: SubscriptionId(0), publication, details, payload }
+}
+
+/// A list of ids, at most so many.
+fn list_of(ids: impl Iterator<Item = u64>, max: usize) -> Result<Value, Refused> {
+    let ids: Vec<Value> = ids.map(Value::from).take(max.saturating_add(1)).collect();
+    if ids.len() > max { Err(arguments::too_many(max)) } else { Ok(Value::List(ids)) }
 }
 
 /// Ids by match policy, in order: what `wamp.subscription.list` and `wamp.registration.list` tell.

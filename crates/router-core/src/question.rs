@@ -88,11 +88,12 @@ impl<'m> Deed<'m> {
     }
 
     /// What a decision on this deed of this session depended on, as far as the session can change it: the deed with all its
-    /// options. What else an authorizer is told is the session's for as long as it lasts.
+    /// options, and the transport. What else an authorizer is told is the session's for as long as it lasts.
     #[cold]
     pub(crate) fn key(&self, peer: &Peer) -> Vec<u8> {
         let mut key = self.bare();
         key.extend_from_slice(&peer.session.id.0.to_be_bytes());
+        key.extend_from_slice(&peer.transports.to_be_bytes());
         key
     }
 }

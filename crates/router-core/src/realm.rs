@@ -176,10 +176,12 @@ impl Realm {
         Some((slot, &self.sessions.get(slot)?.session))
     }
 
-    /// The driver has given a joined session another transport: what the meta API tells of it from now on.
+    /// The driver has given a joined session another transport: what the meta API and authorizers are told of it from now on. What
+    /// authorizers decided for the session on the one before no longer holds.
     pub fn set_transport(&mut self, slot: Slot, transport: Dict) {
         if let Some(peer) = self.sessions.get_mut(slot) {
             peer.session.transport = transport;
+            peer.transports += 1;
         }
     }
 
@@ -399,8 +401,10 @@ impl Realm {
         self.questions.insert(question, slot);
         let (waiting, held) = (take(message), Default::default());
         let peer = self.sessions.sender_mut(slot);
-        let role_version = self.roles.version(peer.role);
-        peer.gate = Some(Box::new(Gate { question, about, role_version, waiting, held }));
+        let (role_version, purges) = (self.roles.version(peer.role), self.decisions.purges());
+        let transports = peer.transports;
+        let gate = Gate { question, about, role_version, purges, transports, waiting, held };
+        peer.gate = Some(Box::new(gate));
         out.ask(question, request);
         Flow::Pause
     }
@@ -415,10 +419,13 @@ impl Realm {
     ) -> Flow {
         let Some(slot) = self.questions.remove(&question) else { return Flow::Continue };
         let Some(gate) = self.sessions.sender_mut(slot).gate.take() else { return Flow::Continue };
-        let Gate { about, mut waiting, mut held, role_version, .. } = *gate;
+        let Gate { about, mut waiting, mut held, role_version, purges, transports, .. } = *gate;
         // An answer about a role that is another one by now means nothing.
         let peer = self.sessions.sender(slot);
         let decision = (self.roles.version(peer.role) == role_version).then_some(decision);
+        // One that a purge or another transport has overtaken is about this message alone.
+        let is_lasting = self.decisions.purges() == purges && peer.transports == transports;
+        let decision = if is_lasting { decision } else { decision.map(Decision::once) };
         let mut flow = match about {
             About::Message => {
                 if let (Some(decision), Some(deed)) = (&decision, Deed::of(&waiting)) {
@@ -647,9 +654,10 @@ impl Realm {
         decision: Option<&Decision>,
         out: &mut O,
     ) -> Result<(), Stop> {
-        if !self.options.enable_meta_api {
+        if !self.options.enable_meta_api || !meta::is_procedure(&call.procedure) {
             return Err(Refused::no_such_procedure(&call.procedure).into());
         }
+        meta::check_len(&call.payload, &self.options.limits)?;
         let arguments = Arguments::of(&call.payload);
         let disclose = self.permit_effect(now, slot, &call.procedure, &arguments, decision)?;
         let payload = meta::call(self, slot, &call.procedure, &arguments, disclose, out)?;

@@ -44,6 +44,8 @@ pub(crate) struct Peer {
     pub(crate) last_invocation: u64,
     /// What it leaves behind.
     pub(crate) testaments: Option<Box<Testaments>>,
+    /// How often its transport has been replaced: decisions of authorizers depend on it.
+    pub(crate) transports: u64,
     /// What waits while a message of it awaits authorization.
     pub(crate) gate: Option<Box<Gate>>,
 }
@@ -118,6 +120,10 @@ pub(crate) struct Gate {
     pub(crate) about: About,
     /// The role's version when the question was asked: the answer is about that one.
     pub(crate) role_version: u64,
+    /// Purges of decisions there had been by then: one that was made before a purge is not remembered after it.
+    pub(crate) purges: u64,
+    /// The transport of the session then.
+    pub(crate) transports: u64,
     /// The message that is being decided.
     pub(crate) waiting: Message<'static>,
     /// What came after it.
@@ -141,6 +147,7 @@ impl Peer {
             abandoned: 0,
             last_invocation: 0,
             testaments: None,
+            transports: 0,
             gate: None,
         }
     }

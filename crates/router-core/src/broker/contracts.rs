@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crossweave_wamp::Message;
 use hashbrown::HashMap;
 
+use super::Subscription;
 use super::recipients::Filter;
 use crate::boundary::{Contract, Outbox, Slot};
 use crate::session::Sessions;
@@ -37,20 +38,28 @@ impl Contracts {
     pub(super) fn deliver<O: Outbox>(
         &self,
         sessions: &Sessions,
-        members: &[Slot],
+        subscription: &Subscription,
         (excluded, filter): (Option<Slot>, Option<&Filter>),
+        event: (&Message<'_>, &str),
+        out: &mut O,
+    ) {
+        match filter {
+            Some(filter) => self.share(filter.receivers(sessions, subscription, excluded), event, out),
+            None => {
+                let is_there = |slot: &Slot| Some(*slot) != excluded && sessions.get(*slot).is_some();
+                self.share(subscription.members.iter().copied().filter(is_there), event, out);
+            }
+        }
+    }
+
+    fn share<O: Outbox>(
+        &self,
+        receivers: impl Iterator<Item = Slot> + Clone,
         (event, topic): (&Message<'_>, &str),
         out: &mut O,
     ) {
-        let is_for = |slot: &Slot| {
-            Some(*slot) != excluded
-                && sessions.get(*slot).is_some_and(|peer| filter.is_none_or(|filter| filter.admits(peer)))
-        };
-        if self.0.len() < members.len() {
-            let others = members.iter().copied().filter(|slot| !self.0.contains_key(slot));
-            out.multicast(others.filter(is_for), event);
-        }
-        let members = members.iter().copied().filter(is_for);
-        out.deliver(members.filter_map(|slot| Some((slot, self.get(slot)?))), event, topic);
+        let others = receivers.clone().filter(|slot| !self.0.contains_key(slot));
+        out.multicast(others, event);
+        out.deliver(receivers.filter_map(|slot| Some((slot, self.get(slot)?))), event, topic);
     }
 }

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crossweave_wamp::PublicationId;
+use crossweave_wamp::message::Publish;
 
 use super::Subscription;
 use super::kept::Kept;
@@ -88,6 +89,22 @@ impl History {
     #[inline]
     pub(crate) fn is_off(&self) -> bool {
         self.rings.is_empty()
+    }
+
+    /// Whether there may be room for a publication in a history, as far as that is seen before it is copied.
+    #[cold]
+    pub(super) fn wants(&self, publish: &Publish<'_>) -> bool {
+        let receivers = publish.options.receivers.as_deref();
+        if receivers.is_some_and(|lists| lists.exclude.is_some() || lists.eligible.is_some()) {
+            return false;
+        }
+        let (len, mut is_wanted) = (publish.payload.bytes().len(), false);
+        let mut look = |key: Key| is_wanted |= self.rings[key as usize].rule.bytes_max > len;
+        if let Some(key) = self.index.exact(&publish.topic) {
+            look(key);
+        }
+        self.index.visit_patterns(&publish.topic, look);
+        is_wanted
     }
 
     /// The number of the next event. Events are in the order of their numbers, also of those before a restart that could not
@@ -203,5 +220,42 @@ impl Ring {
             end = end.min(place(id)? + 1);
         }
         (start < end).then_some((start, end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossweave_wamp::message::{PublishOptions, Receivers};
+    use crossweave_wamp::{Dict, MatchPolicy, Payload, RequestId, Serializer, SessionId};
+
+    use super::*;
+
+    fn publish(topic: &'static str, bytes: usize) -> Publish<'static> {
+        let payload = Payload::new(Serializer::MsgPack, &[vec![0; bytes].into()], &Dict::new());
+        Publish { request: RequestId(1), options: PublishOptions::default(), topic: topic.into(), payload }
+    }
+
+    #[test]
+    fn only_what_may_find_room_in_a_history_is_looked_at_closer() {
+        let mut history = History::default();
+        assert!(!history.wants(&publish("com.kept.x", 0)));
+        for (uri, policy) in [
+            ("com.kept.", MatchPolicy::Prefix),
+            ("com.one", MatchPolicy::Exact),
+            ("com..all", MatchPolicy::Wildcard),
+        ] {
+            assert!(history.add(HistoryRule { bytes_max: 1_000, ..HistoryRule::new(uri, policy) }));
+        }
+        for topic in ["com.kept.x", "com.one", "com.x.all"] {
+            assert!(history.wants(&publish(topic, 0)), "{topic}");
+            assert!(!history.wants(&publish(topic, 1_000)), "{topic}: too large");
+        }
+        for topic in ["com.kept", "com.one.more", "com.other", "com.x.y.all"] {
+            assert!(!history.wants(&publish(topic, 0)), "{topic}: no rule");
+        }
+        let mut for_one = publish("com.one", 0);
+        let receivers = Receivers { eligible: Some(vec![SessionId(1)]), ..Receivers::default() };
+        for_one.options.receivers = Some(Box::new(receivers));
+        assert!(!history.wants(&for_one), "an id means nothing to sessions to come");
     }
 }

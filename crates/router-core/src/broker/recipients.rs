@@ -1,11 +1,10 @@
 //! Subscriber black- and white-listing and sharding: which members of a subscription a publication is for.
 
-use crossweave_wamp::Message;
 use crossweave_wamp::message::Receivers;
 
 use super::Subscription;
 use super::audience::{Audience, has};
-use crate::boundary::{Outbox, Slot};
+use crate::boundary::Slot;
 use crate::session::{Peer, Sessions};
 use crate::shard::ShardKey;
 
@@ -31,36 +30,31 @@ impl Filter {
         Filter { audience: Audience::new(lists), eligible, resource }
     }
 
-    /// Sends to the members it admits. Goes through whichever is shorter: the members, or the eligible sessions.
-    pub(super) fn deliver<O: Outbox>(
-        &self,
-        sessions: &Sessions,
-        subscription: &Subscription,
+    /// The members it admits. Goes through whichever is shorter: the members, or the eligible sessions.
+    pub(super) fn receivers<'f>(
+        &'f self,
+        sessions: &'f Sessions,
+        subscription: &'f Subscription,
         excluded: Option<Slot>,
-        event: &Message<'_>,
-        out: &mut O,
-    ) {
+    ) -> impl Iterator<Item = Slot> + Clone + 'f {
         let (members, id) = (&subscription.members, subscription.id);
         let shards = self.resource.and_then(|resource| {
             let shards = subscription.shards.as_ref()?;
             Some((shards, shards.owner(resource, sessions)?))
         });
-        let admits = |slot: &Slot| {
+        let admits = move |slot: &Slot| {
             Some(*slot) != excluded
                 && sessions.get(*slot).is_some_and(|peer| self.admits(peer))
                 && shards.is_none_or(|(shards, owner)| shards.is_for(owner, *slot))
         };
-        match &self.eligible {
-            Some(eligible) if eligible.len() < members.len() => {
-                let is_member = |slot: &Slot| sessions.sender(*slot).subscriptions.contains_key(&id);
-                out.multicast(eligible.iter().copied().filter(is_member).filter(admits), event);
-            }
-            _ => out.multicast(members.iter().copied().filter(admits), event),
-        }
+        let few = self.eligible.as_ref().filter(|eligible| eligible.len() < members.len());
+        let is_member =
+            move |slot: &Slot| few.is_none() || sessions.sender(*slot).subscriptions.contains_key(&id);
+        few.unwrap_or(members).iter().copied().filter(is_member).filter(admits)
     }
 
     /// Whether it is for this session.
-    pub(super) fn admits(&self, peer: &Peer) -> bool {
+    fn admits(&self, peer: &Peer) -> bool {
         self.audience.admits(&peer.session) && has(&self.eligible, |slot| slot.cmp(&peer.slot), true)
     }
 }

@@ -3,7 +3,7 @@
 use crossweave_wamp::{Dict, RegistrationId, SessionId, Value, uris};
 
 use super::arguments::Arguments;
-use super::{lists, session};
+use super::{list_of, lists, session};
 use crate::boundary::{Outbox, Slot};
 use crate::clock::rfc3339;
 use crate::dealer::{Dealer, Registration};
@@ -65,7 +65,7 @@ fn find<'d>(dealer: &'d Dealer, arguments: &Arguments) -> Result<&'d Registratio
 
 pub(super) fn list_callees(realm: &Realm, arguments: &Arguments) -> Result<Value, Refused> {
     let registration = find(&realm.dealer, arguments)?;
-    Ok(Value::List(callees(realm, registration).map(|(_, id)| id.0.into()).collect()))
+    list_of(callees(realm, registration).map(|(_, id)| id.0), realm.options.limits.meta_list_max)
 }
 
 pub(super) fn count_callees(realm: &Realm, arguments: &Arguments) -> Result<Value, Refused> {

@@ -3,7 +3,8 @@
 use crossweave_wamp::message::Goodbye;
 use crossweave_wamp::{Dict, SessionId, Value, uris};
 
-use super::arguments::{Arguments, invalid, too_many};
+use super::arguments::{Arguments, invalid};
+use super::list_of;
 use crate::boundary::{Outbox, Session, Slot};
 use crate::limits::RealmLimits;
 use crate::realm::Realm;
@@ -29,9 +30,7 @@ pub(super) fn list(
     arguments: &Arguments,
     limits: &RealmLimits,
 ) -> Result<Value, Refused> {
-    let max = limits.meta_list_max;
-    let ids: Vec<Value> = filtered(sessions, arguments)?.map(|it| it.id.0.into()).take(max + 1).collect();
-    if ids.len() > max { Err(too_many(max)) } else { Ok(Value::List(ids)) }
+    list_of(filtered(sessions, arguments)?.map(|it| it.id.0), limits.meta_list_max)
 }
 
 /// The sessions, or those whose authrole is in the list that is the first argument.

@@ -5,7 +5,7 @@
 use crossweave_wamp::{Dict, SessionId, SubscriptionId, Value, uris};
 
 use super::arguments::Arguments;
-use super::{is_reserved, lists, session};
+use super::{is_reserved, list_of, lists, session};
 use crate::boundary::{Outbox, Slot};
 use crate::broker::{Broker, Subscription};
 use crate::clock::rfc3339;
@@ -71,7 +71,7 @@ pub(crate) fn find<'b>(broker: &'b Broker, arguments: &Arguments) -> Result<&'b 
 
 pub(super) fn list_subscribers(realm: &Realm, arguments: &Arguments) -> Result<Value, Refused> {
     let subscription = find(&realm.broker, arguments)?;
-    Ok(Value::List(subscribers(realm, subscription).map(|(_, id)| id.0.into()).collect()))
+    list_of(subscribers(realm, subscription).map(|(_, id)| id.0), realm.options.limits.meta_list_max)
 }
 
 pub(super) fn count_subscribers(realm: &Realm, arguments: &Arguments) -> Result<Value, Refused> {

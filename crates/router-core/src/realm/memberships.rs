@@ -123,7 +123,8 @@ impl Realm {
             self.settle_procedure(pattern.0, pattern.1, out);
         }
         if register.options.force_reregister {
-            self.dealer.check_room(&self.sessions, slot, pattern)?;
+            // Nobody loses the procedure to one who does not get it.
+            self.dealer.check(&self.sessions, slot, register)?;
             self.revoke_procedure(pattern, out);
         }
         let now = self.clock.unix_ms();

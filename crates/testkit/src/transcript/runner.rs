@@ -287,6 +287,7 @@ impl Runner {
                 "kept_call_bytes_max" => limits.kept_call_bytes_max = number()?,
                 "leave_portion" => limits.leave_portion = number()?,
                 "meta_list_max" => limits.meta_list_max = number()?,
+                "meta_payload_bytes_max" => limits.meta_payload_bytes_max = number()?,
                 "held_messages_max" => limits.held_messages_max = number()?,
                 "decisions_max" => limits.decisions_max = number()?,
                 "decision_ttl_ms" => limits.decision_ttl_ms = number()? as u64,

@@ -1,12 +1,13 @@
 //! From a table to a message.
 
 use super::super::cbor::Cbor;
+use super::super::read::Entries;
 use super::super::write::Writer;
 use super::super::{Format, Malformed, Serializer, Shape};
 use super::schema::{self, Field, Holds, Place, Role, Words};
 use super::table::{Buffer, Table};
 use crate::error::ProtocolViolation;
-use crate::limits::MESSAGE_LEN_MAX;
+use crate::limits::{LIST_LEN_MAX, MESSAGE_LEN_MAX};
 use crate::message::{Kind, Message};
 use crate::value::{Dict, Value};
 
@@ -66,10 +67,7 @@ fn absent(holds: Holds) -> Option<Value> {
 /// Adds what the schema has no field for, and the roles that Autobahn leaves out.
 fn complete(kind: Kind, body: &Table<'_, '_>, details: &mut Dict) -> Checked<()> {
     if let Some(rest) = body.bytes(schema::REST)? {
-        let Value::Dict(rest) = Serializer::Cbor.decode_value(rest)? else {
-            return Err(Malformed::new(0, "further details are no dict"));
-        };
-        rest.into_iter().for_each(|(key, value)| details.insert(key, value));
+        add_further(rest, details)?;
     }
     let all: &[&str] = match kind {
         Kind::Hello => &["publisher", "subscriber", "caller", "callee"],
@@ -81,6 +79,21 @@ fn complete(kind: Kind, body: &Table<'_, '_>, details: &mut Dict) -> Checked<()>
         details.insert("roles", roles.collect::<Dict>());
     }
     Ok(())
+}
+
+/// Adds the entries of a dict in CBOR, which is bounded as any other dict of details.
+fn add_further(rest: &[u8], details: &mut Dict) -> Checked<()> {
+    if Cbor::shape(rest, 0) != Shape::Dict {
+        return Err(Malformed::new(0, "further details are no dict"));
+    }
+    let mut entries = Entries::<Cbor>::open(rest, 0)?;
+    while let Some((key, it)) = entries.next()? {
+        details.insert(key, it.value());
+    }
+    match entries.end() == rest.len() {
+        true => Ok(()),
+        false => Err(Malformed::new(entries.end(), "bytes after further details")),
+    }
 }
 
 fn written(kind: Kind, elements: Vec<Value>, details: Dict, payload: [Option<&[u8]>; 3]) -> Vec<u8> {
@@ -141,6 +154,9 @@ fn value(table: &Table<'_, '_>, field: &Field) -> Checked<Option<Value>> {
         Holds::Uint(width) => table.uint(slot, width)?.map(Value::from),
         Holds::Word(words) => table.uint(slot, 1)?.map(|number| word(words, number as u8)).transpose()?,
         Holds::Words(words) => match table.bytes(slot)? {
+            Some(numbers) if numbers.len() > LIST_LEN_MAX => {
+                return Err(Malformed::new(0, "list is too long"));
+            }
             Some(numbers) => {
                 Some(Value::List(numbers.iter().map(|number| word(words, *number)).collect::<Checked<_>>()?))
             }
