@@ -11,6 +11,7 @@
 //!
 //! The future is written by hand as an idle session must be small: it holds no buffer, and reading and writing are one task.
 
+mod batch;
 mod closing;
 mod opening;
 mod ping;
@@ -46,6 +47,7 @@ use crate::queue::Detached;
 use crate::realm::RealmCell;
 use crate::router::Shared;
 
+use batch::Unread;
 use closing::Closing;
 use opening::Opening;
 use ping::Ping;
@@ -99,8 +101,10 @@ pub(crate) struct Connection {
     reader: Reader,
     /// The beginning of a frame whose rest has not come.
     carry: Vec<u8>,
-    /// Nothing was received yet: `carry` is what came behind the transport's handshake.
-    is_fresh: bool,
+    /// The rest of a batch, which comes before what is in `carry`.
+    unread: Option<Box<Unread>>,
+    /// There is an unread batch, or nobody has looked at `carry`: it came behind the transport's handshake, or behind a batch.
+    has_leftover: bool,
     stage: Stage,
     effects: Effects,
     ping: Option<Box<Ping>>,
@@ -152,8 +156,9 @@ impl Connection {
             decoder,
             encoder,
             reader,
+            has_leftover: !leftover.is_empty(),
             carry: leftover,
-            is_fresh: true,
+            unread: None,
             stage,
             effects: Effects::default(),
             ping: established.ping.map(|options| Box::new(Ping::new(options))),

@@ -73,7 +73,13 @@ impl Batching {
 
     /// The messages in a batch, in order. After an error there are no more.
     pub fn split(self, batch: &[u8]) -> Messages<'_> {
-        Messages { batching: self, rest: batch, len: batch.len(), is_first: true }
+        self.split_from(batch, 0)
+    }
+
+    /// The messages of a batch from a byte on, which is one that [`Messages::read_len`] has told of the same batch.
+    pub fn split_from(self, batch: &[u8], at: usize) -> Messages<'_> {
+        let rest = batch.get(at..).unwrap_or_default();
+        Messages { batching: self, rest, len: batch.len(), is_first: at == 0 }
     }
 }
 
@@ -88,6 +94,11 @@ pub struct Messages<'b> {
 }
 
 impl<'b> Messages<'b> {
+    /// Bytes of the batch that are read: its length once there are no more messages.
+    pub fn read_len(&self) -> usize {
+        self.len - self.rest.len()
+    }
+
     /// The message that ends in a separator; the last one may lack it.
     fn separated(&mut self) -> &'b [u8] {
         // JSON has no control characters, so a separator is never part of a message.
@@ -98,7 +109,7 @@ impl<'b> Messages<'b> {
     }
 
     fn behind_length(&mut self) -> Result<&'b [u8], ProtocolViolation> {
-        let at = self.len - self.rest.len();
+        let at = self.read_len();
         let Some((length, rest)) = self.rest.split_first_chunk() else {
             return Err(ProtocolViolation::new(format!(
                 "malformed batch at byte {at}: no room for a length"
@@ -183,6 +194,27 @@ mod tests {
         assert_eq!(batch.next(), Some(Ok(&b"a"[..])));
         assert!(matches!(batch.next(), Some(Err(_))));
         assert_eq!(batch.next(), None);
+    }
+
+    #[test]
+    fn a_batch_can_be_left_behind_any_message() {
+        for (batching, batch) in [
+            (Batching::RecordSeparator, &b"[1]\x1e[2]\x1e[3]"[..]),
+            (Batching::Length, b"\0\0\0\x03[1]\0\0\0\x03[2]\0\0\0\x03[3]"),
+        ] {
+            let (mut found, mut at) = (Vec::new(), 0);
+            while at < batch.len() {
+                let mut messages = batching.split_from(batch, at);
+                found.push(messages.next().unwrap().unwrap());
+                at = messages.read_len();
+            }
+            assert_eq!(found, [b"[1]", b"[2]", b"[3]"], "{batching:?}");
+            assert_eq!(batching.split_from(batch, at).next(), None);
+        }
+        let mut lie = Batching::Length.split(b"\0\0\0\x01a\0\0");
+        let _ = lie.next();
+        let error = Batching::Length.split_from(b"\0\0\0\x01a\0\0", lie.read_len()).next().unwrap();
+        assert!(error.unwrap_err().message().contains("at byte 5"), "the place is the batch's");
     }
 
     #[test]

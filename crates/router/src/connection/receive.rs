@@ -15,11 +15,11 @@ use crate::realm::RealmCell;
 use crate::trace;
 
 /// Bytes read at a time.
-const READ_BYTES: usize = 64 * 1024;
+pub(super) const READ_BYTES: usize = 64 * 1024;
 /// The longest beginning of a frame that a decoder leaves with its caller.
 const CARRY_BYTES_MAX: usize = crossweave_transport::websocket::RETAIN_LEN_MAX;
 /// Messages routed under one lock.
-const BATCH_MESSAGES_MAX: usize = 64;
+pub(super) const BATCH_MESSAGES_MAX: usize = 64;
 
 /// Messages of this length on are transcoded before the realm is locked, for whichever serializers its sessions have.
 const PREPARED_LEN_MIN: usize = 256 * 1024;
@@ -57,15 +57,17 @@ struct Span {
 impl Connection {
     /// Reads for one turn. True if there may be more to read.
     pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> bool {
-        if std::mem::take(&mut self.is_fresh) && !self.carry.is_empty() {
-            let mut leftover = std::mem::take(&mut self.carry);
-            self.receive(&mut leftover);
-            self.flush();
-        }
         BUFFER.with_borrow_mut(|buffer| {
             for _ in 0..READS_PER_TURN {
                 if !self.may_read() {
                     return false;
+                }
+                if self.has_leftover {
+                    self.receive_leftover();
+                    if self.flush() {
+                        break;
+                    }
+                    continue;
                 }
                 let carried = self.carry.len().min(buffer.len() - READ_BYTES);
                 buffer[..carried].copy_from_slice(&self.carry[..carried]);
@@ -122,25 +124,34 @@ impl Connection {
         may_go_on
     }
 
-    /// Takes every message out of `buffer` and keeps the beginning of one that is not complete.
-    fn receive(&mut self, buffer: &mut [u8]) {
+    /// Takes every message out of `buffer` and keeps the beginning of one that is not complete; also what is behind a batch
+    /// that is longer than a portion.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) {
         let mut at = 0;
-        while self.takes_messages() {
+        while self.takes_messages() && !self.has_leftover {
             let mut spans = [Span::default(); BATCH_MESSAGES_MAX];
             let (len, consumed, stop) = self.take_batch(&mut buffer[at..], &mut spans);
             let batch = &buffer[at..];
-            self.route_frames(len, |index| {
+            let frame = |index: usize| {
                 let Span { start, end, is_text } = spans[index];
                 (&batch[start as usize..end as usize], is_text)
-            });
+            };
+            match (self.peer.wire.batching, len) {
+                (Batching::Single, _) => self.route(len, frame),
+                (_, 0) => {}
+                (_, _) => {
+                    let (bytes, is_text) = frame(0);
+                    self.receive_batch(bytes.into(), is_text);
+                }
+            }
             at += consumed;
-            if !self.takes_messages() {
+            if !self.takes_messages() || self.has_leftover {
                 break;
             }
             match stop {
                 Stop::Full | Stop::Pong => {}
                 Stop::Incomplete => break,
-                Stop::Assembled { data, is_text } => self.route_frames(1, |_| (&data, is_text)),
+                Stop::Assembled { data, is_text } => self.receive_assembled(data, is_text),
                 Stop::Ping(payload) => self.append_control(|encoder, out| {
                     // A ping longer than what the peer receives itself cannot be answered.
                     let _ = encoder.append_pong(out, &payload);
@@ -159,7 +170,7 @@ impl Connection {
     }
 
     /// Whether the peer has, or may open, a session.
-    fn takes_messages(&self) -> bool {
+    pub(super) fn takes_messages(&self) -> bool {
         matches!(self.stage, Stage::Opening(_) | Stage::Joined { .. })
     }
 
@@ -181,8 +192,10 @@ impl Connection {
     ) -> (usize, usize, Stop) {
         let base = buffer.as_ptr() as usize;
         let room = base..base + buffer.len();
+        // Of batches one at a time: it may have to be left in the middle.
+        let len_max = if self.peer.wire.batching == Batching::Single { BATCH_MESSAGES_MAX } else { 1 };
         let (mut len, mut at) = (0, 0);
-        while len < BATCH_MESSAGES_MAX {
+        while len < len_max {
             let decoded = match self.decoder.decode(&mut buffer[at..]) {
                 Ok(decoded) => decoded,
                 Err(error) => return (len, at, Stop::Failed(error)),
@@ -209,49 +222,18 @@ impl Connection {
         (len, at, Stop::Full)
     }
 
-    /// Hands what is in `len` frames to whoever it is for, in order.
-    #[inline]
-    fn route_frames<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) {
-        match self.peer.wire.batching {
-            Batching::Single => self.route(len, frame),
-            _ => (0..len).map(frame).for_each(|(frame, is_text)| self.route_messages(frame, is_text)),
+    /// What the decoder had to put together.
+    fn receive_assembled(&mut self, data: Vec<u8>, is_text: bool) {
+        if self.peer.wire.batching == Batching::Single {
+            return self.route(1, |_| (&data, is_text));
         }
-    }
-
-    /// Hands the messages of a frame over as they would be if each had a frame.
-    #[cold]
-    fn route_messages(&mut self, frame: &[u8], is_text: bool) {
-        if matches!(self.stage, Stage::Opening(_)) {
-            self.heed_separator(frame);
-        }
-        let mut batch = self.peer.wire.batching.split(frame);
-        let mut violation = None;
-        while violation.is_none() {
-            let mut messages = [&[][..]; BATCH_MESSAGES_MAX];
-            let mut len = 0;
-            while len < BATCH_MESSAGES_MAX {
-                match batch.next() {
-                    Some(Ok(message)) => messages[len] = message,
-                    Some(Err(bad)) => {
-                        violation = Some(bad);
-                        break;
-                    }
-                    None => break,
-                }
-                len += 1;
-            }
-            self.route(len, |index| (messages[index], is_text));
-            if len == 0 {
-                break;
-            }
-        }
-        if let Some(violation) = violation {
-            self.violated(violation);
-        }
+        self.receive_batch(data.into(), is_text);
+        // The batch may be kept for long: the decoder gives back its own copy.
+        let _ = self.decoder.decode(&mut []);
     }
 
     /// What came is no message.
-    fn violated(&mut self, violation: ProtocolViolation) {
+    pub(super) fn violated(&mut self, violation: ProtocolViolation) {
         match &mut self.stage {
             Stage::Opening(_) => self.refuse(&Abort::new(violation.uri(), violation.message())),
             Stage::Joined { realm, slot, .. } => {
@@ -264,7 +246,7 @@ impl Connection {
 
     /// Hands `len` messages to whoever they are for, in order.
     #[inline]
-    fn route<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) {
+    pub(super) fn route<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) {
         let mut next = 0;
         while next < len {
             match &self.stage {

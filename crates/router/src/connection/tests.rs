@@ -4,8 +4,8 @@ use crossweave_router_core::Role;
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::rawsocket::MaxLen;
 use crossweave_transport::{Codec, Stream};
-use crossweave_wamp::Serializer;
 use crossweave_wamp::message::Abort;
+use crossweave_wamp::{Batching, Serializer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -17,6 +17,10 @@ use crate::router::{RealmDefinition, Router};
 
 /// A connection that is being opened and takes messages of so many octets, and its other end.
 async fn opening(message_len_max: usize) -> (Connection, TcpStream) {
+    opening_with(message_len_max, Batching::Single).await
+}
+
+async fn opening_with(message_len_max: usize, batching: Batching) -> (Connection, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (far, _) = listener.accept().await.unwrap();
@@ -24,11 +28,7 @@ async fn opening(message_len_max: usize) -> (Connection, TcpStream) {
     let codec = Codec::rawsocket(MaxLen::MAX, MaxLen::MAX);
     let established = Established {
         stream: Stream::Tcp(near),
-        wire: Wire {
-            serializer: Serializer::Json,
-            framing: codec.encoder.framing(),
-            batching: crossweave_wamp::Batching::Single,
-        },
+        wire: Wire { serializer: Serializer::Json, framing: codec.encoder.framing(), batching },
         codec,
         message_len_max,
         leftover: Vec::new(),
@@ -92,4 +92,30 @@ async fn a_peer_that_takes_no_welcome_however_short_is_told() {
         let received = String::from_utf8(received).unwrap();
         assert!(received.starts_with(answer), "{received}");
     }
+}
+
+#[tokio::test]
+async fn a_turn_takes_a_part_of_a_batch_and_the_turns_take_all_of_it() {
+    let (mut connection, mut far) = opening_with(usize::MAX, Batching::RecordSeparator).await;
+    let mut batch = Vec::new();
+    for request in 1..=10_000 {
+        batch.extend_from_slice(format!("[16,{request},{{}},\"com.x\"]\x1e").as_bytes());
+    }
+    for frame in [&b"[1,\"realm1\",{\"roles\":{\"publisher\":{}}}]\x1e"[..], &batch, &batch] {
+        far.write_u32(frame.len() as u32).await.unwrap();
+        far.write_all(frame).await.unwrap();
+    }
+    let routed = |connection: &Connection| match connection.stage {
+        Stage::Joined { received, .. } => received,
+        _ => 0,
+    };
+    let portion = (READS_PER_TURN * receive::BATCH_MESSAGES_MAX) as u64;
+    while routed(&connection) < 20_000 {
+        let before = routed(&connection);
+        let ended = poll_fn(|cx| Poll::Ready(Pin::new(&mut connection).poll(cx).is_ready())).await;
+        assert!(!ended && routed(&connection) <= before + portion);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(routed(&connection), 20_000);
+    assert!(connection.unread.is_none() && connection.carry.is_empty());
 }
