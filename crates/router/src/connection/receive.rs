@@ -251,7 +251,7 @@ impl Connection {
     }
 
     /// What came is no message.
-    fn violated(&mut self, violation: ProtocolViolation) {
+    pub(super) fn violated(&mut self, violation: ProtocolViolation) {
         match &mut self.stage {
             Stage::Opening(_) => self.refuse(&Abort::new(violation.uri(), violation.message())),
             Stage::Joined { realm, slot, .. } => {
