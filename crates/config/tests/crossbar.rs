@@ -69,12 +69,7 @@ fn hello() -> Vec<Example> {
             not_built: &[],
             errors: &[],
         },
-        Example {
-            name: "hello/nodejs",
-            config: node(json!([basic(), guest])),
-            not_built: &[],
-            errors: &[],
-        },
+        Example { name: "hello/nodejs", config: node(json!([basic(), guest])), not_built: &[], errors: &[] },
     ]
 }
 
@@ -159,12 +154,7 @@ fn services_and_transports() -> Vec<Example> {
             not_built: &["transport type `mqtt`"],
             errors: &["`payload_format` does not belong"],
         },
-        Example {
-            name: "benchmark/websocket",
-            config: node(json!([testee])),
-            not_built: &[],
-            errors: &[],
-        },
+        Example { name: "benchmark/websocket", config: node(json!([testee])), not_built: &[], errors: &[] },
     ]
 }
 

@@ -136,7 +136,7 @@ pub struct Disclosure {
 /// Whether receivers learn who acts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Disclose {
-    /// If the session asks for it (`disclose_me`).
+    /// If the session asks for it (`disclose_me`), or the callee did for its callers (`disclose_caller` in REGISTER).
     #[default]
     AsAsked,
     /// In any case.

@@ -148,7 +148,9 @@ impl Dealer {
         self.callees += 1;
         let registration = &mut self.registrations[key];
         let concurrency = options.concurrency.map(|asked| asked.min(self.limits.concurrency_max));
-        registration.callees.push(Callee::new(from, self.callees, concurrency, node));
+        let mut callee = Callee::new(from, self.callees, concurrency, node);
+        callee.disclose_caller = options.disclose_caller;
+        registration.callees.push(callee);
         let peer = sessions.sender_mut(from);
         peer.registrations.insert(registration.id, key);
         peer.registered.add(policy, uri);
@@ -301,6 +303,8 @@ impl Dealer {
         let registration = &mut self.registrations[place];
         let callee = &registration.callees[at];
         let (to, counted) = (callee.slot, callee.is_limited().then_some(callee.number));
+        // Either side can ask; that the role forbids it holds against both.
+        let is_asked_for = call.options.disclose_me || callee.disclose_caller;
         let peer = sessions.sender_mut(to);
         let features = peer.session.roles.callee.unwrap_or_default();
         // A callee that cannot be interrupted could not be told that the parts end.
@@ -343,10 +347,9 @@ impl Dealer {
         if can_reroute && has_others && is_anybodys {
             self.keep(key, call, attribution, tried);
         }
-        let disclose_me = call.options.disclose_me;
         let mut details = details(&mut call.options, features);
         details.trustlevel = attribution.trustlevel;
-        if attribution.disclose.holds(disclose_me) {
+        if attribution.disclose.holds(is_asked_for) {
             let caller = &sessions.sender(from).session;
             details.caller = Some(caller.id);
             details.caller_authid = Some(Cow::Borrowed(&caller.authid));

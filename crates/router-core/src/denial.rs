@@ -3,8 +3,9 @@
 //! The session gets a correlation id, the driver's log the reason under that id. Its rate is bounded, and an id is given to a
 //! session only if there is a line with it:
 //!
-//! - the same denial of the same session within a minute has the id of the first one;
-//! - beyond the rate, one line says so, and all denials until the next line have its id. The next line says how many.
+//! - the same denial of the same session for the same reason within a minute has the id of the first one;
+//! - beyond the rate, one line says so, and that its id stands for all denials until the next line, whatever their reason. The
+//!   next line says how many.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -70,6 +71,7 @@ struct Recent {
     action: Action,
     match_policy: MatchPolicy,
     uri: Box<str>,
+    reason: Box<str>,
     id: Arc<str>,
     until: Instant,
 }
@@ -85,7 +87,8 @@ impl Denials {
         role: Option<&Authorization>,
         denied: &Denied,
     ) -> (Arc<str>, Option<Denial>) {
-        if let Some(id) = self.find(now, peer.session.id, denied) {
+        let mut reason = reason(role, &denied.cause);
+        if let Some(id) = self.find(now, peer.session.id, denied, &reason) {
             return (id, None);
         }
         self.refill(now);
@@ -95,14 +98,14 @@ impl Denials {
             return (id.clone(), None);
         }
         let id: Arc<str> = format!("{:016x}", ids.denial()).into();
-        let mut reason = reason(role, &denied.cause);
         if is_flood {
-            reason.push_str("; further denials have this id too and are counted, as they come too quickly");
+            let all = "denials come too quickly: those until the next line are counted, and have this id whatever their session, URI and reason";
+            reason = format!("{all}; the first: {reason}");
             self.flood = Some(id.clone());
         } else {
             self.credit -= 1;
             self.flood = None;
-            self.remember(now, peer.session.id, denied, &id);
+            self.remember(now, peer.session.id, denied, &reason, &id);
         }
         let denial = Denial {
             id: id.clone(),
@@ -119,18 +122,19 @@ impl Denials {
         (id, Some(denial))
     }
 
-    fn find(&mut self, now: Instant, session: SessionId, denied: &Denied) -> Option<Arc<str>> {
+    fn find(&mut self, now: Instant, session: SessionId, denied: &Denied, reason: &str) -> Option<Arc<str>> {
         while self.recent.pop_front_if(|it| it.until <= now).is_some() {}
         let is_same = |it: &&Recent| {
             it.session == session
                 && it.action == denied.action
                 && it.match_policy == denied.match_policy
                 && it.uri == denied.uri
+                && &*it.reason == reason
         };
         self.recent.iter().find(is_same).map(|it| it.id.clone())
     }
 
-    fn remember(&mut self, now: Instant, session: SessionId, denied: &Denied, id: &Arc<str>) {
+    fn remember(&mut self, now: Instant, session: SessionId, denied: &Denied, reason: &str, id: &Arc<str>) {
         if self.recent.len() >= RECENT_MAX {
             self.recent.pop_front();
         }
@@ -140,6 +144,7 @@ impl Denials {
             action,
             match_policy,
             uri,
+            reason: reason.into(),
             id: id.clone(),
             until: now + RECENT_FOR,
         });

@@ -81,8 +81,8 @@ pub(crate) enum Verdict {
     Challenge(Challenge, Box<Pending>),
     /// It may not join.
     Refuse(Refusal),
-    /// An authenticator is asked.
-    Wait(Pin<Box<dyn Future<Output = Verdict> + Send>>),
+    /// An authenticator is asked; what to say if the time for the opening ends before it answers.
+    Wait(Pin<Box<dyn Future<Output = Verdict> + Send>>, Box<Refusal>),
 }
 
 /// A client that may join.
@@ -101,6 +101,36 @@ pub(crate) struct Grant {
     pub(crate) session: Option<SessionId>,
     /// How often the realm provider was asked for its realm.
     pub(crate) questions: u8,
+    /// What of it an authenticator has said.
+    pub(crate) said: Option<Box<Said>>,
+}
+
+/// What an authenticator has said of a client.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    /// The authenticator, for the log.
+    by: String,
+    /// It has named the realm, and not the client.
+    names_realm: bool,
+}
+
+impl Grant {
+    /// How a client with this grant is refused. That an authenticator names a realm or role that is not there is its mistake, of
+    /// which only the log is told.
+    pub(crate) fn refusal(&self, refusal: Refusal) -> Refusal {
+        let Some(said) = &self.said else { return refusal };
+        let is_its_mistake = match &*refusal.abort.reason {
+            uris::NO_SUCH_ROLE => true,
+            uris::NO_SUCH_REALM => said.names_realm,
+            _ => false,
+        };
+        if !is_its_mistake || refusal.is_of_proof() {
+            return refusal;
+        }
+        let why = refusal.abort.details.str("message").unwrap_or_default();
+        let cause = format!("{} let it in as nobody can be: {why}", said.by);
+        Refusal::unproven(self.method, Some(&self.authid), cause)
+    }
 }
 
 /// What a client is told that may not join, and what the log is told.

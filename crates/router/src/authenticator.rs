@@ -114,6 +114,15 @@ impl Asked {
         }
     }
 
+    /// For the log.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Asked::Function(_) => "the authenticator".to_owned(),
+            Asked::Named(name) => format!("authenticator {name:?}"),
+            Asked::Procedure(procedure) => format!("procedure {:?}", procedure.uri),
+        }
+    }
+
     pub(crate) async fn authenticate(
         self,
         shared: Arc<Shared>,

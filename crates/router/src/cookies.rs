@@ -138,6 +138,8 @@ pub(crate) struct Remembered {
 pub(crate) struct Visit {
     cookies: Cookies,
     id: CookieId,
+    /// It has brought a cookie of this name that was not given out here, or was forgotten.
+    is_strange: bool,
 }
 
 impl Cookies {
@@ -156,23 +158,29 @@ impl Cookies {
 
     /// Reads the `Cookie` header of a handshake. The value of a `Set-Cookie` for the answer, if it brings no cookie of ours.
     pub(crate) fn greet(&self, header: Option<&str>) -> (Visit, Option<String>) {
-        let visit = |id| Visit { cookies: self.clone(), id };
+        let visit = |id, is_strange| Visit { cookies: self.clone(), id, is_strange };
         if let Some(id) = header.and_then(|header| self.find(header)) {
-            return (visit(id), None);
+            return (visit(id, false), None);
         }
+        let is_strange = header.is_some_and(|header| self.ours(header).next().is_some());
         let value = self.new_value();
         let id = CookieId::of(&value);
         self.jar.state.lock().issue(id);
-        (visit(id), Some(self.set_cookie(&value)))
+        (visit(id, is_strange), Some(self.set_cookie(&value)))
     }
 
     /// The cookie in the header that is ours and known.
     fn find(&self, header: &str) -> Option<CookieId> {
-        let pairs = header.split(';').filter_map(|pair| pair.split_once('='));
-        let ours = pairs.filter(|(name, _)| name.trim() == self.jar.options.name);
         let state = self.jar.state.lock();
-        ours.map(|(_, value)| CookieId::of(value.trim()))
+        self.ours(header)
+            .map(CookieId::of)
             .find(|id| state.issued.contains(id) || state.remembered.contains_key(id))
+    }
+
+    /// The values of cookies in the header that have the name of ours.
+    fn ours<'h>(&self, header: &'h str) -> impl Iterator<Item = &'h str> {
+        let pairs = header.split(';').filter_map(|pair| pair.split_once('='));
+        pairs.filter(|(name, _)| name.trim() == self.jar.options.name).map(|(_, value)| value.trim())
     }
 
     fn new_value(&self) -> String {
@@ -224,6 +232,18 @@ impl Visit {
         let remembered = jar.state.lock().remembered.get(&self.id).cloned()?;
         let is_fresh = now_s() < remembered.created_s.saturating_add(jar.options.max_age_s);
         is_fresh.then_some(remembered)
+    }
+
+    /// Why the cookie does not let its client in, for the log.
+    pub(crate) fn standing(&self) -> &'static str {
+        let jar = &self.cookies.jar;
+        let created_s = jar.state.lock().remembered.get(&self.id).map(|it| it.created_s);
+        match created_s {
+            Some(at) if now_s() >= at.saturating_add(jar.options.max_age_s) => "the cookie is too old",
+            Some(_) => "the cookie stands for another authid or realm than HELLO names",
+            None if self.is_strange => "the cookie was not given out here, or is forgotten",
+            None => "no cookie that stands for anybody was brought",
+        }
     }
 
     /// Remembers who its session has proven to be.

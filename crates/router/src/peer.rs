@@ -264,7 +264,7 @@ impl Peer {
     /// Tells the operator that the session is closed.
     pub(crate) fn overflows(&self) {
         self.quota.log(Kind::Slow, || {
-            warn!(session = self.session(), "session does not take what it must be told: closing it");
+            warn!(session = self.session(), "session reads too slowly what it must be told, or what a delivery contract may not drop: closing it");
         });
     }
 

@@ -192,7 +192,9 @@ pub(crate) fn ask(
     Some(Box::pin(async move {
         match waiting.await {
             Ok(()) => Verdict::Admit(grant),
-            Err(NotActivated { uri, message, .. }) => Verdict::Refuse(Refusal::plain(&uri, message)),
+            Err(NotActivated { uri, message, .. }) => {
+                Verdict::Refuse(grant.refusal(Refusal::plain(&uri, message)))
+            }
         }
     }))
 }

@@ -31,6 +31,16 @@ pub enum TlsError {
         /// Why.
         cause: String,
     },
+    /// What is in a key and its certificate can be read, and cannot be used.
+    #[error("cannot use key {key} with certificate {certificate}: {cause}", key = key.display(), certificate = certificate.display())]
+    Pair {
+        /// Where the key is.
+        key: PathBuf,
+        /// Where the certificate is.
+        certificate: PathBuf,
+        /// Why.
+        cause: rustls::Error,
+    },
     /// Certificates or keys are unusable.
     #[error("unusable tls configuration: {0}")]
     Config(rustls::Error),

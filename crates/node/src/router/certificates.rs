@@ -41,7 +41,7 @@ fn unusable_certificate(files: &CertificateFiles) -> Option<UnusableFile> {
 
 /// Names the files of which an error may be, and blames the first.
 fn explain<'p>(error: &TlsError, paths: impl Iterator<Item = &'p PathBuf>) -> UnusableFile {
-    if let TlsError::File { path, .. } = error {
+    if let TlsError::File { path, .. } | TlsError::Pair { key: path, .. } = error {
         return UnusableFile { path: path.clone(), message: error.to_string() };
     }
     let paths: Vec<&Path> = paths.map(PathBuf::as_path).collect();

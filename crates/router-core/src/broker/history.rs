@@ -65,6 +65,9 @@ pub(crate) struct Selected {
     pub(crate) events: Vec<Arc<Kept>>,
     /// There would be more.
     pub(crate) is_limit_reached: bool,
+    /// A publication of the selection is not kept, or not any more: it bounds nothing, and there may have been events
+    /// before those that are here.
+    pub(crate) missed: bool,
 }
 
 /// How much one answer may hold.
@@ -140,7 +143,7 @@ impl History {
         let ring = self.covering(subscription)?;
         let (policy, uri) = (subscription.policy, &*subscription.uri);
         let oldest_ms = ring.rule.age_max_ms.map_or(0, |age| now_ms.saturating_sub(age));
-        let Some((start, end)) = ring.range(selection) else { return Some(Selected::default()) };
+        let Range { start, end, missed } = ring.range(selection, oldest_ms);
         let is_wanted = |event: &&Arc<Kept>| {
             event.unix_ms >= oldest_ms
                 && selection.from_ms.is_none_or(|from| event.unix_ms >= from)
@@ -151,10 +154,11 @@ impl History {
         };
         let events = ring.events.range(start..end);
         let max = selection.limit.unwrap_or(usize::MAX).min(room.events_max);
-        Some(match selection.reverse {
+        let selected = match selection.reverse {
             true => take(events.rev().filter(is_wanted), max, room.bytes_max),
             false => take(events.filter(is_wanted), max, room.bytes_max),
-        })
+        };
+        Some(Selected { missed, ..selected })
     }
 
     /// The history of the most specific rule that has all events of the subscription.
@@ -203,24 +207,31 @@ impl Ring {
         true
     }
 
-    /// The places of the events between the publications of a selection; nothing if one of those is not there.
-    fn range(&self, selection: &Selection) -> Option<(usize, usize)> {
-        let (mut start, mut end) = (0, self.events.len());
-        let place = |id: PublicationId| self.events.iter().position(|event| event.publication == id);
-        if let Some(id) = selection.from {
-            start = start.max(place(id)?);
-        }
-        if let Some(id) = selection.after {
-            start = start.max(place(id)? + 1);
-        }
-        if let Some(id) = selection.before {
-            end = end.min(place(id)?);
-        }
-        if let Some(id) = selection.until {
-            end = end.min(place(id)? + 1);
-        }
-        (start < end).then_some((start, end))
+    /// The places of the events between the publications of a selection. What is older than the rule allows counts as
+    /// gone, like what had to make room.
+    fn range(&self, selection: &Selection, oldest_ms: u64) -> Range {
+        let mut missed = false;
+        let mut place = |id: PublicationId| {
+            let is_it = |event: &Arc<Kept>| event.publication == id && event.unix_ms >= oldest_ms;
+            let place = self.events.iter().position(is_it);
+            missed |= place.is_none();
+            place
+        };
+        let from = selection.from.and_then(&mut place);
+        let after = selection.after.and_then(&mut place).map(|at| at + 1);
+        let before = selection.before.and_then(&mut place);
+        let until = selection.until.and_then(&mut place).map(|at| at + 1);
+        let start = from.max(after).unwrap_or(0);
+        let end = before.into_iter().chain(until).min().unwrap_or(self.events.len());
+        Range { start: start.min(end), end, missed }
     }
+}
+
+/// Places in a ring.
+struct Range {
+    start: usize,
+    end: usize,
+    missed: bool,
 }
 
 #[cfg(test)]

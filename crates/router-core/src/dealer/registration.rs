@@ -51,13 +51,15 @@ pub(crate) struct Callee {
     in_flight: u64,
     /// The node it is, for sharded calls.
     pub(super) node: ShardKey,
+    /// It wants to know who calls.
+    pub(super) disclose_caller: bool,
 }
 
 impl Callee {
     /// A callee that names no node is one of its own.
     pub(super) fn new(slot: Slot, number: u64, concurrency: Option<u64>, node: Option<ShardKey>) -> Self {
         let node = node.unwrap_or_else(|| ShardKey::new(&number.to_be_bytes()));
-        Callee { slot, number, concurrency, in_flight: 0, node }
+        Callee { slot, number, concurrency, in_flight: 0, node, disclose_caller: false }
     }
 
     /// Whether the calls it has are counted.

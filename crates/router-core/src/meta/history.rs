@@ -3,6 +3,9 @@
 //! Two forms are served. The specification's has its filters as keyword arguments, and its answer is one argument per event,
 //! oldest first. Crossbar.io's has the number of events as second argument, and its answer is one list, newest first; it is
 //! what users of Autobahn wrote. A call with the subscription alone is the specification's.
+//!
+//! If a publication that the filters name is not kept (any more), it is left out of them, and the answer says `missed`: who asks
+//! for what came after the last event that it has must not take "nothing is left of it" for "nothing happened".
 
 use std::str::FromStr;
 
@@ -42,7 +45,7 @@ pub(super) fn get_events(
     let room = Room { events_max: limits.history_result_max, bytes_max: limits.history_result_bytes_max };
     let now = realm.unix_ms();
     let selected = realm.broker.history.select(subscription, session, &selection, room, now);
-    let Some(Selected { events, is_limit_reached }) = selected else {
+    let Some(Selected { events, is_limit_reached, missed }) = selected else {
         let why = format!("no history is kept for subscription {}", subscription.id);
         return Err(Refused::new(uris::HISTORY_UNAVAILABLE, why));
     };
@@ -52,7 +55,10 @@ pub(super) fn get_events(
         return Ok(Payload::new(Serializer::MsgPack, &[Value::List(events.collect())], &Dict::new()));
     }
     let events: Vec<Value> = events.iter().map(|event| described(event, subscription).into()).collect();
-    let about = Dict::new().with("is_limit_reached", is_limit_reached);
+    let mut about = Dict::new().with("is_limit_reached", is_limit_reached);
+    if missed {
+        about.insert("missed", true);
+    }
     Ok(Payload::new(Serializer::MsgPack, &events, &about))
 }
 

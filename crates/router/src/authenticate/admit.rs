@@ -36,6 +36,7 @@ pub(crate) fn trusted(hello: &Hello, authrole: &Arc<str>, authid: &Arc<str>) -> 
         authextra: Dict::new(),
         session: None,
         questions: 0,
+        said: None,
     }
 }
 

@@ -8,7 +8,7 @@ use crossweave_wamp::{Dict, SessionId};
 use tokio::time::timeout;
 
 use super::start::Attempt;
-use super::{Grant, Refusal, Verdict, certificate};
+use super::{Grant, Refusal, Said, Verdict, certificate};
 use crate::authenticator::{Asked, AuthenticateRequest, Credential, Granted, NotGranted};
 use crate::realm::AbortOnDrop;
 
@@ -33,27 +33,37 @@ impl Question {
 
     /// Asks about a client that has said no more than HELLO.
     pub(super) fn ask(self) -> Verdict {
-        Verdict::Wait(Box::pin(self.run(None)))
+        self.wait(None)
     }
 
     /// Asks about a client that has sent a ticket.
     pub(super) fn with_ticket(self, ticket: &str) -> Verdict {
-        Verdict::Wait(Box::pin(self.run(Some(Secret::from(ticket)))))
+        self.wait(Some(Secret::from(ticket)))
+    }
+
+    fn wait(self, ticket: Option<Secret>) -> Verdict {
+        let late = Box::new(self.late());
+        Verdict::Wait(Box::pin(self.run(ticket)), late)
+    }
+
+    /// It did not answer in time.
+    fn late(&self) -> Refusal {
+        let cause = format!("{} did not answer in time", self.asked.name());
+        Refusal::unproven(self.attempt.method, self.attempt.authid.as_deref(), cause)
     }
 
     async fn run(self, ticket: Option<Secret>) -> Verdict {
+        let asked = self.asked.name();
         match timeout(ANSWER_DEADLINE, self.answer(ticket)).await {
             Ok(Ok(granted)) => self.challenge(granted).await,
             Ok(Err(NotGranted::Denied { uri, message })) => {
-                let cause = format!("the authenticator denied it with {uri}");
+                let cause = format!("{asked} denied it with {uri}");
                 let Refusal { cause, .. } =
                     Refusal::unproven(self.attempt.method, self.attempt.authid.as_deref(), cause);
                 Verdict::Refuse(Refusal { abort: Abort::new(uri, message), cause })
             }
-            Ok(Err(NotGranted::Failed(why))) => {
-                self.attempt.unproven(format_args!("the authenticator failed: {why}"))
-            }
-            Err(_) => self.attempt.unproven("the authenticator did not answer in time"),
+            Ok(Err(NotGranted::Failed(why))) => self.attempt.unproven(format_args!("{asked} failed: {why}")),
+            Err(_) => Verdict::Refuse(self.late()),
         }
     }
 
@@ -90,7 +100,7 @@ impl Question {
 
     /// Lets a client in that the authenticator knows, or challenges it to prove what the authenticator says.
     async fn challenge(self, granted: Granted) -> Verdict {
-        let grant = self.grant(&granted);
+        let (grant, asked) = (self.grant(&granted), self.asked.name());
         let attempt = self.attempt;
         match (attempt.method, granted.credential) {
             ("anonymous" | "ticket" | "tls", _) => Verdict::Admit(Box::new(grant)),
@@ -114,9 +124,7 @@ impl Question {
                     attempt.challenge_cryptosign(grant, keys, is_known)
                 }
             },
-            (method, _) => {
-                attempt.unproven(format_args!("the authenticator gave no credential for {method}"))
-            }
+            (method, _) => attempt.unproven(format_args!("{asked} gave no credential for {method}")),
         }
     }
 
@@ -128,7 +136,8 @@ impl Question {
         };
         let realm = granted.realm.as_deref().map(Into::into);
         let grant = attempt.grant(&authid, &granted.authrole, realm.as_ref(), self.asked.provider());
-        Grant { authextra: granted.extra.clone(), session: Some(self.session), ..grant }
+        let said = Box::new(Said { by: self.asked.name(), names_realm: granted.realm.is_some() });
+        Grant { authextra: granted.extra.clone(), session: Some(self.session), said: Some(said), ..grant }
     }
 }
 

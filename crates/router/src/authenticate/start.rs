@@ -7,7 +7,7 @@ use crossweave_auth::cryptosign::{self, PrivateKey, PublicKey};
 use crossweave_auth::scram::{METHODS as SCRAM, ServerExchange};
 use crossweave_auth::{Secret, scram, wampcra};
 use crossweave_wamp::message::{Challenge, Hello};
-use crossweave_wamp::{AuthMethod, Dict, SessionId, uris};
+use crossweave_wamp::{AuthMethod, Dict, SessionId, Value, uris};
 use sha1::Digest as _;
 
 use super::admit::random_authid;
@@ -42,6 +42,12 @@ struct Found<'d, C> {
 
 /// Decides on a HELLO by the first of its methods that is configured.
 pub(crate) fn start(shared: &Arc<Shared>, methods: &Methods, hello: &Hello, caller: Caller) -> Verdict {
+    if let Some(value) = hello.details.get("authmethods")
+        && !matches!(value, Value::List(_) | Value::Null)
+    {
+        let text = "HELLO has authmethods that are no list of texts";
+        return Verdict::Refuse(Refusal::plain(uris::PROTOCOL_VIOLATION, text));
+    }
     let offered = hello.authmethods();
     let offered = if offered.is_empty() { vec!["anonymous"] } else { offered };
     let attempt = |method| Attempt {
@@ -72,16 +78,33 @@ pub(crate) fn start(shared: &Arc<Shared>, methods: &Methods, hello: &Hello, call
             return verdict;
         }
     }
-    Verdict::Refuse(none_configured(&offered, methods))
+    Verdict::Refuse(none_fits(&offered, methods, &caller))
 }
 
-fn none_configured(offered: &[&str], methods: &Methods) -> Refusal {
+/// None of the methods is configured, or those that are do not fit this client.
+fn none_fits(offered: &[&str], methods: &Methods, caller: &Caller) -> Refusal {
+    let names = methods.names();
+    let unfit = offered.iter().find_map(|name| match *name {
+        "cookie" if methods.cookie => Some(("cookie", "the cookie does not let this client in")),
+        "tls" if methods.tls.is_some() => Some(("tls", "the client has shown no certificate")),
+        _ => None,
+    });
     let offered = excerpt(&offered.join(", "));
-    let text = format!(
-        "none of the offered authentication methods ({offered}) is configured: use {}",
-        methods.names().join(", ")
-    );
-    Refusal::plain(uris::NO_MATCHING_AUTH_METHOD, text)
+    let Some((unfit, why)) = unfit else {
+        let names = names.join(", ");
+        let text =
+            format!("none of the offered authentication methods ({offered}) is configured: use {names}");
+        return Refusal::plain(uris::NO_MATCHING_AUTH_METHOD, text);
+    };
+    let others: Vec<&str> = names.into_iter().filter(|name| *name != unfit).collect();
+    let others = if others.is_empty() { String::new() } else { format!("; use {}", others.join(", ")) };
+    let text = format!("none of the offered authentication methods ({offered}) can be used: {why}{others}");
+    let mut refusal = Refusal::plain(uris::NO_MATCHING_AUTH_METHOD, text);
+    if unfit == "cookie" {
+        let why = caller.visit.as_ref().map_or("the connection has none", Visit::standing);
+        refusal.cause = format!("method cookie: {why}");
+    }
+    refusal
 }
 
 impl Methods {
@@ -317,6 +340,7 @@ impl Attempt {
             authextra: Dict::new(),
             session: None,
             questions: 0,
+            said: None,
         }
     }
 

@@ -41,7 +41,7 @@ impl Procedure {
         shared: &Arc<Shared>,
         request: AuthenticateRequest,
     ) -> Result<Granted, NotGranted> {
-        let failed = |why: String| NotGranted::Failed(format!("procedure {:?}: {why}", self.uri));
+        let failed = NotGranted::Failed;
         let AuthenticateRequest { realm, authid, method, ticket, mut details } = request;
         if let Some(ticket) = ticket {
             details.insert("ticket", ticket.reveal());

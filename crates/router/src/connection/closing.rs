@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossweave_transport::CodecError;
 use crossweave_wamp::message::Abort;
-use crossweave_wamp::uris;
+use crossweave_wamp::{ProtocolViolation, uris};
 use tokio::time::{Sleep, sleep};
 use tracing::info;
 
@@ -45,8 +45,15 @@ impl Connection {
         self.shared.quota.log(Kind::Framing, || {
             info!(peer = %self.address, session = self.peer.session(), %error, "connection failed");
         });
-        if matches!(self.stage, Stage::Opening(_)) {
-            self.append_abort(&Abort::new(uris::PROTOCOL_VIOLATION, error.to_string()));
+        match &self.stage {
+            Stage::Opening(_) => {
+                self.append_abort(&Abort::new(uris::PROTOCOL_VIOLATION, error.to_string()));
+            }
+            // A WebSocket's close frame says why; a RawSocket has only ABORT for that.
+            Stage::Joined { .. } if error.close_code().is_none() => {
+                self.violated(ProtocolViolation::new(error.to_string()));
+            }
+            _ => {}
         }
         self.close_with(error.close_code().unwrap_or(1002), "");
     }

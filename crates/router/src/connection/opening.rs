@@ -38,10 +38,10 @@ pub(super) struct Opening {
     pub(super) wants_resumption: bool,
     /// Challenged, and has not answered.
     challenged: Option<Box<authenticate::Pending>>,
-    /// An authenticator is asked; nothing is read meanwhile.
+    /// An authenticator, or who starts its realm or role, is asked; nothing is read meanwhile.
     pub(super) deciding: Option<Pin<Box<dyn Future<Output = Verdict> + Send>>>,
-    /// What is asked is that its realm or role starts.
-    awaits_realm: bool,
+    /// How it is refused if the authenticator that is asked does not answer in time.
+    late: Option<Box<Refusal>>,
 }
 
 impl Opening {
@@ -55,7 +55,7 @@ impl Opening {
             wants_resumption: false,
             challenged: None,
             deciding: None,
-            awaits_realm: false,
+            late: None,
         }
     }
 
@@ -176,7 +176,7 @@ impl Connection {
         match verdict {
             Verdict::Admit(grant) => {
                 let (roles, resumes) = (opening.roles, opening.resume.is_some().then(|| grant.clone()));
-                let again = self.shared.provision.is_set().then(|| grant.clone());
+                let again = (self.shared.provision.is_set() || grant.said.is_some()).then(|| grant.clone());
                 let caller = self.caller();
                 let is_cookie = grant.method == "cookie";
                 let joined =
@@ -202,8 +202,9 @@ impl Connection {
                 }
             }
             Verdict::Refuse(refusal) => self.refuse_unproven(&refusal),
-            Verdict::Wait(deciding) => {
+            Verdict::Wait(deciding, late) => {
                 opening.deciding = Some(deciding);
+                opening.late = Some(late);
                 // It is polled in this turn or the next.
                 self.peer.waker.wake();
             }
@@ -213,15 +214,16 @@ impl Connection {
     /// Lets a client wait for its realm or role, if that may start; refuses it otherwise.
     #[cold]
     fn turn_away(&mut self, grant: Option<Box<Grant>>, caller: &Caller, refusal: &Refusal) {
+        let refused = grant.as_ref().map(|grant| grant.refusal(refusal.clone()));
+        let grant = grant.filter(|_| self.shared.provision.is_set());
         let waiting = grant.and_then(|grant| provision::ask(&self.shared, grant, caller, &refusal.abort));
         match (waiting, &mut self.stage) {
             (Some(waiting), Stage::Opening(opening)) => {
                 opening.deciding = Some(waiting);
-                opening.awaits_realm = true;
                 // It is polled in this turn or the next.
                 self.peer.waker.wake();
             }
-            _ => self.refuse_unproven(refusal),
+            _ => self.refuse_unproven(refused.as_ref().unwrap_or(refusal)),
         }
     }
 
@@ -231,7 +233,7 @@ impl Connection {
             && let Some(deciding) = &mut opening.deciding
             && let Poll::Ready(verdict) = deciding.as_mut().poll(cx)
         {
-            opening.deciding = None;
+            (opening.deciding, opening.late) = (None, None);
             self.heed(verdict);
         }
     }
@@ -313,11 +315,13 @@ impl Connection {
         if let Stage::Opening(opening) = &mut self.stage
             && opening.deadline.as_mut().poll(cx).is_ready()
         {
+            if let Some(late) = opening.late.take() {
+                return self.refuse_unproven(&late);
+            }
             let text = match opening.acceptor.state() {
                 State::Waiting => "no HELLO came in time",
                 State::Challenging => "no AUTHENTICATE came in time",
-                _ if opening.awaits_realm => "the realm did not start in time",
-                _ => "authentication took too long",
+                _ => "the realm did not start in time",
             };
             self.refuse(&Abort::new(uris::CLOSE_TIMEOUT, text));
         }

@@ -12,6 +12,7 @@ use crossweave_router::{
     Source, StartError, TransportOptions,
 };
 
+use super::causes::Causes;
 use super::node::{Peer, node, node_with};
 
 /// Knows joe; what it does is in the authid of others.
@@ -29,7 +30,13 @@ impl Authenticator for Database {
                         ("com.example.locked".to_owned(), "your account is locked".to_owned());
                     return Err(NotGranted::Denied { uri, message });
                 }
-                Some("trusted") => return Ok(Granted { authrole: "trusted".into(), ..Granted::default() }),
+                Some(role @ ("trusted" | "norole")) => {
+                    return Ok(Granted { authrole: role.into(), ..Granted::default() });
+                }
+                Some("norealm") => {
+                    let realm = Some("nowhere".to_owned());
+                    return Ok(Granted { authrole: "user".into(), realm, ..Granted::default() });
+                }
                 Some("joe") | None => {}
                 Some(_) => return Err(NotGranted::Failed("no such table".into())),
             }
@@ -98,7 +105,23 @@ async fn wrong_secrets_and_failing_authenticators_let_nobody_in() {
         assert!(refused.contains("wamp.error.authentication_failed"), "{refused}");
         assert!(!refused.contains("no such table"), "{refused}");
     }
-    assert!(node.refuses(Auth::ticket("trusted", "x")).await.contains("wamp.error.no_such_role"));
+}
+
+#[tokio::test]
+async fn what_an_authenticator_answers_wrongly_is_told_to_the_log_alone() {
+    let node = node(methods()).await;
+    let (causes, _guard) = Causes::watch();
+    let wrong = node.refuses(Auth::ticket("joe", "ticket")).await;
+    for (authid, why) in [
+        ("trusted", "role \"trusted\" does not exist on realm \"realm1\""),
+        ("norole", "role \"norole\" does not exist on realm \"realm1\""),
+        ("norealm", "no realm \"nowhere\" exists"),
+    ] {
+        assert_eq!(node.refuses(Auth::ticket(authid, "x")).await, wrong);
+        let cause = causes.told().pop().unwrap();
+        let who = format!("method ticket, authid {authid:?}: the authenticator let it in as nobody can be");
+        assert!(cause.starts_with(&who) && cause.contains(why), "{cause}");
+    }
 }
 
 #[tokio::test]
@@ -114,9 +137,12 @@ async fn a_denial_is_passed_on() {
 #[tokio::test]
 async fn an_authenticator_that_hangs_is_not_waited_for_beyond_the_deadline() {
     let node = node_with(methods(), |transport| transport.handshake_timeout_ms = 300).await;
+    let (causes, _guard) = Causes::watch();
     let hanging = Auth::ticket("hang", "t1cket");
     let refused = tokio::time::timeout(Duration::from_secs(3), node.refuses(hanging)).await.unwrap();
-    assert!(refused.contains("authentication took too long"), "{refused}");
+    assert_eq!(refused, node.refuses(Auth::ticket("joe", "wrong")).await);
+    let cause = "method ticket, authid \"hang\": the authenticator did not answer in time";
+    assert_eq!(causes.told()[0], cause);
     assert_eq!(node.joins_as(Auth::ticket("joe", "t1cket")).await[1], "joe");
 }
 
@@ -174,6 +200,24 @@ async fn a_procedure_decides_who_joins() {
     assert!(node.refuses(Auth::wamp_cra("joe", "pa56")).await.ends_with("authentication failed"));
     assert!(node.refuses(Auth::ticket("jim", "t1cket")).await.contains("we do not know you"));
     assert!(node.refuses(Auth::ticket("shapeless", "x")).await.ends_with("authentication failed"));
+}
+
+#[tokio::test]
+async fn the_log_names_the_procedure_that_hangs() {
+    let anonymous = Some(Source::Asked(Asked::Function(Arc::new(Database))));
+    let ticket = Some(Source::Asked(procedure("com.example.auth.ticket")));
+    let methods = Methods { anonymous, ticket, ..Methods::default() };
+    let node = node_with(methods, |transport| transport.handshake_timeout_ms = 300).await;
+    let backend = node.join(Auth::Anonymous).await.unwrap();
+    let hangs = |_: (Option<String>, Option<String>, serde_json::Value)| async move {
+        std::future::pending::<Result<String, WampError>>().await
+    };
+    let _registration = backend.register("com.example.auth.ticket", hangs).await.unwrap();
+    let (causes, _guard) = Causes::watch();
+    let refused = node.refuses(Auth::ticket("joe", "t1cket")).await;
+    assert!(refused.ends_with("authentication failed"), "{refused}");
+    let why = "procedure \"com.example.auth.ticket\" did not answer in time";
+    assert_eq!(causes.told(), [format!("method ticket, authid \"joe\": {why}")]);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::causes::Causes;
 use super::node::{Node, known, node_with};
 
 async fn cookie_node(options: CookieOptions) -> Node {
@@ -123,4 +124,25 @@ async fn logging_out_forgets_the_cookie_and_closes_its_other_connections() {
     assert!(stranger.state().is_connected());
     assert!(join_with_cookie(&node, &cookie, Auth::Cookie).await.is_err());
     assert!(set_cookie(&handshake(&node, Some(&cookie)).await.0).is_some(), "another one is set");
+}
+
+#[tokio::test]
+async fn a_cookie_that_lets_nobody_in_is_not_said_to_be_unconfigured_and_the_log_says_why() {
+    let node = cookie_node(CookieOptions { max_age_s: 1, ..CookieOptions::default() }).await;
+    let (causes, _guard) = Causes::watch();
+    let refused = async |cookie: &str| {
+        let refused = join_with_cookie(&node, cookie, Auth::Cookie).await.unwrap_err().to_string();
+        let told = "(cookie) can be used: the cookie does not let this client in; use anonymous, ticket";
+        assert!(refused.contains("no_matching_auth_method") && refused.ends_with(told), "{refused}");
+        causes.told().pop().unwrap()
+    };
+    assert_eq!(
+        refused("cbtid=forged").await,
+        "method cookie: the cookie was not given out here, or is forgotten"
+    );
+    assert_eq!(refused("a=b").await, "method cookie: no cookie that stands for anybody was brought");
+    let cookie = new_cookie(&node).await;
+    join_with_cookie(&node, &cookie, Auth::ticket("joe", "t1cket")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    assert_eq!(refused(&cookie).await, "method cookie: the cookie is too old");
 }

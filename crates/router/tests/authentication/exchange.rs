@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crossweave_auth::wampcra;
 use crossweave_router::{Methods, Source};
-use crossweave_wamp::message::{Goodbye, Message};
+use crossweave_wamp::features::Roles;
+use crossweave_wamp::message::{Goodbye, Hello, Message};
 use crossweave_wamp::{Dict, Value, uris};
 use tokio::time::Instant;
 
@@ -221,4 +222,15 @@ async fn a_client_that_does_not_exist_hears_what_one_hears_that_does() {
         assert!(heard.contains(&expected), "{method}: {expected:?} is not among {heard:?}");
         assert!(heard.iter().all(|it| it.first() == expected.first() && it.last() == expected.last()));
     }
+}
+
+#[tokio::test]
+async fn methods_that_are_no_list_are_refused() {
+    let node = node(both()).await;
+    let mut peer = Peer::connect(&node).await;
+    let details = named("joe").with("roles", Roles::client().to_dict()).with("authmethods", "ticket");
+    peer.send(Hello { realm: Some("realm1".into()), details }).await;
+    let abort = peer.abort().await;
+    assert_eq!(abort.reason, uris::PROTOCOL_VIOLATION);
+    assert!(abort.details.str("message").is_some_and(|text| text.contains("authmethods")), "{abort:?}");
 }

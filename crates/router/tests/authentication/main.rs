@@ -1,6 +1,7 @@
 //! Who may join: every method, right and wrong, with our own client and by hand.
 
 mod asked;
+mod causes;
 mod cookies;
 mod exchange;
 mod methods;

@@ -1,7 +1,6 @@
 //! Roles that are given only to those who have proven themselves by certain methods.
 
-use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crossweave_auth::wampcra;
 use crossweave_client::Auth;
@@ -9,10 +8,8 @@ use crossweave_router::*;
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_wamp::AuthMethod;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
 
+use super::causes::Causes;
 use super::cookies::{join_with_cookie, new_cookie};
 use super::methods::{cryptosign, key, scram};
 use super::node::{Node, known};
@@ -157,55 +154,16 @@ async fn a_cookie_of_a_time_when_less_was_asked_for_is_refused_and_forgotten() {
     assert!(again.contains("no_matching_auth_method"), "{again}");
 }
 
-/// Keeps what the log is told as the cause of a refusal.
-#[derive(Clone, Default)]
-struct Causes(Arc<Mutex<Vec<String>>>);
-
-impl Visit for Causes {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "cause" {
-            self.0.lock().unwrap().push(value.to_owned());
-        }
-    }
-
-    fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
-}
-
-impl Subscriber for Causes {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::INFO
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
 /// Whoever has the right ticket for a role that is not given for one is told what whoever has a wrong one is told.
 #[tokio::test]
 async fn the_client_is_told_nothing_of_it_and_the_log_everything() {
     let node = node(&[AuthMethod::Cryptosign]).await;
-    let causes = Causes::default();
-    // See `crates/router/src/realm/tests.rs`: one subscriber alone would be asked on the wrong thread.
-    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
-    let _guard = tracing::subscriber::set_default(causes.clone());
+    let (causes, _guard) = Causes::watch();
     let right = node.refuses(Auth::ticket("joe", "t1cket")).await;
     let wrong = node.refuses(Auth::ticket("joe", "wrong")).await;
     let unknown = node.refuses(Auth::ticket("nobody", "t1cket")).await;
     assert_eq!((&right, &right), (&wrong, &unknown));
-    let causes = causes.0.lock().unwrap().clone();
+    let causes = causes.told();
     assert_eq!(causes.len(), 3, "{causes:?}");
     let refused = "role \"user\" is not given to who has proven itself by ticket";
     assert_eq!(causes[0], format!("method ticket, authid \"joe\": {refused}"));

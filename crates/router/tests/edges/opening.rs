@@ -146,3 +146,17 @@ async fn who_was_refused_counts_until_it_is_gone() {
     timeout(2 * SECOND, gone).await.expect("nothing is left of them");
     Peer::rawsocket(&node).await.hello().await;
 }
+
+#[tokio::test]
+async fn a_longer_message_than_a_rawsocket_takes_gets_abort_after_joining_too() {
+    let node = node_with(AdmissionOptions::default(), |transport| {
+        transport.rawsocket.as_mut().unwrap().max_message_size = 1 << 16;
+    })
+    .await;
+    let mut peer = Peer::rawsocket(&node).await;
+    peer.hello().await;
+    peer.write(&(LEN_MAX as u32 + 1).to_be_bytes()).await;
+    assert_told_it_is_too_long(&mut peer).await;
+    assert!(matches!(peer.hear().await, Heard::End));
+    assert!(node.router.session_queues("realm1").is_empty(), "the session has left");
+}

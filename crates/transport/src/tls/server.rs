@@ -106,8 +106,11 @@ fn load_key(files: &CertificateFiles) -> Result<Arc<CertifiedKey>, TlsError> {
         chain.extend(pem::certificates(path)?);
     }
     let key = pem::private_key(&files.key)?;
-    let key = CertifiedKey::from_der(chain, key, &provider()).map_err(TlsError::Config)?;
-    Ok(Arc::new(key))
+    let unusable = |cause| {
+        let CertificateFiles { key, certificate, .. } = files.clone();
+        TlsError::Pair { key, certificate, cause }
+    };
+    Ok(Arc::new(CertifiedKey::from_der(chain, key, &provider()).map_err(unusable)?))
 }
 
 fn client_roots(options: &TlsServerOptions) -> Result<Option<RootCertStore>, TlsError> {
@@ -117,7 +120,11 @@ fn client_roots(options: &TlsServerOptions) -> Result<Option<RootCertStore>, Tls
     let mut roots = RootCertStore::empty();
     for path in &options.client_ca {
         for certificate in pem::certificates(path)? {
-            roots.add(certificate).map_err(TlsError::Config)?;
+            roots.add(certificate).map_err(|cause| TlsError::File {
+                what: "certificates",
+                path: path.clone(),
+                cause: cause.to_string(),
+            })?;
         }
     }
     Ok(Some(roots))

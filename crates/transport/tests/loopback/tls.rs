@@ -250,12 +250,14 @@ fn unusable_files_are_named_and_their_content_is_not_shown() {
         TlsAcceptor::new(&options).err().map(|error| error.to_string()).unwrap_or_default()
     };
     assert_eq!(attempt(&good.certificate, &good.key), "");
+    let (key, certificate) = (other.key.display(), good.certificate.display());
+    let wrong_pair = format!("cannot use key {key} with certificate {certificate}: ");
     for (certificate, key, expected) in [
         (&missing, &good.key, "missing.pem"),
         (&empty, &good.key, "empty.pem: no certificate in the file"),
         (&good.certificate, &empty, "empty.pem: no private key in the file"),
         (&good.certificate, &broken, "broken.key: not valid pem"),
-        (&good.certificate, &other.key, "unusable tls configuration"),
+        (&good.certificate, &other.key, &wrong_pair),
     ] {
         let error = attempt(certificate, key);
         assert!(error.contains(expected), "{error}");

@@ -15,7 +15,8 @@ pub(super) fn call<'a, F: Format>(fields: &mut Fields<'a, F>) -> Decoded<Message
             "timeout" => options.timeout_ms = option.id()?,
             "receive_progress" => options.receive_progress = option.bool()?,
             "progress" => options.progress = option.bool()?,
-            "disclose_me" => options.disclose_me = option.bool()?,
+            // Older clients say `disclose_caller`.
+            "disclose_me" | "disclose_caller" => options.disclose_me |= option.bool()?,
             "runmode" => {
                 let runmode = option.parsed(RunMode::parse, "partition or all")?;
                 options.sharding.get_or_insert_default().runmode = Some(runmode);
