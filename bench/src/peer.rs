@@ -310,9 +310,11 @@ fn node_config(port: u16) -> serde_json::Value {
     })
 }
 
-/// Writes the node configuration into `folder`.
-fn write_node_config(folder: &Path, port: u16) -> Result<PathBuf> {
+/// Writes the node configuration into `folder`, with these options of the worker.
+fn write_node_config(folder: &Path, port: u16, options: serde_json::Value) -> Result<PathBuf> {
     let file = folder.join("config.json");
-    fs::write(&file, node_config(port).to_string())?;
+    let mut config = node_config(port);
+    config["workers"][0]["options"] = options;
+    fs::write(&file, config.to_string())?;
     Ok(file)
 }

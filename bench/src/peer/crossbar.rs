@@ -24,7 +24,7 @@ pub(super) fn prepare(places: &Places) -> Result<Peer> {
 }
 
 pub(super) fn command(peer: &Peer, folder: &Path, port: u16) -> Result<Command> {
-    let config = write_node_config(folder, port)?;
+    let config = write_node_config(folder, port, serde_json::json!({}))?;
     let mut command = Command::new(&peer.program);
     command.args(["start", "--loglevel", "warn", "--cbdir"]).arg(folder).arg("--config").arg(config);
     Ok(command)

@@ -37,7 +37,7 @@ fn missing(program: &Path) -> Trouble {
 }
 
 pub(super) fn command(peer: &Peer, folder: &Path, port: u16) -> Result<Command> {
-    let config = write_node_config(folder, port)?;
+    let config = write_node_config(folder, port, serde_json::json!({"inline": true}))?;
     let mut command = Command::new(&peer.program);
     command.args(["start", "--cbdir"]).arg(folder).arg("--config").arg(config);
     Ok(command)
