@@ -18,9 +18,10 @@ mod asked;
 mod certificate;
 mod pending;
 mod start;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use admit::{Admittance, admit, trusted};
-pub(crate) use asked::QUESTIONS_MAX;
 pub(crate) use pending::Pending;
 pub(crate) use start::start;
 

@@ -1,8 +1,12 @@
 //! Authenticators: who is asked at run time whether a client may join.
 
 mod procedure;
+mod turns;
 
 pub use procedure::Procedure;
+#[cfg(test)]
+pub(crate) use turns::QUESTIONS_MAX;
+pub(crate) use turns::Turns;
 
 use std::fmt;
 use std::future::Future;
@@ -86,8 +90,8 @@ pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Granted, NotGranted>> +
 
 /// Decides at run time who a client is.
 ///
-/// Asked by at most 256 clients at a time; others wait. An answer that takes longer than five seconds, the wait included,
-/// and a panic count as [`NotGranted::Failed`].
+/// Asked about at most 256 clients at a time, and all authenticators of a router together about at most 4096; others wait. An
+/// answer that takes longer than five seconds, the wait included, and a panic count as [`NotGranted::Failed`].
 pub trait Authenticator: Send + Sync + fmt::Debug {
     /// Decides on one client.
     fn authenticate(&self, request: AuthenticateRequest) -> Answer<'_>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crossweave_router_core::{Record, Role};
 use crossweave_wamp::SessionId;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::task::spawn_blocking;
 use tracing::{debug, warn};
 
@@ -43,6 +43,8 @@ const ROOM_KEPT: usize = 256;
 /// The realms of a router.
 pub(crate) struct Realms {
     table: RwLock<Table>,
+    /// Held while a realm starts afresh, which may wait for its history: the table is free meanwhile. Locked before the table.
+    restart: Mutex<()>,
     quota: Arc<LogQuota>,
     provision: Arc<Provision>,
 }
@@ -58,7 +60,7 @@ struct Running {
 
 impl Realms {
     pub(crate) fn new(quota: Arc<LogQuota>, provision: Arc<Provision>) -> Arc<Realms> {
-        Arc::new(Realms { table: RwLock::default(), quota, provision })
+        Arc::new(Realms { table: RwLock::default(), restart: Mutex::default(), quota, provision })
     }
 
     fn run(
@@ -95,17 +97,37 @@ impl Realms {
 
     /// The running realm of this name. One that went down by a defect is started afresh.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<RealmCell>> {
-        let cell = self.table.read().get(name).filter(|running| !running.is_ending)?.cell.clone();
+        let (cell, _) = self.entry(name)?;
+        if cell.is_up() { Some(cell) } else { self.start_afresh(name) }
+    }
+
+    /// The running realm of this name; nothing if it went down.
+    pub(crate) fn find_up(&self, name: &str) -> Option<Arc<RealmCell>> {
+        self.entry(name).map(|(cell, _)| cell).filter(|cell| cell.is_up())
+    }
+
+    /// A realm that does not end, up or not, and what writes its history.
+    fn entry(&self, name: &str) -> Option<(Arc<RealmCell>, Option<Arc<Storage>>)> {
+        let realms = self.table.read();
+        let running = realms.get(name).filter(|running| !running.is_ending)?;
+        Some((running.cell.clone(), running.history.clone()))
+    }
+
+    #[cold]
+    fn start_afresh(&self, name: &str) -> Option<Arc<RealmCell>> {
+        let _restart = self.restart.lock();
+        let (cell, history) = self.entry(name)?;
         if cell.is_up() {
             return Some(cell);
         }
+        warn!(realm = name, "starting the realm afresh");
+        // With the history that was written. That whoever needs the realm waits for the file here is the price of a defect.
+        let records = history.as_ref().map(|history| history.load()).unwrap_or_default();
         let mut realms = self.table.write();
         let running = realms.get_mut(name).filter(|running| !running.is_ending)?;
-        if !running.cell.is_up() {
-            warn!(realm = name, "starting the realm afresh");
-            // With the history that was written. That it waits for the file here is the price of a defect.
-            let records = running.history.as_ref().map(|history| history.load()).unwrap_or_default();
-            **running = self.run(name, running.definition.clone(), (running.history.clone(), records));
+        // Meanwhile it may have been stopped and another one started in its place.
+        if Arc::ptr_eq(&running.cell, &cell) {
+            **running = self.run(name, running.definition.clone(), (history, records));
         }
         Some(running.cell.clone())
     }

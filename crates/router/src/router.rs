@@ -15,7 +15,7 @@ use crossweave_transport::tls::{TlsAcceptor, TlsError};
 use crossweave_transport::{Listener, listener::BindError};
 use crossweave_wamp::{SessionId, uris};
 use parking_lot::RwLock;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::warn;
@@ -23,8 +23,7 @@ use tracing::warn;
 use crate::accept::Acceptor;
 use crate::accept::http::server_options;
 use crate::admission::Admission;
-use crate::authenticate;
-use crate::authenticator::Authenticator;
+use crate::authenticator::{Authenticator, Turns};
 use crate::authorizer::Authorizer;
 use crate::cookies::{CookieStoreError, Jars};
 use crate::history::{HistoryStore, HistoryStoreError};
@@ -107,7 +106,7 @@ pub(crate) struct Shared {
     authenticators: RwLock<HashMap<String, Arc<dyn Authenticator>>>,
     jars: Jars,
     /// The turns of questions to authenticators.
-    pub(crate) questions: Arc<Semaphore>,
+    pub(crate) questions: Arc<Turns>,
     realms: Arc<Realms>,
     /// Who starts realms that somebody needs.
     pub(crate) provision: Arc<Provision>,
@@ -140,7 +139,7 @@ impl Router {
         let admission = Admission::new(admission);
         let mut key = [0; 32];
         getrandom::fill(&mut key).expect("the operating system gives random bytes");
-        let (decoy, questions) = (Decoy::new(key), Arc::new(Semaphore::new(authenticate::QUESTIONS_MAX)));
+        let decoy = Decoy::new(key);
         let (quota, provision) = (Arc::<LogQuota>::default(), Arc::<Provision>::default());
         let shared = Shared {
             admission,
@@ -149,7 +148,7 @@ impl Router {
             key: RwLock::default(),
             authenticators: RwLock::default(),
             jars: Jars::default(),
-            questions,
+            questions: Arc::default(),
             realms: Realms::new(quota, provision.clone()),
             provision,
             transports: Transports::default(),

@@ -12,8 +12,6 @@ use super::{Grant, Refusal, Said, Verdict, certificate};
 use crate::authenticator::{Asked, AuthenticateRequest, Credential, Granted, NotGranted};
 use crate::realm::AbortOnDrop;
 
-/// Questions that may be with authenticators at a time; further clients wait their turn.
-pub(crate) const QUESTIONS_MAX: usize = 256;
 /// An answer that takes longer, the wait included, has failed.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -69,9 +67,7 @@ impl Question {
 
     /// The authenticator's answer. A panic of it ends its own task only.
     async fn answer(&self, ticket: Option<Secret>) -> Result<Granted, NotGranted> {
-        let questions = self.attempt.shared.questions.clone();
-        let turn = questions.acquire_owned().await;
-        let turn = turn.map_err(|_| NotGranted::Failed("the router stops".to_owned()))?;
+        let turn = self.attempt.shared.questions.take(&self.asked, self.attempt.realm.as_deref()).await?;
         let (asked, shared) = (self.asked.clone(), self.attempt.shared.clone());
         let request = self.request(ticket);
         let asked = tokio::spawn(async move {

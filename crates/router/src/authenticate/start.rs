@@ -346,7 +346,7 @@ impl Attempt {
 
     /// An id for the session that a challenge can name before it is known whether the realm exists.
     pub(super) fn new_session_id(&self, realm: Option<&str>) -> SessionId {
-        let realm = realm.and_then(|realm| self.shared.realm(realm));
+        let realm = realm.and_then(|realm| self.shared.realm_that_is_up(realm));
         match realm.and_then(|realm| realm.new_session_id().ok()) {
             Some(id) => id,
             None => SessionId(u64::from_be_bytes(random()) >> 11 | 1),

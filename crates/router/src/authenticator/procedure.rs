@@ -49,7 +49,7 @@ impl Procedure {
         let home = self.realm.as_deref().or(realm.as_deref());
         let home = home.ok_or_else(|| failed("the client names no realm to call it on".to_owned()))?;
         let authrole = self.authrole.as_deref().unwrap_or(TRUSTED);
-        let cell = shared.realm(home).ok_or_else(|| failed(format!("there is no realm {home:?}")))?;
+        let cell = shared.realm_that_is_up(home).ok_or_else(|| failed(format!("no realm {home:?} runs")))?;
         let args: Vec<Value> = vec![realm.into(), authid.into(), details.into()];
         match cell.call(authrole, &self.uri, &args, &Dict::new(), TIMEOUT).await {
             Ok(Answer { args, .. }) => {

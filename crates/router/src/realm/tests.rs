@@ -46,6 +46,14 @@ fn realm_with(authorizer: Arc<Hanging>) -> Arc<RealmCell> {
     RealmCell::start("realm1", definition, Default::default(), Arc::default(), Arc::default())
 }
 
+impl RealmCell {
+    /// Has it go down by a defect.
+    pub(crate) fn break_down(self: &Arc<Self>) {
+        let broken: Result<(), RealmIsDown> = self.handle(&mut Effects::default(), |_| panic!("a defect"));
+        assert!(broken.is_err() && !self.is_up());
+    }
+}
+
 struct Joined {
     slot: Slot,
     peer: Arc<Peer>,
@@ -498,8 +506,7 @@ async fn a_realm_that_starts_afresh_has_its_written_history() {
             Publish { request: RequestId(n), options, topic: topic.into(), payload: payload(n) },
         );
     }
-    let _: Result<(), RealmIsDown> = cell.handle(&mut Effects::default(), |_| panic!("a defect"));
-    assert!(!cell.is_up());
+    cell.break_down();
     let cell = router.shared().realm("realm1").unwrap();
     let ask = |procedure: &'static str, argument: Value| {
         let cell = cell.clone();

@@ -21,6 +21,11 @@ impl Shared {
         self.realms.find(name)
     }
 
+    /// The same, but nothing if it went down: for those who have not proven who they are, and may not start anything.
+    pub(crate) fn realm_that_is_up(&self, name: &str) -> Option<Arc<RealmCell>> {
+        self.realms.find_up(name)
+    }
+
     fn known_realm(&self, name: &str) -> Result<Arc<RealmCell>, RealmError> {
         self.realm(name).ok_or_else(|| RealmError::NoSuchRealm(name.to_owned()))
     }
