@@ -139,7 +139,7 @@ impl From<Abort> for Refusal {
 }
 
 /// The beginning of a text that is the peer's, so that it gets back less than it sends.
-fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     const LEN: usize = 64;
     match text.char_indices().nth(LEN) {
         Some((at, _)) => format!("{}…", &text[..at]),
