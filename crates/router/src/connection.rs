@@ -118,6 +118,8 @@ enum Stage {
         is_paused: bool,
         /// Messages of the session that the realm was given, by whatever connection.
         received: u64,
+        /// It was resumed, and has sent nothing since: its WELCOME may be lost.
+        is_unconfirmed: bool,
     },
     /// The session has left; the queue's note says what comes next.
     Detached,

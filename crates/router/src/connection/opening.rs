@@ -247,7 +247,7 @@ impl Connection {
 
     fn join_anew(&mut self, admittance: Admittance) -> Result<(), RealmIsDown> {
         let Admittance { realm, session, mut welcome, proof } = admittance;
-        let resumption = self.offer_resumption(&realm, &mut welcome, proof);
+        let resumption = self.offer_resumption(&realm, &session, &mut welcome, proof);
         if !welcome::shorten(&mut welcome, &self.peer, 0) {
             let text = "the WELCOME is longer than the longest message that you take";
             self.refuse(&Abort::new(uris::PAYLOAD_SIZE_EXCEEDED, text));
@@ -258,7 +258,7 @@ impl Connection {
         let slot = realm.join(self.peer.clone(), session, welcome, resumption, &mut self.effects)?;
         debug!(realm = %realm.name(), session = %id, %authid, %authrole, peer = %self.address, "session joined");
         self.decoder.set_message_len_max(usize::MAX);
-        self.stage = Stage::Joined { realm, slot, is_paused: false, received: 0 };
+        self.stage = Stage::Joined { realm, slot, is_paused: false, received: 0, is_unconfirmed: false };
         Ok(())
     }
 
