@@ -123,7 +123,7 @@ impl Refusal {
     }
 
     /// It did not prove who it is. All such clients are told the same.
-    fn unproven(method: &str, authid: Option<&str>, cause: impl std::fmt::Display) -> Refusal {
+    pub(crate) fn unproven(method: &str, authid: Option<&str>, cause: impl std::fmt::Display) -> Refusal {
         let authid = authid.map_or_else(|| "no authid".to_owned(), |it| format!("authid {:?}", excerpt(it)));
         Refusal {
             abort: Abort::new(uris::AUTHENTICATION_FAILED, "authentication failed"),

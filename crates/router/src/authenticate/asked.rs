@@ -8,6 +8,7 @@ use crossweave_wamp::{Dict, SessionId};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+use super::pending::Standing;
 use super::start::Attempt;
 use super::{Grant, Refusal, Verdict, certificate};
 use crate::authenticator::{Asked, AuthenticateRequest, Credential, Granted, NotGranted};
@@ -121,8 +122,8 @@ impl Question {
                 Ok(offered) => {
                     keys.retain(|key| offered.is_none_or(|offered| offered == *key));
                     // Without a key left no signature is right.
-                    let is_known = !keys.is_empty();
-                    attempt.challenge_cryptosign(grant, keys, is_known)
+                    let standing = if keys.is_empty() { Standing::KeyNotListed } else { Standing::Known };
+                    attempt.challenge_cryptosign(grant, keys, standing)
                 }
             },
             (method, _) => {

@@ -122,6 +122,11 @@ impl Connection {
             opening.wants_resumption = resumption::wants(hello);
             opening.resume = Request::of(hello);
         }
+        if let Some(visit) = &self.visit {
+            // Before the cookie is looked at: whoever logs out from now on finds this connection.
+            visit.attach(&self.peer);
+            self.peer.queue.lock().is_logged_out = false;
+        }
         let verdict = match &self.authentication {
             Authentication::Methods(methods) => {
                 authenticate::start(&self.shared, methods, hello, self.caller())
@@ -136,7 +141,6 @@ impl Connection {
     /// The cookie of the connection stands for the session from now on, unless that has proven nothing.
     fn note_in_cookie(&self, admittance: &Admittance) {
         let Some(visit) = &self.visit else { return };
-        visit.attach(&self.peer);
         let Session { authid, authrole, authmethod, authextra, .. } = &*admittance.session;
         match &**authmethod {
             // What was proven when the cookie was made is all that is known.
@@ -170,10 +174,21 @@ impl Connection {
         }
     }
 
+    /// Whether it would join by a cookie that stands for it no more: deciding may have taken long.
+    fn is_by_forgotten_cookie(&self, grant: &Grant) -> bool {
+        let known = || self.visit.as_ref().and_then(|visit| visit.known());
+        grant.method == "cookie" && known().is_none_or(|known| *known.authid != *grant.authid)
+    }
+
     /// Does what was decided.
     fn heed(&mut self, verdict: Verdict) {
+        let is_forgotten = matches!(&verdict, Verdict::Admit(grant) if self.is_by_forgotten_cookie(grant));
         let Stage::Opening(opening) = &mut self.stage else { return };
         match verdict {
+            Verdict::Admit(grant) if is_forgotten => {
+                let cause = "the cookie was forgotten while its session was being opened";
+                self.refuse_unproven(&Refusal::unproven(grant.method, Some(&grant.authid), cause));
+            }
             Verdict::Admit(grant) => {
                 let (roles, resumes) = (opening.roles, opening.resume.is_some().then(|| grant.clone()));
                 let again = self.shared.provision.is_set().then(|| grant.clone());
