@@ -3,9 +3,10 @@
 //! Everything is computed from the authid and a key of this process: a client that asks twice is shown the same salt twice,
 //! as a real one would be.
 
+use crate::cryptosign::PrivateKey;
 use crate::hmac_sha256;
 
-/// Makes things up. One per process: [`Decoy::new`] with fresh random bytes.
+/// Makes things up. One per process: [`Decoy::of_key`], or [`Decoy::new`] with fresh random bytes if there is no key.
 #[derive(Clone)]
 pub struct Decoy {
     key: [u8; 32],
@@ -21,6 +22,11 @@ impl Decoy {
     /// From random bytes.
     pub fn new(key: [u8; 32]) -> Self {
         Decoy { key }
+    }
+
+    /// Of the router's own key: it makes up the same when it starts again, as real salts stay the same, too.
+    pub fn of_key(key: &PrivateKey) -> Self {
+        Decoy { key: hmac_sha256(key.to_hex().as_bytes(), b"decoy") }
     }
 
     /// Bytes that belong to this authid and purpose, always the same.
@@ -76,6 +82,13 @@ mod tests {
         assert_ne!(one.bytes("salt", "joe", 16), other.bytes("salt", "joe", 16));
         assert!(one.choice("joe", 3) < 3);
         assert_eq!(one.choice("joe", 0), 0);
+    }
+
+    #[test]
+    fn a_router_that_starts_again_with_its_key_shows_the_same() {
+        let salt = |key| Decoy::of_key(&PrivateKey::from_bytes(&key)).bytes("salt", "joe", 16);
+        assert_eq!(salt([1; 32]), salt([1; 32]));
+        assert_ne!(salt([1; 32]), salt([2; 32]));
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl Refusal {
     }
 
     /// It did not prove who it is. All such clients are told the same.
-    fn unproven(method: &str, authid: Option<&str>, cause: impl std::fmt::Display) -> Refusal {
+    pub(crate) fn unproven(method: &str, authid: Option<&str>, cause: impl std::fmt::Display) -> Refusal {
         let authid = authid.map_or_else(|| "no authid".to_owned(), |it| format!("authid {:?}", excerpt(it)));
         Refusal {
             abort: Abort::new(uris::AUTHENTICATION_FAILED, "authentication failed"),
@@ -170,7 +170,7 @@ impl From<Abort> for Refusal {
 }
 
 /// The beginning of a text that is the peer's, so that it gets back less than it sends.
-fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     const LEN: usize = 64;
     match text.char_indices().nth(LEN) {
         Some((at, _)) => format!("{}…", &text[..at]),

@@ -1,7 +1,7 @@
 //! Authenticators: who is asked at run time whether a client may join.
 
 mod procedure;
-mod turns;
+pub(crate) mod turns;
 
 pub use procedure::Procedure;
 #[cfg(test)]

@@ -122,6 +122,8 @@ enum Stage {
         is_paused: bool,
         /// Messages of the session that the realm was given, by whatever connection.
         received: u64,
+        /// It was resumed, and has sent nothing since: its WELCOME may be lost.
+        is_unconfirmed: bool,
     },
     /// The session has left; the queue's note says what comes next.
     Detached,
@@ -187,8 +189,10 @@ impl Connection {
 
     /// Reacts to what others have noted in the queue: the session was detached, or is read again.
     fn heed_notes(&mut self) {
-        let is_logged_out = std::mem::take(&mut self.peer.queue.lock().is_logged_out);
-        if is_logged_out && let Stage::Joined { realm, slot, .. } = &self.stage {
+        // While the session is being opened, it stays noted for when it is open.
+        if let Stage::Joined { realm, slot, .. } = &self.stage
+            && std::mem::take(&mut self.peer.queue.lock().is_logged_out)
+        {
             realm.close(*slot, uris::CLOSE_LOGOUT, &mut self.effects);
         }
         let (detached, is_resumed, is_taken_over) = {

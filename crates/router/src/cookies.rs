@@ -28,6 +28,10 @@ const REMEMBERED_MAX: usize = 1_000_000;
 /// Cookies that were given out and have not logged in; the oldest are forgotten.
 const ISSUED_MAX: usize = 65_536;
 
+/// Cookies of our name that a handshake may bring: one for the page's path and one for its host, say. Further ones are not
+/// looked at, so that a handshake is no way to try many.
+const TRIED_MAX: usize = 2;
+
 /// What cookies look like. The defaults are those of Crossbar.io.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CookieOptions {
@@ -148,11 +152,8 @@ impl Cookies {
     /// # Errors
     /// The store cannot be read or written.
     pub(crate) fn open(options: CookieOptions) -> Result<Cookies, CookieStoreError> {
-        let (storage, stored) = Storage::open(&options.store)?;
-        let now = now_s();
-        let is_fresh = |it: &Remembered| now < it.created_s.saturating_add(options.max_age_s);
-        let remembered = stored.into_iter().filter(|(_, it)| is_fresh(it)).collect();
-        let state = Mutex::new(State { remembered, ..State::default() });
+        let (storage, stored) = Storage::open(&options.store, options.max_age_s)?;
+        let state = Mutex::new(State { remembered: stored, ..State::default() });
         Ok(Cookies { jar: Arc::new(Jar { options, state, storage }) })
     }
 
@@ -173,6 +174,7 @@ impl Cookies {
     fn find(&self, header: &str) -> Option<CookieId> {
         let state = self.jar.state.lock();
         self.ours(header)
+            .take(TRIED_MAX)
             .map(CookieId::of)
             .find(|id| state.issued.contains(id) || state.remembered.contains_key(id))
     }
@@ -260,14 +262,19 @@ impl Visit {
             }
         }
         state.remembered.insert(self.id, session.clone());
+        // Under the lock, as the changes of a cookie are to be written in their order.
+        let is_written = jar.storage.write(Change::Remember(self.id, session));
         drop(state);
-        jar.storage.write(Change::Remember(self.id, session));
+        if !is_written {
+            warn!("a cookie is not written: the disk is too slow, or full");
+        }
     }
 
     /// Forgets whom it stood for: its session is somebody else now, or nobody.
     pub(crate) fn forget(&self) {
         let jar = &self.cookies.jar;
-        if jar.state.lock().remembered.remove(&self.id).is_some() {
+        let mut state = jar.state.lock();
+        if state.remembered.remove(&self.id).is_some() {
             jar.storage.write(Change::Forget(self.id));
         }
     }

@@ -34,7 +34,7 @@ use crate::peer::Peer;
 use crate::provision::Provision;
 use crate::queue::{Detached, Lane};
 use crate::quota::{Kind, LogQuota};
-use crate::resumption::Resumption;
+use crate::resumption::{Resumption, Seats};
 use crate::router::{RealmDefinition, SessionQueue};
 use crate::trace;
 
@@ -69,7 +69,7 @@ pub(crate) struct RealmCell {
     questions: Semaphore,
     internal: InternalCaller,
     /// Seats of resumable sessions that are taken.
-    resumable: Arc<AtomicUsize>,
+    resumable: Arc<Seats>,
     /// Who is told whether anybody is here.
     provision: Arc<Provision>,
     /// What it was told. Held while it is told more.

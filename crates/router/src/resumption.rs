@@ -14,19 +14,22 @@
 //! is sent to it goes to the ring alone. A client that comes back says how many messages it has received; it is told how
 //! many the router has, and gets those that it misses, or the number of events among them that are no longer kept.
 //!
+//! Its token is good for one time, which is over with its first message on the new connection: a client whose WELCOME was lost
+//! comes back by the token that it came by.
+//!
 //! Specification: `session-state-machine.md` has the names `resumable`, `resume_session`, `resume_token` and `resumed`;
 //! `resume_received`, `received`, `recovered`, `missed` and `resume_window` are this router's.
 
 mod request;
 mod ring;
+mod seat;
 mod token;
 
 pub(crate) use request::{Request, wants};
 pub(crate) use ring::{Replay, Ring};
-pub(crate) use token::{Token, TokenHash};
+pub(crate) use seat::{Owner, Seat, Seats};
+pub(crate) use token::{Keys, Token};
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -46,6 +49,8 @@ pub struct ResumptionOptions {
     pub buffer_bytes_max: usize,
     /// Sessions of one realm that may be resumable at a time, connected or not; further ones are ordinary. Default 1,000.
     pub sessions_max: usize,
+    /// How many of them one client may have: one authid, or of those who have proven nothing one address. Default 32.
+    pub sessions_per_client_max: usize,
 }
 
 /// What keeping a message costs beside its bytes.
@@ -53,26 +58,12 @@ pub const FRAME_COST_BYTES: usize = 64;
 
 impl Default for ResumptionOptions {
     fn default() -> Self {
-        ResumptionOptions { window_s: 30, buffer_bytes_max: 256 * 1024, sessions_max: 1_000 }
-    }
-}
-
-/// One of the places that a realm has for resumable sessions.
-#[derive(Debug)]
-pub(crate) struct Seat(Arc<AtomicUsize>);
-
-impl Seat {
-    /// Takes one, if fewer than `max` are taken.
-    pub(crate) fn take(taken: &Arc<AtomicUsize>, max: usize) -> Option<Seat> {
-        let add = |seats| (seats < max).then_some(seats + 1);
-        taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
-        Some(Seat(taken.clone()))
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        ResumptionOptions {
+            window_s: 30,
+            buffer_bytes_max: 256 * 1024,
+            sessions_max: 1_000,
+            sessions_per_client_max: 32,
+        }
     }
 }
 
@@ -102,7 +93,7 @@ pub(crate) enum Kept {
 #[derive(Debug)]
 pub(crate) struct Resumption {
     ring: Ring,
-    pub(crate) token: TokenHash,
+    keys: Keys,
     pub(crate) window: Duration,
     /// How its client has proven who it is: who goes on with it proves that in the same way.
     pub(crate) proof: Option<AuthMethod>,
@@ -121,7 +112,7 @@ impl Resumption {
     ) -> Box<Resumption> {
         Box::new(Resumption {
             ring: Ring::new(options.buffer_bytes_max),
-            token: token.hash(),
+            keys: Keys::new(token),
             window: Duration::from_secs(options.window_s),
             proof,
             parked: None,
@@ -160,11 +151,28 @@ impl Resumption {
         self.ring.replay(received)
     }
 
-    /// Another connection has it, whose peer has received so many messages and is given this token for the next time.
-    pub(crate) fn unpark(&mut self, received: u64, token: &Token) {
+    /// Whether the token is good now.
+    pub(crate) fn is_good(&self, token: &Token) -> bool {
+        self.keys.is_good(token)
+    }
+
+    /// Its connection is to give it up for who has shown this token; it is claimed by another one when that has happened.
+    pub(crate) fn take_over(&mut self, shown: &Token) -> (Token, oneshot::Receiver<()>) {
+        let (sender, receiver) = oneshot::channel();
+        self.takeover = Some(sender);
+        (self.keys.lend(shown), receiver)
+    }
+
+    /// Another connection has it, by this token, whose peer has received so many messages. The token for the next time.
+    pub(crate) fn unpark(&mut self, received: u64, shown: &Token) -> Token {
         self.ring.forget(received);
         self.parked = None;
-        self.token = token.hash();
+        self.keys.renew(shown)
+    }
+
+    /// The peer has shown by a message that it has its last WELCOME.
+    pub(crate) fn confirm(&mut self) {
+        self.keys.confirm();
     }
 }
 

@@ -99,7 +99,7 @@ pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
     pub(crate) quota: Arc<LogQuota>,
     /// Makes up what clients are shown that do not exist.
-    pub(crate) decoy: Decoy,
+    decoy: RwLock<Decoy>,
     /// By which the router proves itself.
     key: RwLock<Option<PrivateKey>>,
     /// Those that are parts of this program, by name.
@@ -118,6 +118,11 @@ impl Shared {
     /// The key by which the router proves itself.
     pub(crate) fn key(&self) -> Option<PrivateKey> {
         self.key.read().clone()
+    }
+
+    /// Makes up what clients are shown that do not exist.
+    pub(crate) fn decoy(&self) -> Decoy {
+        self.decoy.read().clone()
     }
 
     /// The part of this program that was registered under this name.
@@ -144,7 +149,7 @@ impl Router {
         let shared = Shared {
             admission,
             quota: quota.clone(),
-            decoy,
+            decoy: RwLock::new(decoy),
             key: RwLock::default(),
             authenticators: RwLock::default(),
             jars: Jars::default(),
@@ -158,7 +163,9 @@ impl Router {
     }
 
     /// The key by which the router proves itself to cryptosign clients that challenge it. Without one, they are refused.
+    /// Salts of clients that do not exist are made up from it, and stay the same from one start to the next as real ones do.
     pub fn set_key(&self, key: PrivateKey) {
+        *self.shared.decoy.write() = Decoy::of_key(&key);
         *self.shared.key.write() = Some(key);
     }
 

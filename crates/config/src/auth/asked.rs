@@ -9,7 +9,8 @@ use crate::role::TRUSTED;
 pub struct Dynamic {
     /// `authenticator`: the procedure's URI. Needed.
     pub authenticator: String,
-    /// `authenticator-realm`: the realm it is registered on. Default: the one that the client asks for.
+    /// `authenticator-realm`: the realm it is registered on. Default: the one that the client asks for; an
+    /// answer that names another `realm` lets nobody in then.
     pub realm: Option<String>,
     /// `authenticator-role`: the role in which it is called. Default: `trusted`, the router's own, which may call everything.
     pub role: Option<String>,

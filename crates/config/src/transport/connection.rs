@@ -27,11 +27,14 @@ pub struct ResumptionOptions {
     pub buffer: u32,
     /// `max_sessions`: how many sessions of a realm may be resumable at a time, 1 to 1000000. Default: 1000.
     pub max_sessions: u32,
+    /// `max_sessions_per_client`: how many of them one client may have, that is one authid, or of anonymous clients one
+    /// address, 1 to 1000000. Default: 32.
+    pub max_sessions_per_client: u32,
 }
 
 impl Default for ResumptionOptions {
     fn default() -> Self {
-        Self { window: 30, buffer: 256 * 1024, max_sessions: 1_000 }
+        Self { window: 30, buffer: 256 * 1024, max_sessions: 1_000, max_sessions_per_client: 32 }
     }
 }
 
@@ -41,11 +44,13 @@ impl ResumptionOptions {
         let window = fields.int(reading, "window", 1..=3_600, "seconds");
         let buffer = fields.int(reading, "buffer", 4_096..=67_108_864, "bytes");
         let max_sessions = fields.int(reading, "max_sessions", 1..=1_000_000, "sessions");
+        let per_client = fields.int(reading, "max_sessions_per_client", 1..=1_000_000, "sessions");
         fields.finish(reading);
         Self {
             window: window.unwrap_or(default.window),
             buffer: buffer.unwrap_or(default.buffer),
             max_sessions: max_sessions.unwrap_or(default.max_sessions),
+            max_sessions_per_client: per_client.unwrap_or(default.max_sessions_per_client),
         }
     }
 }

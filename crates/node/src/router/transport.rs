@@ -207,6 +207,7 @@ fn resumption(options: &config::ResumptionOptions) -> ResumptionOptions {
         window_s: options.window.into(),
         buffer_bytes_max: options.buffer as usize,
         sessions_max: options.max_sessions as usize,
+        sessions_per_client_max: options.max_sessions_per_client as usize,
     }
 }
 

@@ -5,10 +5,13 @@ use std::time::Duration;
 use crossweave_auth::{Secret, wampcra};
 use crossweave_wamp::message::Abort;
 use crossweave_wamp::{Dict, SessionId};
+
 use tokio::time::timeout;
 
+use super::pending::Standing;
 use super::start::Attempt;
 use super::{Grant, Refusal, Said, Verdict, certificate};
+use crate::authenticator::turns::Turn;
 use crate::authenticator::{Asked, AuthenticateRequest, Credential, Granted, NotGranted};
 use crate::realm::AbortOnDrop;
 
@@ -51,28 +54,34 @@ impl Question {
     }
 
     async fn run(self, ticket: Option<Secret>) -> Verdict {
+        match timeout(ANSWER_DEADLINE, self.decide(ticket)).await {
+            Ok(verdict) => verdict,
+            Err(_) => Verdict::Refuse(self.late()),
+        }
+    }
+
+    async fn decide(&self, ticket: Option<Secret>) -> Verdict {
         let asked = self.asked.name();
-        match timeout(ANSWER_DEADLINE, self.answer(ticket)).await {
-            Ok(Ok(granted)) => self.challenge(granted).await,
-            Ok(Err(NotGranted::Denied { uri, message })) => {
+        match self.answer(ticket).await {
+            Ok((granted, turn)) => self.challenge(granted, turn).await,
+            Err(NotGranted::Denied { uri, message }) => {
                 let cause = format!("{asked} denied it with {uri}");
                 let Refusal { cause, .. } =
                     Refusal::unproven(self.attempt.method, self.attempt.authid.as_deref(), cause);
                 Verdict::Refuse(Refusal { abort: Abort::new(uri, message), cause })
             }
-            Ok(Err(NotGranted::Failed(why))) => self.attempt.unproven(format_args!("{asked} failed: {why}")),
-            Err(_) => Verdict::Refuse(self.late()),
+            Err(NotGranted::Failed(why)) => self.attempt.unproven(format_args!("{asked} failed: {why}")),
         }
     }
 
-    /// The authenticator's answer. A panic of it ends its own task only.
-    async fn answer(&self, ticket: Option<Secret>) -> Result<Granted, NotGranted> {
+    /// The authenticator's answer, and the turn that lasts as long as it is worked on. A panic of it ends its own task only.
+    async fn answer(&self, ticket: Option<Secret>) -> Result<(Granted, Turn), NotGranted> {
         let turn = self.attempt.shared.questions.take(&self.asked, self.attempt.realm.as_deref()).await?;
         let (asked, shared) = (self.asked.clone(), self.attempt.shared.clone());
         let request = self.request(ticket);
         let asked = tokio::spawn(async move {
-            let _turn = turn;
-            asked.authenticate(shared, request).await
+            let granted = asked.authenticate(shared, request).await?;
+            Ok((granted, turn))
         });
         AbortOnDrop(asked).await.unwrap_or_else(|| Err(NotGranted::Failed("it panicked".to_owned())))
     }
@@ -95,14 +104,18 @@ impl Question {
     }
 
     /// Lets a client in that the authenticator knows, or challenges it to prove what the authenticator says.
-    async fn challenge(self, granted: Granted) -> Verdict {
+    async fn challenge(&self, granted: Granted, turn: Turn) -> Verdict {
         let (grant, asked) = (self.grant(&granted), self.asked.name());
-        let attempt = self.attempt;
+        let attempt = &self.attempt;
         match (attempt.method, granted.credential) {
             ("anonymous" | "ticket" | "tls", _) => Verdict::Admit(Box::new(grant)),
             ("wampcra", Credential::WampCra { secret, salting }) => {
-                // Deriving a key may take long: not here, where others wait.
-                let derive = tokio::task::spawn_blocking(|| wampcra::Credential::new(secret, salting));
+                // Deriving a key may take long: not here, where others wait. It cannot be stopped, and keeps the turn also if the
+                // client does not wait for it, so that no client makes more of it run at a time than there are turns.
+                let derive = tokio::task::spawn_blocking(move || {
+                    let _turn = turn;
+                    wampcra::Credential::new(secret, salting)
+                });
                 match derive.await {
                     Ok(credential) => attempt.challenge_wampcra(grant, credential, true),
                     Err(_) => attempt.unproven("deriving the key failed"),
@@ -116,8 +129,8 @@ impl Question {
                 Ok(offered) => {
                     keys.retain(|key| offered.is_none_or(|offered| offered == *key));
                     // Without a key left no signature is right.
-                    let is_known = !keys.is_empty();
-                    attempt.challenge_cryptosign(grant, keys, is_known)
+                    let standing = if keys.is_empty() { Standing::KeyNotListed } else { Standing::Known };
+                    attempt.challenge_cryptosign(grant, keys, standing)
                 }
             },
             (method, _) => attempt.unproven(format_args!("{asked} gave no credential for {method}")),
@@ -139,8 +152,57 @@ impl Question {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use crossweave_auth::wampcra::Salting;
+    use crossweave_transport::PeerAddress;
+    use crossweave_transport::codec::Framing;
+    use crossweave_wamp::batch::Batching;
+    use crossweave_wamp::{Serializer, uris};
+    use tokio::time::{sleep, timeout};
+
     use super::*;
-    use crossweave_wamp::uris;
+    use crate::authenticate::Caller;
+    use crate::authenticator::Procedure;
+    use crate::peer::Wire;
+    use crate::{AdmissionOptions, Router};
+
+    fn question(router: &Router) -> Question {
+        let wire =
+            Wire { serializer: Serializer::Json, framing: Framing::RawSocket, batching: Batching::Single };
+        let caller = Caller {
+            address: PeerAddress::Memory,
+            wire,
+            channel_framing: "rawsocket",
+            tls: None,
+            visit: None,
+        };
+        let (shared, realm) = (router.shared().clone(), Some("realm1".to_owned()));
+        let (authid, method) = (Some("joe".to_owned()), "wampcra");
+        let attempt = Attempt { shared, realm, authid, authextra: None, caller, method };
+        let uri = "com.example.authenticate".to_owned();
+        let asked = Procedure { uri, realm: None, authrole: None, default_role: None };
+        Question::new(attempt, Asked::Procedure(Arc::new(asked)))
+    }
+
+    #[tokio::test]
+    async fn a_key_is_derived_within_a_turn_also_if_nobody_waits_for_it() {
+        let router = Router::new(AdmissionOptions::default());
+        let (question, turns) = (question(&router), router.shared().questions.clone());
+        let salting = Some(Salting { salt: "salt".into(), iterations: 200_000, key_len: 32 });
+        let credential = Credential::WampCra { secret: "pa55".into(), salting };
+        let granted = Granted { authrole: "user".into(), credential, ..Granted::default() };
+        let turn = turns.take(&question.asked, None).await.unwrap();
+        let given_up = timeout(Duration::ZERO, question.challenge(granted, turn)).await;
+        assert!(given_up.is_err());
+        assert_eq!(turns.taken(), 1);
+        let derived = async {
+            while turns.taken() > 0 {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(30), derived).await.expect("the turn is given back");
+    }
 
     #[test]
     fn a_failure_is_told_to_nobody_but_the_log() {

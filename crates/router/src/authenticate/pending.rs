@@ -13,9 +13,34 @@ use super::{Grant, Refusal, Verdict};
 pub(crate) struct Pending {
     /// Who it will be. A client that does not exist has one, too: it is challenged alike.
     pub(super) grant: Grant,
-    /// Whether it exists.
-    pub(super) is_known: bool,
+    pub(super) standing: Standing,
     pub(super) proof: Proof,
+}
+
+/// Whether a client exists. Each is challenged alike; only the log is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Known,
+    NoSuchClient,
+    /// It exists, and the public key that it says it has is none of its keys.
+    KeyNotListed,
+}
+
+impl From<bool> for Standing {
+    fn from(is_known: bool) -> Standing {
+        if is_known { Standing::Known } else { Standing::NoSuchClient }
+    }
+}
+
+impl Standing {
+    /// Why it may not join, whose proof was not right.
+    fn cause(self) -> &'static str {
+        match self {
+            Standing::Known => "wrong answer to the challenge",
+            Standing::NoSuchClient => "no such client",
+            Standing::KeyNotListed => "the client exists, and does not have this public key",
+        }
+    }
 }
 
 /// What it has to prove.
@@ -35,7 +60,7 @@ pub(super) enum Proof {
 impl Pending {
     /// Judges the answer. There is only one: another needs another HELLO.
     pub(crate) fn judge(self: Box<Self>, answer: &Authenticate) -> Verdict {
-        let Pending { mut grant, is_known, proof } = *self;
+        let Pending { mut grant, standing, proof } = *self;
         let proven = match proof {
             Proof::TicketAsked(question) => return question.with_ticket(&answer.signature),
             Proof::Ticket(expected) => ticket::is_same(&expected, &answer.signature).then(Dict::new),
@@ -49,14 +74,11 @@ impl Pending {
             }
         };
         match proven {
-            Some(extra) if is_known => {
+            Some(extra) if standing == Standing::Known => {
                 extra.into_iter().for_each(|(key, value)| grant.authextra.insert(key, value));
                 Verdict::Admit(Box::new(grant))
             }
-            _ => {
-                let cause = if is_known { "wrong answer to the challenge" } else { "no such client" };
-                Verdict::Refuse(Refusal::unproven(grant.method, Some(&grant.authid), cause))
-            }
+            _ => Verdict::Refuse(Refusal::unproven(grant.method, Some(&grant.authid), standing.cause())),
         }
     }
 }

@@ -12,7 +12,7 @@ use sha1::Digest as _;
 
 use super::admit::random_authid;
 use super::asked::Question;
-use super::pending::{Pending, Proof};
+use super::pending::{Pending, Proof, Standing};
 use super::{Caller, Grant, Refusal, Verdict, excerpt, random};
 use crate::cookies::Visit;
 use crate::methods::{Anonymous, Directory, Fingerprint, Methods, Source};
@@ -168,7 +168,7 @@ impl Attempt {
         };
         let Found { grant, known, model } = self.look_up(directory, &authid);
         // Made up for every client, as it takes time.
-        let fake = wampcra::Credential::decoy(model, &self.shared.decoy, &authid);
+        let fake = wampcra::Credential::decoy(model, &self.shared.decoy(), &authid);
         self.challenge_wampcra(grant, known.cloned().unwrap_or(fake), known.is_some())
     }
 
@@ -202,7 +202,7 @@ impl Attempt {
         };
         let Found { grant, known, model } = self.look_up(directory, &authid);
         // Made up for every client, as it takes time.
-        let fake = scram::Credential::decoy(model, &self.shared.decoy, &authid);
+        let fake = scram::Credential::decoy(model, &self.shared.decoy(), &authid);
         self.challenge_scram(grant, known.cloned().unwrap_or(fake), known.is_some())
     }
 
@@ -243,7 +243,11 @@ impl Attempt {
             None if is_known => candidates.to_vec(),
             None => vec![nobody(); candidates.len().max(1)],
         };
-        self.challenge_cryptosign(grant, keys, is_known)
+        let standing = match known {
+            Some(_) if !is_known => Standing::KeyNotListed,
+            _ => is_known.into(),
+        };
+        self.challenge_cryptosign(grant, keys, standing)
     }
 
     /// The public key that the client says it has.
@@ -254,7 +258,12 @@ impl Attempt {
     }
 
     /// Challenges a client with WAMP-cryptosign, and proves ourselves if it asks for that.
-    pub(super) fn challenge_cryptosign(&self, grant: Grant, keys: Vec<PublicKey>, is_known: bool) -> Verdict {
+    pub(super) fn challenge_cryptosign(
+        &self,
+        grant: Grant,
+        keys: Vec<PublicKey>,
+        standing: Standing,
+    ) -> Verdict {
         let binding = match self.caller.channel().requested(self.authextra.as_ref()) {
             Ok(binding) => binding,
             Err(error) => return self.malformed(error),
@@ -274,7 +283,7 @@ impl Attempt {
             extra.insert("signature", key.sign(&cryptosign::message(&asked, channel.as_ref())));
         }
         let message = cryptosign::message(&number, channel.as_ref());
-        challenge(extra, grant, is_known, Proof::Cryptosign { keys, message })
+        challenge(extra, grant, standing, Proof::Cryptosign { keys, message })
     }
 
     fn cookie(self) -> Option<Verdict> {
@@ -315,7 +324,7 @@ impl Attempt {
 
     /// Who a client is, or would be if it existed.
     fn look_up<'d, C>(&self, directory: &'d Directory<C>, authid: &str) -> Found<'d, C> {
-        let (known, model) = (directory.get(authid), directory.model(&self.shared.decoy, authid));
+        let (known, model) = (directory.get(authid), directory.model(&self.shared.decoy(), authid));
         let grant = match known.or(model) {
             Some(like) => self.grant(authid, &like.authrole, like.realm.as_ref(), "static"),
             None => self.grant(authid, "anonymous", None, "static"),
@@ -371,9 +380,9 @@ impl Attempt {
     }
 }
 
-fn challenge(extra: Dict, grant: Grant, is_known: bool, proof: Proof) -> Verdict {
+fn challenge(extra: Dict, grant: Grant, standing: impl Into<Standing>, proof: Proof) -> Verdict {
     let challenge = Challenge { method: grant.method.to_owned(), extra };
-    Verdict::Challenge(challenge, Box::new(Pending { grant, is_known, proof }))
+    Verdict::Challenge(challenge, Box::new(Pending { grant, standing: standing.into(), proof }))
 }
 
 /// The authid of the only client with this key; else one that nobody has, which the specification proposes for that case.

@@ -61,7 +61,7 @@ async fn a_realm_that_went_down_is_started_afresh_for_who_has_proven_itself_only
     let Verdict::Challenge(_, challenged) = hello(&shared, &methods, "wampcra") else {
         panic!("joe is challenged")
     };
-    let Verdict::Wait(asking) = hello(&shared, &methods, "anonymous") else { panic!("somebody is asked") };
+    let Verdict::Wait(asking, _) = hello(&shared, &methods, "anonymous") else { panic!("somebody is asked") };
     assert!(matches!(asking.await, Verdict::Refuse(_)));
     assert!(shared.realm_that_is_up("realm1").is_none(), "nobody has proven anything");
     let admitted = admit(&shared, Roles::default(), &caller(), challenged.grant).map(|it| it.realm.is_up());
@@ -97,14 +97,14 @@ async fn an_authenticator_that_hangs_holds_up_no_logins_by_others() {
     };
     let mut hanging = Vec::new();
     for _ in 0..2 * QUESTIONS_MAX {
-        let Verdict::Wait(mut asking) = hello(&shared, &methods, "anonymous") else {
+        let Verdict::Wait(mut asking, _) = hello(&shared, &methods, "anonymous") else {
             panic!("somebody is asked")
         };
         let now = asking.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(now, Poll::Pending));
         hanging.push(asking);
     }
-    let Verdict::Wait(asking) = hello(&shared, &methods, "wampcra") else { panic!("somebody is asked") };
+    let Verdict::Wait(asking, _) = hello(&shared, &methods, "wampcra") else { panic!("somebody is asked") };
     let Verdict::Refuse(refusal) = asking.await else { panic!("it gave no credential") };
     assert!(refusal.cause.contains("no credential for wampcra"), "it was asked: {}", refusal.cause);
 }

@@ -10,6 +10,7 @@ use crossweave_auth::wampcra::Salting;
 use crossweave_wamp::{Dict, Value};
 
 use super::{AuthenticateRequest, Credential, Granted, NotGranted};
+use crate::authenticate::excerpt;
 use crate::internal::{Answer, CallFailed, TRUSTED};
 use crate::router::Shared;
 
@@ -26,7 +27,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Procedure {
     /// Its URI.
     pub uri: String,
-    /// The realm it is registered on; absent, the one that the client asks for.
+    /// The realm it is registered on; absent, the one that the client asks for. Then it decides on that realm alone: an answer
+    /// with another `realm` lets nobody in, as who may register on one realm has no say on the others.
     pub realm: Option<String>,
     /// The role in which it is called; absent, `trusted`, which may call everything.
     pub authrole: Option<String>,
@@ -50,16 +52,30 @@ impl Procedure {
         let home = home.ok_or_else(|| failed("the client names no realm to call it on".to_owned()))?;
         let authrole = self.authrole.as_deref().unwrap_or(TRUSTED);
         let cell = shared.realm_that_is_up(home).ok_or_else(|| failed(format!("no realm {home:?} runs")))?;
-        let args: Vec<Value> = vec![realm.into(), authid.into(), details.into()];
+        let args: Vec<Value> = vec![realm.clone().into(), authid.into(), details.into()];
         match cell.call(authrole, &self.uri, &args, &Dict::new(), TIMEOUT).await {
             Ok(Answer { args, .. }) => {
                 let answer = args.into_iter().next().unwrap_or_default();
-                self.granted(method, answer).map_err(|what| failed(format!("its answer {what}")))
+                let granted = self.granted(method, answer);
+                granted
+                    .and_then(|granted| self.check_realm(granted, home))
+                    .map_err(|what| failed(format!("its answer {what}")))
             }
             Err(CallFailed::Error { error, message }) if !error.starts_with("wamp.") => {
                 Err(denied(error, message))
             }
             Err(error) => Err(failed(error.to_string())),
+        }
+    }
+
+    /// The realm on which the client was asked about by its own choice is the only one that the answer may name.
+    fn check_realm(&self, granted: Granted, home: &str) -> Result<Granted, String> {
+        match &granted.realm {
+            Some(realm) if self.realm.is_none() && realm != home => Err(format!(
+                "names realm {:?}, and it was called on realm {home:?} as no authenticator-realm is configured",
+                excerpt(realm)
+            )),
+            _ => Ok(granted),
         }
     }
 

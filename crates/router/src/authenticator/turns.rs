@@ -75,6 +75,12 @@ impl Turns {
         Ok(Turn { _own: own, _any: any, _place: place })
     }
 
+    /// Turns that somebody has.
+    #[cfg(test)]
+    pub(crate) fn taken(&self) -> usize {
+        ALL_QUESTIONS_MAX - self.all.available_permits()
+    }
+
     fn queue_up(self: &Arc<Self>, asked: &Asked, realm: Option<&str>) -> Place {
         let whom = Whom::of(asked, realm);
         let mut lines = self.lines.lock();

@@ -122,6 +122,11 @@ impl Connection {
             opening.wants_resumption = resumption::wants(hello);
             opening.resume = Request::of(hello);
         }
+        if let Some(visit) = &self.visit {
+            // Before the cookie is looked at: whoever logs out from now on finds this connection.
+            visit.attach(&self.peer);
+            self.peer.queue.lock().is_logged_out = false;
+        }
         let verdict = match &self.authentication {
             Authentication::Methods(methods) => {
                 authenticate::start(&self.shared, methods, hello, self.caller())
@@ -136,7 +141,6 @@ impl Connection {
     /// The cookie of the connection stands for the session from now on, unless that has proven nothing.
     fn note_in_cookie(&self, admittance: &Admittance) {
         let Some(visit) = &self.visit else { return };
-        visit.attach(&self.peer);
         let Session { authid, authrole, authmethod, authextra, .. } = &*admittance.session;
         match &**authmethod {
             // What was proven when the cookie was made is all that is known.
@@ -170,10 +174,21 @@ impl Connection {
         }
     }
 
+    /// Whether it would join by a cookie that stands for it no more: deciding may have taken long.
+    fn is_by_forgotten_cookie(&self, grant: &Grant) -> bool {
+        let known = || self.visit.as_ref().and_then(|visit| visit.known());
+        grant.method == "cookie" && known().is_none_or(|known| *known.authid != *grant.authid)
+    }
+
     /// Does what was decided.
     fn heed(&mut self, verdict: Verdict) {
+        let is_forgotten = matches!(&verdict, Verdict::Admit(grant) if self.is_by_forgotten_cookie(grant));
         let Stage::Opening(opening) = &mut self.stage else { return };
         match verdict {
+            Verdict::Admit(grant) if is_forgotten => {
+                let cause = "the cookie was forgotten while its session was being opened";
+                self.refuse_unproven(&Refusal::unproven(grant.method, Some(&grant.authid), cause));
+            }
             Verdict::Admit(grant) => {
                 let (roles, resumes) = (opening.roles, opening.resume.is_some().then(|| grant.clone()));
                 let again = (self.shared.provision.is_set() || grant.said.is_some()).then(|| grant.clone());
@@ -249,7 +264,7 @@ impl Connection {
 
     fn join_anew(&mut self, admittance: Admittance) -> Result<(), RealmIsDown> {
         let Admittance { realm, session, mut welcome, proof } = admittance;
-        let resumption = self.offer_resumption(&realm, &mut welcome, proof);
+        let resumption = self.offer_resumption(&realm, &session, &mut welcome, proof);
         if !welcome::shorten(&mut welcome, &self.peer, 0) {
             let text = "the WELCOME is longer than the longest message that you take";
             self.refuse(&Abort::new(uris::PAYLOAD_SIZE_EXCEEDED, text));
@@ -260,7 +275,7 @@ impl Connection {
         let slot = realm.join(self.peer.clone(), session, welcome, resumption, &mut self.effects)?;
         debug!(realm = %realm.name(), session = %id, %authid, %authrole, peer = %self.address, "session joined");
         self.decoder.set_message_len_max(usize::MAX);
-        self.stage = Stage::Joined { realm, slot, is_paused: false, received: 0 };
+        self.stage = Stage::Joined { realm, slot, is_paused: false, received: 0, is_unconfirmed: false };
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use crossweave_wamp::{Batching, Message, ProtocolViolation, Serializer, uris};
 use tracing::debug;
 
 use super::{Connection, READS_PER_TURN, Stage};
+use crate::peer::Peer;
 use crate::realm::RealmCell;
 use crate::trace;
 
@@ -263,7 +264,13 @@ impl Connection {
     /// Hands frames to the realm; says how many it took.
     #[inline]
     fn route_joined<'b>(&mut self, len: usize, frame: impl Fn(usize) -> (&'b [u8], bool)) -> usize {
-        let Stage::Joined { realm, slot, is_paused, received } = &mut self.stage else { return len };
+        let Stage::Joined { realm, slot, is_paused, received, is_unconfirmed } = &mut self.stage else {
+            return len;
+        };
+        if *is_unconfirmed {
+            *is_unconfirmed = false;
+            confirm(&self.peer);
+        }
         let (messages, violation, _prepared) = decode(self.peer.wire.serializer, len, &frame, realm);
         if let Some(visit) = &self.visit {
             let is_logout = |message: &Message<'_>| matches!(message, Message::Goodbye(bye) if bye.reason == uris::CLOSE_LOGOUT);
@@ -296,6 +303,14 @@ impl Connection {
                 len
             }
         }
+    }
+}
+
+/// The peer of a resumed session has its WELCOME: the token by which it came is of no use any more.
+#[cold]
+fn confirm(peer: &Peer) {
+    if let Some(resumption) = &mut peer.queue.lock().resumption {
+        resumption.confirm();
     }
 }
 

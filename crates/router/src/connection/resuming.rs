@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crossweave_router_core::boundary::Session;
 use crossweave_wamp::AuthMethod;
 use crossweave_wamp::message::Welcome;
 use tracing::{debug, info};
@@ -11,7 +12,7 @@ use crate::authenticate::{Admittance, Grant, Verdict};
 use crate::quota::Kind;
 use crate::realm::RealmIsDown;
 use crate::realm::parking::{Claimant, Claimed};
-use crate::resumption::{self, Request, Resumption};
+use crate::resumption::{self, Owner, Request, Resumption};
 
 impl Connection {
     /// Goes on with the session that HELLO asks for. The admittance comes back if that is not to be; it is gone if the
@@ -35,7 +36,8 @@ impl Connection {
             Claimed::Resumed { slot, received, is_paused } => {
                 debug!(realm = %realm.name(), session = %request.session, peer = %self.address, "session resumed");
                 self.decoder.set_message_len_max(usize::MAX);
-                self.stage = Stage::Joined { realm: admittance.realm, slot, is_paused, received };
+                let realm = admittance.realm;
+                self.stage = Stage::Joined { realm, slot, is_paused, received, is_unconfirmed: true };
                 Ok(None)
             }
             Claimed::Connected(token, given_up) => {
@@ -62,6 +64,7 @@ impl Connection {
     pub(super) fn offer_resumption(
         &self,
         realm: &Arc<crate::realm::RealmCell>,
+        session: &Session,
         welcome: &mut Welcome,
         proof: Option<AuthMethod>,
     ) -> Option<Box<Resumption>> {
@@ -72,7 +75,7 @@ impl Connection {
             return None;
         }
         welcome.details.insert("resumed", false);
-        let made = realm.make_resumable(options, proof, welcome);
+        let made = realm.make_resumable(options, Owner::of(session, &self.address), proof, welcome);
         if made.is_none() {
             welcome.details.insert("resumable", false);
         }
@@ -89,7 +92,7 @@ impl Connection {
 
     /// Leaves the session to another connection, or to its fate. False if it is still this connection's.
     pub(super) fn park(&mut self) -> bool {
-        let Stage::Joined { realm, slot, is_paused, received } = &self.stage else { return false };
+        let Stage::Joined { realm, slot, is_paused, received, .. } = &self.stage else { return false };
         let is_resumable = self.peer.queue.lock().resumption.is_some();
         if !is_resumable {
             return false;

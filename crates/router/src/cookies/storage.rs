@@ -1,21 +1,24 @@
 //! Where a jar of cookies is kept: memory, a file of JSON lines, or an SQLite database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossweave_wamp::{AuthMethod, Dict, Serializer, Value};
+use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
-use super::{CookieId, Remembered};
+use super::{CookieId, Remembered, now_s};
 
-/// Changes that may wait to be written.
+/// Cookies whose changes may wait to be written. That one is forgotten always waits.
 const CHANGES_MAX: usize = 65_536;
+/// Lines that a file may have beside two for each cookie in it: then it is written anew.
+const SPARE_LINES: usize = 64;
 
 /// Where a jar is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,38 +70,51 @@ pub(super) enum Change {
 
 type Stored = HashMap<CookieId, Remembered>;
 
+/// What waits to be written: of each cookie the last change, as nothing else counts.
+#[derive(Default)]
+struct Backlog {
+    changes: Mutex<Changes>,
+    has_changed: Condvar,
+}
+
+#[derive(Default)]
+struct Changes {
+    waiting: HashMap<CookieId, Change>,
+    is_over: bool,
+}
+
 /// Hands changes to the thread that writes them. Dropped, it waits until they are.
 #[derive(Default)]
 pub(super) struct Storage {
-    changes: Option<SyncSender<Change>>,
+    backlog: Option<Arc<Backlog>>,
     writer: Option<JoinHandle<()>>,
 }
 
 impl Storage {
-    /// Opens a store, with what it holds.
-    pub(super) fn open(store: &CookieStore) -> Result<(Storage, Stored), CookieStoreError> {
+    /// Opens a store, with what it holds that is not older than this.
+    pub(super) fn open(store: &CookieStore, max_age_s: u64) -> Result<(Storage, Stored), CookieStoreError> {
         match store {
             CookieStore::Memory => Ok((Storage::default(), Stored::new())),
             CookieStore::File { path, purge_on_startup } => {
                 let failed =
                     |error: io::Error| CookieStoreError { path: path.clone(), cause: error.to_string() };
-                let stored =
-                    if *purge_on_startup { Stored::new() } else { read_file(path).map_err(failed)? };
-                let mut file = rewrite(path, &stored).map_err(failed)?;
-                let write = move |change: &Change| {
-                    file.write_all(line(change).as_bytes())
-                        .and_then(|()| file.sync_data())
-                        .map_err(|it| it.to_string())
+                let stored = match purge_on_startup {
+                    true => Stored::new(),
+                    false => read_fresh(path, max_age_s).map_err(failed)?,
                 };
+                let mut file = CookieFile::open(path, &stored, max_age_s).map_err(failed)?;
+                let write = move |change: &Change| file.write(change).map_err(|it| it.to_string());
                 Ok((Storage::start(path, write), stored))
             }
             CookieStore::Database { path, purge_on_startup } => {
-                let failed = |error: rusqlite::Error| CookieStoreError {
-                    path: path.clone(),
-                    cause: error.to_string(),
-                };
-                let database = open_database(path, *purge_on_startup).map_err(failed)?;
-                let stored = read_database(&database).map_err(failed)?;
+                let failed = |cause: String| CookieStoreError { path: path.clone(), cause };
+                // SQLite would make it readable by everybody.
+                let made = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+                made.map_err(|error| failed(error.to_string()))?;
+                let explain = |error: rusqlite::Error| failed(error.to_string());
+                let database = open_database(path, *purge_on_startup).map_err(explain)?;
+                delete_old(&database, max_age_s).map_err(explain)?;
+                let stored = read_database(&database).map_err(explain)?;
                 let write =
                     move |change: &Change| write_database(&database, change).map_err(|it| it.to_string());
                 Ok((Storage::start(path, write), stored))
@@ -107,40 +123,120 @@ impl Storage {
     }
 
     fn start(path: &Path, write: impl FnMut(&Change) -> Result<(), String> + Send + 'static) -> Storage {
-        let (changes, received) = sync_channel(CHANGES_MAX);
-        let path = path.to_owned();
+        let backlog = Arc::<Backlog>::default();
+        let (path, taken) = (path.to_owned(), backlog.clone());
         let writer = std::thread::Builder::new()
             .name("cookies".to_owned())
-            .spawn(move || write_all(&path, received, write))
+            .spawn(move || write_all(&path, &taken, write))
             .map_err(|error| error!(%error, "cannot start the thread that writes cookies"))
             .ok();
-        Storage { changes: Some(changes), writer }
+        Storage { backlog: Some(backlog), writer }
     }
 
-    pub(super) fn write(&self, change: Change) {
-        if let Some(changes) = &self.changes
-            && changes.try_send(change).is_err()
-        {
-            warn!("a cookie is not written: the disk is too slow, or full");
-        }
+    /// False if there is no room for it: then the cookie is forgotten there, whomever it stood for before.
+    pub(super) fn write(&self, change: Change) -> bool {
+        self.backlog.as_ref().is_none_or(|backlog| backlog.push(change))
     }
 }
 
 impl Drop for Storage {
     fn drop(&mut self) {
-        drop(self.changes.take());
+        if let Some(backlog) = self.backlog.take() {
+            backlog.changes.lock().is_over = true;
+            backlog.has_changed.notify_one();
+        }
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
     }
 }
 
-fn write_all(path: &Path, changes: Receiver<Change>, mut write: impl FnMut(&Change) -> Result<(), String>) {
-    for change in changes {
-        if let Err(error) = write(&change) {
-            error!(path = %path.display(), %error, "cannot write a cookie");
+impl Backlog {
+    /// Whether the change itself waits now, and not that its cookie is forgotten.
+    fn push(&self, change: Change) -> bool {
+        let id = change.cookie();
+        let mut changes = self.changes.lock();
+        let has_room = changes.waiting.len() < CHANGES_MAX || changes.waiting.contains_key(&id);
+        let (change, is_itself) = match change {
+            Change::Remember(..) if !has_room => (Change::Forget(id), false),
+            change => (change, true),
+        };
+        changes.waiting.insert(id, change);
+        drop(changes);
+        self.has_changed.notify_one();
+        is_itself
+    }
+
+    /// What waits, as soon as there is something; nothing at the end.
+    fn take(&self) -> Option<HashMap<CookieId, Change>> {
+        let mut changes = self.changes.lock();
+        while changes.waiting.is_empty() && !changes.is_over {
+            self.has_changed.wait(&mut changes);
+        }
+        let waiting = std::mem::take(&mut changes.waiting);
+        (!waiting.is_empty()).then_some(waiting)
+    }
+}
+
+impl Change {
+    fn cookie(&self) -> CookieId {
+        match self {
+            Change::Remember(id, _) | Change::Forget(id) => *id,
         }
     }
+}
+
+fn write_all(path: &Path, backlog: &Backlog, mut write: impl FnMut(&Change) -> Result<(), String>) {
+    while let Some(changes) = backlog.take() {
+        for change in changes.values() {
+            if let Err(error) = write(change) {
+                error!(path = %path.display(), %error, "cannot write a cookie");
+            }
+        }
+    }
+}
+
+fn is_fresh(it: &Remembered, max_age_s: u64) -> bool {
+    now_s() < it.created_s.saturating_add(max_age_s)
+}
+
+/// A file that is appended to, and written anew when most of it is out of date.
+struct CookieFile {
+    path: PathBuf,
+    file: File,
+    /// The cookies in it.
+    cookies: HashSet<CookieId>,
+    lines: usize,
+    max_age_s: u64,
+}
+
+impl CookieFile {
+    fn open(path: &Path, stored: &Stored, max_age_s: u64) -> io::Result<CookieFile> {
+        let file = rewrite(path, stored)?;
+        let (cookies, lines) = (stored.keys().copied().collect(), stored.len());
+        Ok(CookieFile { path: path.to_owned(), file, cookies, lines, max_age_s })
+    }
+
+    fn write(&mut self, change: &Change) -> io::Result<()> {
+        self.file.write_all(line(change).as_bytes())?;
+        self.file.sync_data()?;
+        self.lines += 1;
+        match change {
+            Change::Remember(id, _) => self.cookies.insert(*id),
+            Change::Forget(id) => self.cookies.remove(id),
+        };
+        if self.lines > 2 * self.cookies.len() + SPARE_LINES {
+            let stored = read_fresh(&self.path, self.max_age_s)?;
+            *self = CookieFile::open(&self.path, &stored, self.max_age_s)?;
+        }
+        Ok(())
+    }
+}
+
+fn read_fresh(path: &Path, max_age_s: u64) -> io::Result<Stored> {
+    let mut stored = read_file(path)?;
+    stored.retain(|_, it| is_fresh(it, max_age_s));
+    Ok(stored)
 }
 
 fn read_file(path: &Path) -> io::Result<Stored> {
@@ -244,6 +340,11 @@ fn add_authmethod(database: &Connection) -> rusqlite::Result<()> {
     }
 }
 
+fn delete_old(database: &Connection, max_age_s: u64) -> rusqlite::Result<()> {
+    let oldest = i64::try_from(now_s().saturating_sub(max_age_s)).unwrap_or(i64::MAX);
+    database.execute("DELETE FROM cookies WHERE created <= ?1", [oldest]).map(drop)
+}
+
 fn read_database(database: &Connection) -> rusqlite::Result<Stored> {
     let mut query = database
         .prepare("SELECT id, created, authid, authrole, authrealm, authextra, authmethod FROM cookies")?;
@@ -331,6 +432,82 @@ mod tests {
         fs::write(&path, format!("{good}{}", &good[..good.len() / 2])).unwrap();
         assert_eq!(read_file(&path).unwrap().len(), 1);
         let store = CookieStore::File { path: folder.path().join("no/such/folder"), purge_on_startup: false };
-        assert!(Storage::open(&store).is_err_and(|error| error.to_string().contains("no/such/folder")));
+        assert!(Storage::open(&store, 60).is_err_and(|error| error.to_string().contains("no/such/folder")));
+    }
+
+    fn joe() -> Remembered {
+        let authextra = Dict::new();
+        let (authid, authrole, realm) = ("joe".into(), "user".into(), "realm1".into());
+        Remembered { created_s: now_s(), authid, authrole, authmethod: None, realm, authextra }
+    }
+
+    fn stores(folder: &Path) -> [CookieStore; 2] {
+        let path = |name: &str| folder.join(name);
+        [
+            CookieStore::File { path: path("cookies.dat"), purge_on_startup: false },
+            CookieStore::Database { path: path("cookies.db"), purge_on_startup: false },
+        ]
+    }
+
+    #[test]
+    fn nobody_else_may_read_what_is_stored() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        for store in stores(folder.path()) {
+            let (storage, _) = Storage::open(&store, 60).unwrap();
+            storage.write(Change::Remember(CookieId([1; 32]), joe()));
+            for entry in fs::read_dir(folder.path()).unwrap() {
+                let entry = entry.unwrap();
+                let mode = entry.metadata().unwrap().permissions().mode();
+                assert_eq!(mode & 0o077, 0, "{:?} {mode:o}", entry.file_name());
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_does_not_grow_with_logins() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cookies.dat");
+        let mut file = CookieFile::open(&path, &Stored::new(), 60).unwrap();
+        for _ in 0..200 {
+            file.write(&Change::Remember(CookieId([1; 32]), joe())).unwrap();
+        }
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= SPARE_LINES + 2, "{lines} lines for one cookie");
+        assert_eq!(read_file(&path).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_is_too_old_is_deleted_when_a_store_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        for store in stores(folder.path()) {
+            let (storage, _) = Storage::open(&store, 60).unwrap();
+            let old = Remembered { created_s: now_s() - 61, ..joe() };
+            assert!(storage.write(Change::Remember(CookieId([1; 32]), old)));
+            drop(storage);
+            assert!(Storage::open(&store, 60).unwrap().1.is_empty());
+            assert!(Storage::open(&store, u64::MAX).unwrap().1.is_empty(), "{store:?}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_that_is_forgotten_is_forgotten_on_disk_however_much_waits() {
+        let backlog = Backlog::default();
+        let id = |number: usize| {
+            let mut id = [0; 32];
+            id[..8].copy_from_slice(&number.to_be_bytes());
+            CookieId(id)
+        };
+        for number in 0..CHANGES_MAX {
+            assert!(backlog.push(Change::Remember(id(number), joe())));
+        }
+        assert!(backlog.push(Change::Forget(id(CHANGES_MAX))), "there is always room for that");
+        assert!(!backlog.push(Change::Remember(id(CHANGES_MAX + 1), joe())));
+        assert!(backlog.push(Change::Forget(id(0))), "the last change counts");
+        let waiting = backlog.take().unwrap();
+        for number in [0, CHANGES_MAX, CHANGES_MAX + 1] {
+            assert!(matches!(waiting[&id(number)], Change::Forget(_)), "{number}");
+        }
+        assert!(matches!(waiting[&id(1)], Change::Remember(..)));
     }
 }

@@ -21,7 +21,7 @@ use crate::cookies::Visit;
 use crate::dispatch::Effects;
 use crate::peer::Peer;
 use crate::queue::{Appended, Detached};
-use crate::resumption::{self, Parked, Replay, Request, Resumption, ResumptionOptions, Seat, Token};
+use crate::resumption::{self, Owner, Parked, Replay, Request, Resumption, ResumptionOptions, Seat, Token};
 
 /// A connection whose client wants to go on with a session.
 pub(crate) struct Claimant<'c> {
@@ -66,10 +66,11 @@ impl RealmCell {
     pub(crate) fn make_resumable(
         &self,
         options: &ResumptionOptions,
+        owner: Owner,
         proof: Option<AuthMethod>,
         welcome: &mut Welcome,
     ) -> Option<Box<Resumption>> {
-        let seat = Seat::take(&self.resumable, options.sessions_max)?;
+        let seat = Seat::take(&self.resumable, owner, options)?;
         let token = Token::random();
         let resumption = Resumption::new(options, seat, &token, proof);
         resumption::offer(welcome, &token, resumption.window);
@@ -165,7 +166,7 @@ impl Run<'_> {
         let held = self.dispatch.routes.get(slot).cloned().ok_or("there is no such session")?;
         let mut queue = held.queue.lock();
         let resumption = queue.resumption.as_mut().ok_or("the session is not resumable")?;
-        if !resumption.token.is_of(&request.token) {
+        if !resumption.is_good(&request.token) {
             return Err("the token is wrong or was used before");
         }
         if !is_owner {
@@ -176,14 +177,11 @@ impl Run<'_> {
             return Err("the client has proven who it is by another method than then");
         }
         let Some(parked) = resumption.parked() else {
-            let token = Token::random();
-            let (sender, receiver) = oneshot::channel();
-            resumption.token = token.hash();
-            resumption.takeover = Some(sender);
+            let (token, given_up) = resumption.take_over(&request.token);
             queue.is_taken_over = true;
             drop(queue);
             self.dispatch.effects.wakes.push(held);
-            return Ok(Err(Claimed::Connected(token, receiver)));
+            return Ok(Err(Claimed::Connected(token, given_up)));
         };
         let replay = match request.received {
             Some(received) => resumption.replay(received),
@@ -210,10 +208,9 @@ impl Run<'_> {
         };
         let is_resumed = queue.is_resumed;
         drop(queue);
-        let token = Token::random();
         let mut welcome = self.welcome(claimant, slot, &replay, parked);
+        let token = lasting.resumption.unpark(request.received.unwrap_or_default(), &request.token);
         resumption::offer(&mut welcome, &token, lasting.resumption.window);
-        lasting.resumption.unpark(request.received.unwrap_or_default(), &token);
         let mut framed = Vec::new();
         let welcome = welcome.into();
         let framed_at = peer.wire.append(&welcome, &mut framed);

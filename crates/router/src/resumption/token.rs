@@ -49,6 +49,50 @@ impl std::fmt::Debug for TokenHash {
     }
 }
 
+/// By which tokens a session may be claimed.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    /// That of its last WELCOME.
+    newest: TokenHash,
+    /// That by which its client came; nothing when it is known to have the newest.
+    previous: Option<TokenHash>,
+    /// That of who waits for the session to be given up. No client has it.
+    lent: Option<TokenHash>,
+}
+
+impl Keys {
+    pub(crate) fn new(token: &Token) -> Keys {
+        Keys { newest: token.hash(), previous: None, lent: None }
+    }
+
+    /// Whether it may be claimed by this one now.
+    pub(crate) fn is_good(&self, token: &Token) -> bool {
+        let Keys { newest, previous, lent } = self;
+        [Some(newest), previous.as_ref(), lent.as_ref()].into_iter().flatten().any(|key| key.is_of(token))
+    }
+
+    /// One for who has shown a good one and has to wait. Who waits by an earlier one has no claim any more.
+    pub(crate) fn lend(&mut self, shown: &Token) -> Token {
+        let lent = Token::random();
+        *self = Keys { newest: shown.hash(), previous: None, lent: Some(lent.hash()) };
+        lent
+    }
+
+    /// The next one, for who has shown this one, which stays good until [`Keys::confirm`].
+    pub(crate) fn renew(&mut self, shown: &Token) -> Token {
+        let is_lent = self.lent.take().is_some_and(|lent| lent.is_of(shown));
+        let shown = if is_lent { self.newest.clone() } else { shown.hash() };
+        let next = Token::random();
+        *self = Keys { previous: Some(shown), ..Keys::new(&next) };
+        next
+    }
+
+    /// The client has the newest.
+    pub(crate) fn confirm(&mut self) {
+        self.previous = None;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +105,27 @@ mod tests {
         for wrong in ["", &token.text()[1..], Token::random().text()] {
             assert!(!token.hash().is_of(&Token::given(wrong)), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_token_is_good_until_its_client_is_known_to_have_the_next() {
+        let first = Token::random();
+        let mut keys = Keys::new(&first);
+        let second = keys.renew(&first);
+        assert!(keys.is_good(&first) && keys.is_good(&second));
+        let third = keys.renew(&first);
+        assert!(keys.is_good(&first) && !keys.is_good(&second) && keys.is_good(&third));
+        keys.confirm();
+        assert!(!keys.is_good(&first) && keys.is_good(&third));
+    }
+
+    #[test]
+    fn who_has_waited_may_come_back_by_the_token_that_it_has_shown() {
+        let first = Token::random();
+        let mut keys = Keys::new(&first);
+        let (early, late) = (keys.lend(&first), keys.lend(&first));
+        assert!(!keys.is_good(&early), "one waits at a time");
+        let second = keys.renew(&late);
+        assert!(keys.is_good(&first) && keys.is_good(&second) && !keys.is_good(&late));
     }
 }

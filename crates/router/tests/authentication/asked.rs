@@ -8,8 +8,8 @@ use crossweave_auth::scram::Kdf;
 use crossweave_auth::scram::credential::Hashing;
 use crossweave_client::{Auth, PrivateKey, WampError};
 use crossweave_router::{
-    Answer, Asked, AuthenticateRequest, Authenticator, Credential, Granted, Methods, NotGranted, Procedure,
-    Source, StartError, TransportOptions,
+    Anonymous, Answer, Asked, AuthenticateRequest, Authenticator, Credential, Granted, Methods, NotGranted,
+    Procedure, Source, StartError, TransportOptions,
 };
 
 use super::causes::Causes;
@@ -200,6 +200,31 @@ async fn a_procedure_decides_who_joins() {
     assert!(node.refuses(Auth::wamp_cra("joe", "pa56")).await.ends_with("authentication failed"));
     assert!(node.refuses(Auth::ticket("jim", "t1cket")).await.contains("we do not know you"));
     assert!(node.refuses(Auth::ticket("shapeless", "x")).await.ends_with("authentication failed"));
+}
+
+/// Who may register on the realm that a client asks for must not decide who joins another one.
+#[tokio::test]
+async fn a_procedure_that_is_called_where_the_client_asks_admits_to_that_realm_alone() {
+    let uri = "com.example.authenticate".to_owned();
+    let asked = Procedure { uri, realm: None, authrole: None, default_role: None };
+    let stranger = Anonymous { authrole: "user".into(), authid: None, realm: Some("realm1".into()) };
+    let methods = Methods {
+        anonymous: Some(Source::Static(stranger)),
+        ticket: Some(Source::Asked(Asked::Procedure(Arc::new(asked)))),
+        ..Methods::default()
+    };
+    let node = node(methods).await;
+    let stranger = node.join(Auth::Anonymous).await.unwrap();
+    type Details = (Option<String>, Option<String>, serde_json::Value);
+    // The authid says into which realm.
+    let procedure = async |(_, realm, _): Details| {
+        Ok(serde_json::json!({"role": "admin", "realm": realm, "authid": "root"}))
+    };
+    let _registered = stranger.register("com.example.authenticate", procedure).await.unwrap();
+    let [realm, authid, ..] = node.joins_as(Auth::ticket("realm1", "x")).await;
+    assert_eq!((realm.as_str(), authid.as_str()), ("realm1", "root"));
+    let refused = node.refuses(Auth::ticket("realm2", "x")).await;
+    assert!(refused.ends_with("authentication failed") && !refused.contains("realm2"), "{refused}");
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! Cookies: a browser that has logged in need not again, until it logs out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossweave_client::{Auth, Client, ConnectError, Options, Reconnect};
-use crossweave_router::{CookieOptions, Methods, Source};
+use crossweave_router::{
+    Activating, Activation, CookieOptions, Methods, RealmDefinition, RealmProvider, Role, Router, Source,
+};
 use crossweave_wamp::features::Roles;
-use crossweave_wamp::message::{Goodbye, Hello};
+use crossweave_wamp::message::{Authenticate, Goodbye, Hello};
 use crossweave_wamp::{Dict, Message, Serializer, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -145,4 +148,76 @@ async fn a_cookie_that_lets_nobody_in_is_not_said_to_be_unconfigured_and_the_log
     join_with_cookie(&node, &cookie, Auth::ticket("joe", "t1cket")).await.unwrap();
     tokio::time::sleep(Duration::from_millis(2100)).await;
     assert_eq!(refused(&cookie).await, "method cookie: the cookie is too old");
+}
+
+/// Starts the realm that somebody waits for, in a while.
+struct Slow(Router);
+
+impl RealmProvider for Slow {
+    fn activate(&self, activation: Activation) -> Activating<'_> {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let definition =
+                RealmDefinition { roles: vec![Role::allow_all("user")], ..RealmDefinition::default() };
+            self.0.start_realm(&activation.realm, definition).unwrap();
+            Ok(())
+        })
+    }
+}
+
+async fn log_out(stream: &mut TcpStream) {
+    let mut answer = [0; 4096];
+    send(stream, Goodbye::new("wamp.close.logout").into()).await;
+    let _ = timeout(Duration::from_secs(5), stream.read(&mut answer)).await.expect("GOODBYE");
+}
+
+async fn hello_by_cookie(stream: &mut TcpStream, realm: &str) {
+    let details =
+        Dict::new().with("roles", Roles::client().to_dict()).with("authmethods", vec![Value::from("cookie")]);
+    send(stream, Hello { realm: Some(realm.to_owned()), details }.into()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_by_a_cookie_that_is_forgotten_meanwhile_does_not_open() {
+    let node = cookie_node(CookieOptions::default()).await;
+    node.router.set_realm_provider(Some(Arc::new(Slow(node.router.clone()))));
+    let cookie = new_cookie(&node).await;
+    join_with_cookie(&node, &cookie, Auth::ticket("joe", "t1cket")).await.unwrap();
+    let (_, mut other) = handshake(&node, Some(&cookie)).await;
+    hello_by_cookie(&mut other, "realm1").await;
+    let mut welcome = [0; 4096];
+    let read = other.read(&mut welcome).await.unwrap();
+    assert!(String::from_utf8_lossy(&welcome[..read]).contains("[2,"), "WELCOME");
+    // Another page waits for the realm while this one, whose session the stop has ended, logs in elsewhere and out.
+    let (_, mut waiting) = handshake(&node, Some(&cookie)).await;
+    node.router.stop_realm("realm1").await.unwrap();
+    hello_by_cookie(&mut waiting, "realm1").await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (_, mut third) = handshake(&node, Some(&cookie)).await;
+    let details = Dict::new()
+        .with("roles", Roles::client().to_dict())
+        .with("authid", "joe")
+        .with("authmethods", vec![Value::from("ticket")]);
+    send(&mut third, Hello { realm: Some("realm2".into()), details }.into()).await;
+    let read = third.read(&mut welcome).await.unwrap();
+    assert!(String::from_utf8_lossy(&welcome[..read]).contains("[4,"), "CHALLENGE");
+    let answer = Authenticate { signature: "t1cket".into(), extra: Dict::new() };
+    send(&mut third, answer.into()).await;
+    let read = third.read(&mut welcome).await.unwrap();
+    assert!(String::from_utf8_lossy(&welcome[..read]).contains("[2,"), "WELCOME");
+    log_out(&mut third).await;
+    let read = timeout(Duration::from_secs(5), waiting.read(&mut welcome)).await.unwrap().unwrap();
+    let answer = String::from_utf8_lossy(&welcome[..read]).into_owned();
+    assert!(answer.contains("wamp.error.authentication_failed"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_handshake_tries_two_cookies() {
+    let node = cookie_node(CookieOptions::default()).await;
+    let cookie = new_cookie(&node).await;
+    join_with_cookie(&node, &cookie, Auth::ticket("joe", "t1cket")).await.unwrap();
+    let second = format!("other=1; cbtid=guess; {cookie}");
+    assert!(join_with_cookie(&node, &second, Auth::Cookie).await.is_ok());
+    let third = format!("cbtid=guess; cbtid=guess2; {cookie}");
+    assert!(join_with_cookie(&node, &third, Auth::Cookie).await.is_err());
 }

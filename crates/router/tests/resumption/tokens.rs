@@ -1,7 +1,9 @@
 //! Who may go on with a session, and who may not.
 
 use crossweave_auth::{Secret, wampcra};
-use crossweave_router::{Authentication, Directory, Methods, Principal, ResumptionOptions, Source};
+use crossweave_router::{
+    Anonymous, Authentication, Directory, Methods, Principal, ResumptionOptions, Source,
+};
 use crossweave_wamp::message::*;
 use crossweave_wamp::{AuthMethod, Dict, Message, Serializer, Value, uris};
 
@@ -23,8 +25,10 @@ async fn a_token_is_good_for_one_time() {
     let peer = Peer::join(&node, Link::RawSocket).await;
     let ticket = peer.ticket();
     drop(peer);
-    let (resumed, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    let (mut resumed, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
     assert_eq!(flag(&welcome, "resumed"), Some(true));
+    // Its first message shows that it has the next token.
+    assert!(resumed.knows(ticket.session).await);
     let (_thief, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
     assert_is_new(&welcome, &ticket);
     let next = resumed.ticket();
@@ -33,6 +37,51 @@ async fn a_token_is_good_for_one_time() {
     assert_is_new(&welcome, &ticket);
     let (_peer, welcome) = Peer::resume(&node, Link::RawSocket, &next).await;
     assert_eq!(flag(&welcome, "resumed"), Some(true), "the owner is not disturbed");
+}
+
+/// The network may fail again before WELCOME has come; the client has the old token only then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_welcome_was_lost_comes_back_by_the_token_that_it_came_by() {
+    let node = node(ResumptionOptions::default()).await;
+    let peer = Peer::join(&node, Link::RawSocket).await;
+    let ticket = peer.ticket();
+    drop(peer);
+    let (lost, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    assert_eq!(flag(&welcome, "resumed"), Some(true));
+    drop(lost);
+    node.parked(ticket.session).await;
+    let (half_open, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    assert_eq!(flag(&welcome, "resumed"), Some(true), "the session was parked again");
+    let (third, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    assert_eq!(flag(&welcome, "resumed"), Some(true), "the session seemed to be connected");
+    let next = third.ticket();
+    drop((half_open, third));
+    let (mut peer, welcome) = Peer::resume(&node, Link::RawSocket, &next).await;
+    assert_eq!(flag(&welcome, "resumed"), Some(true), "and the newest one is good as well");
+    assert!(peer.knows(ticket.session).await);
+    for used in [ticket.clone(), next] {
+        let (_thief, welcome) = Peer::resume(&node, Link::RawSocket, &used).await;
+        assert_is_new(&welcome, &ticket);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_of_one_address_leave_seats_for_who_proves_who_it_is() {
+    let options = ResumptionOptions { sessions_per_client_max: 2, ..Default::default() };
+    let anonymous = Anonymous { authrole: "anonymous".into(), authid: None, realm: None };
+    let node = node_with(Some(options), tickets_or(Some(anonymous))).await;
+    for _ in 0..2 {
+        let peer = Peer::join(&node, Link::RawSocket).await;
+        let session = peer.ticket().session;
+        drop(peer);
+        node.parked(session).await;
+    }
+    let mut third = Peer::connect(&node, Link::RawSocket).await;
+    let welcome = third.hello(Dict::new().with("resumable", true)).await;
+    assert_eq!(flag(&welcome, "resumable"), Some(false), "{welcome:?}");
+    let mut joe = Peer::connect(&node, Link::RawSocket).await;
+    let welcome = log_in(&mut joe, "joe", Dict::new().with("resumable", true)).await;
+    assert_eq!(flag(&welcome, "resumable"), Some(true), "{welcome:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,13 +118,19 @@ async fn a_token_is_of_no_use_on_another_realm() {
 }
 
 fn tickets() -> Authentication {
+    tickets_or(None)
+}
+
+/// By a ticket, or perhaps by nothing.
+fn tickets_or(anonymous: Option<Anonymous>) -> Authentication {
     let known = |authid: &str| {
         let principal =
             Principal { authrole: "user".into(), realm: None, credential: Secret::from("secret") };
         (authid.to_owned(), principal)
     };
     let directory = Directory::from_iter([known("joe"), known("ann")]);
-    let methods = Methods { ticket: Some(Source::Static(directory)), ..Methods::default() };
+    let anonymous = anonymous.map(Source::Static);
+    let methods = Methods { ticket: Some(Source::Static(directory)), anonymous, ..Methods::default() };
     methods.into()
 }
 

@@ -168,7 +168,7 @@ fn rawsocket_options_reach_the_router_and_sizes_are_rounded_down() {
     let transport = json!({"type": "rawsocket", "endpoint": tcp(1), "serializers": ["json", "msgpack"],
         "options": {"max_message_size": 100_000, "max_queue_bytes": 70_000, "on_slow": "disconnect",
             "handshake_timeout": 0, "auto_ping_interval": 20_000, "auto_ping_timeout": 3_000,
-            "resumption": {"window": 5, "buffer": 10_000}}});
+            "resumption": {"window": 5, "buffer": 10_000, "max_sessions_per_client": 7}}});
     let listen = only_listen(transport);
     let rawsocket = listen.options.rawsocket.as_ref().unwrap();
     assert_eq!(rawsocket.max_message_size, 65_536);
@@ -183,6 +183,7 @@ fn rawsocket_options_reach_the_router_and_sizes_are_rounded_down() {
         (resumption.window_s, resumption.buffer_bytes_max, resumption.sessions_max),
         (5, 10_000, 1_000)
     );
+    assert_eq!(resumption.sessions_per_client_max, 7);
     assert!(listen.options.websocket.is_empty());
 }
 
