@@ -326,10 +326,16 @@ fn sighup_reads_certificates_again_and_a_broken_one_changes_nothing() {
     node.process.signal(Signal::HUP);
     while !node.process.line().contains("certificates were read again") {}
     assert!(calls());
-    write("key.pem", "no key");
-    node.process.signal(Signal::HUP);
-    node.process.wait_for("certificates stay as they were");
-    assert!(calls(), "with the certificate of before");
+    let wrong = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let wrong = wrong.signing_key.serialize_pem();
+    for (key, told) in
+        [("no key", "key.pem: no private key in the file"), (&wrong, "key.pem with certificate ")]
+    {
+        write("key.pem", key);
+        node.process.signal(Signal::HUP);
+        node.process.wait_for(told);
+        assert!(calls(), "with the certificate of before");
+    }
 }
 
 #[test]
