@@ -144,6 +144,7 @@ pub async fn run_worker(
         format!("a worker is started by its controller, on a socket that is its standard input: {error}")
     })?;
     let native = Native::start(options, channel).await?;
+    crossweave_router::give_back_start();
     tokio::select! {
         () = native.stop.notified() => info!("asked to stop: saying goodbye to every session"),
         why = native.client.closed() => match why {

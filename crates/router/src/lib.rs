@@ -85,7 +85,7 @@ pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision, S
 pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 pub use history::{HistoryStore, HistoryStoreError};
 pub use http::{HttpPeer, HttpService};
-pub use memory::give_back_memory;
+pub use memory::{give_back_memory, give_back_start};
 pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
 pub use options::{AdmissionOptions, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use provision::{

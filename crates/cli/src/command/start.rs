@@ -209,6 +209,7 @@ impl Start {
         };
         let lines: Vec<String> = listening.iter().map(|line| format!("listening on {line}")).collect();
         log::announce(self.logformat, &lines);
+        crossweave_router::give_back_start();
         let why = tokio::select! {
             why = wait(&mut signals, &mut hangups, &controller) => why,
             () = elapsed(self.shutdownafter) => {

@@ -19,7 +19,7 @@ pub struct RestOptions {
     /// With 0 the service remembers the last requests only, whatever their time: an old one may be sent again.
     pub timestamp_delta_limit_s: u32,
     /// `post_body_limit`: the most octets of a body; 0, the default, for as many as any request may have,
-    /// [`BODY_LEN_MAX`](crate::BODY_LEN_MAX).
+    /// [`BODY_LEN_MAX`].
     pub post_body_limit: usize,
     /// `require_ip`: the networks that requests must come from. Default: any.
     pub require_ip: Vec<IpNet>,
