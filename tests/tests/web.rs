@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use e2e::{Node, Peer, config};
 use serde_json::{Value, json};
@@ -73,6 +73,11 @@ fn every_service_of_a_configuration_answers() {
         let answer = request(node.address(), line, "");
         assert_eq!(answer.status, status, "{line}: {}", answer.head);
         assert!(answer.body.contains(part), "{line}: {}", answer.body);
+    }
+    // The worker's lines come by way of the controller.
+    let until = Instant::now() + Duration::from_secs(10);
+    while !node.log().contains("path=/wsgi") && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
     }
     let log = node.log();
     assert!(log.contains("web service `wsgi` is not built yet"), "{log}");
