@@ -17,7 +17,7 @@ use crate::component::{
     of_host, task_of_python, url,
 };
 use crate::native::NativeOptions;
-use crate::service::{Caller, Service};
+use crate::service::{Caller, Service, answers};
 
 /// A container.
 #[derive(Clone)]
@@ -52,20 +52,6 @@ struct Stopper {
     restarts: bool,
 }
 
-/// Registers a procedure, each time with a clone of the worker.
-macro_rules! answers {
-    ($worker:expr, $($procedure:ty => $method:ident),+ $(,)?) => {
-        $({
-            let worker = $worker.clone();
-            let handler = move |caller, arguments: $procedure| {
-                let worker = worker.clone();
-                async move { worker.$method(caller, arguments).await }
-            };
-            $worker.shared.service.answer::<$procedure, _, _>(handler).await?;
-        })+
-    };
-}
-
 impl ContainerWorker {
     /// A container without components, whose procedures are answered from now on. `stop` is notified when it is to end.
     ///
@@ -92,7 +78,7 @@ impl ContainerWorker {
         };
         let worker = ContainerWorker { shared: Arc::new(shared) };
         answers!(
-            worker,
+            worker.shared.service, worker,
             GetComponents => get_components,
             GetComponent => get_component,
             StartComponent => start_component,

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crossweave_api::Error;
 use crossweave_api::node::{NodeShutdown, ON_READY, ON_SHUTDOWN};
 use crossweave_auth::cryptosign::PrivateKey;
-use crossweave_client::{Arguments, CallError, Client};
+use crossweave_client::Client;
 use crossweave_config::{ControllerOptions, Limits, ShutdownTrigger};
 use crossweave_router::Router;
 use parking_lot::Mutex;
@@ -35,7 +35,7 @@ use crate::boot::{Step, WorkerPlan};
 use crate::clock::utcnow;
 use crate::component::Components;
 use crate::process::Process;
-use crate::service::{Service, to_value};
+use crate::service::{Service, by_name, reason};
 pub use apply::{Configuration, controller_of};
 pub use management::SOCKET;
 use pidfile::PidFile;
@@ -236,13 +236,7 @@ impl Controller {
         let mut listening = Vec::new();
         for step in steps {
             let procedure = format!("crossbar.worker.{worker}.{}", step.procedure);
-            let kwargs = to_value(&step.arguments);
-            let kwargs = kwargs.as_dict().cloned().unwrap_or_default();
-            let mut arguments = Arguments::new();
-            for (name, value) in kwargs {
-                arguments = arguments.kwarg(name, value);
-            }
-            let call = self.shared.client.call(procedure).arguments(arguments);
+            let call = self.shared.client.call(procedure).arguments(by_name(&step.arguments));
             let answer = match timeout(STEP_DEADLINE, call).await {
                 Ok(Ok(reply)) => reply,
                 Ok(Err(error)) => return Err((step.what.clone(), reason(&error))),
@@ -307,16 +301,5 @@ impl Controller {
         endings.join_all().await;
         self.shared.client.leave().await;
         self.shared.router.shutdown().await;
-    }
-}
-
-/// What a failed call says, for people.
-fn reason(error: &CallError) -> String {
-    match error {
-        CallError::Application(answer) => match answer.args.first().and_then(|it| it.as_str()) {
-            Some(text) => text.to_owned(),
-            None => answer.uri.clone(),
-        },
-        other => other.to_string(),
     }
 }

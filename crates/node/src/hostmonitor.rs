@@ -19,7 +19,7 @@ use tracing::warn;
 
 use crate::clock::since_1970;
 use crate::native::NativeOptions;
-use crate::service::{Caller, Service};
+use crate::service::{Caller, Service, answers};
 use sensors::Sensor;
 
 /// A host monitor.
@@ -48,20 +48,6 @@ impl Drop for Running {
     }
 }
 
-/// Registers a procedure, each time with a clone of the monitor.
-macro_rules! answers {
-    ($monitor:expr, $($procedure:ty => $method:ident),+ $(,)?) => {
-        $({
-            let monitor = $monitor.clone();
-            let handler = move |caller, arguments: $procedure| {
-                let monitor = monitor.clone();
-                async move { monitor.$method(caller, arguments).await }
-            };
-            $monitor.shared.service.answer::<$procedure, _, _>(handler).await?;
-        })+
-    };
-}
-
 impl HostMonitor {
     /// A monitor that watches nothing, whose procedures are answered from now on.
     ///
@@ -72,7 +58,7 @@ impl HostMonitor {
         let shared = Shared { service, cbdir, options, running: Mutex::default() };
         let monitor = HostMonitor { shared: Arc::new(shared) };
         answers!(
-            monitor,
+            monitor.shared.service, monitor,
             GetMonitoring => get_monitoring,
             StartMonitoring => start_monitoring,
             StopMonitoring => stop_monitoring,

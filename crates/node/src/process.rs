@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
 use crate::clock::{since_1970, utc, utcnow};
-use crate::service::{Caller, Service};
+use crate::service::{Caller, Service, answers};
 
 /// The process that this program runs in. Answers until its client leaves.
 pub(crate) struct Process {
@@ -33,20 +33,6 @@ struct Monitor {
     last: Option<(Instant, BTreeMap<&'static str, f64>)>,
 }
 
-/// Registers a procedure, each time with a clone of who answers.
-macro_rules! answers {
-    ($process:expr, $($procedure:ty => $method:ident),+ $(,)?) => {
-        $({
-            let process = $process.clone();
-            let handler = move |caller, arguments: $procedure| {
-                let process = process.clone();
-                async move { process.$method(caller, arguments).await }
-            };
-            $process.service.answer::<$procedure, _, _>(handler).await?;
-        })+
-    };
-}
-
 impl Process {
     /// Answers the procedures of this process from now on.
     ///
@@ -58,7 +44,7 @@ impl Process {
             Process { service, kind, started, monitor: Mutex::default(), sampling: Mutex::default() };
         let process = Arc::new(process);
         answers!(
-            process,
+            process.service, process,
             GetCpuCount => get_cpu_count,
             GetCpus => get_cpus,
             GetCpuAffinity => get_cpu_affinity,

@@ -194,21 +194,6 @@ impl RouterWorker {
     }
 }
 
-/// Registers a procedure, each time with a clone of the worker.
-macro_rules! answers {
-    ($worker:expr, $($procedure:ty => $method:ident),+ $(,)?) => {
-        $({
-            let worker = $worker.clone();
-            let handler = move |caller, arguments: $procedure| {
-                let worker = worker.clone();
-                async move { worker.$method(caller, arguments).await }
-            };
-            $worker.service().answer::<$procedure, _, _>(handler).await?;
-        })+
-    };
-}
-pub(crate) use answers;
-
 /// A part of a configuration with errors.
 fn invalid(problems: &Problems) -> Error {
     Error::new(error::INVALID_CONFIGURATION, problems)

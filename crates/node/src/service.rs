@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crossweave_api::process::Requester;
 use crossweave_api::{Error, Event, Procedure, Scope, error};
-use crossweave_client::{Arguments, Client, Dict, Invocation, Value, WampError};
+use crossweave_client::{Arguments, CallError, Client, Dict, Invocation, Value, WampError};
 use crossweave_wamp::Serializer;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -102,6 +102,38 @@ impl Service {
         if let Err(error) = self.client.publish_arguments(topic.clone(), arguments).await {
             debug!(topic, %error, "event was not published");
         }
+    }
+}
+
+/// Answers procedures by methods of the same arguments, each time on a clone of who has them.
+macro_rules! answers {
+    ($service:expr, $who:expr, $($procedure:ty => $method:ident),+ $(,)?) => {
+        $({
+            let who = $who.clone();
+            let handler = move |caller, arguments: $procedure| {
+                let who = who.clone();
+                async move { who.$method(caller, arguments).await }
+            };
+            $service.answer::<$procedure, _, _>(handler).await?;
+        })+
+    };
+}
+pub(crate) use answers;
+
+/// The arguments of a procedure by their names, for a call.
+pub(crate) fn by_name(arguments: &impl Serialize) -> Arguments {
+    let given = to_value(arguments).as_dict().cloned().unwrap_or_default();
+    given.into_iter().fold(Arguments::new(), |arguments, (name, value)| arguments.kwarg(name, value))
+}
+
+/// What a failed call says, for people.
+pub(crate) fn reason(error: &CallError) -> String {
+    match error {
+        CallError::Application(answer) => match answer.args.first().and_then(|it| it.as_str()) {
+            Some(text) => text.to_owned(),
+            None => answer.uri.clone(),
+        },
+        other => other.to_string(),
     }
 }
 

@@ -23,7 +23,7 @@ use tracing::{debug, info, warn};
 
 use crate::clock::utcnow;
 use crate::router::{EchoTransport, echo_transport};
-use crate::service::{Caller, Service};
+use crate::service::{Caller, Service, answers};
 
 /// TLS and the opening handshake take no longer.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
@@ -55,20 +55,6 @@ impl Drop for Running {
     }
 }
 
-/// Registers a procedure, each time with a clone of the testee.
-macro_rules! answers {
-    ($testee:expr, $($procedure:ty => $method:ident),+ $(,)?) => {
-        $({
-            let testee = $testee.clone();
-            let handler = move |caller, arguments: $procedure| {
-                let testee = testee.clone();
-                async move { testee.$method(caller, arguments).await }
-            };
-            $testee.service.answer::<$procedure, _, _>(handler).await?;
-        })+
-    };
-}
-
 impl Testee {
     /// A testee that listens nowhere, whose procedures are answered from now on.
     ///
@@ -77,7 +63,7 @@ impl Testee {
     pub(crate) async fn start(service: Service, cbdir: PathBuf) -> Result<Testee, String> {
         let testee = Testee { service, cbdir, running: Arc::default() };
         answers!(
-            testee,
+            testee.service, testee,
             GetTesteeTransport => get_transport,
             StartTesteeTransport => start_transport,
             StopTesteeTransport => stop_transport,

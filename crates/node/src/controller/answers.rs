@@ -12,30 +12,16 @@ use super::worker::{Status, Worker};
 use super::{Controller, Why, management};
 use crate::clock::{utc, utcnow};
 use crate::kind::WorkerKind;
-use crate::service::Caller;
+use crate::service::{Caller, answers};
 
 /// The caller of `shutdown` still gets its answer.
 const SHUTDOWN_DELAY: Duration = Duration::from_millis(200);
-
-/// Registers a procedure, each time with a clone of the controller.
-macro_rules! answers {
-    ($controller:expr, $($procedure:ty => $method:ident),+ $(,)?) => {
-        $({
-            let controller = $controller.clone();
-            let handler = move |caller, arguments: $procedure| {
-                let controller = controller.clone();
-                async move { controller.$method(caller, arguments).await }
-            };
-            $controller.shared.service.answer::<$procedure, _, _>(handler).await?;
-        })+
-    };
-}
 
 impl Controller {
     /// Answers from now on.
     pub(super) async fn answer(&self) -> Result<(), String> {
         answers!(
-            self,
+            self.shared.service, self,
             GetStatus => get_status,
             GetSystemStats => get_system_stats,
             Shutdown => answer_shutdown,

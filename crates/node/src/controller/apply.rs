@@ -7,17 +7,16 @@ use crossweave_api::node::{
     ApplyConfiguration, ConfigurationApplied, ConfigurationDifference, ON_CONFIGURATION_APPLIED,
 };
 use crossweave_api::{Config, Error, error};
-use crossweave_client::Arguments;
 use crossweave_config::{Loaded, Severity, load_checking};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::worker::Worker;
-use super::{Controller, STEP_DEADLINE, reason};
+use super::{Controller, STEP_DEADLINE};
 use crate::boot::{self, WorkerPlan};
 use crate::change::{self, Action};
 use crate::router::{findings, unusable};
-use crate::service::{Caller, to_value};
+use crate::service::{Caller, by_name, reason};
 
 /// Where the configuration of a node is, and what it said when the node was started.
 #[derive(Clone, Debug)]
@@ -102,12 +101,9 @@ impl Controller {
             _ => {}
         }
         let (worker, procedure, arguments) = action.call().expect("workers as a whole were handled above");
-        let mut call = Arguments::new();
-        for (name, value) in to_value(&arguments).as_dict().cloned().unwrap_or_default() {
-            call = call.kwarg(name, value);
-        }
         let uri = format!("crossbar.worker.{worker}.{procedure}");
-        let answer = timeout(STEP_DEADLINE, self.shared.client.call(uri).arguments(call)).await;
+        let answer =
+            timeout(STEP_DEADLINE, self.shared.client.call(uri).arguments(by_name(&arguments))).await;
         match answer {
             Ok(Ok(_)) => {}
             // Somebody else has stopped it already.

@@ -17,6 +17,7 @@ use super::worker::{Status, Worker};
 use super::{Controller, Why};
 use crate::clock::utcnow;
 use crate::kind::WorkerKind;
+use crate::service::reason;
 
 /// A worker that cannot be asked after this time has failed to start.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
@@ -224,7 +225,7 @@ impl Controller {
         let call = call.arguments(Arguments::new().arg(cpus).kwarg("relative", false));
         match timeout(TELL_DEADLINE, call).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(format!("cpu_affinity: {}", super::reason(&error))),
+            Ok(Err(error)) => Err(format!("cpu_affinity: {}", reason(&error))),
             Err(_) => Err(format!("cpu_affinity: no answer within {} s", TELL_DEADLINE.as_secs())),
         }
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crossweave_api::Config;
 use crossweave_api::node::ActivateRealm;
 use crossweave_api::router::StartRouterRealmRole;
-use crossweave_client::{CallError, Dict};
+use crossweave_client::Dict;
 use crossweave_router::{Activating, Activation, Missing, NotActivated, RealmProvider};
 use crossweave_wamp::uris;
 use tokio::time::{sleep, timeout};
@@ -21,7 +21,7 @@ use tracing::{error, info, warn};
 
 use super::template::instance;
 use super::{RouterWorker, Shared, State};
-use crate::service::{Caller, to_value};
+use crate::service::{Caller, by_name, reason};
 
 /// What the controller is given to start a realm with its roles.
 const ACTIVATE_DEADLINE: Duration = Duration::from_secs(20);
@@ -142,11 +142,7 @@ impl RouterWorker {
         let name = &activation.realm;
         let (asked, template_id) = self.admit(activation).await?;
         info!("Auto starting realm '{name}' ..");
-        let kwargs = to_value(&asked).as_dict().cloned().unwrap_or_default();
-        let mut call = self.service().client().call("crossbar.activate_realm");
-        for (key, value) in kwargs {
-            call = call.kwarg(key, value);
-        }
+        let call = self.service().client().call("crossbar.activate_realm").arguments(by_name(&asked));
         let failed = match timeout(ACTIVATE_DEADLINE, call).await {
             Ok(Ok(_)) => {
                 info!("Realm '{name}' auto started successfully");
@@ -154,10 +150,7 @@ impl RouterWorker {
                 self.is_idle(name.clone());
                 return Ok(());
             }
-            Ok(Err(CallError::Application(answer))) => {
-                answer.args.first().and_then(|it| it.as_str()).unwrap_or(&answer.uri).to_owned()
-            }
-            Ok(Err(other)) => other.to_string(),
+            Ok(Err(error)) => reason(&error),
             Err(_) => format!("no answer from the controller within {} s", ACTIVATE_DEADLINE.as_secs()),
         };
         error!("Realm '{name}' was not started by template '{template_id}': {failed}");

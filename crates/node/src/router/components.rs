@@ -11,11 +11,11 @@ use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 use tracing::{info, warn};
 
-use super::{RouterWorker, answers, invalid, no_such};
+use super::{RouterWorker, invalid, no_such};
 use crate::component::{
     Linked, LocalTransport, Program, PythonTask, Restart, Supervised, Told, Way, task_of_python,
 };
-use crate::service::Caller;
+use crate::service::{Caller, answers};
 
 /// The components that run, by id.
 pub(super) type RunningComponents = Mutex<BTreeMap<String, Running>>;
@@ -41,7 +41,7 @@ fn marshal(component: &Supervised) -> RouterComponent {
 impl RouterWorker {
     pub(super) async fn answer_for_components(&self) -> Result<(), String> {
         answers!(
-            self,
+            self.service(), self,
             GetRouterComponents => get_router_components,
             GetRouterComponent => get_router_component,
             StartRouterComponent => start_router_component,

@@ -13,9 +13,9 @@ use tokio::sync::MutexGuard;
 use tracing::{info, warn};
 
 use super::template::RealmTemplate;
-use super::{Findings, RouterWorker, State, answers, invalid, no_such, realm};
+use super::{Findings, RouterWorker, State, invalid, no_such, realm};
 use crate::clock::utcnow;
-use crate::service::Caller;
+use crate::service::{Caller, answers};
 
 /// The role of clients that do not log in.
 const ANONYMOUS: &str = "anonymous";
@@ -72,7 +72,7 @@ impl State {
 impl RouterWorker {
     pub(super) async fn answer_for_realms(&self) -> Result<(), String> {
         answers!(
-            self,
+            self.service(), self,
             GetRouterRealms => get_router_realms,
             GetRouterRealm => get_router_realm,
             GetRouterRealmByName => get_router_realm_by_name,

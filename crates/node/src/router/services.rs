@@ -13,8 +13,8 @@ use http::Request;
 use parking_lot::RwLock;
 use serde_json::Value as Json;
 
-use super::{RouterWorker, State, answers, no_such};
-use crate::service::{Caller, to_value};
+use super::{RouterWorker, State, no_such};
+use crate::service::{Caller, answers, to_value};
 
 /// The HTTP service of a transport, which may be another one from the next request on.
 pub(super) struct Changeable(RwLock<Arc<dyn HttpService>>);
@@ -64,7 +64,7 @@ fn is_changeable(service: &Config) -> Result<(), Error> {
 impl RouterWorker {
     pub(super) async fn answer_for_services(&self) -> Result<(), String> {
         answers!(
-            self,
+            self.service(), self,
             GetWebTransportServices => get_web_transport_services,
             GetWebTransportService => get_web_transport_service,
             StartWebTransportService => start_web_transport_service,

@@ -14,10 +14,10 @@ use tracing::{info, warn};
 use super::services::Changeable;
 use super::site::{Facts, site};
 use super::transport::Listen;
-use super::{Findings, RouterWorker, Shared, State, answers, invalid, no_such, ready, transport};
+use super::{Findings, RouterWorker, Shared, State, invalid, no_such, ready, transport};
 use crate::clock::utcnow;
 use crate::key::{PRIVATE, node_key};
-use crate::service::Caller;
+use crate::service::{Caller, answers};
 
 /// What `state` of a transport means.
 #[derive(Clone, Copy)]
@@ -64,7 +64,7 @@ impl State {
 impl RouterWorker {
     pub(super) async fn answer_for_transports(&self) -> Result<(), String> {
         answers!(
-            self,
+            self.service(), self,
             GetRouterTransports => get_router_transports,
             GetRouterTransport => get_router_transport,
             StartRouterTransport => start_router_transport,
