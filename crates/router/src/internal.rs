@@ -233,7 +233,7 @@ impl Line {
             let payload = Payload::new(Serializer::Cbor, args, kwargs);
             let call =
                 Call { request, options: CallOptions::default(), procedure: procedure.into(), payload };
-            if realm.messages(calls.slot, [call.into()].into_iter(), None, &mut effects)? == Flow::Gone {
+            if realm.messages(calls.slot, [Ok(call.into())].iter_mut(), &mut effects)? == Flow::Gone {
                 return Err(CallFailed::Lost);
             }
             request
@@ -251,7 +251,7 @@ impl Line {
         let Some(realm) = self.realm.upgrade() else { return };
         let mut effects = Effects::default();
         let cancel = Cancel { request, mode: None, forward_for: None };
-        let sent = realm.messages(calls.slot, [cancel.into()].into_iter(), None, &mut effects);
+        let sent = realm.messages(calls.slot, [Ok(cancel.into())].iter_mut(), &mut effects);
         drop(calls);
         if sent.is_ok() {
             realm.finish(effects);
