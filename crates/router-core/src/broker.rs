@@ -410,7 +410,8 @@ impl Broker {
             details.publisher_authrole = Some(Cow::Borrowed(&publisher.authrole));
         }
         let payload = publish.payload.borrowed();
-        let mut event = Message::Event(Event { subscription: SubscriptionId(0), publication, details, payload });
+        let mut event =
+            Message::Event(Event { subscription: SubscriptionId(0), publication, details, payload });
         let excluded = from.slot().filter(|_| options.exclude_me);
         let filter = options.receivers.take().map(|receivers| Filter::new(*receivers, sessions));
         self.deliver(sessions, &publish.topic, route.exact, &mut event, excluded, filter.as_ref(), out);
