@@ -116,13 +116,22 @@ impl Peer {
             Link::WebSocket => format!("ws://127.0.0.1:{}/ws", node.port),
             Link::Compressed => format!("ws://127.0.0.1:{}/deflate", node.port),
         };
+        Peer::speaking(&url, serializer, (kind == Link::Compressed).then(DeflateOptions::default)).await
+    }
+
+    /// A peer at this URL, in JSON.
+    pub(crate) async fn connect_to(url: &str) -> Peer {
+        Peer::speaking(url, Serializer::Json, None).await
+    }
+
+    async fn speaking(url: &str, serializer: Serializer, deflate: Option<DeflateOptions>) -> Peer {
         let options = ConnectOptions {
             protocols: vec![serializer.subprotocol().to_owned()],
             serializers: vec![serializer.rawsocket_id()],
-            deflate: (kind == Link::Compressed).then(DeflateOptions::default),
+            deflate,
             ..ConnectOptions::default()
         };
-        let connection = connect(&url, &options).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+        let connection = connect(url, &options).await.unwrap_or_else(|error| panic!("{url}: {error}"));
         let buffer = connection.leftover.clone();
         Peer { connection, buffer, serializer, requests: 0, ticket: None }
     }
