@@ -259,13 +259,15 @@ fn is_same(one: &Step, other: &Step) -> bool {
     }
 }
 
-/// A realm but for its roles, which have steps of their own; what trust they have is the realm's.
+/// A realm but for those roles that have steps of their own: not templates, nor what is in one. What trust they have is the realm's.
 fn without_roles(step: &Step) -> (Map<String, Json>, Vec<Json>) {
     let mut config = step.arguments["config"].as_object().cloned().unwrap_or_default();
     let roles = config.remove("roles").unwrap_or_default();
+    let is_template = config.get("template") == Some(&Json::Bool(true));
+    let is_of_realm =
+        |role: &&Json| is_template || role["template"] == true || role.to_string().contains("\"trustlevel\"");
     let roles = roles.as_array().into_iter().flatten();
-    let trusted = roles.filter(|role| role.to_string().contains("\"trustlevel\"")).cloned().collect();
-    (config, trusted)
+    (config, roles.filter(is_of_realm).cloned().collect())
 }
 
 #[cfg(test)]

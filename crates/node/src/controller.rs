@@ -145,7 +145,7 @@ pub(crate) struct Shared {
     workers: Mutex<BTreeMap<String, Arc<Worker>>>,
     stop: watch::Sender<Option<Why>>,
     has_failed: Mutex<bool>,
-    /// Held while a configuration is being applied.
+    /// Held while a configuration is being applied, the first one included.
     applying: tokio::sync::Mutex<()>,
     _process: Arc<Process>,
     _pid: Option<PidFile>,
@@ -190,6 +190,8 @@ impl Controller {
     /// # Errors
     /// The first thing that could not be started. What was started before it runs on, until [`Controller::shutdown`].
     pub async fn boot(&self, plans: Vec<WorkerPlan>) -> Result<Vec<String>, NotStarted> {
+        // The node can be managed already, but what its workers are to be is not known yet.
+        let _alone = self.shared.applying.lock().await;
         let mut listening = Vec::new();
         if self.shared.options.is_parallel {
             let mut starting = JoinSet::new();

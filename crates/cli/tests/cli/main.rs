@@ -17,6 +17,7 @@ mod node;
 mod peer;
 mod register;
 mod rewriting;
+mod services;
 mod shell;
 mod start;
 mod stop;

@@ -24,9 +24,11 @@ impl Controller {
         let steps = realm_steps(&realm, &config, Some(template_id.clone()));
         let taken = self.take_steps(&worker.id, worker.kind.title(), &steps).await;
         if let Err((what, why)) = taken {
-            // Half a realm is none.
-            let stop = format!("crossbar.worker.{worker_id}.stop_router_realm");
-            let _ = self.shared.client.call(stop).arg(realm_id).await;
+            // Half a realm is none. One that was not even begun is not ours: another realm may have the id.
+            if steps.first().is_some_and(|first| first.what != what) {
+                let stop = format!("crossbar.worker.{worker_id}.stop_router_realm");
+                let _ = self.shared.client.call(stop).arg(realm_id).await;
+            }
             return Err(Error::new(error::CANNOT_START, format!("{what}: {why}")));
         }
         let activated = RealmActivated { worker_id, realm_id, realm: name, template_id };

@@ -100,8 +100,18 @@ impl Controller {
             Action::StartWorker(plan) => return self.start_planned(plan).await,
             _ => {}
         }
-        let (worker, procedure, arguments) = action.call().expect("workers as a whole were handled above");
-        let uri = format!("crossbar.worker.{worker}.{procedure}");
+        let (id, procedure, arguments) = action.call().expect("workers as a whole were handled above");
+        let worker = self.shared.workers.lock().get(id).cloned();
+        let _settling = match &worker {
+            Some(worker) => Some(worker.settling.lock().await),
+            None => None,
+        };
+        if let Some(worker) = worker.as_ref().filter(|it| it.is_restarting()) {
+            // It does this when it runs again.
+            action.keep(&mut worker.steps.lock());
+            return Ok(());
+        }
+        let uri = format!("crossbar.worker.{id}.{procedure}");
         let answer =
             timeout(STEP_DEADLINE, self.shared.client.call(uri).arguments(by_name(&arguments))).await;
         match answer {
@@ -111,7 +121,7 @@ impl Controller {
             Ok(Err(failure)) => return Err(reason(&failure)),
             Err(_) => return Err(format!("no answer within {} s", STEP_DEADLINE.as_secs())),
         }
-        if let Some(worker) = self.shared.workers.lock().get(worker) {
+        if let Some(worker) = &worker {
             action.keep(&mut worker.steps.lock());
         }
         Ok(())

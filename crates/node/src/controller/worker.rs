@@ -26,7 +26,7 @@ use crate::kind::WorkerKind;
 pub(super) enum Status {
     Starting,
     Started,
-    /// Before it is started again.
+    /// It does not run, and may be started again.
     Waiting,
     Stopping,
     Ended,
@@ -53,6 +53,8 @@ pub(super) struct Worker {
     pub(super) program: Program,
     /// What makes it what the configuration says, each time it is started.
     pub(super) steps: Mutex<Vec<Step>>,
+    /// Held while it becomes what its steps say, and while they and it change together.
+    pub(super) settling: tokio::sync::Mutex<()>,
     pub(super) log: Log,
     created: (SystemTime, Instant),
     facts: Mutex<Facts>,
@@ -90,6 +92,7 @@ impl Worker {
             options,
             program,
             steps: Mutex::default(),
+            settling: tokio::sync::Mutex::default(),
             log: Log::default(),
             created: (SystemTime::now(), Instant::now()),
             facts: Mutex::default(),
@@ -106,6 +109,11 @@ impl Worker {
     /// Whether it is to end, or has ended.
     pub(super) fn is_ending(&self) -> bool {
         matches!(self.status(), Status::Stopping | Status::Ended)
+    }
+
+    /// Whether it has failed and is to run again.
+    pub(super) fn is_restarting(&self) -> bool {
+        matches!(self.status(), Status::Waiting | Status::Starting)
     }
 
     /// Goes to another status, unless it is to end.

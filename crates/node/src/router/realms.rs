@@ -29,6 +29,8 @@ pub(super) struct RunningRealm {
     pub(super) roles: Vec<RunningRole>,
     /// The template that it was started by.
     pub(super) template_id: Option<String>,
+    /// The number in the last id that was made for a role.
+    last_role_id: usize,
 }
 
 pub(super) struct RunningRole {
@@ -44,6 +46,16 @@ impl RunningRole {
 }
 
 impl RunningRealm {
+    /// An id that no role has, and that is not given out again.
+    pub(super) fn new_role_id(&mut self) -> String {
+        let first = (self.realm.roles.len() + self.roles.len()).max(self.last_role_id) + 1;
+        let mut ids = (first..).map(|number| (number, format!("role{number:03}")));
+        let is_free = |id: &str| !self.roles.iter().any(|role| role.id == id);
+        let (number, id) = ids.find(|(_, id)| is_free(id)).unwrap_or_default();
+        self.last_role_id = number;
+        id
+    }
+
     fn marshal(&self) -> RouterRealm {
         RouterRealm {
             id: self.id.clone(),
@@ -155,6 +167,7 @@ impl RouterWorker {
             created: utcnow(),
             roles: Vec::new(),
             template_id,
+            last_role_id: 0,
         };
         let marshal = running.marshal();
         state.realms.push(running);
