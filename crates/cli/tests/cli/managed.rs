@@ -59,6 +59,17 @@ impl Managed {
         call(&self.path("router"), "realm1", procedure, args)
     }
 
+    /// Calls a procedure on another realm, by this socket.
+    pub(crate) fn call_on(
+        &self,
+        socket: &str,
+        realm: &str,
+        procedure: &str,
+        args: &[Value],
+    ) -> Result<Value, String> {
+        call(&self.path(socket), realm, procedure, args)
+    }
+
     /// Hears the events of the management realm.
     pub(crate) fn subscribe(&self, topic: &str) -> Background {
         let url = format!("unix:{}", self.path("node.sock").display());
