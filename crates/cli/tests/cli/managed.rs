@@ -80,6 +80,16 @@ impl Managed {
         sub
     }
 
+    /// Hears all events of the management realm that begin so, with their topics.
+    pub(crate) fn subscribe_all(&self, prefix: &str) -> Background {
+        let url = format!("unix:{}", self.path("node.sock").display());
+        let mut command = crossweave();
+        let args = ["sub", prefix, "--match", "prefix", "--json", "--realm", "crossbar", "--url", &url];
+        let sub = Background::start(command.args(args));
+        sub.wait_for("subscribed");
+        sub
+    }
+
     /// Asks until there is an answer.
     pub(crate) fn until<T>(&self, what: &str, ask: impl Fn() -> Option<T>) -> T {
         let end = Instant::now() + PATIENCE;
