@@ -75,7 +75,7 @@ impl Controller {
                 }
             }
         });
-        Ok(())
+        self.watch_realms().await
     }
 
     /// The node is to stop.

@@ -155,6 +155,8 @@ impl RouterWorker {
         findings.settle()?;
         // They are started one by one.
         definition.roles.clear();
+        let template = state.templates.iter().find(|it| Some(&it.id) == template_id.as_ref());
+        definition.background_roles = template.map_or_else(Vec::new, RealmTemplate::background_roles);
         let name = part.value.name.clone();
         self.router().start_realm(&name, definition).map_err(|failure| match failure {
             StartError::RealmExists(_) => Error::new(error::ALREADY_EXISTS, failure),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crossweave_router::{
-    AdmissionOptions, Authentication, HistoryStore, RawSocketOptions, RealmDefinition, RealmOptions,
-    ResumptionOptions, Role, Router, SessionQueue, TransportOptions, WebSocketOptions,
+    AdmissionOptions, Authentication, RawSocketOptions, RealmDefinition, ResumptionOptions, Role, Router,
+    SessionQueue, TransportOptions, WebSocketOptions,
 };
 use crossweave_router_core::{Actions, Disclosure, Permission, Permissions};
 use crossweave_transport::endpoint::BoundAddress;
@@ -45,12 +45,7 @@ pub(crate) async fn node_of(
     roles: Vec<Role>,
 ) -> Node {
     let router = Router::new(AdmissionOptions::default());
-    let realm = RealmDefinition {
-        options: RealmOptions::default(),
-        roles,
-        authorizer: None,
-        history: HistoryStore::default(),
-    };
+    let realm = RealmDefinition { roles, ..RealmDefinition::default() };
     router.start_realm("realm1", realm.clone()).unwrap();
     router.start_realm("realm2", realm).unwrap();
     let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
