@@ -36,6 +36,7 @@ use crate::queue::{Detached, Lane};
 use crate::quota::{Kind, LogQuota};
 use crate::resumption::{Resumption, Seats};
 use crate::router::{RealmDefinition, SessionQueue};
+use crate::tap::{Direction, Taps};
 use crate::trace;
 
 /// Questions that may be with the authorizer of one realm at a time; further ones wait their turn.
@@ -74,6 +75,7 @@ pub(crate) struct RealmCell {
     provision: Arc<Provision>,
     /// What it was told. Held while it is told more.
     told: Mutex<bool>,
+    taps: Arc<Taps>,
 }
 
 struct State {
@@ -97,6 +99,7 @@ impl RealmCell {
         (history, records): (Option<Arc<Storage>>, Vec<Record>),
         quota: Arc<LogQuota>,
         provision: Arc<Provision>,
+        taps: Arc<Taps>,
     ) -> Arc<RealmCell> {
         let RealmDefinition { options, roles, authorizer, history: _ } = definition;
         let name: Arc<str> = name.into();
@@ -131,6 +134,7 @@ impl RealmCell {
             resumable: Arc::default(),
             provision,
             told: Mutex::default(),
+            taps,
         });
         tokio::spawn(tick(Arc::downgrade(&cell), cell.timer.clone()));
         cell
@@ -242,6 +246,36 @@ impl RealmCell {
                 None => flow,
             }
         })
+    }
+
+    /// Whether somebody looks at messages: at those of this realm, or of another one.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        trace::is_on() || self.taps.is_open()
+    }
+
+    /// Tells those who look of messages that came from a session, before they are handed to the realm.
+    #[cold]
+    pub(crate) fn watch<'m, 'b: 'm>(
+        &self,
+        session: u64,
+        messages: impl Iterator<Item = (&'m Message<'b>, usize)>,
+        effects: &mut Effects,
+    ) {
+        self.open_turn(effects);
+        for (message, len) in messages {
+            if let Some(turn) = &mut effects.traced.tapped {
+                turn.note(Direction::Received, session, len, message);
+            }
+            trace::received(session, message, len);
+        }
+    }
+
+    #[cold]
+    fn open_turn(&self, effects: &mut Effects) {
+        if effects.traced.tapped.is_none() && self.taps.is_open() {
+            effects.traced.tapped = self.taps.turn(&self.name);
+        }
     }
 
     /// A session's transport is gone.
@@ -383,8 +417,11 @@ impl RealmCell {
     ) -> Result<T, RealmIsDown> {
         let realm = state.realm.as_mut().ok_or(RealmIsDown)?;
         let (routes, followups) = (&mut state.routes, &mut state.followups);
-        let is_recorded = self.history.is_some();
-        let dispatch = Dispatch { routes, effects, followups, is_traced: trace::is_on(), is_recorded };
+        let (is_recorded, is_traced) = (self.history.is_some(), self.is_watched());
+        if is_traced {
+            self.open_turn(effects);
+        }
+        let dispatch = Dispatch { routes, effects, followups, is_traced, is_recorded };
         let mut run = Run { realm, dispatch, now: Instant::now(), is_closing: state.is_closing };
         let result = catch_unwind(AssertUnwindSafe(|| {
             let result = inputs(&mut run);
@@ -401,6 +438,9 @@ impl RealmCell {
                 Err(RealmIsDown)
             }
         };
+        if is_traced && let Some(turn) = &mut effects.traced.tapped {
+            turn.settle(state.realm.as_ref());
+        }
         effects.has_turned |= state.routes.has_turned;
         result
     }

@@ -13,7 +13,6 @@ use tracing::debug;
 use super::{Connection, READS_PER_TURN, Stage};
 use crate::peer::Peer;
 use crate::realm::RealmCell;
-use crate::trace;
 
 /// Bytes read at a time.
 pub(super) const READ_BYTES: usize = 64 * 1024;
@@ -278,9 +277,9 @@ impl Connection {
                 visit.log_out(&self.peer);
             }
         }
-        if trace::is_on() {
+        if realm.is_watched() {
             let lens = (0..).map(|index| frame(index).0.len());
-            trace::received(self.peer.session(), messages.iter().zip(lens));
+            realm.watch(self.peer.session(), messages.iter().zip(lens), &mut self.effects);
         }
         let decoded = messages.len();
         let mut messages = messages.into_iter();
