@@ -4,7 +4,7 @@
 //! procedure ──▶ part of a configuration, checked ──▶ what the router wants ──▶ Router
 //! ```
 //!
-//! `realms` and `transports` answer the procedures. `activation` starts what clients need by `template`s. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
+//! `realms`, `transports` and `traces` answer the procedures. `activation` starts what clients need by `template`s. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
 //! the configuration into what the router wants; they start nothing, so that `findings` can say beforehand what is in the way of a
 //! whole node.
 
@@ -20,6 +20,7 @@ mod realms;
 mod services;
 mod site;
 pub(crate) mod template;
+mod traces;
 mod transport;
 mod transports;
 mod websocket;
@@ -47,6 +48,7 @@ use activation::Idle;
 use components::RunningComponents;
 use realms::RunningRealm;
 use template::RealmTemplate;
+use traces::Traces;
 use transports::RunningTransport;
 
 /// What a router worker is told when it starts.
@@ -89,6 +91,7 @@ struct Shared {
     state: Mutex<State>,
     demos: parking_lot::Mutex<JoinSet<()>>,
     components: RunningComponents,
+    traces: Traces,
     /// Realms of templates that nobody is on.
     idle: parking_lot::Mutex<Idle>,
 }
@@ -153,6 +156,7 @@ impl RouterWorker {
             state: Mutex::default(),
             demos: Default::default(),
             components: Default::default(),
+            traces: Default::default(),
             idle: Default::default(),
         };
         let worker = RouterWorker { shared: Arc::new(shared) };
@@ -160,6 +164,7 @@ impl RouterWorker {
         worker.answer_for_transports().await?;
         worker.answer_for_services().await?;
         worker.answer_for_components().await?;
+        worker.answer_for_traces().await?;
         worker.provide_realms();
         Ok(worker)
     }

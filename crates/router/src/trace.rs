@@ -56,9 +56,12 @@ impl Sent {
         if let Some(tapped) = &mut self.tapped {
             tapped.note(Direction::Sent, session, len, message);
         }
-        if !is_on() {
-            return;
+        if is_on() {
+            self.keep_line(session, len, message);
         }
+    }
+
+    fn keep_line(&mut self, session: u64, len: usize, message: &Message<'_>) {
         if self.lines.len() < LINES_MAX {
             self.lines.push((session, len, Line(message).to_string()));
         } else {
@@ -210,7 +213,7 @@ mod tests {
         let mut sent = Sent::default();
         let goodbye = crossweave_wamp::message::Goodbye::new(uris::CLOSE_NORMAL).into();
         for _ in 0..LINES_MAX + 5 {
-            sent.note(1, 2, &goodbye);
+            sent.keep_line(1, 2, &goodbye);
         }
         assert_eq!((sent.lines.len(), sent.left_off), (LINES_MAX, 5));
         sent.write();

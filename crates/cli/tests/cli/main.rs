@@ -20,6 +20,7 @@ mod rewriting;
 mod shell;
 mod start;
 mod stop;
+mod tap;
 mod templates;
 mod top;
 mod unbuilt;

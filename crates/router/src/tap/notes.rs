@@ -127,9 +127,7 @@ fn about(message: &Message<'_>) -> About {
         Message::Subscribe(it) => uri(&it.topic),
         Message::Call(it) => uri(&it.procedure),
         Message::Register(it) => uri(&it.procedure),
-        Message::Event(it) => {
-            it.details.topic.as_deref().map_or(About::Subscription(it.subscription), uri)
-        }
+        Message::Event(it) => it.details.topic.as_deref().map_or(About::Subscription(it.subscription), uri),
         Message::Subscribed(it) => About::Subscription(it.subscription),
         Message::Unsubscribe(it) => About::Subscription(it.subscription),
         Message::Invocation(it) => {

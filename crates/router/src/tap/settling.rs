@@ -186,8 +186,7 @@ impl Tracker {
     fn is_secret(&self, kind: Kind, uri: Option<&str>) -> bool {
         let is_of_call =
             matches!(kind, Kind::Call | Kind::Invocation | Kind::Yield | Kind::Result | Kind::Error);
-        is_of_call
-            && (self.secret.len() >= SECRET_MAX || uri.is_none_or(|uri| self.secret.contains(uri)))
+        is_of_call && (self.secret.len() >= SECRET_MAX || uri.is_none_or(|uri| self.secret.contains(uri)))
     }
 }
 

@@ -68,8 +68,10 @@ async fn messages_are_taken_by_realm_session_authid_and_type() {
     let of_bob = tap(&router, TapOptions { session: Some(bob.session().id), ..TapOptions::default() });
     let of_alice = tap(&router, TapOptions { authid: Some("alice".to_owned()), ..TapOptions::default() });
     let of_kind = tap(&router, TapOptions { kinds: vec![Kind::Published], ..TapOptions::default() });
-    let of_topic =
-        tap(&router, TapOptions { uri: Some((MatchPolicy::Prefix, "com.t".to_owned())), ..Default::default() });
+    let of_topic = tap(
+        &router,
+        TapOptions { uri: Some((MatchPolicy::Prefix, "com.t".to_owned())), ..Default::default() },
+    );
     soon(alice.publish("com.topic", ("x".repeat(TAPPED_PAYLOAD_LEN_MAX),)).acknowledged()).await.unwrap();
     assert!(soon(events.next()).await.unwrap().is_ok());
     soon(far.publish("com.elsewhere", ()).acknowledged()).await.unwrap();
