@@ -169,9 +169,15 @@ enum What {
     Storm {
         #[arg(long, default_value_t = 5000)]
         joins: usize,
+        /// Such storms, one after the other.
+        #[arg(long, default_value_t = 10)]
+        storms: usize,
         /// Calls a second.
         #[arg(long, default_value_t = 500)]
         calls: u64,
+        /// They join another process of the same server: what that does to the caller is not the server's doing.
+        #[arg(long)]
+        elsewhere: bool,
     },
     /// Sessions that do nothing.
     Idle {
@@ -224,7 +230,9 @@ impl What {
                 Scenario::Neighbour(neighbour::Plan { subscribers, publications, calls })
             }
             Self::Joins { count, login } => Scenario::Joins { count, login },
-            Self::Storm { joins, calls } => Scenario::Storm(storm::Plan { joins, calls }),
+            Self::Storm { joins, storms, calls, elsewhere } => {
+                Scenario::Storm(storm::Plan { joins, storms, calls, elsewhere })
+            }
             Self::Idle { sessions } => Scenario::Idle { sessions },
             Self::Patterns { policy, count } => {
                 let policy = match policy {

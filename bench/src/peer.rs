@@ -162,6 +162,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Another process of the same server.
+    pub(crate) fn another(&self) -> Result<Running> {
+        self.peer.start_anywhere()
+    }
+
     /// The process started; it may have started others.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

@@ -128,6 +128,11 @@ fn joins(name: &'static str, title: &'static str, wire: Wire, login: Login) -> C
     Case::new(name, title, wire, Scenario::Joins { count: 1000, login })
 }
 
+fn storm(name: &'static str, title: &'static str, elsewhere: bool) -> Case {
+    let plan = storm::Plan { joins: 5000, storms: 10, calls: 500, elsewhere };
+    Case::new(name, title, Wire::WS_JSON, Scenario::Storm(plan)).lasting(Timing::ms(300, 2000))
+}
+
 fn sessions() -> Vec<Case> {
     let (rs, ws) = (Wire::RS_MSGPACK, Wire::WS_JSON);
     vec![
@@ -135,13 +140,17 @@ fn sessions() -> Vec<Case> {
         joins("joins-ws", "Joins: 1,000, 16 at a time", ws, Login::Anonymous),
         joins("joins-rs", "Joins: 1,000, 16 at a time", rs, Login::Anonymous).long(),
         joins("joins-ticket", "Joins by ticket: 1,000, 16 at a time", ws, Login::Ticket),
-        Case::new(
+        storm(
             "storm-ws",
-            "500 calls/s while 5,000 sessions join by ticket and leave (latencies are the caller's, the rest the joins')",
-            ws,
-            Scenario::Storm(storm::Plan { joins: 5000, calls: 500 }),
+            "500 calls/s while 5,000 sessions join by ticket and leave, ten times (latencies are the caller's, the rest the joins')",
+            false,
+        ),
+        storm(
+            "storm-elsewhere-ws",
+            "The same while they join another process of the server: what the machine and the generator do to the caller",
+            true,
         )
-        .lasting(Timing::ms(300, 2000)),
+        .long(),
         joins("joins-cryptosign", "Joins by cryptosign: 1,000, 16 at a time", ws, Login::Cryptosign),
         Case::new("idle-rs", "5,000 idle sessions (battler: 500)", rs, Scenario::Idle { sessions: 5000 })
             .once(),

@@ -81,7 +81,10 @@ impl Scenario {
             Self::Neighbour(plan) => neighbour::run(&plan, &target, pid, timing),
             Self::Joins { count, login } => joins::run(count, &server.target_for(wire, login)?, pid),
             Self::Storm(plan) => {
-                storm::run(&plan, &target, &server.target_for(wire, Login::Ticket)?, pid, timing)
+                let other = if plan.elsewhere { Some(server.another()?) } else { None };
+                let stormed = other.as_ref().unwrap_or(server);
+                let storm = stormed.target_for(wire, Login::Ticket)?;
+                storm::run(&plan, &target, &storm, stormed.pid(), timing)
             }
             Self::Idle { sessions } => idle::run(sessions, &target, pid),
             Self::Patterns { policy, count } => patterns::run(policy, count, &target, pid, timing),

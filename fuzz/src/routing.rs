@@ -56,13 +56,14 @@ pub fn realm(data: &[u8]) {
         if !attached.0[slot.0 as usize] {
             join(&mut realm, now, slot, &mut attached);
         }
-        let input = match Message::decode(Serializer::Json, rest) {
+        let mut message = Message::decode(Serializer::Json, rest);
+        let input = match &mut message {
             _ if rest.is_empty() => {
                 attached.0[slot.0 as usize] = false;
                 Input::Leave(slot)
             }
             Ok(message) => Input::Message(slot, message),
-            Err(violation) => Input::Violation(slot, violation),
+            Err(violation) => Input::Violation(slot, violation.clone()),
         };
         let _ = realm.handle(now, input, &mut attached);
     }

@@ -17,8 +17,13 @@ use crate::trouble::{Result, Trouble};
 pub(crate) struct Plan {
     /// Sessions that join, 16 at a time and as quickly as they can, each gone as soon as it has.
     pub(crate) joins: usize,
+    /// Such storms, one after the other: one alone is over after too few calls for a p99.
+    pub(crate) storms: usize,
     /// Calls a second.
     pub(crate) calls: u64,
+    /// The sessions join another process of the same server: what remains of the effect on the caller is the machine's and the
+    /// generator's, not the server's.
+    pub(crate) elsewhere: bool,
 }
 
 /// How often the caller looks whether the storm is over.
@@ -38,7 +43,7 @@ pub(crate) fn run(plan: &Plan, calm: &Target, storm: &Target, pid: u32, timing: 
     std::thread::scope(|scope| {
         let caller = scope.spawn(|| call(plan, calm, timing, begin, &is_over));
         // If the caller fails, its error is told below.
-        let joined = begun.recv().ok().map(|()| joins::run(plan.joins, storm, pid));
+        let joined = begun.recv().ok().map(|()| joins::run(plan.storms * plan.joins, storm, pid));
         is_over.store(true, Ordering::Relaxed);
         let crashed =
             |_| Trouble::Program { program: "caller thread".to_owned(), detail: "panicked".to_owned() };

@@ -84,14 +84,14 @@ impl Bench {
     }
 
     #[inline]
-    fn input(&mut self, input: Input<'_>) {
+    fn input(&mut self, input: Input<'_, '_>) {
         let _ = self.realm.handle(self.now, input, &mut self.out);
     }
 
     fn subscribe(&mut self, slot: Slot, match_policy: MatchPolicy, topic: &str) {
         let options = SubscribeOptions { match_policy, ..SubscribeOptions::default() };
         let subscribe = Subscribe { request: RequestId(1), options, topic: topic.into() };
-        self.input(Input::Message(slot, subscribe.into()));
+        self.input(Input::Message(slot, &mut subscribe.into()));
     }
 
     /// Nanoseconds per PUBLISH.
@@ -101,7 +101,7 @@ impl Bench {
             let options = PublishOptions::default();
             let (topic, payload) = (topic.into(), payload.borrowed());
             let publish = Publish { request: RequestId(n), options, topic, payload };
-            bench.input(Input::Message(Slot(0), publish.into()));
+            bench.input(Input::Message(Slot(0), &mut publish.into()));
         });
     }
 
@@ -112,12 +112,12 @@ impl Bench {
             let options = CallOptions { timeout_ms, ..CallOptions::default() };
             let procedure = procedure.into();
             let call = Call { request: RequestId(n + 1), options, procedure, payload: payload.borrowed() };
-            bench.input(Input::Message(Slot(0), call.into()));
+            bench.input(Input::Message(Slot(0), &mut call.into()));
             let options = YieldOptions::default();
             // Invocation ids of the callee go on from one measurement to the next.
             let request = RequestId(bench.realm.stats().invocations);
             let yield_ = Yield { request, options, payload: payload.borrowed() };
-            bench.input(Input::Message(Slot(1), yield_.into()));
+            bench.input(Input::Message(Slot(1), &mut yield_.into()));
         });
     }
 
@@ -187,8 +187,8 @@ fn main() {
         options: RegisterOptions { match_policy, ..RegisterOptions::default() },
         procedure: procedure.into(),
     };
-    bench.input(Input::Message(callee, register("com.example.procedure", MatchPolicy::Exact).into()));
-    bench.input(Input::Message(callee, register("com.prefix.", MatchPolicy::Prefix).into()));
+    bench.input(Input::Message(callee, &mut register("com.example.procedure", MatchPolicy::Exact).into()));
+    bench.input(Input::Message(callee, &mut register("com.prefix.", MatchPolicy::Prefix).into()));
     bench.call("call and yield", "com.example.procedure", 0);
     bench.call("call and yield, prefix", "com.prefix.procedure", 0);
     bench.call("call and yield with timeout", "com.example.procedure", 10_000);
@@ -232,7 +232,7 @@ fn remembered_decision() {
     let options = PublishOptions::default();
     let publish =
         Publish { request: RequestId(1), options, topic: "com.x".into(), payload: Payload::empty() };
-    bench.input(Input::Message(Slot(0), publish.into()));
+    bench.input(Input::Message(Slot(0), &mut publish.into()));
     bench.input(Input::Answer(QuestionId(1), Decision::Allow { disclose: Disclose::AsAsked, cache: true }));
     bench.publish("publish to nobody, remembered decision", "com.x", ROUNDS / 10);
     assert_eq!(bench.realm.question_count(), 0, "it was remembered");
@@ -300,15 +300,15 @@ fn skipped_calls() {
     for n in 0..8 {
         let (request, options) = (RequestId(n + 1), options.clone());
         let register = Register { request, options, procedure: format!("com.example.procedure{n}").into() };
-        bench.input(Input::Message(callee, register.into()));
+        bench.input(Input::Message(callee, &mut register.into()));
     }
     for n in 0..500_000_u64 {
         let request = RequestId(n + 1);
         let (options, payload) = (CallOptions::default(), Payload::empty());
         let procedure = format!("com.example.procedure{}", n % 8).into();
-        bench.input(Input::Message(Slot(0), Call { request, options, procedure, payload }.into()));
+        bench.input(Input::Message(Slot(0), &mut Call { request, options, procedure, payload }.into()));
         let cancel = Cancel { request, mode: Some(CancelMode::Skip), forward_for: None };
-        bench.input(Input::Message(Slot(0), cancel.into()));
+        bench.input(Input::Message(Slot(0), &mut cancel.into()));
     }
     println!("invocations remembered after 500,000 skipped calls: {}", bench.realm.invocation_count());
 }

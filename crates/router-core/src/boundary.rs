@@ -47,11 +47,12 @@ pub struct Session {
 
 /// Everything a realm can be told.
 #[derive(Debug)]
-pub enum Input<'a> {
+pub enum Input<'i, 'm> {
     /// A session joins. The realm sends it this WELCOME before anything else.
     Join(Slot, Box<Session>, Box<Welcome>),
-    /// A message of a joined session, in the order it came.
-    Message(Slot, Message<'a>),
+    /// A message of a joined session, in the order it came. The realm takes out of it what it keeps: what stays behind is of no
+    /// use any more. By reference, as it is a few hundred bytes.
+    Message(Slot, &'i mut Message<'m>),
     /// A joined session sent what is no message. It is aborted.
     Violation(Slot, ProtocolViolation),
     /// The answer to an [`Outbox::ask`].

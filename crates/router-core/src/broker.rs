@@ -410,10 +410,11 @@ impl Broker {
             details.publisher_authrole = Some(Cow::Borrowed(&publisher.authrole));
         }
         let payload = publish.payload.borrowed();
-        let event = Event { subscription: SubscriptionId(0), publication, details, payload };
+        let mut event =
+            Message::Event(Event { subscription: SubscriptionId(0), publication, details, payload });
         let excluded = from.slot().filter(|_| options.exclude_me);
         let filter = options.receivers.take().map(|receivers| Filter::new(*receivers, sessions));
-        self.deliver(sessions, &publish.topic, route.exact, event, excluded, filter.as_ref(), out);
+        self.deliver(sessions, &publish.topic, route.exact, &mut event, excluded, filter.as_ref(), out);
     }
 
     /// An event of the realm itself, to every subscriber but `excluded`.
@@ -425,7 +426,8 @@ impl Broker {
         excluded: Option<Slot>,
         out: &mut O,
     ) {
-        self.deliver(sessions, topic, self.exact(topic), event, excluded, None, out);
+        let mut event = Message::Event(event);
+        self.deliver(sessions, topic, self.exact(topic), &mut event, excluded, None, out);
     }
 
     #[allow(clippy::too_many_arguments, reason = "one event and everything that decides who gets it")]
@@ -435,30 +437,29 @@ impl Broker {
         sessions: &Sessions,
         topic: &'a str,
         exact: Option<Key>,
-        event: Event<'a>,
+        message: &mut Message<'a>,
         excluded: Option<Slot>,
         filter: Option<&Filter>,
         out: &mut O,
     ) {
-        let mut message = Message::Event(event);
         let mut deliver_for = |key: Key| {
             let subscription = &self.subscriptions[key];
-            let Message::Event(event) = &mut message else { return };
+            let Message::Event(event) = message else { return };
             event.subscription = subscription.id;
             event.details.topic = (subscription.policy != MatchPolicy::Exact).then_some(Cow::Borrowed(topic));
             let members = &subscription.members;
             if let Some(contracts) = &subscription.contracts {
-                return contracts.deliver(sessions, subscription, (excluded, filter), (&message, topic), out);
+                return contracts.deliver(sessions, subscription, (excluded, filter), (message, topic), out);
             }
             match filter {
                 None if sessions.is_anybody_leaving() => {
-                    deliver_to_those_there(sessions, members, excluded, &message, out);
+                    deliver_to_those_there(sessions, members, excluded, message, out);
                 }
                 None => {
-                    out.multicast(members.iter().copied().filter(|slot| Some(*slot) != excluded), &message)
+                    out.multicast(members.iter().copied().filter(|slot| Some(*slot) != excluded), message)
                 }
                 Some(filter) => {
-                    out.multicast(filter.receivers(sessions, subscription, excluded), &message);
+                    out.multicast(filter.receivers(sessions, subscription, excluded), message);
                 }
             }
         };

@@ -253,11 +253,10 @@ impl Realm {
     ///
     /// [`Input::Join`] with a slot that is attached is a bug of the driver.
     #[inline]
-    pub fn handle<O: Outbox>(&mut self, now: Instant, mut input: Input<'_>, out: &mut O) -> Flow {
+    pub fn handle<O: Outbox>(&mut self, now: Instant, input: Input<'_, '_>, out: &mut O) -> Flow {
         self.clock.advance(now);
-        // A message is a few hundred bytes: the hot path takes what it needs out of it rather than moving it along.
         match input {
-            Input::Message(slot, ref mut message) => self.message(now, slot, message, out),
+            Input::Message(slot, message) => self.message(now, slot, message, out),
             Input::Join(slot, session, welcome) => self.join(slot, *session, *welcome, out),
             Input::Violation(slot, violation) => self.abort(slot, violation.uri(), violation.message(), out),
             Input::Answer(question, decision) => self.answer(now, question, decision, out),

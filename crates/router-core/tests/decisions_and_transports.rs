@@ -47,7 +47,7 @@ impl Guarded {
         self.requests += 1;
         let (request, options) = (RequestId(self.requests), PublishOptions::default());
         let publish = Publish { request, options, topic: "com.x".into(), payload: Payload::empty() };
-        let _ = self.realm.handle(self.now, Input::Message(SLOT, publish.into()), &mut self.out);
+        let _ = self.realm.handle(self.now, Input::Message(SLOT, &mut publish.into()), &mut self.out);
         self.out.take().into_iter().find_map(|output| match output {
             Output::Ask(question, request) => {
                 let is_secure = request.details.dict("transport")?.get("is_secure")?.as_bool()?;

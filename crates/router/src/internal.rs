@@ -238,7 +238,7 @@ impl Line {
                 let len = call.payload().map_or(0, |payload| payload.bytes().len());
                 realm.watch(self.peer.session(), [(&call, len)].into_iter(), &mut effects);
             }
-            if realm.messages(calls.slot, [call].into_iter(), None, &mut effects)? == Flow::Gone {
+            if realm.messages(calls.slot, [Ok(call)].iter_mut(), &mut effects)? == Flow::Gone {
                 return Err(CallFailed::Lost);
             }
             request
@@ -256,7 +256,7 @@ impl Line {
         let Some(realm) = self.realm.upgrade() else { return };
         let mut effects = Effects::default();
         let cancel = Cancel { request, mode: None, forward_for: None };
-        let sent = realm.messages(calls.slot, [cancel.into()].into_iter(), None, &mut effects);
+        let sent = realm.messages(calls.slot, [Ok(cancel.into())].iter_mut(), &mut effects);
         drop(calls);
         if sent.is_ok() {
             realm.finish(effects);

@@ -221,30 +221,31 @@ impl RealmCell {
         message.payload_mut().map(|payload| payload.prepare(self.serializers.iter()))
     }
 
-    /// A batch of messages of one session, then perhaps what is no message.
+    /// A batch of messages of one session, up to what is no message or ends it. Taken by reference, as each is a few hundred bytes.
     #[inline]
-    pub(crate) fn messages<'m>(
+    pub(crate) fn messages<'i, 'm: 'i>(
         self: &Arc<Self>,
         slot: Slot,
-        messages: impl Iterator<Item = Message<'m>>,
-        violation: Option<ProtocolViolation>,
+        messages: impl Iterator<Item = &'i mut Decoded<'m>>,
         effects: &mut Effects,
     ) -> Result<Flow, RealmIsDown> {
         self.handle(effects, |run| {
             let mut flow = Flow::Continue;
             for message in messages {
-                run.dispatch.routes.traffic.received.count(message.kind(), 1);
-                flow = run.input(Input::Message(slot, message));
+                flow = match message {
+                    Ok(message) => {
+                        run.dispatch.routes.traffic.received.count(message.kind(), 1);
+                        run.input(Input::Message(slot, message))
+                    }
+                    Err(violation) => return run.input(Input::Violation(slot, violation.clone())),
+                };
                 match flow {
                     Flow::Continue => {}
                     Flow::Pause => run.forget_resume(slot),
                     Flow::Gone => return flow,
                 }
             }
-            match violation {
-                Some(violation) => run.input(Input::Violation(slot, violation)),
-                None => flow,
-            }
+            flow
         })
     }
 
@@ -526,6 +527,9 @@ impl RealmCell {
     }
 }
 
+/// What a session sent: a message, or why it is none.
+pub(crate) type Decoded<'m> = Result<Message<'m>, ProtocolViolation>;
+
 /// One turn under the lock.
 struct Run<'r> {
     realm: &'r mut Realm,
@@ -536,7 +540,7 @@ struct Run<'r> {
 
 impl Run<'_> {
     #[inline]
-    fn input(&mut self, input: Input<'_>) -> Flow {
+    fn input(&mut self, input: Input<'_, '_>) -> Flow {
         self.realm.handle(self.now, input, &mut self.dispatch)
     }
 

@@ -12,7 +12,7 @@ use tracing::debug;
 
 use super::{Connection, READS_PER_TURN, Stage};
 use crate::peer::Peer;
-use crate::realm::RealmCell;
+use crate::realm::{Decoded, RealmCell};
 
 /// Bytes read at a time.
 pub(super) const READ_BYTES: usize = 64 * 1024;
@@ -237,7 +237,7 @@ impl Connection {
         match &mut self.stage {
             Stage::Opening(_) => self.refuse(&Abort::new(violation.uri(), violation.message())),
             Stage::Joined { realm, slot, .. } => {
-                let _ = realm.messages(*slot, std::iter::empty(), Some(violation), &mut self.effects);
+                let _ = realm.messages(*slot, [Err(violation)].iter_mut(), &mut self.effects);
                 self.heed_notes();
             }
             Stage::Detached | Stage::Closing(_) | Stage::Ended => {}
@@ -270,22 +270,23 @@ impl Connection {
             *is_unconfirmed = false;
             confirm(&self.peer);
         }
-        let (messages, violation, _prepared) = decode(self.peer.wire.serializer, len, &frame, realm);
+        let mut batch = decode(self.peer.wire.serializer, len, &frame);
+        let _prepared = prepare(realm, &mut batch, &frame);
         if let Some(visit) = &self.visit {
             let is_logout = |message: &Message<'_>| matches!(message, Message::Goodbye(bye) if bye.reason == uris::CLOSE_LOGOUT);
-            if messages.iter().any(is_logout) {
+            if batch.iter().map_while(|it| it.as_ref().ok()).any(is_logout) {
                 visit.log_out(&self.peer);
             }
         }
         if realm.is_watched() {
             let lens = (0..).map(|index| frame(index).0.len());
-            realm.watch(self.peer.session(), messages.iter().zip(lens), &mut self.effects);
+            let messages = batch.iter().map_while(|it| it.as_ref().ok());
+            realm.watch(self.peer.session(), messages.zip(lens), &mut self.effects);
         }
-        let decoded = messages.len();
-        let mut messages = messages.into_iter();
-        let flow = realm.messages(*slot, messages.by_ref(), violation, &mut self.effects);
-        let left = messages.len();
-        *received += (decoded - left) as u64;
+        let mut messages = batch.iter_mut();
+        let flow = realm.messages(*slot, messages.by_ref(), &mut self.effects);
+        let taken = len - messages.len();
+        *received += taken as u64;
         match flow {
             Ok(Flow::Continue) => len,
             Ok(Flow::Pause) => {
@@ -295,7 +296,7 @@ impl Connection {
             Ok(Flow::Gone) => {
                 self.heed_notes();
                 // What it sent behind its GOODBYE belongs to the next session, even if it is no message.
-                decoded - left
+                taken
             }
             Err(_) => {
                 self.heed_notes();
@@ -313,31 +314,36 @@ fn confirm(peer: &Peer) {
     }
 }
 
-/// The messages in the frames, up to the first that is none. Large ones are prepared.
+/// What is in the frames.
 #[inline]
 fn decode<'b>(
     serializer: Serializer,
     len: usize,
     frame: impl Fn(usize) -> (&'b [u8], bool),
+) -> Vec<Decoded<'b>> {
+    // Collected so that each is written where it stays.
+    (0..len)
+        .map(|index| match frame(index) {
+            (bytes, true) => Message::decode_checked_utf8(serializer, bytes),
+            (bytes, false) => Message::decode(serializer, bytes),
+        })
+        .collect()
+}
+
+/// Prepares the large ones among the messages.
+#[inline]
+fn prepare<'b>(
     realm: &RealmCell,
-) -> (Vec<Message<'b>>, Option<ProtocolViolation>, Vec<Prepared>) {
-    let mut messages = Vec::with_capacity(len);
+    batch: &mut [Decoded<'b>],
+    frame: impl Fn(usize) -> (&'b [u8], bool),
+) -> Vec<Prepared> {
     let mut prepared = Vec::new();
-    for index in 0..len {
-        let (bytes, is_text) = frame(index);
-        let message = match is_text {
-            true => Message::decode_checked_utf8(serializer, bytes),
-            false => Message::decode(serializer, bytes),
-        };
-        match message {
-            Ok(mut message) => {
-                if bytes.len() >= PREPARED_LEN_MIN {
-                    prepared.extend(realm.prepare(&mut message));
-                }
-                messages.push(message);
-            }
-            Err(violation) => return (messages, Some(violation), prepared),
+    for (index, message) in batch.iter_mut().enumerate() {
+        if frame(index).0.len() >= PREPARED_LEN_MIN
+            && let Ok(message) = message
+        {
+            prepared.extend(realm.prepare(message));
         }
     }
-    (messages, None, prepared)
+    prepared
 }

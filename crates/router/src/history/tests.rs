@@ -64,8 +64,8 @@ impl Recording {
         let payload = Payload::new(Serializer::Cbor, &["x".repeat(payload_len).into()], &Dict::new());
         let options = PublishOptions::default();
         let publish = Publish { request: RequestId(1), options, topic: "com.x".into(), payload };
-        let message = Input::Message(Slot(0), publish.into());
-        let _ = self.realm.handle(Instant::now(), message, &mut self.recorded);
+        let message = &mut publish.into();
+        let _ = self.realm.handle(Instant::now(), Input::Message(Slot(0), message), &mut self.recorded);
         self.recorded.0.pop().expect("there is a rule for everything")
     }
 }

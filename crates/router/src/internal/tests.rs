@@ -56,7 +56,7 @@ async fn a_session_that_was_ended_is_joined_anew() {
     let slot = first.calls.lock().slot;
     let goodbye = Goodbye::new(uris::CLOSE_KILLED);
     let mut effects = Effects::default();
-    assert!(realm.messages(slot, [goodbye.into()].into_iter(), None, &mut effects).is_ok());
+    assert!(realm.messages(slot, [Ok(goodbye.into())].iter_mut(), &mut effects).is_ok());
     realm.finish(effects);
     // Until the end is noticed calls fail; none hangs.
     let answer = loop {

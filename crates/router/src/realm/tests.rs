@@ -120,8 +120,8 @@ fn join(cell: &Arc<RealmCell>) -> Joined {
 }
 
 fn hand_over(cell: &Arc<RealmCell>, from: &Joined, message: impl Into<Message<'static>>) -> Flow {
-    let messages = [message.into()].into_iter();
-    cell.messages(from.slot, messages, None, &mut Effects::default()).expect("the realm is up")
+    let mut message = [Ok(message.into())];
+    cell.messages(from.slot, message.iter_mut(), &mut Effects::default()).expect("the realm is up")
 }
 
 fn say(cell: &Arc<RealmCell>, from: &Joined, message: impl Into<Message<'static>>) {
@@ -324,7 +324,7 @@ async fn a_resume_that_is_older_than_the_pause_is_forgotten() {
     let asking = join_taking(&cell, "asking", usize::MAX).unwrap();
     let mut effects = Effects::default();
     let flow = cell.handle_locked(&mut cell.state.lock(), &mut effects, |run| {
-        run.input(Input::Message(asking.slot, subscribe(1).into()))
+        run.input(Input::Message(asking.slot, &mut subscribe(1).into()))
     });
     assert_eq!(flow.unwrap(), Flow::Pause);
     let (question, _) = effects.questions.pop().expect("the authorizer is asked");
@@ -464,7 +464,7 @@ async fn a_call_too_long_for_a_callee_that_awaits_authorization_fails_at_once() 
     let options = RegisterOptions::default();
     let register = Register { request: RequestId(1), options, procedure: "com.example".into() };
     let _ = cell.handle_locked(&mut cell.state.lock(), &mut effects, |run| {
-        run.input(Input::Message(callee.slot, register.into()))
+        run.input(Input::Message(callee.slot, &mut register.into()))
     });
     let (question, _) = effects.questions.pop().expect("the authorizer is asked");
     let answer = Input::Answer(question, Decision::ALLOW);

@@ -169,11 +169,11 @@ impl World {
 
     // Inputs
 
-    fn send(&mut self, slot: Slot, message: Message<'static>) -> Result<(), Broken> {
-        self.input(Input::Message(slot, message))
+    fn send(&mut self, slot: Slot, mut message: Message<'static>) -> Result<(), Broken> {
+        self.input(Input::Message(slot, &mut message))
     }
 
-    fn input(&mut self, input: Input<'_>) -> Result<(), Broken> {
+    fn input(&mut self, input: Input<'_, '_>) -> Result<(), Broken> {
         self.note("> ", || tell_input(&input));
         let mut recorder = Recorder::default();
         let is_late = matches!(input, Input::Tick);
@@ -581,7 +581,7 @@ fn tell(slot: Slot, message: &Message<'_>) -> String {
     format!("{} {}", slot.0, String::from_utf8_lossy(&message.to_bytes(Serializer::Json)))
 }
 
-fn tell_input(input: &Input<'_>) -> String {
+fn tell_input(input: &Input<'_, '_>) -> String {
     match input {
         Input::Message(slot, message) => tell(*slot, message),
         Input::Join(slot, session, _) => {

@@ -197,7 +197,7 @@ impl Runner {
         self.sessions.get(name).copied().ok_or_else(|| format!("  nobody is called {name}"))
     }
 
-    fn input(&mut self, input: Input<'_>) {
+    fn input(&mut self, input: Input<'_, '_>) {
         let (now, mut recorder) = (self.now, std::mem::take(&mut self.recorder));
         let _ = self.realm().handle(now, input, &mut recorder);
         self.recorder = recorder;
@@ -345,8 +345,8 @@ impl Runner {
         let slot = self.slot(name)?;
         let value = fill(parse(json)?, &self.names)?;
         let bytes = to_json(&value).into_bytes();
-        let message = Message::decode(Serializer::Json, &bytes).map_err(|why| format!("  {why}"))?;
-        self.input(Input::Message(slot, message));
+        let mut message = Message::decode(Serializer::Json, &bytes).map_err(|why| format!("  {why}"))?;
+        self.input(Input::Message(slot, &mut message));
         Ok(())
     }
 
