@@ -41,7 +41,8 @@ pub use certificates::unusable;
 pub(crate) use echo::{EchoTransport, echo_transport};
 pub use findings::{Obstacle, findings};
 
-use crate::component::{Components, Interpreter};
+use crate::component::Interpreter;
+use crate::extension::Extensions;
 use crate::native::NativeOptions;
 use crate::service::Service;
 use activation::Idle;
@@ -62,15 +63,15 @@ pub(crate) struct RouterOptions {
     pub(crate) has_start_page: bool,
     /// Who runs components in Python.
     pub(crate) interpreter: Interpreter,
-    /// Components in Rust.
-    pub(crate) components: Components,
+    /// What is linked into this program.
+    pub(crate) extensions: Extensions,
 }
 
 impl From<NativeOptions> for RouterOptions {
     fn from(options: NativeOptions) -> Self {
-        let NativeOptions { cbdir, limits, has_start_page, components, .. } = options;
+        let NativeOptions { cbdir, limits, has_start_page, extensions, .. } = options;
         let interpreter = Interpreter::of(&options.options, "router", &cbdir);
-        RouterOptions { cbdir, limits, has_start_page, interpreter, components }
+        RouterOptions { cbdir, limits, has_start_page, interpreter, extensions }
     }
 }
 
@@ -108,8 +109,10 @@ struct State {
 }
 
 /// What the configuration means, as far as it can be done.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Findings {
+    /// What the configuration can name.
+    extensions: Extensions,
     /// What cannot be done; nothing is started then.
     obstacles: Vec<Obstacle>,
     /// What has no effect, and harms nobody.
@@ -117,6 +120,10 @@ struct Findings {
 }
 
 impl Findings {
+    fn new(extensions: &Extensions) -> Findings {
+        Findings { extensions: extensions.clone(), obstacles: Vec::new(), warnings: Vec::new() }
+    }
+
     fn obstacle(&mut self, place: &str, what: impl ToString) {
         self.obstacles.push(Obstacle { place: place.to_owned(), what: what.to_string() });
     }
@@ -160,6 +167,9 @@ impl RouterWorker {
             idle: Default::default(),
         };
         let worker = RouterWorker { shared: Arc::new(shared) };
+        for (name, authenticator) in worker.shared.options.extensions.authenticators.iter() {
+            worker.router().add_authenticator(name, authenticator.clone());
+        }
         worker.answer_for_realms().await?;
         worker.answer_for_transports().await?;
         worker.answer_for_services().await?;
