@@ -62,7 +62,7 @@ impl ContainerWorker {
         options: NativeOptions,
         stop: Arc<Notify>,
     ) -> Result<ContainerWorker, String> {
-        let NativeOptions { id, cbdir, components, options, .. } = options;
+        let NativeOptions { id, cbdir, extensions, options, .. } = options;
         let part = part::container_options(&options, &format!("container {id}"), &cbdir);
         let ContainerOptions { shutdown, restart, .. } = part.map_err(|problems| problems.to_string())?.value;
         let interpreter = Interpreter::of(&options, "container", &cbdir);
@@ -70,7 +70,7 @@ impl ContainerWorker {
             service,
             cbdir,
             interpreter,
-            registry: components,
+            registry: extensions.components,
             shutdown,
             restart: restart.into(),
             components: Mutex::default(),

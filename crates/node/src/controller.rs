@@ -34,7 +34,7 @@ use tracing::{info, warn};
 
 use crate::boot::{Step, WorkerPlan};
 use crate::clock::utcnow;
-use crate::component::Components;
+use crate::extension::Extensions;
 use crate::process::Process;
 use crate::service::{Service, by_name, reason};
 pub use apply::{Configuration, controller_of};
@@ -78,8 +78,8 @@ pub struct NodeOptions {
     pub guest_command: Vec<OsString>,
     /// Transports of routers have the start page.
     pub has_start_page: bool,
-    /// What inline workers can run; a worker that is a process has its own.
-    pub components: Components,
+    /// What is linked into this program, for inline workers; a worker that is a process has its own.
+    pub extensions: Extensions,
 }
 
 impl NodeOptions {
@@ -100,7 +100,7 @@ impl NodeOptions {
             worker_command: Vec::new(),
             guest_command: Vec::new(),
             has_start_page: false,
-            components: Components::default(),
+            extensions: Extensions::default(),
             configuration: None,
         }
     }

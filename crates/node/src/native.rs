@@ -24,8 +24,8 @@ use tokio::time::sleep;
 use tracing::info;
 
 use crate::clock::utcnow;
-use crate::component::Components;
 use crate::container::ContainerWorker;
+use crate::extension::Extensions;
 use crate::hostmonitor::HostMonitor;
 use crate::kind::NativeKind;
 use crate::process::Process;
@@ -59,8 +59,8 @@ pub struct NativeOptions {
     pub has_start_page: bool,
     /// `options` of the worker, as they are written, without `env`.
     pub options: Config,
-    /// What is linked into this program for containers and routers to run.
-    pub components: Components,
+    /// What is linked into this program.
+    pub extensions: Extensions,
 }
 
 impl NativeOptions {
@@ -71,7 +71,7 @@ impl NativeOptions {
     /// One of them is missing or wrong: nobody but a controller runs a worker.
     pub fn from_arguments(
         arguments: impl Iterator<Item = String>,
-        components: Components,
+        extensions: Extensions,
     ) -> Result<NativeOptions, String> {
         let arguments: Vec<String> = arguments.collect();
         let mut given: BTreeMap<&str, &str> = BTreeMap::new();
@@ -92,7 +92,7 @@ impl NativeOptions {
             limits: limits.value,
             has_start_page: false,
             options: options_of_environment(),
-            components,
+            extensions,
         })
     }
 }

@@ -36,6 +36,7 @@ use crate::queue::{Detached, Lane};
 use crate::quota::{Kind, LogQuota};
 use crate::resumption::{Resumption, Seats};
 use crate::router::{RealmDefinition, SessionQueue};
+use crate::tap::{Direction, Taps};
 use crate::trace;
 
 /// Questions that may be with the authorizer of one realm at a time; further ones wait their turn.
@@ -76,6 +77,7 @@ pub(crate) struct RealmCell {
     told: Mutex<bool>,
     /// Roles whose sessions are not what the realm is there for.
     background_roles: Vec<Arc<str>>,
+    taps: Arc<Taps>,
 }
 
 struct State {
@@ -99,6 +101,7 @@ impl RealmCell {
         (history, records): (Option<Arc<Storage>>, Vec<Record>),
         quota: Arc<LogQuota>,
         provision: Arc<Provision>,
+        taps: Arc<Taps>,
     ) -> Arc<RealmCell> {
         let RealmDefinition { options, roles, authorizer, background_roles, history: _ } = definition;
         let name: Arc<str> = name.into();
@@ -134,6 +137,7 @@ impl RealmCell {
             provision,
             told: Mutex::default(),
             background_roles,
+            taps,
         });
         tokio::spawn(tick(Arc::downgrade(&cell), cell.timer.clone()));
         cell
@@ -251,6 +255,36 @@ impl RealmCell {
             }
             flow
         })
+    }
+
+    /// Whether somebody looks at messages: at those of this realm, or of another one.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        trace::is_on() || self.taps.is_open()
+    }
+
+    /// Tells those who look of messages that came from a session, before they are handed to the realm.
+    #[cold]
+    pub(crate) fn watch<'m, 'b: 'm>(
+        &self,
+        session: u64,
+        messages: impl Iterator<Item = (&'m Message<'b>, usize)>,
+        effects: &mut Effects,
+    ) {
+        self.open_turn(effects);
+        for (message, len) in messages {
+            if let Some(turn) = &mut effects.traced.tapped {
+                turn.note(Direction::Received, session, len, message);
+            }
+            trace::received(session, message, len);
+        }
+    }
+
+    #[cold]
+    fn open_turn(&self, effects: &mut Effects) {
+        if effects.traced.tapped.is_none() && self.taps.is_open() {
+            effects.traced.tapped = self.taps.turn(&self.name);
+        }
     }
 
     /// A session's transport is gone.
@@ -392,8 +426,11 @@ impl RealmCell {
     ) -> Result<T, RealmIsDown> {
         let realm = state.realm.as_mut().ok_or(RealmIsDown)?;
         let (routes, followups) = (&mut state.routes, &mut state.followups);
-        let is_recorded = self.history.is_some();
-        let dispatch = Dispatch { routes, effects, followups, is_traced: trace::is_on(), is_recorded };
+        let (is_recorded, is_traced) = (self.history.is_some(), self.is_watched());
+        if is_traced {
+            self.open_turn(effects);
+        }
+        let dispatch = Dispatch { routes, effects, followups, is_traced, is_recorded };
         let mut run = Run { realm, dispatch, now: Instant::now(), is_closing: state.is_closing };
         let result = catch_unwind(AssertUnwindSafe(|| {
             let result = inputs(&mut run);
@@ -410,6 +447,9 @@ impl RealmCell {
                 Err(RealmIsDown)
             }
         };
+        if is_traced && let Some(turn) = &mut effects.traced.tapped {
+            turn.settle(state.realm.as_ref());
+        }
         effects.has_turned |= state.routes.has_turned;
         result
     }

@@ -14,6 +14,7 @@ use crate::provision::Provision;
 use crate::quota::LogQuota;
 use crate::realm::{RealmCell, RealmIsDown};
 use crate::router::{RealmDefinition, StartError};
+use crate::tap::Taps;
 
 /// Why a running realm was not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +48,7 @@ pub(crate) struct Realms {
     restart: Mutex<()>,
     quota: Arc<LogQuota>,
     provision: Arc<Provision>,
+    taps: Arc<Taps>,
 }
 
 struct Running {
@@ -59,8 +61,8 @@ struct Running {
 }
 
 impl Realms {
-    pub(crate) fn new(quota: Arc<LogQuota>, provision: Arc<Provision>) -> Arc<Realms> {
-        Arc::new(Realms { table: RwLock::default(), restart: Mutex::default(), quota, provision })
+    pub(crate) fn new(quota: Arc<LogQuota>, provision: Arc<Provision>, taps: Arc<Taps>) -> Arc<Realms> {
+        Arc::new(Realms { table: RwLock::default(), restart: Mutex::default(), quota, provision, taps })
     }
 
     fn run(
@@ -71,7 +73,7 @@ impl Realms {
     ) -> Running {
         let storage = (history.clone(), records);
         let (quota, provision) = (self.quota.clone(), self.provision.clone());
-        let cell = RealmCell::start(name, definition.clone(), storage, quota, provision);
+        let cell = RealmCell::start(name, definition.clone(), storage, quota, provision, self.taps.clone());
         Running { cell, definition, history, is_ending: false }
     }
 
@@ -143,6 +145,7 @@ impl Realms {
         };
         let ended = cell.stop();
         drop(cell);
+        self.taps.forget(name);
         debug!(realm = name, sessions = ended.len(), "realm stopped");
         self.close(name, history).await;
         Ok(ended)
@@ -162,6 +165,7 @@ impl Realms {
             (stopped, take(&mut realms, name))
         };
         stopped.follow();
+        self.taps.forget(name);
         debug!(realm = name, "realm stopped as it was empty");
         self.close(name, history).await;
         Ok(true)

@@ -22,6 +22,7 @@ mod services;
 mod shell;
 mod start;
 mod stop;
+mod tap;
 mod templates;
 mod top;
 mod unbuilt;

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::worker::{Origin, Worker};
-use super::{Controller, STEP_DEADLINE};
+use super::{Controller, NodeOptions, STEP_DEADLINE};
 use crate::boot::{self, WorkerPlan};
 use crate::change::{self, Action};
 use crate::router::{findings, unusable};
@@ -50,7 +50,7 @@ impl Controller {
         };
         let options = self.shared.options.clone();
         let file = configuration.file.clone();
-        let loaded = tokio::task::spawn_blocking(move || read(&options.cbdir, &file)).await;
+        let loaded = tokio::task::spawn_blocking(move || read(&options, &file)).await;
         let loaded = loaded.map_err(|failure| Error::new(error::RUNTIME_ERROR, failure))??;
         let plan = change::plan(&self.plans(), &boot::plan(&loaded.node, &loaded.document));
         let mut applied = ConfigurationApplied {
@@ -154,14 +154,14 @@ impl Controller {
 }
 
 /// Reads and checks the configuration.
-fn read(cbdir: &std::path::Path, file: &std::path::Path) -> Result<Loaded, Error> {
+fn read(options: &NodeOptions, file: &std::path::Path) -> Result<Loaded, Error> {
     let invalid = |text: String| Error::new(error::INVALID_CONFIGURATION, text);
-    let loaded =
-        load_checking(cbdir, Some(file), &unusable).map_err(|problems| invalid(problems.to_string()))?;
+    let loaded = load_checking(&options.cbdir, Some(file), &unusable)
+        .map_err(|problems| invalid(problems.to_string()))?;
     if loaded.warnings.count(Severity::NotBuilt) > 0 {
         return Err(invalid(loaded.warnings.to_string()));
     }
-    match findings(&loaded.node) {
+    match findings(&loaded.node, &options.extensions) {
         Ok(warnings) => warnings.iter().for_each(|warning| warn!("{warning}")),
         Err(obstacles) => {
             let texts: Vec<String> = obstacles.iter().map(ToString::to_string).collect();

@@ -171,7 +171,7 @@ impl Controller {
             limits: options.limits.clone(),
             has_start_page: options.has_start_page,
             options: worker.options.clone(),
-            components: options.components.clone(),
+            extensions: options.extensions.clone(),
         };
         worker.has_process(Some(std::process::id()));
         let role = management::role_name(&worker.id);

@@ -4,6 +4,7 @@ use crossweave_config::{Controller, ControllerOptions, Limits, Node, RouterWorke
 use crossweave_wamp::limits::URI_LEN_MAX;
 
 use super::{Findings, realm, transport};
+use crate::extension::Extensions;
 
 /// Why a correct configuration cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,13 +16,13 @@ pub struct Obstacle {
     pub what: String,
 }
 
-/// Looks for what is in the way of a node; nothing is started. Parts that are not built yet are named by the configuration
+/// Looks for what is in the way of a node in a program with these extensions; nothing is started. Parts that are not built yet are named by the configuration
 /// itself. The result is what the configuration asks for and has no effect.
 ///
 /// # Errors
 /// Everything that is in the way.
-pub fn findings(node: &Node) -> Result<Vec<String>, Vec<Obstacle>> {
-    let mut findings = Findings::default();
+pub fn findings(node: &Node, extensions: &Extensions) -> Result<Vec<String>, Vec<Obstacle>> {
+    let mut findings = Findings::new(extensions);
     check_controller(&node.controller, &mut findings);
     let mut listens = false;
     for worker in node.routers() {

@@ -150,7 +150,7 @@ impl RouterWorker {
             self.service().tell(&ON_REALM_STARTED, &marshal).await;
             return Ok(marshal);
         }
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(&self.shared.options.extensions);
         let mut definition = realm::definition(&part.value, &options.limits, &realm_id, &mut findings);
         findings.settle()?;
         // They are started one by one.
@@ -236,7 +236,7 @@ impl RouterWorker {
             let message = format!("realm {realm_id:?} has a role {id:?} with the name {name:?}");
             return Err(Error::new(error::ALREADY_EXISTS, message));
         }
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(&self.shared.options.extensions);
         let role = realm::role(&part.value, &format!("realm {realm_id:?}"), &mut findings);
         findings.settle()?;
         let realm = running.realm.name.clone();

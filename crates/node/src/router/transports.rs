@@ -153,7 +153,7 @@ impl RouterWorker {
         let part = part.map_err(|problems| invalid(&problems))?;
         part.warnings.iter().for_each(|warning| warn!(transport = id, "{}", warning.message));
         let names: Vec<String> = realms.into_iter().map(|it| it.name).collect();
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(&self.shared.options.extensions);
         let mut listen = transport::listen(&part.value, names, &format!("transport {id:?}"), &mut findings);
         findings.settle()?;
         if let Some(web) = &listen.web {

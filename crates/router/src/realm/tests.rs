@@ -43,7 +43,7 @@ fn realm_with(authorizer: Arc<Hanging>) -> Arc<RealmCell> {
     let asking = Role::new("asking", Authorization::Dynamic);
     let roles = vec![Role::allow_all("anonymous"), asking];
     let definition = RealmDefinition { roles, authorizer: Some(authorizer), ..RealmDefinition::default() };
-    RealmCell::start("realm1", definition, Default::default(), Arc::default(), Arc::default())
+    RealmCell::start("realm1", definition, Default::default(), Arc::default(), Arc::default(), Arc::default())
 }
 
 impl RealmCell {
@@ -205,7 +205,7 @@ fn realm_telling(told: &Arc<Told>) -> Arc<RealmCell> {
     provision.set(Some(told.clone()));
     let definition =
         RealmDefinition { roles: vec![Role::allow_all("anonymous")], ..RealmDefinition::default() };
-    RealmCell::start("realm1", definition, Default::default(), Arc::default(), provision)
+    RealmCell::start("realm1", definition, Default::default(), Arc::default(), provision, Arc::default())
 }
 
 #[tokio::test]
@@ -231,7 +231,8 @@ async fn sessions_that_serve_a_realm_do_not_keep_it() {
     let roles = vec![Role::allow_all("anonymous"), Role::allow_all("backend")];
     let definition =
         RealmDefinition { roles, background_roles: vec!["backend".into()], ..RealmDefinition::default() };
-    let cell = RealmCell::start("realm1", definition, Default::default(), Arc::default(), provision);
+    let cell =
+        RealmCell::start("realm1", definition, Default::default(), Arc::default(), provision, Arc::default());
     let backend = join_taking(&cell, "backend", usize::MAX).unwrap();
     assert!(told.0.lock().is_empty(), "nobody is there yet");
     let client = join(&cell);

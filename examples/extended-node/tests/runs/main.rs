@@ -1,0 +1,4 @@
+//! The program runs, with what it adds to the node.
+
+mod door;
+mod node;
