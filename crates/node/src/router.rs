@@ -24,6 +24,7 @@ mod transport;
 mod transports;
 mod websocket;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -99,6 +100,8 @@ struct State {
     realms: Vec<RunningRealm>,
     /// By which realms are started, in the order in which they are tried.
     templates: Vec<RealmTemplate>,
+    /// Ids of realms that the controller has been asked for, and that are not there yet.
+    asked: HashSet<String>,
     transports: Vec<RunningTransport>,
     /// By which the router proves itself, once it has been read.
     has_key: bool,

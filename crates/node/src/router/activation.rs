@@ -140,11 +140,11 @@ impl State {
         }
     }
 
-    /// An id that no realm has.
+    /// An id that no realm has, nor one that is about to be there.
     fn free_id(&self) -> String {
         let first = self.realms.len() + self.templates.len() + 1;
         let mut ids = (first..).map(|number| format!("realm{number:03}"));
-        ids.find(|id| !self.has_realm(id)).unwrap_or_default()
+        ids.find(|id| !self.has_realm(id) && !self.asked.contains(id)).unwrap_or_default()
     }
 }
 
@@ -160,7 +160,9 @@ impl RouterWorker {
         let (asked, template_id) = self.admit(activation).await?;
         info!("Auto starting realm '{name}' ..");
         let call = self.service().client().call("crossbar.activate_realm").arguments(by_name(&asked));
-        let failed = match timeout(ACTIVATE_DEADLINE, call).await {
+        let answer = timeout(ACTIVATE_DEADLINE, call).await;
+        self.shared.state.lock().await.asked.remove(&asked.realm_id);
+        let failed = match answer {
             Ok(Ok(_)) => {
                 info!("Realm '{name}' auto started successfully");
                 // Should nobody come after all.
@@ -194,6 +196,7 @@ impl RouterWorker {
             return Err(NotActivated::this_client(uris::UNAVAILABLE, why.to_string()));
         }
         let (template_id, pattern) = (template.id.clone(), template.pattern().to_owned());
+        state.asked.insert(realm_id.clone());
         let worker_id = self.shared.id.clone();
         let asked = ActivateRealm { worker_id, template_id: template_id.clone(), pattern, realm_id, config };
         Ok((asked, template_id))
@@ -226,7 +229,9 @@ impl RouterWorker {
             .find_map(|(role, written)| Some((role, role.template.as_ref()?.captures(authrole)?, written)));
         let Some((role, groups, template)) = matched else { return Err(no_such_role(authrole)) };
         check_proof(role, activation)?;
-        let role_id = format!("role{:03}", running.realm.roles.len() + running.roles.len() + 1);
+        let first = running.realm.roles.len() + running.roles.len() + 1;
+        let mut ids = (first..).map(|number| format!("role{number:03}"));
+        let role_id = ids.find(|id| !running.has_role(id)).unwrap_or_default();
         Ok((running.id.clone(), role_id, instance(template, authrole, &groups)))
     }
 

@@ -44,6 +44,11 @@ impl RunningRole {
 }
 
 impl RunningRealm {
+    /// Whether it has a role of this id, or will have when that is needed.
+    pub(super) fn has_role(&self, id: &str) -> bool {
+        self.roles.iter().any(|role| role.id == id) || self.realm.roles.iter().any(|role| role.id == id)
+    }
+
     fn marshal(&self) -> RouterRealm {
         RouterRealm {
             id: self.id.clone(),
