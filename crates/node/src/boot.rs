@@ -52,7 +52,7 @@ impl WorkerPlan {
         let mut groups = self.template.as_ref()?.realm.captures(realm)?;
         // A group of this name comes first.
         groups.push(("realm".to_owned(), realm.to_owned()));
-        if let Some((group, value)) = groups.iter().find(|(_, value)| is_option(value)) {
+        if let Some((group, value)) = groups.iter().find(|(_, value)| is_misleading(value)) {
             return Some(Err(Misleading { group: group.clone(), value: value.clone() }));
         }
         let fill = |step: &Step| {
@@ -70,9 +70,9 @@ impl WorkerPlan {
     }
 }
 
-/// Whether a program may take a text for an option, as it does `-x`.
-fn is_option(text: &str) -> bool {
-    text.starts_with('-')
+/// Whether a text can be something else than a part of a name: `-x` is an option, and `..` another directory.
+fn is_misleading(text: &str) -> bool {
+    text.starts_with('-') || text.split('/').any(|part| part == "." || part == "..")
 }
 
 /// One call.

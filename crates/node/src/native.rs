@@ -3,6 +3,8 @@
 //! It is a process of its own, whose standard input is one end of a socket pair, or a part of the controller's process
 //! (`inline`). Both are the same to everyone else.
 
+mod traffic;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -11,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossweave_api::worker::{GetNodeId, ON_SHUTDOWN_REQUESTED, ON_WORKER_READY};
+use crossweave_api::worker::{GetControllerTraffic, GetNodeId, ON_SHUTDOWN_REQUESTED, ON_WORKER_READY};
 use crossweave_api::worker::{Shutdown, ShutdownRequested, WorkerReady};
 use crossweave_api::{Config, Error, REALM};
 use crossweave_client::{Client, Options, Reconnect};
@@ -32,6 +34,7 @@ use crate::process::Process;
 use crate::router::RouterWorker;
 use crate::service::{Caller, Service};
 use crate::testee::Testee;
+use traffic::{Counted, Counts};
 
 /// The serializer between a controller and its workers.
 pub(crate) const SERIALIZER: Serializer = Serializer::MsgPack;
@@ -176,12 +179,14 @@ impl Native {
         channel: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) -> Result<Native, String> {
         let client_options = Options { reconnect: Reconnect::Off, ..Options::default() };
+        let (channel, counts) = Counted::of(channel);
         let client = Client::join_stream(channel, SERIALIZER, REALM, client_options).await;
         let client = client.map_err(|error| format!("cannot join the management realm: {error}"))?;
         let service = Service::new(client.clone(), Some(&options.id));
         let process = Process::answer(service.clone(), options.kind.as_str()).await?;
         let stop = Arc::new(Notify::new());
         answer(&service, options.node_id.clone(), stop.clone()).await?;
+        answer_traffic(&service, counts).await?;
         let (id, kind) = (options.id.clone(), options.kind);
         let work = match kind {
             NativeKind::Router => {
@@ -213,6 +218,14 @@ impl Native {
         self.work.shutdown().await;
         self.client.leave().await;
     }
+}
+
+async fn answer_traffic(service: &Service, counts: Arc<Counts>) -> Result<(), String> {
+    let traffic = move |_: Caller, _: GetControllerTraffic| {
+        let told = counts.told();
+        async move { Ok::<_, Error>(told) }
+    };
+    service.answer::<GetControllerTraffic, _, _>(traffic).await
 }
 
 async fn answer(service: &Service, node_id: String, stop: Arc<Notify>) -> Result<(), String> {

@@ -147,9 +147,11 @@ impl Controller {
 
     /// What runs, as far as a configuration has started it.
     fn plans(&self) -> Vec<WorkerPlan> {
+        // First, as who has this lock may look at the workers.
+        let templates = self.worker_templates();
         let workers = self.shared.workers.lock();
         let configured = workers.values().filter(|it| it.origin == Origin::Configuration).map(planned);
-        configured.chain(self.worker_templates()).collect()
+        configured.chain(templates).collect()
     }
 }
 

@@ -50,7 +50,9 @@ impl RunningRealm {
     pub(super) fn new_role_id(&mut self) -> String {
         let first = (self.realm.roles.len() + self.roles.len()).max(self.last_role_id) + 1;
         let mut ids = (first..).map(|number| (number, format!("role{number:03}")));
-        let is_free = |id: &str| !self.roles.iter().any(|role| role.id == id);
+        let is_free = |id: &str| {
+            !self.roles.iter().any(|role| role.id == id) && !self.realm.roles.iter().any(|role| role.id == id)
+        };
         let (number, id) = ids.find(|(_, id)| is_free(id)).unwrap_or_default();
         self.last_role_id = number;
         id
