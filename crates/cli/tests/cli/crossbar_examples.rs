@@ -13,6 +13,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -65,7 +66,7 @@ impl Directory {
         let mut classes = BTreeMap::<&str, BTreeSet<&str>>::new();
         for (key, text) in texts(config) {
             match key {
-                "directory" | "workdir" | "directories" | "pythonpath" => {
+                "directory" | "temp_directory" | "workdir" | "directories" | "pythonpath" => {
                     fs::create_dir_all(self.cbdir().join(text)).unwrap();
                 }
                 "classname" => {
@@ -124,7 +125,16 @@ impl Directory {
     }
 
     fn run(&self, command: &str) -> Outcome {
-        run(&[command, "--cbdir", self.cbdir().to_str().unwrap()])
+        Outcome::of(self.command(command).output().expect("the program can be started"))
+    }
+
+    /// A command for this node, in the environment that examples ask for.
+    fn command(&self, command: &str) -> Command {
+        let path =
+            format!("{}:{}", self.root.path().join("programs").display(), std::env::var("PATH").unwrap());
+        let mut program = crossweave();
+        program.args([command, "--cbdir"]).arg(self.cbdir()).env("PATH", path).env("MYSECRET", "s3cret");
+        program
     }
 
     /// Upgrades what is of version 1, which `check` says to do.
@@ -141,12 +151,7 @@ impl Directory {
     }
 
     fn start(&self) -> Background {
-        let path =
-            format!("{}:{}", self.root.path().join("programs").display(), std::env::var("PATH").unwrap());
-        let mut command = crossweave();
-        Background::start(
-            command.args(["start", "--cbdir"]).arg(self.cbdir()).env("PATH", path).env("MYSECRET", "s3cret"),
-        )
+        Background::start(&mut self.command("start"))
     }
 
     /// What a procedure of the management realm answers.
@@ -246,7 +251,7 @@ fn are_started(directory: &Directory, workers: usize) -> bool {
         all.map(|list| list.as_array().map_or(0, Vec::len)).sum()
     };
     ids.len() == workers
-        && ids.iter().all(|id| started(&id))
+        && ids.iter().all(|id| started(id))
         && running("get_router_transports") == count("transports", "router")
         && running("get_router_components") == count("components", "router")
         && running("get_components") == count("components", "container")
@@ -264,7 +269,8 @@ fn paths_answer(directory: &Directory, name: &str, unbuilt: &[&str]) {
             let expected = match service["type"].as_str().unwrap() {
                 _ if unbuilt.contains(&&*path) => 501,
                 "websocket" => 426,
-                "publisher" | "caller" => 405,
+                "publisher" | "caller" | "webhook" => 405,
+                "redirect" => 302,
                 // A folder without files.
                 "static" if path == "/" => 404,
                 "static" => 307,

@@ -33,10 +33,22 @@ fn example(of: &'static [&'static str], config: Value, comes: Comes) -> Example 
 }
 
 pub(crate) fn all() -> Vec<Example> {
-    [pages(), rest(), logins(), tls_nodes(), components(), containers(), guests(), benchmarks(), others()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        pages(),
+        services(),
+        rest(),
+        logins(),
+        stored(),
+        tls_nodes(),
+        components(),
+        containers(),
+        guests(),
+        benchmarks(),
+        others(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn pages() -> Vec<Example> {
@@ -85,6 +97,106 @@ fn pages() -> Vec<Example> {
                 web("..", json!({"ws": {"type": "websocket", "debug": false}})),
                 {"type": "rawsocket", "endpoint": {"type": "tcp", "port": 8090}, "debug": false}
             ]))])),
+            Runs(&[]),
+        ),
+    ]
+}
+
+fn services() -> Vec<Example> {
+    let archive = json!({"type": "archive", "archive": "autobahn.zip", "origin": "https://example.com/autobahn.zip",
+        "object_prefix": "autobahn", "default_object": "autobahn.min.js", "download": true, "cache": true,
+        "hashes": ["f".repeat(64)], "mime_types": {".min.js": "text/javascript", ".jgz": "text/javascript"}});
+    let django = json!({"/": {"type": "wsgi", "module": "django_project.wsgi", "object": "application"},
+        "notify": {"type": "publisher", "realm": "realm1", "role": "anonymous"}, "shared": archive});
+    let hooks = json!({"webhook": {"type": "webhook", "realm": "realm1", "role": "anonymous",
+        "options": {"topic": "com.myapp.topic1", "success_response": "OK", "error_response": "NOT OK"}}});
+    let uploads = json!({"upload": {"type": "upload", "realm": "realm1", "role": "anonymous", "directory": "../uploaded",
+        "temp_directory": "../temp", "form_fields": {"file_name": "name", "mime_type": "type", "total_size": "size",
+            "chunk_number": "n", "chunk_size": "s", "total_chunks": "t", "content": "file", "on_progress": "com.example.progress"},
+        "options": {"max_file_size": 209_715_200, "file_types": [".csv", ".pdf"]}}});
+    let info =
+        json!({"info": {"type": "nodeinfo"}, "config": {"type": "json", "value": {"nodes": ["a", "b"]}}});
+    let demo = json!({"ws": {"type": "websocket", "url": "ws://localhost:8080/ws", "options": {"enable_webstatus": true,
+        "enable_hixie76": false, "max_frame_size": 1_048_576, "max_message_size": 1_048_576, "auto_fragment_size": 65536,
+        "fail_by_drop": true, "open_handshake_timeout": 2500, "close_handshake_timeout": 1000}}});
+    let elsewhere = json!({"type": "web", "endpoint": {"type": "tcp", "port": 80},
+        "paths": {"/": {"type": "redirect", "url": "https://demo.example.com"}}});
+    let known = json!({"ws": {"type": "websocket", "serializers": ["cbor", "msgpack", "json"], "options": {
+        "allowed_origins": ["http://localhost:*", "https://demo.example.com:*", "file://", "http://192.168.*.*:*"],
+        "allow_null_origin": true, "enable_webstatus": true, "max_frame_size": 1_048_576, "max_message_size": 1_048_576,
+        "auto_fragment_size": 65536, "fail_by_drop": true, "open_handshake_timeout": 2500, "close_handshake_timeout": 1000,
+        "auto_ping_interval": 10000, "auto_ping_timeout": 5000, "auto_ping_size": 12, "compression": {"deflate": {
+            "request_no_context_takeover": false, "request_max_window_bits": 13, "no_context_takeover": false,
+            "max_window_bits": 13, "memory_level": 5}}}}});
+    let short_ping = |mut paths: Value| {
+        paths["ws"]["options"]["auto_ping_size"] = json!(4);
+        paths
+    };
+    vec![
+        example(
+            &["django/realtimemonitor"],
+            node(json!([open(json!([web("..", django)]))])),
+            Runs(&["/", "/shared"]),
+        ),
+        example(&["rest/webhooks"], node(json!([open(json!([web("../web", hooks)]))])), Runs(&[])),
+        example(
+            &["fileupload"],
+            of_version_1(node(json!([open(json!([web("../web", uploads)]))]))),
+            Runs(&["/upload"]),
+        ),
+        example(&["work/jsonresource"], node(json!([open(json!([web("../web", info)]))])), Runs(&[])),
+        example(
+            &["demos/_demo_launcher"],
+            node(json!([open(json!([elsewhere, web("../web", short_ping(known.clone()))]))])),
+            Refused("auto_ping_size"),
+        ),
+        example(
+            &["demos/_demo_launcher/config_prod"],
+            of_version_1(node(json!([open(json!([elsewhere, web("../web", demo)]))]))),
+            Refused("unknown key `enable_hixie76`"),
+        ),
+        example(
+            &["demos/salesman"],
+            node(json!([open(json!([elsewhere, web("../web", known)]))])),
+            Runs(&[]),
+        ),
+    ]
+}
+
+/// Cookies and histories, in files and databases.
+fn stored() -> Vec<Example> {
+    let users = json!({"client1": {"secret": "${MYSECRET}", "role": "frontend"},
+        "client2": {"secret": "${MYSECRET}", "role": "frontend", "salt": "salt123", "iterations": 100, "keylen": 16}});
+    let with_cookie = |store: Value| {
+        let auth = json!({"wampcra": {"type": "static", "users": users}, "cookie": {}});
+        let ws = json!({"ws": {"type": "websocket", "auth": auth, "cookie": {"store": store}}});
+        node(json!([router(realm("realm1", &["frontend"]), json!([web("../web", ws)]))]))
+    };
+    let scram = json!({"scram": {"type": "static", "principals": {"foobar@example.com": {"role": "user", "iterations": 4096,
+        "kdf": "argon2id-13", "memory": 512, "salt": "00112233445566778899aabbccddeeff",
+        "server-key": "0".repeat(63) + "1", "stored-key": "0".repeat(63) + "2"}}}});
+    let mut remembering = open(page());
+    remembering["realms"][0]["store"] = json!({"type": "memory", "limit": 2000, "event-history": [{"uri": "com.example.history"}],
+        "call-queue": [{"uri": "com.example.compute", "match": "exact", "limit": 1000}]});
+    vec![
+        example(
+            &["authentication/cookie"],
+            with_cookie(json!({"type": "file", "filename": "cookies.dat"})),
+            Runs(&[]),
+        ),
+        example(
+            &["authentication/cookie/config-database"],
+            with_cookie(json!({"type": "database", "path": ".cookies"})),
+            Runs(&[]),
+        ),
+        example(
+            &["authentication/scram/static"],
+            node(json!([router(realm("realm1", &["user"]), with_auth(scram))])),
+            Runs(&[]),
+        ),
+        example(
+            &["event-history", "scaling-microservices", "concurrency-control"],
+            node(json!([remembering])),
             Runs(&[]),
         ),
     ]
