@@ -53,6 +53,8 @@ pub(crate) struct Reading<'e> {
     pub(crate) ids: AutoIds,
     /// The files in which realms keep their events, with the line.
     pub(crate) stores: HashMap<PathBuf, usize>,
+    /// Whether the whole was written for version 1.
+    pub(crate) is_of_version_1: bool,
     /// Whether what is read now belongs to a worker that is not started.
     pub(crate) is_disabled: bool,
     /// Whether what is read now belongs to a proxy: whether realms and roles are there is decided behind it.
@@ -79,6 +81,7 @@ impl<'e> Reading<'e> {
             places: Places::default(),
             ids: AutoIds::default(),
             stores: HashMap::new(),
+            is_of_version_1: false,
             is_disabled: false,
             is_proxy: false,
             groups: Vec::new(),

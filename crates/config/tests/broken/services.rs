@@ -268,3 +268,12 @@ fn mqtt() {
         "out of range: 0",
     );
 }
+
+#[test]
+fn an_older_name_of_a_transport_is_told_the_newer_one() {
+    transport(
+        r#"{"type": §"unisocket", "endpoint": {"type": "tcp", "port": 1}, "rawsocket": {}, "websocket": {}}"#,
+        ".type",
+        "transport type `unisocket` is called `universal` now; expected `universal`",
+    );
+}
