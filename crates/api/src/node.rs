@@ -59,7 +59,7 @@ procedures! { Node:
     "get_worker_log" GetWorkerLog {
         /// Its id.
         worker_id: String,
-        /// How many lines at most; at most 1,000 are kept.
+        /// How many lines at most; at most 1,000 are kept, and 1 MiB.
         #[serde(default = "log_limit")] limit: u64,
     } -> Vec<String>, errors [error::NO_SUCH_WORKER];
 

@@ -282,6 +282,11 @@ impl<'e> Reading<'e> {
         self.cbdir.map_or_else(|| PathBuf::from(path), |cbdir| cbdir.join(path))
     }
 
+    /// The node directory, without links; none if there is none to look at.
+    pub(crate) fn cbdir(&self) -> Option<PathBuf> {
+        self.cbdir?.canonicalize().ok()
+    }
+
     /// A directory that has to be there when the node starts.
     pub(crate) fn existing_directory(&mut self, at: &At<'_>) -> Option<PathBuf> {
         let name = self.text(at)?;

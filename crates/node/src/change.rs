@@ -205,12 +205,56 @@ impl Action {
                 steps.push(step.clone());
             }
         }
-        // A boot listens at last, and gives a realm what it has once the realm is there.
-        steps.sort_by_key(|step| match step.procedure {
-            "start_router_realm" => 0,
-            "start_router_transport" => 2,
-            _ => 1,
-        });
+        steps.sort_by_key(rank);
+    }
+
+    /// What would undo this, where it stops something that has these steps.
+    pub(crate) fn inverse(&self, before: &WorkerPlan) -> Vec<Action> {
+        match self {
+            Action::StopWorker(_) => vec![Action::StartWorker(before.clone())],
+            Action::Undo { worker, step } => {
+                let goes = |it: &&Step| is_it(it, step) || (is_realm(step) && is_in(it, step));
+                let take = |step: &Step| Action::Take { worker: worker.clone(), step: step.clone() };
+                before.steps.iter().filter(goes).map(take).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The worker that it is about.
+    pub(crate) fn worker(&self) -> &str {
+        match self {
+            Action::StopWorker(worker)
+            | Action::Undo { worker, .. }
+            | Action::Take { worker, .. }
+            | Action::Change { worker, .. } => worker,
+            Action::StartWorker(plan) => &plan.id,
+        }
+    }
+}
+
+/// Of what was stopped, given as what starts it again: that whose place nothing takes, as `left` was not done. In the order of
+/// the boot.
+pub(crate) fn comes_back(stopped: Vec<Action>, left: &[Action]) -> Vec<Action> {
+    let was_to_replace = |left: &Action, it: &Action| match (left, it) {
+        (Action::StartWorker(shall), Action::StartWorker(was)) => shall.id == was.id,
+        (Action::Take { step: shall, .. }, Action::Take { step, .. }) => {
+            left.worker() == it.worker() && (is_it(step, shall) || (is_realm(shall) && is_in(step, shall)))
+        }
+        _ => false,
+    };
+    let mut back: Vec<Action> =
+        stopped.into_iter().filter(|it| left.iter().any(|left| was_to_replace(left, it))).collect();
+    back.sort_by_key(|it| if let Action::Take { step, .. } = it { rank(step) } else { 0 });
+    back
+}
+
+/// A boot listens at last, and gives a realm what it has once the realm is there.
+fn rank(step: &Step) -> u8 {
+    match step.procedure {
+        "start_router_realm" => 0,
+        "start_router_transport" => 2,
+        _ => 1,
     }
 }
 
@@ -232,10 +276,11 @@ fn is_in(step: &Step, realm: &Step) -> bool {
     !is_realm(step) && step.arguments.get("realm_id").is_some_and(|id| *id == realm.arguments["realm_id"])
 }
 
-/// The arguments that name something.
+/// The arguments that name what a step is about: not the template by which a realm was started.
 fn ids(step: &Step) -> Json {
+    let is_id = |name: &str| (name.ends_with("_id") && name != "template_id") || name == "id";
     let arguments = step.arguments.as_object().into_iter().flatten();
-    let named = arguments.filter(|(name, _)| name.ends_with("_id") || *name == "id");
+    let named = arguments.filter(|(name, _)| is_id(name));
     Json::Object(named.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 

@@ -210,6 +210,40 @@ fn what_fails_midway_is_told_with_what_was_done_and_what_was_not() {
 }
 
 #[test]
+fn realms_are_stopped_and_replaced() {
+    let mut it = Changing::new();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    it.router()["realms"][0]["options"] = json!({"uri_check": "loose"});
+    it.router()["realms"].as_array_mut().unwrap().remove(1);
+    it.write();
+    let outcome = it.of(&["apply"]);
+    assert_eq!(outcome.code, Some(0), "{}{}", outcome.stdout, outcome.stderr);
+    assert!(it.reaches("a.sock", "one") && !it.reaches("a.sock", "two"));
+}
+
+#[test]
+fn what_was_to_be_replaced_comes_back_if_its_successor_does_not_start() {
+    let mut it = Changing::new();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    // Both sockets change, and the realm of one of them; the first one cannot be.
+    it.router()["realms"][1]["options"] = json!({"uri_check": "loose"});
+    it.router()["transports"] = json!([socket("nowhere/a.sock"), socket("c.sock")]);
+    it.write();
+    let outcome = it.of(&["apply"]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("nowhere/a.sock"), "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("start transport \"transport001\", as it was"), "{}", outcome.stdout);
+    for socket in ["a.sock", "b.sock"] {
+        assert!(it.reaches(socket, "one") && it.reaches(socket, "two"), "{socket}");
+    }
+    it.router()["transports"] = json!([socket("a.sock"), socket("c.sock")]);
+    it.write();
+    let outcome = it.of(&["apply"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(it.reaches("a.sock", "two") && it.reaches("c.sock", "two") && !it.path("b.sock").exists());
+}
+
+#[test]
 fn sighup_applies_the_configuration() {
     let mut it = Changing::new();
     let node = Node::start_in(it.folder(), &[], 2);

@@ -247,3 +247,21 @@ fn a_component_that_is_not_linked_into_this_program_is_told() {
         node.call("crossbar.worker.container.start_component", &[json!("linked"), component]).unwrap_err();
     assert!(error.contains("there is no component \"greeter\": none is linked into this program"), "{error}");
 }
+
+#[test]
+fn a_component_that_hears_nothing_does_not_outlive_its_container() {
+    let hanging = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)\n";
+    let endpoint = json!({"type": "unix", "path": "router"});
+    let transport = json!({"type": "rawsocket", "serializer": "json", "endpoint": endpoint});
+    let component =
+        json!({"type": "class", "classname": "hanging.Component", "realm": "realm1", "transport": transport});
+    let options = json!({"python": "python3"});
+    let container = json!({"type": "container", "id": "box", "options": options, "components": [component]});
+    let node = Managed::start_unready(&json!([router(), container]), &[("hanging.py", hanging)]);
+    let component: u64 =
+        node.until("a component", || std::fs::read_to_string(node.path("pid")).ok()?.parse().ok());
+    let container = node.call("crossbar.get_worker", &[json!("box")]).unwrap()["pid"].as_i64().unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(container).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    node.until("the end of the component", || (!Managed::lives(component)).then_some(()));
+}

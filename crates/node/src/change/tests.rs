@@ -198,6 +198,9 @@ fn calls_name_what_they_stop_and_nothing_else() {
     assert_eq!(procedure, "stop_router_realm_role");
     assert_eq!(arguments, json!({"realm_id": "r01", "role_id": "anonymous"}));
     assert_eq!(plan(&old, &new).actions, [Action::StopWorker("w01".to_owned())]);
+    let undo = Action::Undo { worker: "w01".to_owned(), step: old[0].steps[0].clone() };
+    let (_, procedure, arguments) = undo.call().unwrap();
+    assert_eq!((procedure.as_str(), arguments), ("stop_router_realm", json!({"realm_id": "r01"})));
 }
 
 #[test]

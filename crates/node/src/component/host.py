@@ -8,11 +8,17 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 
 # Nobody else may read or write the channel, and whoever reads standard input finds nothing there.
 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 sys.path[:0] = [*task["pythonpath"], os.getcwd()]
+
+# A component that still runs so long after it was told to end does not hear it, and the node, which would end it, may be gone.
+LAST_MOMENT_S = 10
+is_over = threading.Event()
+stops = []
 
 STARTING = (
     "While notifying 'connect'",
@@ -213,17 +219,28 @@ def make_component(Component, cls, is_asyncio):
     return component
 
 
+def wait():
+    """Waits until the node has nothing more to say, whatever the component does meanwhile."""
+    try:
+        inbox.read()
+    except OSError:
+        pass
+    is_over.set()
+    tell_stops()
+    time.sleep(LAST_MOMENT_S)
+    os._exit(1)
+
+
 def watch(stop):
     """Calls `stop` when the node has nothing more to say."""
+    stops.append(stop)
+    if is_over.is_set():
+        tell_stops()
 
-    def wait():
-        try:
-            inbox.read()
-        except OSError:
-            pass
-        stop()
 
-    threading.Thread(target=wait, daemon=True).start()
+def tell_stops():
+    while stops:
+        stops.pop()()
 
 
 def run_twisted(cls):
@@ -309,6 +326,7 @@ def main():
         fail(f"{type(error).__name__}: {error}", lasting=not state.has_joined)
 
 
+threading.Thread(target=wait, daemon=True).start()
 main()
 sys.stdout.flush()
 sys.stderr.flush()

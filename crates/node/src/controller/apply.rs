@@ -74,21 +74,39 @@ impl Controller {
     }
 
     async fn act(&self, actions: Vec<Action>, applied: &mut ConfigurationApplied) {
-        for action in actions {
+        let mut stopped = Vec::new();
+        for (at, action) in actions.iter().enumerate() {
             let told = action.told();
+            let before = self.shared.workers.lock().get(action.worker()).map(planned);
             if let Err(why) = self.act_once(action).await {
                 error!("the configuration was not applied whole: {told}: {why}");
                 applied.failed = Some(format!("{told}: {why}"));
+                self.bring_back(change::comes_back(stopped, &actions[at..]), applied).await;
                 return;
             }
             info!("configuration applied: {told}");
+            stopped.extend(before.iter().flat_map(|before| action.inverse(before)));
             applied.left.remove(0);
             applied.done.push(told);
         }
     }
 
-    async fn act_once(&self, action: Action) -> Result<(), String> {
-        match &action {
+    /// Starts what was stopped again, as it was.
+    async fn bring_back(&self, actions: Vec<Action>, applied: &mut ConfigurationApplied) {
+        for action in actions {
+            let told = format!("{}, as it was", action.told());
+            match self.act_once(&action).await {
+                Ok(()) => {
+                    info!("{told}");
+                    applied.done.push(told);
+                }
+                Err(why) => error!("{told}: {why}"),
+            }
+        }
+    }
+
+    async fn act_once(&self, action: &Action) -> Result<(), String> {
+        match action {
             Action::StopWorker(id) if self.remove_worker_template(id).await => return Ok(()),
             Action::StopWorker(id) => {
                 let worker = self.shared.workers.lock().get(id).cloned();
