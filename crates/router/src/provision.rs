@@ -129,7 +129,8 @@ pub trait RealmProvider: Send + Sync {
     fn activate(&self, activation: Activation) -> Activating<'_>;
 
     /// The first session from outside has joined the realm. Sessions of the router itself and of
-    /// [`Router::connect_local`](crate::Router::connect_local) and [`Router::serve`](crate::Router::serve) do not count.
+    /// [`Router::connect_local`](crate::Router::connect_local) and [`Router::serve`](crate::Router::serve) do not count, nor do
+    /// those of the [`background_roles`](crate::RealmDefinition::background_roles).
     ///
     /// This and [`RealmProvider::emptied`] are told in turns, while no realm and no queue is locked, by the task of
     /// whoever joined or left: do not block here, and do not wait for the router.

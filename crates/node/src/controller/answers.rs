@@ -186,6 +186,11 @@ impl Controller {
             let message = format!("there is no worker type {worker_type:?}: expected {}", WorkerKind::NAMES);
             return Err(Error::new(error::FEATURE_UNAVAILABLE, message));
         };
+        if self.worker_templates().iter().any(|it| it.id == worker_id) {
+            let message =
+                format!("{worker_id:?} is the id of a template, by which workers are started with realms");
+            return Err(Error::new(error::WORKER_ALREADY_RUNNING, message));
+        }
         let options = worker_options.unwrap_or_else(|| json!({}));
         let cbdir = &self.shared.options.cbdir;
         let worker = Worker::new(worker_id, kind, false, options, cbdir)?;
