@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crossweave_router::Authenticator;
+use crossweave_api::Config;
+use crossweave_router::{Authenticator, Router};
+use crossweave_web::WebService;
 
 use crate::component::Components;
 
@@ -18,7 +20,13 @@ pub struct Extensions {
     pub components: Components,
     /// Who decides on logins: `{"type": "function", "create": ...}` in `auth` of a transport, for any method.
     pub authenticators: Registry<dyn Authenticator>,
+    /// Web services: `{"type": "rust", "name": ...}` among the `paths` of a web transport.
+    pub web_services: Registry<MakeWebService>,
 }
+
+/// Makes a web service out of its `extra`, which is null if there is none, for a router, when its transport starts. The error is
+/// for the one who wrote that.
+pub type MakeWebService = dyn Fn(&Router, &Config) -> Result<Arc<dyn WebService>, String> + Send + Sync;
 
 /// Things of one kind by name.
 pub struct Registry<T: ?Sized> {

@@ -4,6 +4,7 @@
 //! are this program too, with the same extensions.
 
 mod door;
+mod greeting;
 
 use std::ffi::OsString;
 use std::future::pending;
@@ -18,6 +19,7 @@ use crossweave_node::{
 fn extensions() -> Extensions {
     Extensions {
         authenticators: Registry::default().with("door", Arc::new(door::Door)),
+        web_services: Registry::default().with("greeting", Arc::new(greeting::make)),
         ..Extensions::default()
     }
 }

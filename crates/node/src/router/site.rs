@@ -14,6 +14,8 @@ use crossweave_web::{
 };
 use ipnet::IpNet;
 
+use crate::extension::Extensions;
+
 /// The web part of a transport.
 #[derive(Clone)]
 pub(crate) struct WebPart {
@@ -50,11 +52,12 @@ pub(super) fn site(
     router: &Router,
     part: &WebPart,
     facts: &Facts,
+    extensions: &Extensions,
 ) -> Result<Arc<dyn HttpService>, (String, String)> {
     let mut services = Vec::new();
     for config::WebPath { path, service } in &part.web.paths {
         let failed = |why: String| (path.clone(), why);
-        if let Some(service) = web_service(router, part, facts, service).map_err(failed)? {
+        if let Some(service) = web_service(router, part, facts, extensions, service).map_err(failed)? {
             services.push((path.clone(), service));
         }
     }
@@ -72,6 +75,7 @@ fn web_service(
     router: &Router,
     part: &WebPart,
     facts: &Facts,
+    extensions: &Extensions,
     service: &config::WebService,
 ) -> Result<Option<Arc<dyn WebService>>, String> {
     use config::WebService as Configured;
@@ -90,6 +94,10 @@ fn web_service(
         Configured::Caller(it) => Arc::new(Caller::new(router, &it.realm, &it.role, rest(&it.options, part))),
         Configured::Webhook(hook) => Arc::new(webhook(router, hook, part)),
         Configured::LongPoll(longpoll) => Arc::new(LongPoll::new(router, polling(longpoll, part))),
+        Configured::Linked(config::Linked { name, extra }) => {
+            let make = extensions.web_services.find("web service", name)?;
+            make(&router, extra.as_ref().unwrap_or_default())?
+        }
         Configured::Nothing => Arc::new(Nothing),
         other => Arc::new(NotBuilt::new(other.type_name())),
     };

@@ -157,7 +157,8 @@ impl RouterWorker {
             let cannot = |(path, why): (String, String)| {
                 Error::new(error::INVALID_CONFIGURATION, format!("path {path:?}: {why}"))
             };
-            listen.options.http = Some(site(self.router(), web, &self.facts()).map_err(cannot)?);
+            listen.options.http =
+                Some(site(self.router(), web, &self.facts(), &options.extensions).map_err(cannot)?);
         }
         if options.has_start_page {
             self.add_start_page(&mut listen);

@@ -1,4 +1,5 @@
 //! The program runs, with what it adds to the node.
 
 mod door;
+mod greeting;
 mod node;
