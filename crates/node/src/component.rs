@@ -10,6 +10,7 @@
 mod linked;
 mod local;
 mod python;
+mod sessions;
 mod supervised;
 mod transport;
 
@@ -24,6 +25,7 @@ use crossweave_client::Client;
 pub(crate) use linked::{Linked, Way};
 pub(crate) use local::LocalTransport;
 pub(crate) use python::{Interpreter, PythonTask, task_of_python};
+pub(crate) use sessions::Sessions;
 pub(crate) use supervised::{Restart, Supervised, Told};
 pub(crate) use transport::{client_options, of_host, url};
 
@@ -64,6 +66,11 @@ impl Components {
     {
         self.by_name.insert(name.to_owned(), Arc::new(constructor));
         self
+    }
+
+    /// All of them, in the order of their names.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Constructor)> {
+        self.by_name.iter().map(|(name, constructor)| (name.as_str(), constructor))
     }
 
     /// The constructor of this name.

@@ -20,6 +20,12 @@ pub struct Extensions {
     pub components: Components,
     /// Who decides on logins: `{"type": "function", "create": ...}` in `auth` of a transport, for any method.
     pub authenticators: Registry<dyn Authenticator>,
+    /// Sessions of the management realm, `crossbar`, in the role `controller`: each of them is started with the controller, before
+    /// anybody else gets there. Their `extra` is null.
+    pub management_sessions: Components,
+    /// Sessions of the realms of routers, in the role `trusted`: each of them is started with every realm, before anybody else
+    /// gets there. Their `extra` is `{"realm": NAME}`.
+    pub realm_sessions: Components,
     /// Web services: `{"type": "rust", "name": ...}` among the `paths` of a web transport.
     pub web_services: Registry<MakeWebService>,
 }

@@ -3,3 +3,4 @@
 mod door;
 mod greeting;
 mod node;
+mod sessions;
