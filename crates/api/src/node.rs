@@ -200,6 +200,10 @@ objects! {
         uptime: Option<f64>,
         /// How often it was started again after it had failed.
         restarts: u64,
+        /// The worker of the configuration that it is made of, if it was started with a realm. Not in Crossbar.io.
+        #[serde(default, skip_serializing_if = "Option::is_none")] template_id: Option<String>,
+        /// The realm that it was started with. Not in Crossbar.io.
+        #[serde(default, skip_serializing_if = "Option::is_none")] realm: Option<String>,
         /// What went between the controller and the worker, if asked for.
         #[serde(default, skip_serializing_if = "Option::is_none")] stats: Option<Config>,
     }

@@ -24,6 +24,7 @@ use crate::places::Places;
 use crate::problem::{Problem, Severity};
 use crate::secrets::{self, Secret};
 use crate::source::Source;
+use crate::template::placeholders;
 
 /// The JSON path of the document as a whole.
 const ROOT_PATH: &str = "$";
@@ -282,12 +283,17 @@ impl<'e> Reading<'e> {
     pub(crate) fn existing_directory(&mut self, at: &At<'_>) -> Option<PathBuf> {
         let name = self.text(at)?;
         let path = self.path(&name);
-        if self.cbdir.is_some() && !path.is_dir() && !self.is_disabled {
+        if self.cbdir.is_some() && !path.is_dir() && !self.is_disabled && !self.is_filled_in(&name) {
             let message = format!("there is no directory {}", quoted(&path.to_string_lossy()));
             self.report(at, Finding::error(message));
             return None;
         }
         Some(path)
+    }
+
+    /// Whether a template around fills in a part of this text: what it says is known later.
+    pub(crate) fn is_filled_in(&self, text: &str) -> bool {
+        placeholders(text).iter().any(|name| self.groups.iter().any(|group| group == name))
     }
 
     /// Any value, as it stands there.

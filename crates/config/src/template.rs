@@ -8,6 +8,10 @@ use crate::reading::{At, Finding, Reading, nearest, one_of, quoted};
 const COMPILED_MAX: usize = 1 << 20;
 
 /// The name of a template: a regular expression for the whole name.
+///
+/// Names come from clients, and what they make of the template's texts must be what those say: a template is not for a name of
+/// which a group matches nothing, or text that means more than itself in a URI, a path or a variable, such as `*`, `/`, `$`,
+/// white space or a dot without text on both sides.
 #[derive(Debug, Clone)]
 pub struct Template {
     /// The expression, as it is written.
@@ -29,14 +33,15 @@ impl Eq for Template {}
 impl Template {
     /// Whether this is a name that the template is for.
     pub fn is_match(&self, name: &str) -> bool {
-        self.whole.is_match(name)
+        self.captures(name).is_some()
     }
 
     /// What the named groups match in a name, if it is one that the template is for.
     pub fn captures(&self, name: &str) -> Option<Vec<(String, String)>> {
         let captures = self.whole.captures(name)?;
         let value = |group: &String| Some((group.clone(), captures.name(group)?.as_str().to_owned()));
-        Some(self.groups.iter().filter_map(value).collect())
+        let values: Vec<(String, String)> = self.groups.iter().filter_map(value).collect();
+        values.iter().all(|(_, value)| is_plain(value)).then_some(values)
     }
 
     pub(crate) fn read(reading: &mut Reading<'_>, at: &At<'_>) -> Option<Self> {
@@ -66,6 +71,12 @@ impl Template {
         let groups = whole.capture_names().flatten().map(str::to_owned).collect();
         Ok(Self { pattern, groups, whole })
     }
+}
+
+/// Whether a text is nothing but components of a URI, wherever it is put.
+fn is_plain(value: &str) -> bool {
+    let is_of_text = |it: char| it.is_alphanumeric() || "_-.@+:=~!,;&'()".contains(it);
+    value.chars().all(is_of_text) && value.split('.').all(|component| !component.is_empty())
 }
 
 /// The last line of the parser's report, which says why.
@@ -115,6 +126,38 @@ mod tests {
         assert_eq!(template.captures("realm-joe1"), Some(vec![("user".to_owned(), "joe1".to_owned())]));
         for name in ["realm-", "my-realm-joe1", "realm-joe1\n", "realm-joe1.x"] {
             assert!(!template.is_match(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_would_change_what_the_texts_mean_matches_no_template() {
+        let template = Template::new("realm-(?P<user>.*)(?P<rest>/.*)?".to_owned()).expect("it is one");
+        for name in ["joe", "joe.x", "ann@example.com", "jörg", "a-b_c+d"] {
+            assert!(template.is_match(&format!("realm-{name}")), "{name:?}");
+        }
+        for name in [
+            "",
+            "*",
+            "joe*",
+            ".",
+            "joe.",
+            ".joe",
+            "a..b",
+            "../../etc",
+            "$HOME",
+            "${HOME}",
+            "{user}",
+            "a b",
+            "a\nb",
+            "a#b",
+            "a/b",
+            "a\\b",
+            "a\"b",
+            "a\0",
+            "a%2f",
+        ] {
+            assert!(!template.is_match(&format!("realm-{name}")), "{name:?}");
+            assert_eq!(template.captures(&format!("realm-{name}")), None, "{name:?}");
         }
     }
 

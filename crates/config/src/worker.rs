@@ -132,6 +132,15 @@ impl Worker {
         }
     }
 
+    /// For which realms it is started; none if it is started with the node.
+    pub fn template(&self) -> Option<&WorkerTemplate> {
+        match self {
+            Self::Container(it) => it.template.as_ref(),
+            Self::Guest(it) => it.template.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Why it is left out, if it is.
     pub fn disabled(&self) -> Option<&Disabled> {
         match self {

@@ -92,7 +92,10 @@ pub fn plan(old: &[WorkerPlan], new: &[WorkerPlan]) -> Plan {
             starts.push(Action::StartWorker(shall.clone()));
             continue;
         };
-        if (was.kind, was.is_inline, &was.options) != (shall.kind, shall.is_inline, &shall.options) {
+        let whole = |it: &WorkerPlan| (it.kind, it.is_inline, it.options.clone(), it.template.clone());
+        // What runs by a template has steps of its own.
+        let is_other_template = shall.template.is_some() && was.steps != shall.steps;
+        if whole(was) != whole(shall) || is_other_template {
             plan.differs(&shall.id, "", Kind::Changed);
             stops.push(Action::StopWorker(shall.id.clone()));
             starts.push(Action::StartWorker(shall.clone()));
@@ -259,13 +262,15 @@ fn is_same(one: &Step, other: &Step) -> bool {
     }
 }
 
-/// A realm but for its roles, which have steps of their own; what trust they have is the realm's.
+/// A realm but for those roles that have steps of their own: not templates, nor what is in one. What trust they have is the realm's.
 fn without_roles(step: &Step) -> (Map<String, Json>, Vec<Json>) {
     let mut config = step.arguments["config"].as_object().cloned().unwrap_or_default();
     let roles = config.remove("roles").unwrap_or_default();
+    let is_template = config.get("template") == Some(&Json::Bool(true));
+    let is_of_realm =
+        |role: &&Json| is_template || role["template"] == true || role.to_string().contains("\"trustlevel\"");
     let roles = roles.as_array().into_iter().flatten();
-    let trusted = roles.filter(|role| role.to_string().contains("\"trustlevel\"")).cloned().collect();
-    (config, trusted)
+    (config, roles.filter(is_of_realm).cloned().collect())
 }
 
 #[cfg(test)]

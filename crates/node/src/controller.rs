@@ -11,6 +11,7 @@ mod log;
 mod management;
 mod pidfile;
 mod program;
+mod realm_workers;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -41,7 +42,8 @@ pub use apply::{Configuration, controller_of};
 pub use management::SOCKET;
 use pidfile::PidFile;
 pub use pidfile::running_pid;
-use worker::Worker;
+use realm_workers::RealmWorkers;
+use worker::{Origin, Worker};
 
 /// A step of the boot that takes longer than this has failed.
 const STEP_DEADLINE: Duration = Duration::from_secs(60);
@@ -144,9 +146,10 @@ pub(crate) struct Shared {
     options: NodeOptions,
     started: (SystemTime, Instant),
     workers: Mutex<BTreeMap<String, Arc<Worker>>>,
+    realm_workers: RealmWorkers,
     stop: watch::Sender<Option<Why>>,
     has_failed: Mutex<bool>,
-    /// Held while a configuration is being applied.
+    /// Held while a configuration is being applied, the first one included.
     applying: tokio::sync::Mutex<()>,
     /// What the program has added to the management realm.
     sessions: OnceLock<Sessions>,
@@ -172,6 +175,7 @@ impl Controller {
             service,
             started: (SystemTime::now(), Instant::now()),
             workers: Mutex::default(),
+            realm_workers: RealmWorkers::default(),
             stop,
             has_failed: Mutex::new(false),
             applying: tokio::sync::Mutex::default(),
@@ -205,6 +209,8 @@ impl Controller {
     /// # Errors
     /// The first thing that could not be started. What was started before it runs on, until [`Controller::shutdown`].
     pub async fn boot(&self, plans: Vec<WorkerPlan>) -> Result<Vec<String>, NotStarted> {
+        // The node can be managed already, but what its workers are to be is not known yet.
+        let _alone = self.shared.applying.lock().await;
         let mut listening = Vec::new();
         if self.shared.options.is_parallel {
             let mut starting = JoinSet::new();
@@ -227,13 +233,21 @@ impl Controller {
     }
 
     async fn boot_worker(&self, plan: WorkerPlan) -> Result<Vec<String>, NotStarted> {
-        let WorkerPlan { id, kind, is_inline, options, steps } = plan;
+        if plan.template.is_some() {
+            self.add_worker_template(plan);
+            return Ok(Vec::new());
+        }
+        self.run_plan(plan, Origin::Configuration).await
+    }
+
+    /// Starts a worker and makes of it what its plan says.
+    async fn run_plan(&self, plan: WorkerPlan, origin: Origin) -> Result<Vec<String>, NotStarted> {
+        let WorkerPlan { id, kind, is_inline, options, steps, template: _ } = plan;
         let not_started = |what: &str, why: String| NotStarted(format!("worker {id:?}{what}: {why}"));
         let refused = |error: Error| not_started("", error.message);
         let worker = Worker::new(id.clone(), kind, is_inline, options, &self.shared.options.cbdir);
         let worker = worker.map_err(refused)?;
-        worker.comes_from_configuration();
-        let worker = self.start_worker(worker, None).await.map_err(refused)?;
+        let worker = self.start_worker(worker.of(origin), None).await.map_err(refused)?;
         let lines = self.take_steps(&id, kind.title(), &steps).await;
         let lines = lines.map_err(|(what, why)| not_started(&format!(", {what}"), why))?;
         // From now on, these are what the worker is when it has to be started again.
@@ -309,6 +323,8 @@ impl Controller {
         });
         let workers: Vec<Arc<Worker>> = self.shared.workers.lock().values().cloned().collect();
         let mut endings = JoinSet::new();
+        let controller = self.clone();
+        endings.spawn(async move { controller.end_realm_workers().await });
         for worker in workers {
             let controller = self.clone();
             endings.spawn(async move { controller.end_worker(&worker, false).await });

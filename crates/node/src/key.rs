@@ -6,18 +6,19 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crossweave_auth::cryptosign::PrivateKey;
-use tracing::info;
+use tracing::{info, warn};
 
 /// The file of the private key.
 pub(crate) const PRIVATE: &str = "key.priv";
 const PUBLIC: &str = "key.pub";
 
-/// Reads the key, or makes one if there is none.
+/// Reads the key, or makes one if there is none. Nobody but its owner may read the file afterwards, as at Crossbar.io.
 ///
 /// # Errors
 /// Names the file and what is wrong with it, and never what is in it.
 pub fn node_key(cbdir: &Path) -> Result<PrivateKey, String> {
     let path = cbdir.join(PRIVATE);
+    keep_private(&path);
     match fs::read_to_string(&path) {
         Ok(text) => parse(&text).ok_or_else(|| {
             format!(
@@ -43,7 +44,23 @@ fn parse(text: &str) -> Option<PrivateKey> {
     is_its_own.then_some(key)
 }
 
+/// Takes the file of a key from everybody else.
+fn keep_private(path: &Path) {
+    let Ok(metadata) = fs::metadata(path) else { return };
+    if !metadata.is_file() || metadata.permissions().mode() & 0o077 == 0 {
+        return;
+    }
+    match fs::set_permissions(path, Permissions::from_mode(0o600)) {
+        Ok(()) => warn!("others could read the node's key {}: now they cannot", path.display()),
+        Err(error) => warn!("others can read the node's key {}: {error}", path.display()),
+    }
+}
+
 fn make(cbdir: &Path) -> io::Result<PrivateKey> {
+    if cbdir.join(PUBLIC).exists() {
+        let message = format!("there is a {PUBLIC}: its private key is missing, or it has to go first");
+        return Err(io::Error::new(ErrorKind::AlreadyExists, message));
+    }
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
     let key = PrivateKey::from_bytes(&random);
@@ -79,6 +96,26 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let public = fs::read_to_string(folder.path().join(PUBLIC)).unwrap();
         assert!(public.contains(&made.public().to_hex()) && !public.contains(&made.to_hex()));
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_taken_from_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(PRIVATE);
+        let made = node_key(folder.path()).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(node_key(folder.path()).unwrap().to_hex(), made.to_hex());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn beside_the_public_key_of_another_nothing_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        node_key(folder.path()).unwrap();
+        fs::remove_file(folder.path().join(PRIVATE)).unwrap();
+        let error = node_key(folder.path()).unwrap_err();
+        assert!(error.contains("there is a key.pub"), "{error}");
+        assert!(!folder.path().join(PRIVATE).exists(), "half a pair was written");
     }
 
     #[test]

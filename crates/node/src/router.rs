@@ -104,6 +104,8 @@ struct State {
     /// By which realms are started, in the order in which they are tried.
     templates: Vec<RealmTemplate>,
     transports: Vec<RunningTransport>,
+    /// The number in the last id that was made for a realm.
+    last_id: usize,
     /// By which the router proves itself, once it has been read.
     has_key: bool,
 }

@@ -75,6 +75,8 @@ pub(crate) struct RealmCell {
     provision: Arc<Provision>,
     /// What it was told. Held while it is told more.
     told: Mutex<bool>,
+    /// Roles whose sessions are not what the realm is there for.
+    background_roles: Vec<Arc<str>>,
     taps: Arc<Taps>,
 }
 
@@ -101,7 +103,7 @@ impl RealmCell {
         provision: Arc<Provision>,
         taps: Arc<Taps>,
     ) -> Arc<RealmCell> {
-        let RealmDefinition { options, roles, authorizer, history: _ } = definition;
+        let RealmDefinition { options, roles, authorizer, background_roles, history: _ } = definition;
         let name: Arc<str> = name.into();
         let announced = options.announced();
         let mut realm = Realm::new(name.clone(), options, seed());
@@ -134,6 +136,7 @@ impl RealmCell {
             resumable: Arc::default(),
             provision,
             told: Mutex::default(),
+            background_roles,
             taps,
         });
         tokio::spawn(tick(Arc::downgrade(&cell), cell.timer.clone()));
@@ -185,7 +188,7 @@ impl RealmCell {
         peer.set_session(session.id.0);
         // Should the realm refuse it after all, it is detached with an ABORT like any other session.
         self.handle(effects, |run| {
-            let slot = run.dispatch.routes.attach(peer, is_from_outside(&session));
+            let slot = run.dispatch.routes.attach(peer, self.is_there_for(&session));
             let _ = run.input(Input::Join(slot, session, welcome));
             if resumption.is_some()
                 && let Some(peer) = run.dispatch.routes.get(slot)
@@ -197,6 +200,11 @@ impl RealmCell {
             }
             slot
         })
+    }
+
+    /// Whether the realm is there for this session, and not the session for the realm.
+    fn is_there_for(&self, session: &Session) -> bool {
+        is_from_outside(session) && !self.background_roles.contains(&session.authrole)
     }
 
     /// A session id that is not in use.

@@ -54,6 +54,9 @@ pub struct RealmDefinition {
     pub authorizer: Option<Arc<dyn Authorizer>>,
     /// Where the events are kept that `options.history` names. Default: in memory.
     pub history: HistoryStore,
+    /// Roles whose sessions serve the realm and are not what it is there for: they do not keep
+    /// [`Router::stop_realm_if_empty`] from stopping it, and the provider is not told of them. Default: none.
+    pub background_roles: Vec<Arc<str>>,
 }
 
 /// Why a realm or transport was not started.

@@ -24,11 +24,12 @@ use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_wamp::Serializer;
 use http::{Method, StatusCode, header};
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tracing::debug;
 
 use self::inbox::{Inbox, Received};
 use self::opening::{OPEN_LEN_MAX, Opened};
-use self::session::{Lost, Session};
+use self::session::{LINGERING_MAX, Lost, Session};
 use crate::cors::{admits, allow_any_origin, foreign_origin, preflight};
 use crate::reply::{Fields as _, Reply, page, without_method};
 use crate::service::{Exchange, WebService};
@@ -84,6 +85,8 @@ pub struct LongPoll {
     options: LongPollOptions,
     /// By the id of their transport, which is their secret.
     sessions: Arc<Sessions>,
+    /// Places for sessions that the router has closed.
+    lingering: Arc<Semaphore>,
 }
 
 /// The sessions that are open.
@@ -92,7 +95,8 @@ type Sessions = Mutex<HashMap<String, Arc<Session>>>;
 impl LongPoll {
     /// Opens sessions of this router.
     pub fn new(router: Router, options: LongPollOptions) -> LongPoll {
-        LongPoll { router, options, sessions: Arc::default() }
+        let lingering = Arc::new(Semaphore::new(LINGERING_MAX));
+        LongPoll { router, options, sessions: Arc::default(), lingering }
     }
 
     async fn reply(&self, exchange: Exchange<'_>) -> Reply {
@@ -138,8 +142,8 @@ impl LongPoll {
             Err(refused) => return text(StatusCode::SERVICE_UNAVAILABLE, &refused.to_string()),
         };
         let inbox = Inbox::new(self.options.queue_limit_bytes, self.options.queue_limit_messages);
-        let (session, running) =
-            Session::open(&opened, inbox, stream, seconds(self.options.session_timeout_s));
+        let (idle_max, lingering) = (seconds(self.options.session_timeout_s), self.lingering.clone());
+        let (session, running) = Session::open(&opened, inbox, stream, idle_max, lingering);
         let id = opening::new_id();
         self.sessions.lock().insert(id.clone(), session);
         let (sessions, key) = (Arc::downgrade(&self.sessions), id.clone());
@@ -203,8 +207,12 @@ impl WebService for LongPoll {
     fn respond<'a>(&'a self, exchange: Exchange<'a>) -> Answering<'a> {
         // The id in the path is the session's secret.
         let logged = match &exchange.below[..] {
-            [_, action] => Some(format!("{}/../{action}", exchange.mount.trim_end_matches('/'))),
-            _ => None,
+            [] => None,
+            [open] if open == "open" => None,
+            [_, rest @ ..] => {
+                let rest: String = rest.iter().flat_map(|name| ["/", name]).collect();
+                Some(format!("{}/..{}", exchange.mount.trim_end_matches('/'), rest.escape_debug()))
+            }
         };
         Box::pin(async move {
             let mut reply = self.reply(exchange).await;

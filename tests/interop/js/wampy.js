@@ -94,11 +94,13 @@ async function subscribe(c) {
         kwargs: pack(argsDict ?? {}, serializer),
         topic: (details && details.topic) || c.topic,
         publisher: pack(details && details.publisher, serializer),
+        retained: details && details.retained,
       },
     });
   // What is left out it sends as `undefined`, which MessagePack and CBOR carry and routers refuse.
   let options = serializer === "json" ? undefined : { match: "exact", get_retained: false };
   if (c.match) options = { ...options, match: c.match };
+  if (c.get_retained) options = { ...options, get_retained: true };
   try {
     const answer = await wampy.subscribe(c.topic, handler, options);
     subs.set(c.sub, { key: answer.subscriptionKey, handler });
@@ -151,6 +153,7 @@ async function register(c) {
   const options = {};
   if (c.match) options.match = c.match;
   if (c.invoke) options.invoke = c.invoke;
+  if (c.force_reregister) options.force_reregister = true;
   try {
     const answer = await sessions.get(c.s).wampy.register(c.procedure, BEHAVIOURS[c.does](c), options);
     return { registration: Number(answer.registrationId) };

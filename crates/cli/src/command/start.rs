@@ -11,6 +11,7 @@ use crossweave_node::{
     Configuration, Controller, Extensions, NodeOptions, Why, controller_of, findings, node_key,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::check::show_problems;
@@ -243,8 +244,10 @@ fn refuse_unbuilt(terminal: Terminal, found: &Problems) -> Result<(), Failure> {
 
 /// Waits for the signal that ends the node, or for its own reason. Meanwhile SIGHUP reads the configuration again.
 async fn wait(signals: &mut Signals, hangups: &mut Hangups, controller: &Controller) -> Option<Why> {
+    let mut reloading = JoinSet::new();
     loop {
         tokio::select! {
+            Some(_) = reloading.join_next() => {}
             signal = signals.next() => {
                 info!("{signal}: saying goodbye to every session");
                 return None;
@@ -256,9 +259,11 @@ async fn wait(signals: &mut Signals, hangups: &mut Hangups, controller: &Control
                 }
                 return Some(why);
             }
-            () = hangups.next() => {
+            // What is to change may take long to start. Whoever ends the node does not wait for that.
+            () = hangups.next(), if reloading.is_empty() => {
                 info!("SIGHUP: reading the configuration and the certificates again");
-                reload(controller).await;
+                let controller = controller.clone();
+                reloading.spawn(async move { reload(&controller).await });
             }
         }
     }

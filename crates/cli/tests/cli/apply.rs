@@ -230,3 +230,46 @@ fn sighup_applies_the_configuration() {
     assert_eq!(outcome.code, Some(69), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("no node runs in "), "{}", outcome.stderr);
 }
+
+#[test]
+fn a_router_that_cannot_come_back_is_mended_by_its_configuration() {
+    let mut it = Changing::new();
+    let node = Node::start_in(it.folder(), &[], 2);
+    // From now on the second socket cannot be listened on.
+    fs::remove_file(it.path("b.sock")).unwrap();
+    fs::write(it.path("b.sock"), "in the way").unwrap();
+    kill_process(Pid::from_raw(it.worker_pid()).unwrap(), Signal::KILL).unwrap();
+    node.process.wait_for("starting it again in 400 ms");
+    it.router()["transports"][1] = socket("c.sock");
+    it.write();
+    let applied = it.of(&["apply"]);
+    assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
+    while !node.process.line().contains("runs again") {}
+    assert!(it.reaches("a.sock", "one") && it.reaches("c.sock", "one"));
+    let nothing = it.of(&["apply"]);
+    assert!(nothing.stdout.starts_with("nothing to do"), "{}", nothing.stdout);
+}
+
+#[test]
+fn a_node_that_applies_what_takes_long_is_still_ended_in_order() {
+    let mut it = Changing::new();
+    let mut node = Node::start_in(it.folder(), &[], 2);
+    // An interpreter that never says anything.
+    let python = it.path("python");
+    fs::write(&python, "#!/bin/sh\nexec sleep 60\n").unwrap();
+    fs::set_permissions(&python, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let endpoint = json!({"type": "unix", "path": "a.sock"});
+    let transport = json!({"type": "rawsocket", "serializer": "json", "endpoint": endpoint});
+    let component = json!({"type": "class", "classname": "a.B", "realm": "one", "transport": transport});
+    let options = json!({"python": python});
+    let container = json!({"type": "container", "options": options, "components": [component]});
+    it.config["workers"].as_array_mut().unwrap().push(container);
+    it.write();
+    node.process.signal(Signal::HUP);
+    while !node.process.line().contains("Container with ID 'worker002'") {}
+    let since = Instant::now();
+    node.process.signal(Signal::TERM);
+    assert_eq!(node.process.end(), Some(0));
+    assert!(since.elapsed() < PATIENCE, "it took {:?}", since.elapsed());
+    assert!(!it.path("node.pid").exists() && !it.path("a.sock").exists());
+}

@@ -62,7 +62,7 @@ class Adder(ApplicationSession):
 "#;
 
 /// The interpreter, if there is one.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let named = std::env::var_os("CROSSWEAVE_PYTHON").map(PathBuf::from);
     let target = Path::new(env!("CARGO_BIN_EXE_crossweave")).ancestors().nth(2).expect("<target>/<profile>");
     let python = named.unwrap_or_else(|| target.join("interop/python/bin/python3"));

@@ -110,6 +110,54 @@ fn bounds_are_told_and_realms_that_nobody_is_on_end() {
 }
 
 #[test]
+fn many_realms_are_started_at_the_same_time_and_none_of_them_ends_another() {
+    const REALMS: usize = 12;
+    let realm = json!({"name": "^realm-(?P<user>[a-z]{3,8})$", "template": true,
+        "roles": [{"name": "anonymous", "permissions": everything("com.{user}.")}]});
+    let folder = folder(&realm, &json!({"anonymous": {"type": "static", "role": "anonymous"}}));
+    let mut node = start(folder.path());
+    let names: Vec<String> =
+        (0..REALMS).map(|index| format!("user{}", char::from(b'a' + index as u8))).collect();
+    // They stay where they are, so that one which ends is noticed.
+    let sessions: Vec<_> = names
+        .iter()
+        .map(|name| node.background(&["sub", "--realm", &format!("realm-{name}"), &format!("com.{name}.x")]))
+        .collect();
+    sessions.iter().for_each(|session| session.wait_for("subscribed"));
+    for name in &names {
+        assert_eq!(publish(&node, &format!("realm-{name}"), &format!("com.{name}.x")), Some(0), "{name}");
+    }
+    let realms = manage(folder.path(), "crossbar.worker.worker001.get_router_realms", &[]);
+    assert_eq!(realms.as_array().map(Vec::len), Some(REALMS + 1), "{realms}");
+    stop(&mut node);
+}
+
+#[test]
+fn a_role_of_a_template_that_was_stopped_leaves_its_id_to_nobody() {
+    let roles = json!([{"name": "team-(?P<team>[a-z]+)", "template": true,
+        "permissions": everything("com.{team}.")}]);
+    let principals = json!({"red": {"ticket": "t", "role": "team-red"}, "blue": {"ticket": "t", "role": "team-blue"},
+        "green": {"ticket": "t", "role": "team-green"}});
+    let auth = json!({"ticket": {"type": "static", "principals": principals}});
+    let folder = folder(&json!({"name": "realm1", "roles": roles}), &auth);
+    let ticket = folder.path().join("ticket");
+    fs::write(&ticket, "t").unwrap();
+    let mut node = start(folder.path());
+    let joins = |team: &str| {
+        let (ticket, topic) = (ticket.to_str().unwrap(), format!("com.{team}.x"));
+        let login = ["--authid", team, "--ticket-file", ticket];
+        node.run(&[&["pub", "--realm", "realm1"], &login[..], &[&topic, "1", "--ack"]].concat()).code
+    };
+    assert_eq!((joins("red"), joins("blue")), (Some(0), Some(0)));
+    let worker = "crossbar.worker.worker001";
+    let roles = manage(folder.path(), &format!("{worker}.get_router_realm_roles"), &["realm001"]);
+    let red = roles[0]["id"].as_str().expect("a role has an id");
+    manage(folder.path(), &format!("{worker}.stop_router_realm_role"), &["realm001", red]);
+    assert_eq!(joins("green"), Some(0), "another one can be started");
+    stop(&mut node);
+}
+
+#[test]
 fn a_template_that_is_added_at_run_time_counts_at_once_and_so_does_its_end() {
     let realm =
         json!({"name": "public", "roles": [{"name": "anonymous", "permissions": everything("com.")}]});

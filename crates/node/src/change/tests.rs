@@ -56,6 +56,24 @@ fn a_role_changes_as_it_runs_and_its_realm_does_not() {
 }
 
 #[test]
+fn what_the_roles_of_a_template_may_is_a_part_of_it() {
+    let may = |uri: &str| json!([{"uri": uri, "match": "prefix", "allow": {"call": true}}]);
+    let with = |pointer: &str, uri: &str| {
+        let role = json!({"id": "users", "name": "user", "permissions": may(uri)});
+        let realm = json!({"id": "r02", "name": "two-(?P<user>[a-z]+)", "template": true, "roles": [role]});
+        let template = json!({"id": "teams", "name": "team-(?P<team>[a-z]+)", "template": true, "permissions": may(uri)});
+        changed(pointer, if pointer == "/realms/1" { realm } else { template })
+    };
+    for (pointer, realm) in [("/realms/1", "two-(?P<user>[a-z]+)"), ("/realms/0/roles/1", "one")] {
+        let (old, new) = (json!([with(pointer, "com.")]), json!([with(pointer, "org.")]));
+        let (differences, actions) = between(&old, &new);
+        assert_eq!(differences, [format!("~ w01 realm {realm:?}")], "{pointer}");
+        assert_eq!(actions[0], format!("worker \"w01\": stop realm {realm:?}"));
+        assert_eq!(between(&old, &old), (Vec::new(), Vec::new()));
+    }
+}
+
+#[test]
 fn roles_come_and_go_alone() {
     let new = changed("/realms/0/roles/1", json!({"id": "guests", "name": "guest"}));
     let (differences, actions) = between(&json!([router()]), &json!([new]));

@@ -22,13 +22,20 @@ impl Controller {
         let mut realm = part.map_err(|problems| invalid(&problems))?.value;
         realm.id.clone_from(&realm_id);
         let steps = realm_steps(&realm, &config, Some(template_id.clone()));
+        // It may end before it has begun.
+        self.expect_realm(&worker_id, &realm_id, &name);
         let taken = self.take_steps(&worker.id, worker.kind.title(), &steps).await;
         if let Err((what, why)) = taken {
-            // Half a realm is none.
-            let stop = format!("crossbar.worker.{worker_id}.stop_router_realm");
-            let _ = self.shared.client.call(stop).arg(realm_id).await;
+            self.lost_realm(&worker_id, &realm_id);
+            // Half a realm is none. One that was not even begun is not ours: another realm may have the id.
+            if steps.first().is_some_and(|first| first.what != what) {
+                let stop = format!("crossbar.worker.{worker_id}.stop_router_realm");
+                let _ = self.shared.client.call(stop).arg(realm_id).await;
+            }
             return Err(Error::new(error::CANNOT_START, format!("{what}: {why}")));
         }
+        // They connect as others do, and nobody waits for that: the client that needs the realm could be one of theirs.
+        self.start_realm_workers(&worker_id, &realm_id);
         let activated = RealmActivated { worker_id, realm_id, realm: name, template_id };
         self.shared.service.tell(&ON_REALM_ACTIVATED, &activated).await;
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crossweave_api::node::*;
 use crossweave_api::{Error, error};
+use crossweave_auth::cryptosign::challenge_from_hex;
 use serde_json::json;
 use tokio::time::{Duration, sleep};
 
@@ -48,9 +49,9 @@ impl Controller {
             while let Some(event) = ready.next().await {
                 let Some(shared) = controller.upgrade() else { return };
                 let Ok(event) = event else { continue };
-                let about = event.args().into_iter().next().unwrap_or_default();
-                let id = about.as_dict().and_then(|it| it.str("id")).unwrap_or_default().to_owned();
-                if let Some(worker) = shared.workers.lock().get(&id) {
+                // What it is published as, which only the worker itself may.
+                let id = event.topic.split('.').nth(2).unwrap_or_default();
+                if let Some(worker) = shared.workers.lock().get(id) {
                     worker.ready.notify_one();
                 }
             }
@@ -74,7 +75,7 @@ impl Controller {
                 }
             }
         });
-        Ok(())
+        self.watch_realms().await
     }
 
     /// The node is to stop.
@@ -208,12 +209,7 @@ impl Controller {
 
     async fn sign(&self, _: Caller, asked: Sign) -> Result<String, Error> {
         let key = self.key()?;
-        let octets = |text: &str| -> Option<[u8; 32]> {
-            let digit = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
-            let octets: Option<Vec<u8>> = (0..text.len()).step_by(2).map(digit).collect();
-            octets?.try_into().ok()
-        };
-        let data = octets(&asked.data).ok_or_else(|| {
+        let data = challenge_from_hex(&asked.data).ok_or_else(|| {
             Error::new(error::INVALID_ARGUMENT, "sign: `data` is not 64 hexadecimal digits")
         })?;
         Ok(key.sign(&data))

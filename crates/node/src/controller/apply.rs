@@ -11,7 +11,7 @@ use crossweave_config::{Loaded, Severity, load_checking};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use super::worker::Worker;
+use super::worker::{Origin, Worker};
 use super::{Controller, NodeOptions, STEP_DEADLINE};
 use crate::boot::{self, WorkerPlan};
 use crate::change::{self, Action};
@@ -89,6 +89,7 @@ impl Controller {
 
     async fn act_once(&self, action: Action) -> Result<(), String> {
         match &action {
+            Action::StopWorker(id) if self.remove_worker_template(id).await => return Ok(()),
             Action::StopWorker(id) => {
                 let worker = self.shared.workers.lock().get(id).cloned();
                 if let Some(worker) = worker {
@@ -100,8 +101,18 @@ impl Controller {
             Action::StartWorker(plan) => return self.start_planned(plan).await,
             _ => {}
         }
-        let (worker, procedure, arguments) = action.call().expect("workers as a whole were handled above");
-        let uri = format!("crossbar.worker.{worker}.{procedure}");
+        let (id, procedure, arguments) = action.call().expect("workers as a whole were handled above");
+        let worker = self.shared.workers.lock().get(id).cloned();
+        let _settling = match &worker {
+            Some(worker) => Some(worker.settling.lock().await),
+            None => None,
+        };
+        if let Some(worker) = worker.as_ref().filter(|it| it.is_restarting()) {
+            // It does this when it runs again.
+            action.keep(&mut worker.steps.lock());
+            return Ok(());
+        }
+        let uri = format!("crossbar.worker.{id}.{procedure}");
         let answer =
             timeout(STEP_DEADLINE, self.shared.client.call(uri).arguments(by_name(&arguments))).await;
         match answer {
@@ -111,7 +122,7 @@ impl Controller {
             Ok(Err(failure)) => return Err(reason(&failure)),
             Err(_) => return Err(format!("no answer within {} s", STEP_DEADLINE.as_secs())),
         }
-        if let Some(worker) = self.shared.workers.lock().get(worker) {
+        if let Some(worker) = &worker {
             action.keep(&mut worker.steps.lock());
         }
         Ok(())
@@ -137,7 +148,8 @@ impl Controller {
     /// What runs, as far as a configuration has started it.
     fn plans(&self) -> Vec<WorkerPlan> {
         let workers = self.shared.workers.lock();
-        workers.values().filter(|it| it.is_configured()).map(planned).collect()
+        let configured = workers.values().filter(|it| it.origin == Origin::Configuration).map(planned);
+        configured.chain(self.worker_templates()).collect()
     }
 }
 
@@ -166,7 +178,8 @@ pub fn controller_of(document: &Config) -> Config {
 
 fn planned(worker: &Arc<Worker>) -> WorkerPlan {
     let (id, is_inline, options) = (worker.id.clone(), worker.is_inline, worker.options.clone());
-    WorkerPlan { id, kind: worker.kind, is_inline, options, steps: worker.steps.lock().clone() }
+    let steps = worker.steps.lock().clone();
+    WorkerPlan { id, kind: worker.kind, is_inline, options, steps, template: None }
 }
 
 fn difference(it: &change::Difference) -> ConfigurationDifference {

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use super::launch::{Ended, Running};
 use super::program::Program;
-use super::worker::{Status, Worker};
+use super::worker::{Origin, Status, Worker};
 use super::{Controller, Why};
 use crate::clock::utcnow;
 use crate::kind::WorkerKind;
@@ -118,6 +118,9 @@ impl Controller {
             let begun = Instant::now();
             let Outcome { ended, why, is_wanted } = self.live_once(worker, &mut first).await;
             worker.has_process(None);
+            // It takes no calls until it runs again.
+            worker.go(Status::Waiting);
+            self.lost_realms_of(&worker.id);
             if ended.is_clean() {
                 // That it was asked to end may still be on its way.
                 let mut status = worker.status.subscribe();
@@ -157,7 +160,6 @@ impl Controller {
             let pause = (BACKOFF_MIN * 2u32.pow(failures - 1)).min(BACKOFF_MAX);
             let (title, id) = (worker.kind.title(), &worker.id);
             warn!("{title} '{id}' has failed ({why}): starting it again in {} ms", pause.as_millis());
-            worker.go(Status::Waiting);
             worker.counts_restart();
             tokio::select! {
                 () = sleep(pause) => {}
@@ -191,16 +193,20 @@ impl Controller {
                 return Outcome::of(running.end(true).await, why);
             }
         }
-        worker.has_started();
         if let Some(first) = first.take() {
+            worker.has_started();
             let _ = first.send(Ok(()));
         } else {
-            let steps = worker.steps.lock().clone();
-            if let Err((what, why)) = self.take_steps(&worker.id, worker.kind.title(), &steps).await {
-                let ended = running.end(true).await;
-                return Outcome::of(ended, format!("{what}: {why}"));
+            let settled = tokio::select! {
+                settled = self.settle(worker) => settled,
+                () = worker.stop.notified() => {
+                    let ended = running.end(worker.is_killed()).await;
+                    return Outcome::of(ended, ended.shown());
+                }
+            };
+            if let Err(why) = settled {
+                return Outcome::of(running.end(true).await, why);
             }
-            info!("{} with ID '{}' runs again", worker.kind.title(), worker.id);
         }
         tokio::select! {
             ended = running.ended_or_changed() => if let Some(ended) = ended {
@@ -213,6 +219,20 @@ impl Controller {
         }
         let ended = running.end_for_change(worker).await;
         Outcome { ended, why: "files that it depends on have changed".to_owned(), is_wanted: true }
+    }
+
+    /// Makes of a worker that runs again what it was.
+    async fn settle(&self, worker: &Worker) -> Result<(), String> {
+        let _settling = worker.settling.lock().await;
+        worker.has_started();
+        let steps = worker.steps.lock().clone();
+        let taken = self.take_steps(&worker.id, worker.kind.title(), &steps).await;
+        taken.map_err(|(what, why)| {
+            worker.go(Status::Waiting);
+            format!("{what}: {why}")
+        })?;
+        info!("{} with ID '{}' runs again", worker.kind.title(), worker.id);
+        Ok(())
     }
 
     /// Lets a worker run on these CPUs only, if there are any.
@@ -272,14 +292,13 @@ impl Controller {
 
     /// A worker has ended for good, and was not told to.
     fn trigger(&self, worker: &Worker, has_failed: bool) {
-        if has_failed {
+        if has_failed && !matches!(worker.origin, Origin::Realm { .. }) {
             *self.shared.has_failed.lock() = true;
         }
-        // Guests have no part in when the node ends.
-        if worker.kind == WorkerKind::Guest {
+        if worker.is_minor() {
             return;
         }
-        let is_last = self.shared.workers.lock().values().all(|it| it.kind == WorkerKind::Guest);
+        let is_last = self.shared.workers.lock().values().all(|it| it.is_minor());
         let ends = self.shared.options.shutdown.iter().any(|trigger| match trigger {
             ShutdownTrigger::ShutdownRequested => false,
             ShutdownTrigger::WorkerExit => true,

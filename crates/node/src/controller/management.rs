@@ -5,8 +5,8 @@ use std::path::Path;
 use crossweave_api::REALM;
 use crossweave_client::{Client, Options, Reconnect};
 use crossweave_router::{
-    AdmissionOptions, Authentication, HistoryStore, RawSocketOptions, RealmDefinition, RealmOptions, Role,
-    Router, TransportOptions,
+    AdmissionOptions, Authentication, RawSocketOptions, RealmDefinition, RealmOptions, Role, Router,
+    TransportOptions,
 };
 use crossweave_router_core::{Actions, Disclose, Disclosure, Permission, Permissions};
 use crossweave_transport::ListenEndpoint;
@@ -34,7 +34,7 @@ pub(super) fn router() -> Result<Router, String> {
     let router = Router::new(AdmissionOptions::default());
     let roles = vec![everything(CONTROLLER), everything(OPERATOR)];
     let options = RealmOptions::default();
-    let realm = RealmDefinition { options, roles, authorizer: None, history: HistoryStore::default() };
+    let realm = RealmDefinition { options, roles, ..RealmDefinition::default() };
     router.start_realm(REALM, realm).map_err(|error| error.to_string())?;
     Ok(router)
 }

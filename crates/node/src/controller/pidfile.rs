@@ -1,7 +1,8 @@
 //! `node.pid`: which process runs the node of a directory.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,10 +30,15 @@ impl PidFile {
     pub(super) fn take(directory: &Path) -> Result<PidFile, String> {
         let path = directory.join(PID_FILE);
         let shown = path.display().to_string();
-        let unwritable = |error: std::io::Error| format!("cannot write {shown}: {error}");
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = file.as_mut().map_err(|error| format!("cannot write {shown}: {error}"))?;
-        if !locks(file) {
+        let unwritable = |error: io::Error| format!("cannot write {shown}: {error}");
+        let mut file = open(&path).map_err(unwritable)?;
+        let mut is_ours = locks(&file);
+        // A node that ends removes its file, and with it what was locked here.
+        while is_ours && !is_at(&file, &path) {
+            file = open(&path).map_err(unwritable)?;
+            is_ours = locks(&file);
+        }
+        if !is_ours {
             let mut text = String::new();
             let _ = file.read_to_string(&mut text);
             let pid = serde_json::from_str(&text).ok().and_then(|it: Value| it["pid"].as_u64());
@@ -51,6 +57,16 @@ impl PidFile {
         file.write_all(format!("{content}\n").as_bytes()).map_err(unwritable)?;
         Ok(taken)
     }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// Whether this file is the one that has the path.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: io::Result<Metadata>| metadata.ok().map(|it| (it.dev(), it.ino()));
+    identity(file.metadata()) == identity(fs::metadata(path))
 }
 
 /// Whether the file is ours now. Whoever looks whether a node runs holds it for a moment.
@@ -98,6 +114,26 @@ mod tests {
         drop(first);
         assert!(!folder.path().join(PID_FILE).exists());
         drop(PidFile::take(folder.path()).unwrap());
+    }
+
+    #[test]
+    fn of_nodes_that_start_as_another_one_ends_only_one_has_the_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(PID_FILE);
+        for _ in 0..20 {
+            let before = PidFile::take(folder.path()).unwrap();
+            // It has opened the file that is removed, and waits for the lock.
+            let waiting = std::thread::spawn({
+                let folder = folder.path().to_owned();
+                move || PidFile::take(&folder)
+            });
+            std::thread::sleep(LOCK_PAUSE / 2);
+            drop(before);
+            if let Ok(taken) = waiting.join().unwrap() {
+                assert!(path.exists() && PidFile::take(folder.path()).is_err(), "a second one has it too");
+                drop(taken);
+            }
+        }
     }
 
     #[test]

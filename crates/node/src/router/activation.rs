@@ -123,11 +123,13 @@ impl State {
         }
     }
 
-    /// An id that no realm has.
-    fn free_id(&self) -> String {
-        let first = self.realms.len() + self.templates.len() + 1;
-        let mut ids = (first..).map(|number| format!("realm{number:03}"));
-        ids.find(|id| !self.has_realm(id)).unwrap_or_default()
+    /// An id that no realm has, nor one that is being started: it is not given out again.
+    fn new_id(&mut self) -> String {
+        let first = (self.realms.len() + self.templates.len()).max(self.last_id) + 1;
+        let mut ids = (first..).map(|number| (number, format!("realm{number:03}")));
+        let (number, id) = ids.find(|(_, id)| !self.has_realm(id)).unwrap_or_default();
+        self.last_id = number;
+        id
     }
 }
 
@@ -166,7 +168,6 @@ impl RouterWorker {
     async fn admit(&self, activation: &Activation) -> Result<(ActivateRealm, String), NotActivated> {
         let Activation { realm, authrole, .. } = activation;
         let mut state = self.shared.state.lock().await;
-        let realm_id = state.free_id();
         let matched = state.templates.iter_mut().find_map(|it| Some((it.instance(realm)?, it)));
         let Some((config, template)) = matched else { return Err(no_such_realm(realm)) };
         if !template.has_role(authrole) {
@@ -178,7 +179,7 @@ impl RouterWorker {
             return Err(NotActivated::this_client(uris::UNAVAILABLE, why.to_string()));
         }
         let (template_id, pattern) = (template.id.clone(), template.pattern().to_owned());
-        let worker_id = self.shared.id.clone();
+        let (worker_id, realm_id) = (self.shared.id.clone(), state.new_id());
         let asked = ActivateRealm { worker_id, template_id: template_id.clone(), pattern, realm_id, config };
         Ok((asked, template_id))
     }
@@ -201,14 +202,14 @@ impl RouterWorker {
 
     /// The role of this name on a realm, with the ids of both.
     async fn role_instance(&self, realm: &str, authrole: &str) -> Option<(String, String, Config)> {
-        let state = self.shared.state.lock().await;
-        let running = state.realms.iter().find(|it| it.realm.name == realm)?;
+        let mut state = self.shared.state.lock().await;
+        let running = state.realms.iter_mut().find(|it| it.realm.name == realm)?;
         let written = running.config["roles"].as_array()?;
         let mut roles = running.realm.roles.iter().zip(written);
         let (groups, template) =
             roles.find_map(|(role, written)| Some((role.template.as_ref()?.captures(authrole)?, written)))?;
-        let role_id = format!("role{:03}", running.realm.roles.len() + running.roles.len() + 1);
-        Some((running.id.clone(), role_id, instance(template, authrole, &groups)))
+        let config = instance(template, authrole, &groups);
+        Some((running.id.clone(), running.new_role_id(), config))
     }
 
     /// Nobody is on a realm: if it is one of a template and stays so, it is stopped.

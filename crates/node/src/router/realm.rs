@@ -34,7 +34,7 @@ pub(super) fn definition(
         None | Some(config::StoreKind::Memory) => HistoryStore::Memory,
         Some(config::StoreKind::Sqlite { path }) => HistoryStore::Sqlite { path: path.clone() },
     };
-    RealmDefinition { options: options(realm, limits), roles, authorizer: None, history }
+    RealmDefinition { options: options(realm, limits), roles, history, ..RealmDefinition::default() }
 }
 
 fn options(realm: &config::Realm, limits: &config::Limits) -> RealmOptions {

@@ -32,6 +32,8 @@ pub(super) struct RunningRealm {
     pub(super) template_id: Option<String>,
     /// What the program has added to it.
     sessions: Sessions,
+    /// The number in the last id that was made for a role.
+    last_role_id: usize,
 }
 
 pub(super) struct RunningRole {
@@ -47,6 +49,16 @@ impl RunningRole {
 }
 
 impl RunningRealm {
+    /// An id that no role has, and that is not given out again.
+    pub(super) fn new_role_id(&mut self) -> String {
+        let first = (self.realm.roles.len() + self.roles.len()).max(self.last_role_id) + 1;
+        let mut ids = (first..).map(|number| (number, format!("role{number:03}")));
+        let is_free = |id: &str| !self.roles.iter().any(|role| role.id == id);
+        let (number, id) = ids.find(|(_, id)| is_free(id)).unwrap_or_default();
+        self.last_role_id = number;
+        id
+    }
+
     fn marshal(&self) -> RouterRealm {
         RouterRealm {
             id: self.id.clone(),
@@ -146,6 +158,8 @@ impl RouterWorker {
         findings.settle()?;
         // They are started one by one.
         definition.roles.clear();
+        let template = state.templates.iter().find(|it| Some(&it.id) == template_id.as_ref());
+        definition.background_roles = template.map_or_else(Vec::new, RealmTemplate::background_roles);
         let name = part.value.name.clone();
         self.router().start_realm(&name, definition).map_err(|failure| match failure {
             StartError::RealmExists(_) => Error::new(error::ALREADY_EXISTS, failure),
@@ -166,6 +180,7 @@ impl RouterWorker {
             roles: Vec::new(),
             template_id,
             sessions,
+            last_role_id: 0,
         };
         let marshal = running.marshal();
         state.realms.push(running);

@@ -155,6 +155,7 @@ impl RouterWorker {
             return Err(no_web(transport_id));
         };
         site.change(service);
+        running.served = listen.served;
         running.config = config;
         Ok(())
     }

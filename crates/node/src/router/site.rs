@@ -44,7 +44,11 @@ pub(super) struct Facts {
     pub(super) pubkey: Option<String>,
 }
 
-/// The services of a transport, for a router.
+/// Services, each with what it is made of.
+pub(super) type Served = Vec<(config::WebPath, Arc<dyn WebService>)>;
+
+/// The services of a transport, for a router. One that is already served as it is to be goes on, with its sessions and with the
+/// requests that it remembers.
 ///
 /// # Errors
 /// A service cannot be served: its path, and why.
@@ -53,21 +57,26 @@ pub(super) fn site(
     part: &WebPart,
     facts: &Facts,
     extensions: &Extensions,
-) -> Result<Arc<dyn HttpService>, (String, String)> {
-    let mut services = Vec::new();
-    for config::WebPath { path, service } in &part.web.paths {
-        let failed = |why: String| (path.clone(), why);
-        if let Some(service) = web_service(router, part, facts, extensions, service).map_err(failed)? {
-            services.push((path.clone(), service));
-        }
+    before: &Served,
+) -> Result<(Arc<dyn HttpService>, Served), (String, String)> {
+    let mut served = Served::new();
+    for at in &part.web.paths {
+        let same = before.iter().find(|(was, _)| was == at).map(|(_, service)| service.clone());
+        let made = match same {
+            Some(service) => Some(service),
+            None => web_service(router, part, facts, extensions, &at.service)
+                .map_err(|why| (at.path.clone(), why))?,
+        };
+        served.extend(made.map(|service| (at.clone(), service)));
     }
+    let services = served.iter().map(|(at, service)| (at.path.clone(), service.clone()));
     let options = &part.web.options;
     let options = SiteOptions {
         access_log: options.access_log,
         hsts_max_age_s: options.hsts.then_some(options.hsts_max_age),
     };
     let site = Site::new(options, services).map_err(|error| (String::new(), error.to_string()))?;
-    Ok(Arc::new(site))
+    Ok((Arc::new(site), served))
 }
 
 /// A service; nothing for WebSocket, which the transport itself speaks.

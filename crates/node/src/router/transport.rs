@@ -11,7 +11,7 @@ use crossweave_transport::tls::TlsServerOptions;
 use crossweave_wamp::Serializer;
 
 use super::certificates::tls_options;
-use super::site::WebPart;
+use super::site::{Served, WebPart};
 use super::{Findings, authentication, websocket};
 
 /// Stands for "no limit" where the router wants a time: ten years.
@@ -32,6 +32,8 @@ pub(super) struct Listen {
     pub(super) url: Option<String>,
     /// The web services, if the transport has any.
     pub(super) web: Option<WebPart>,
+    /// They, once they are made.
+    pub(super) served: Served,
 }
 
 impl Listen {
@@ -71,7 +73,7 @@ pub(super) fn listen(
         is_loopback: transport.endpoint.is_loopback(),
         handshake_timeout_ms: options.handshake_timeout_ms,
     });
-    Listen { ports: ports(&transport.endpoint), options, realms, url, web }
+    Listen { ports: ports(&transport.endpoint), options, realms, url, web, served: Served::default() }
 }
 
 /// Walks over what a transport speaks.

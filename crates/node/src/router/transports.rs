@@ -12,7 +12,7 @@ use crossweave_web::{StartPage, StartPageOptions};
 use tracing::{info, warn};
 
 use super::services::Changeable;
-use super::site::{Facts, site};
+use super::site::{Facts, Served, site};
 use super::transport::Listen;
 use super::{Findings, RouterWorker, Shared, State, invalid, no_such, ready, transport};
 use crate::clock::utcnow;
@@ -39,6 +39,7 @@ pub(super) struct RunningTransport {
     handle: Option<TransportId>,
     /// Its web services, if it has any.
     pub(super) site: Option<Arc<Changeable>>,
+    pub(super) served: Served,
 }
 
 impl RunningTransport {
@@ -121,6 +122,7 @@ impl RouterWorker {
             listening: Vec::new(),
             handle: None,
             site: None,
+            served: Served::default(),
         };
         let marshal = starting.marshal(TransportState::Starting);
         self.service().tell(&ON_ROUTER_TRANSPORT_STARTING, &marshal).await;
@@ -130,6 +132,7 @@ impl RouterWorker {
         })?;
         starting.handle = Some(listening.id);
         starting.site = site;
+        starting.served = listen.served.clone();
         starting.listening_since = Some(utcnow());
         starting.listening = ready::lines(&listening.address, &listen);
         let marshal = starting.marshal(TransportState::Started);
@@ -157,8 +160,12 @@ impl RouterWorker {
             let cannot = |(path, why): (String, String)| {
                 Error::new(error::INVALID_CONFIGURATION, format!("path {path:?}: {why}"))
             };
-            listen.options.http =
-                Some(site(self.router(), web, &self.facts(), &options.extensions).map_err(cannot)?);
+            let before = state.transports.iter().find(|it| it.id == id).map(|it| it.served.clone());
+            let before = before.unwrap_or_default();
+            let (http, served) =
+                site(self.router(), web, &self.facts(), &options.extensions, &before).map_err(cannot)?;
+            listen.options.http = Some(http);
+            listen.served = served;
         }
         if options.has_start_page {
             self.add_start_page(&mut listen);

@@ -10,7 +10,7 @@ use crossweave_transport::Stream;
 use crossweave_wamp::{Batching, Message, Serializer};
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf, split};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::inbox::{Inbox, Received};
@@ -20,6 +20,10 @@ use super::opening::Opened;
 const SENDS_MAX: usize = 4;
 /// How long they wait.
 const SEND_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sessions of one service that the router has closed, and whose clients have not received all of it. They count against no bound
+/// of the router any more, and most of them have never joined; of one more, what it was told is lost.
+pub(super) const LINGERING_MAX: usize = 1_000;
 
 /// An open session.
 pub(super) struct Session {
@@ -62,6 +66,7 @@ impl Session {
         inbox: Inbox,
         stream: Stream,
         idle_max: Option<Duration>,
+        lingering: Arc<Semaphore>,
     ) -> (Arc<Session>, impl Future<Output = &'static str> + Send + use<>) {
         let (outbox, sent) = mpsc::channel(SENDS_MAX);
         let session = Arc::new(Session {
@@ -74,7 +79,7 @@ impl Session {
             usage: Mutex::new(Usage { requests: 0, last: Instant::now() }),
         });
         let running = session.clone();
-        (session, async move { running.run(stream, sent, idle_max).await })
+        (session, async move { running.run(stream, sent, idle_max, &lingering).await })
     }
 
     async fn run(
@@ -82,6 +87,7 @@ impl Session {
         stream: Stream,
         sent: mpsc::Receiver<Bytes>,
         idle_max: Option<Duration>,
+        lingering: &Semaphore,
     ) -> &'static str {
         let (reading, writing) = split(stream);
         let ended = tokio::select! {
@@ -95,6 +101,7 @@ impl Session {
         if let Some(why) = ended {
             return why;
         }
+        let Ok(_place) = lingering.try_acquire() else { return "the router closed it, and too many linger" };
         tokio::select! {
             () = self.until_received() => {}
             () = self.until_idle(idle_max.or(Some(SEND_PATIENCE))) => {}

@@ -62,11 +62,15 @@ async fn requests_are_logged_without_what_is_secret_in_them() {
     let _guard = tracing::subscriber::set_default(lines.clone());
     node.request("GET /cgi/%0aX?key=secret", "User-Agent: test\r\n", b"").await;
     node.post("/lp/the-secret-id/receive", "").await;
+    node.post("/lp/the-secret-id/", "").await;
+    node.post("/lp/the-secret-id/send/it", "").await;
     node.get("/nothing").await;
     let lines = lines.0.lock().unwrap();
     let expected = [
         "method=GET path=\"/cgi/%0aX\" status=501 octets=45 agent=\"test\" ",
         "method=POST path=\"/lp/../receive\" status=404 octets=44 agent=\"\" ",
+        "method=POST path=\"/lp/..\" status=404 octets=18 agent=\"\" ",
+        "method=POST path=\"/lp/../send/it\" status=404 octets=18 agent=\"\" ",
         "method=GET path=\"/nothing\" status=404 octets=284 agent=\"\" ",
     ];
     assert_eq!(*lines, expected);

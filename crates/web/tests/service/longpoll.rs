@@ -91,6 +91,25 @@ async fn a_session_is_opened_used_and_closed() {
 }
 
 #[tokio::test]
+async fn sessions_that_were_refused_and_never_asked_why_are_bounded() {
+    const LINGERING_MAX: usize = 1_000;
+    let node = node(LongPollOptions::default()).await;
+    let mut refused = Vec::new();
+    while refused.len() <= LINGERING_MAX {
+        let poller = Poller::open(&node, "wamp.2.json").await;
+        poller.send("[1]").await;
+        refused.push(poller);
+        // One after the other, so that the bounds of those that have not joined are not met.
+        while node.router.connections().1 > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let last = refused.pop().unwrap();
+    assert_eq!(last.act("receive", "").await.status, 404, "there was no place for one more");
+    assert_eq!(refused[0].receive().await[0].as_i64(), Some(3), "the first is still told why");
+}
+
+#[tokio::test]
 async fn the_meta_api_tells_that_it_polls() {
     let node = node(LongPollOptions::default()).await;
     let poller = Poller::open(&node, "wamp.2.json").await;

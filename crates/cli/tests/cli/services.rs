@@ -1,0 +1,64 @@
+//! Web services that come and go beside others.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+
+use serde_json::{Value, json};
+
+use crate::managed::Managed;
+
+/// A router with web services at these paths.
+fn web(paths: &Value) -> Value {
+    let roles = json!([{"name": "anonymous", "allow-by-default": true}]);
+    let endpoint = json!({"type": "tcp", "port": 0, "interface": "127.0.0.1"});
+    json!([{"type": "router", "id": "router", "realms": [{"name": "realm1", "roles": roles}],
+        "transports": [{"type": "web", "id": "web", "endpoint": endpoint, "paths": paths}]}])
+}
+
+/// Where its services are.
+fn address(node: &Managed) -> SocketAddr {
+    let transport = node.call("crossbar.worker.router.get_router_transport", &[json!("web")]).unwrap();
+    let lines = transport["listening"].to_string();
+    let authority = lines.split("://").nth(1).and_then(|rest| rest.split(['/', '"', ' ']).next());
+    authority.and_then(|it| it.parse().ok()).unwrap_or_else(|| panic!("no address in {lines}"))
+}
+
+/// The status and the body of what is answered to a POST.
+fn post(address: SocketAddr, path: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let len = body.len();
+    let head =
+        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len}\r\nConnection: close");
+    write!(stream, "{head}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).and_then(|it| it.parse().ok()).expect("an answer has a status");
+    (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+}
+
+#[test]
+fn services_go_on_when_others_come_and_go() {
+    let paths = json!({"/": {"type": "nodeinfo"}, "ws": {"type": "websocket"}, "lp": {"type": "longpoll"}});
+    let node = Managed::start(&web(&paths), &[]);
+    let address = address(&node);
+    let (status, opened) = post(address, "/lp/open", r#"{"protocols": ["wamp.2.json"]}"#);
+    assert_eq!(status, 200, "{opened}");
+    let opened: Value = serde_json::from_str(&opened).unwrap();
+    let session = format!("/lp/{}", opened["transport"].as_str().unwrap());
+    let hello = r#"[1, "realm1", {"roles": {"subscriber": {}}}]"#;
+    assert_eq!(post(address, &format!("{session}/send"), hello).0, 204);
+    assert_eq!(post(address, &format!("{session}/receive"), "").0, 200, "WELCOME");
+
+    let json = json!({"type": "json", "value": {"a": 1}});
+    let start = "crossbar.worker.router.start_web_transport_service";
+    node.call(start, &[json!("web"), json!("more"), json]).unwrap();
+    let subscribe = r#"[32, 1, {}, "com.example.x"]"#;
+    assert_eq!(post(address, &format!("{session}/send"), subscribe).0, 204, "the session is still there");
+    node.call("crossbar.worker.router.stop_web_transport_service", &[json!("web"), json!("more")]).unwrap();
+    let (status, subscribed) = post(address, &format!("{session}/receive"), "");
+    assert_eq!((status, &subscribed[..3]), (200, "[33"));
+
+    node.call("crossbar.worker.router.stop_web_transport_service", &[json!("web"), json!("lp")]).unwrap();
+    assert_eq!(post(address, &format!("{session}/receive"), "").0, 405, "the service at / is asked");
+    assert_eq!(node.stop(), Some(0));
+}
