@@ -92,8 +92,8 @@ pub use transport::{
 };
 pub use worker::{
     Callbacks, Code, ContainerComponent, ContainerRestart, ContainerShutdown, ContainerWorker, Disabled,
-    GuestOptions, GuestOutput, GuestStdin, GuestWatch, GuestWorker, HostMonitorWorker, Inherit, ProcessEnv,
-    ProxyAuth, ProxyConnection, ProxyRoute, ProxyWorker, RouterComponent, RouterWorker,
+    GuestOptions, GuestOutput, GuestStdin, GuestWatch, GuestWorker, HostMonitorWorker, Inherit, LinkedWorker,
+    ProcessEnv, ProxyAuth, ProxyConnection, ProxyRoute, ProxyWorker, RouterComponent, RouterWorker,
     WebSocketTesteeWorker, Worker, WorkerOptions, WorkerTemplate,
 };
 

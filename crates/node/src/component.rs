@@ -73,16 +73,16 @@ impl Components {
         self.by_name.iter().map(|(name, constructor)| (name.as_str(), constructor))
     }
 
-    /// The constructor of this name.
+    /// The constructor of this name; `what` it makes, for the error.
     ///
     /// # Errors
     /// There is none; the text names those that there are.
-    pub(crate) fn find(&self, name: &str) -> Result<Constructor, String> {
+    pub(crate) fn find(&self, what: &str, name: &str) -> Result<Constructor, String> {
         self.by_name.get(name).cloned().ok_or_else(|| {
             let names: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
             match names.is_empty() {
-                true => format!("there is no component {name:?}: none is linked into this program"),
-                false => format!("there is no component {name:?}: this program has {}", names.join(", ")),
+                true => format!("there is no {what} {name:?}: none is linked into this program"),
+                false => format!("there is no {what} {name:?}: this program has {}", names.join(", ")),
             }
         })
     }

@@ -20,6 +20,9 @@ pub struct Extensions {
     pub components: Components,
     /// Who decides on logins: `{"type": "function", "create": ...}` in `auth` of a transport, for any method.
     pub authenticators: Registry<dyn Authenticator>,
+    /// Types of workers: `{"type": "rust", "options": {"name": ...}}` among `workers`. Their session is on the management realm, in a
+    /// process of their own. They are made with `{"id": ID, "cbdir": DIRECTORY, "extra": ...}`, and end when `run` does.
+    pub workers: Components,
     /// Sessions of the management realm, `crossbar`, in the role `controller`: each of them is started with the controller, before
     /// anybody else gets there. Their `extra` is null.
     pub management_sessions: Components,

@@ -38,6 +38,7 @@ mod hostmonitor;
 mod key;
 mod kind;
 mod lines;
+mod linked;
 mod native;
 mod process;
 mod router;

@@ -28,6 +28,7 @@ use crate::container::ContainerWorker;
 use crate::extension::Extensions;
 use crate::hostmonitor::HostMonitor;
 use crate::kind::NativeKind;
+use crate::linked::LinkedWorker;
 use crate::process::Process;
 use crate::router::RouterWorker;
 use crate::service::{Caller, Service};
@@ -109,6 +110,7 @@ enum Work {
     Container(ContainerWorker),
     HostMonitor(HostMonitor),
     Testee(Testee),
+    Linked(LinkedWorker),
 }
 
 impl Work {
@@ -119,6 +121,7 @@ impl Work {
             Work::Container(container) => container.shutdown().await,
             Work::HostMonitor(monitor) => monitor.shutdown(),
             Work::Testee(testee) => testee.shutdown(),
+            Work::Linked(linked) => linked.shutdown().await,
         }
     }
 }
@@ -154,7 +157,10 @@ pub async fn run_worker(
         signal = stop => info!("{signal}: saying goodbye to every session"),
     }
     native.shutdown().await;
-    Ok(())
+    match &native.work {
+        Work::Linked(linked) => linked.failure().map_or(Ok(()), Err),
+        _ => Ok(()),
+    }
 }
 
 fn channel() -> io::Result<UnixStream> {
@@ -192,6 +198,9 @@ impl Native {
             }
             NativeKind::HostMonitor => {
                 Work::HostMonitor(HostMonitor::start(service.clone(), &options).await?)
+            }
+            NativeKind::Linked => {
+                Work::Linked(LinkedWorker::start(client.clone(), &options, stop.clone()).await?)
             }
             NativeKind::Testee => Work::Testee(Testee::start(service.clone(), options.cbdir).await?),
         };

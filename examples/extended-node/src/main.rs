@@ -3,6 +3,7 @@
 //! `extended-node DIR` runs the node of that directory. The node starts its workers as `extended-node worker ...`, so that they
 //! are this program too, with the same extensions.
 
+mod beacon;
 mod clerk;
 mod door;
 mod greeting;
@@ -23,6 +24,7 @@ fn extensions() -> Extensions {
         authenticators: Registry::default().with("door", Arc::new(door::Door)),
         management_sessions: Components::default().with("guard", |_| Ok(Box::new(guard::Guard::default()))),
         realm_sessions: Components::default().with("clerk", |extra| Ok(Box::new(clerk::Clerk::new(extra)))),
+        workers: Components::default().with("beacon", |about| Ok(Box::new(beacon::Beacon::new(about)?))),
         web_services: Registry::default().with("greeting", Arc::new(greeting::make)),
         ..Extensions::default()
     }

@@ -1,5 +1,6 @@
 //! The program runs, with what it adds to the node.
 
+mod beacon;
 mod door;
 mod greeting;
 mod node;
