@@ -128,6 +128,7 @@ pub fn plan(node: &Node, document: &Config) -> Vec<WorkerPlan> {
             Worker::Guest(worker) => Some(guest(worker, written)),
             Worker::HostMonitor(worker) => Some(hostmonitor(worker, written)),
             Worker::WebSocketTestee(worker) => Some(testee(worker, written)),
+            Worker::Linked(worker) => Some(native(&worker.id, NativeKind::Linked, written, Vec::new())),
             // Named by the configuration as not built yet: such a node is not started.
             Worker::Proxy(_) => None,
         })

@@ -192,7 +192,7 @@ impl ContainerWorker {
             return Ok(Program::Python(PythonTask { interpreter: self.shared.interpreter.clone(), task }));
         };
         let cannot = |why: String| Error::new(error::CANNOT_START, why);
-        let constructor = self.shared.registry.find(&name).map_err(cannot)?;
+        let constructor = self.shared.registry.find("component", &name).map_err(cannot)?;
         let url = url(&component.transport).map_err(cannot)?;
         let options = client_options(&component.transport, auth.as_ref()).map_err(cannot)?;
         let way = Way::Url { url, options: Box::new(options) };

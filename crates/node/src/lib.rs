@@ -38,6 +38,7 @@ mod hostmonitor;
 mod key;
 mod kind;
 mod lines;
+mod linked;
 mod native;
 mod process;
 mod router;
@@ -48,7 +49,7 @@ pub use component::{Component, Components};
 pub use controller::{
     Configuration, Controller, NodeOptions, NotStarted, SOCKET, Why, controller_of, running_pid,
 };
-pub use extension::{Extensions, Registry};
+pub use extension::{Extensions, MakeWebService, Registry};
 pub use guest::become_guest;
 pub use key::node_key;
 pub use kind::{NativeKind, WorkerKind};

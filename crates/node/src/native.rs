@@ -30,6 +30,7 @@ use crate::container::ContainerWorker;
 use crate::extension::Extensions;
 use crate::hostmonitor::HostMonitor;
 use crate::kind::NativeKind;
+use crate::linked::LinkedWorker;
 use crate::process::Process;
 use crate::router::RouterWorker;
 use crate::service::{Caller, Service};
@@ -112,6 +113,7 @@ enum Work {
     Container(ContainerWorker),
     HostMonitor(HostMonitor),
     Testee(Testee),
+    Linked(LinkedWorker),
 }
 
 impl Work {
@@ -122,6 +124,7 @@ impl Work {
             Work::Container(container) => container.shutdown().await,
             Work::HostMonitor(monitor) => monitor.shutdown(),
             Work::Testee(testee) => testee.shutdown(),
+            Work::Linked(linked) => linked.shutdown().await,
         }
     }
 }
@@ -157,7 +160,10 @@ pub async fn run_worker(
         signal = stop => info!("{signal}: saying goodbye to every session"),
     }
     native.shutdown().await;
-    Ok(())
+    match &native.work {
+        Work::Linked(linked) => linked.failure().map_or(Ok(()), Err),
+        _ => Ok(()),
+    }
 }
 
 fn channel() -> io::Result<UnixStream> {
@@ -197,6 +203,9 @@ impl Native {
             }
             NativeKind::HostMonitor => {
                 Work::HostMonitor(HostMonitor::start(service.clone(), &options).await?)
+            }
+            NativeKind::Linked => {
+                Work::Linked(LinkedWorker::start(client.clone(), &options, stop.clone()).await?)
             }
             NativeKind::Testee => Work::Testee(Testee::start(service.clone(), options.cbdir).await?),
         };

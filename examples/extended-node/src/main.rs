@@ -3,7 +3,11 @@
 //! `extended-node DIR` runs the node of that directory. The node starts its workers as `extended-node worker ...`, so that they
 //! are this program too, with the same extensions.
 
+mod beacon;
+mod clerk;
 mod door;
+mod greeting;
+mod guard;
 
 use std::ffi::OsString;
 use std::future::pending;
@@ -11,13 +15,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crossweave_node::{
-    Controller, Extensions, NativeOptions, NodeOptions, Registry, boot, findings, run_worker,
+    Components, Controller, Extensions, NativeOptions, NodeOptions, Registry, boot, findings, run_worker,
 };
 
 /// What this program adds, by the names that configurations use.
 fn extensions() -> Extensions {
     Extensions {
         authenticators: Registry::default().with("door", Arc::new(door::Door)),
+        management_sessions: Components::default().with("guard", |_| Ok(Box::new(guard::Guard::default()))),
+        realm_sessions: Components::default().with("clerk", |extra| Ok(Box::new(clerk::Clerk::new(extra)))),
+        workers: Components::default().with("beacon", |about| Ok(Box::new(beacon::Beacon::new(about)?))),
+        web_services: Registry::default().with("greeting", Arc::new(greeting::make)),
         ..Extensions::default()
     }
 }

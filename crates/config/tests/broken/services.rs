@@ -66,6 +66,8 @@ fn files_values_and_redirects() {
     );
     service(r#"§{"type": "redirect"}"#, "", "has no `url`");
     service(r#"{"type": "redirect", "url": §"a b"}"#, ".url", "no white space");
+    service(r#"§{"type": "rust"}"#, "", "has no `name`");
+    service(r#"{"type": "rust", "name": "a", §"options": {}}"#, ".options", "unknown key `options`");
     service(r#"{"type": "nodeinfo", §"options": {}}"#, ".options", "unknown key `options`");
     service(r#"{"type": §"pairme"}"#, ".type", "web service `pairme` is refused");
 }

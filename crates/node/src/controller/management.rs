@@ -19,7 +19,7 @@ use crate::native::SERIALIZER;
 pub const SOCKET: &str = "node.sock";
 
 /// The role of the controller. It may do everything.
-const CONTROLLER: &str = "controller";
+pub(super) const CONTROLLER: &str = "controller";
 /// The role of whoever connects to the socket. It may do everything.
 const OPERATOR: &str = "operator";
 

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use super::template::RealmTemplate;
 use super::{Findings, RouterWorker, State, invalid, no_such, realm};
 use crate::clock::utcnow;
+use crate::component::Sessions;
 use crate::service::{Caller, answers};
 
 /// The role of clients that do not log in.
@@ -29,6 +30,8 @@ pub(super) struct RunningRealm {
     pub(super) roles: Vec<RunningRole>,
     /// The template that it was started by.
     pub(super) template_id: Option<String>,
+    /// What the program has added to it.
+    sessions: Sessions,
     /// The number in the last id that was made for a role.
     last_role_id: usize,
 }
@@ -164,6 +167,13 @@ impl RouterWorker {
             StartError::RealmExists(_) => Error::new(error::ALREADY_EXISTS, failure),
             _ => Error::new(error::CANNOT_START, failure),
         })?;
+        let sessions = match self.add_sessions(&name).await {
+            Ok(sessions) => sessions,
+            Err(why) => {
+                let _ = self.router().stop_realm(&name).await;
+                return Err(Error::new(error::CANNOT_START, why));
+            }
+        };
         let running = RunningRealm {
             id: realm_id,
             realm: part.value,
@@ -171,6 +181,7 @@ impl RouterWorker {
             created: utcnow(),
             roles: Vec::new(),
             template_id,
+            sessions,
             last_role_id: 0,
         };
         let marshal = running.marshal();
@@ -179,6 +190,13 @@ impl RouterWorker {
         info!("Realm '{name}' started");
         self.service().tell(&ON_REALM_STARTED, &marshal).await;
         Ok(marshal)
+    }
+
+    /// Starts what the program adds to each realm, before anybody has a role there.
+    async fn add_sessions(&self, realm: &str) -> Result<Sessions, String> {
+        let added = &self.shared.options.extensions.realm_sessions;
+        let extra = serde_json::json!({"realm": realm});
+        Sessions::start(added, self.router(), (realm, crossweave_config::TRUSTED), &extra).await
     }
 
     async fn stop_router_realm(&self, _: Caller, asked: StopRouterRealm) -> Result<RealmStopped, Error> {
@@ -190,7 +208,9 @@ impl RouterWorker {
             let name = template.realm.name;
             return Ok(RealmStopped { id: template.id, name, detached_sessions: Vec::new() });
         }
-        let name = state.realm(&asked.realm_id)?.realm.name.clone();
+        let running = state.realm(&asked.realm_id)?;
+        running.sessions.stop();
+        let name = running.realm.name.clone();
         let detached = self.router().stop_realm(&name).await.unwrap_or_default();
         let id = asked.realm_id;
         self.forget_realm(state, &id, &name).await;

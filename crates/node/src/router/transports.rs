@@ -162,7 +162,8 @@ impl RouterWorker {
             };
             let before = state.transports.iter().find(|it| it.id == id).map(|it| it.served.clone());
             let before = before.unwrap_or_default();
-            let (http, served) = site(self.router(), web, &self.facts(), &before).map_err(cannot)?;
+            let (http, served) =
+                site(self.router(), web, &self.facts(), &options.extensions, &before).map_err(cannot)?;
             listen.options.http = Some(http);
             listen.served = served;
         }
