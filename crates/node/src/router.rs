@@ -24,7 +24,6 @@ mod transport;
 mod transports;
 mod websocket;
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -100,8 +99,9 @@ struct State {
     realms: Vec<RunningRealm>,
     /// By which realms are started, in the order in which they are tried.
     templates: Vec<RealmTemplate>,
-    /// Ids of realms that the controller has been asked for, and that are not there yet.
-    asked: HashSet<String>,
+    /// The last number that a realm of a template was given in its id. None is given twice: what is told of the end of one realm
+    /// may come after another one was asked for.
+    last_number: usize,
     transports: Vec<RunningTransport>,
     /// By which the router proves itself, once it has been read.
     has_key: bool,

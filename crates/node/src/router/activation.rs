@@ -140,11 +140,13 @@ impl State {
         }
     }
 
-    /// An id that no realm has, nor one that is about to be there.
-    fn free_id(&self) -> String {
-        let first = self.realms.len() + self.templates.len() + 1;
-        let mut ids = (first..).map(|number| format!("realm{number:03}"));
-        ids.find(|id| !self.has_realm(id) && !self.asked.contains(id)).unwrap_or_default()
+    /// An id that no realm has had.
+    fn new_id(&mut self) -> String {
+        let first = self.last_number.max(self.realms.len() + self.templates.len()) + 1;
+        let mut ids = (first..).map(|number| (number, format!("realm{number:03}")));
+        let (number, id) = ids.find(|(_, id)| !self.has_realm(id)).expect("numbers do not end");
+        self.last_number = number;
+        id
     }
 }
 
@@ -160,9 +162,7 @@ impl RouterWorker {
         let (asked, template_id) = self.admit(activation).await?;
         info!("Auto starting realm '{name}' ..");
         let call = self.service().client().call("crossbar.activate_realm").arguments(by_name(&asked));
-        let answer = timeout(ACTIVATE_DEADLINE, call).await;
-        self.shared.state.lock().await.asked.remove(&asked.realm_id);
-        let failed = match answer {
+        let failed = match timeout(ACTIVATE_DEADLINE, call).await {
             Ok(Ok(_)) => {
                 info!("Realm '{name}' auto started successfully");
                 // Should nobody come after all.
@@ -185,7 +185,6 @@ impl RouterWorker {
     async fn admit(&self, activation: &Activation) -> Result<(ActivateRealm, String), NotActivated> {
         let Activation { realm, authrole, .. } = activation;
         let mut state = self.shared.state.lock().await;
-        let realm_id = state.free_id();
         let matched = state.templates.iter_mut().find_map(|it| Some((it.instance(realm)?, it)));
         let Some((config, template)) = matched else { return Err(no_such_realm(realm)) };
         let Some(role) = template.role(authrole) else { return Err(no_such_role(authrole)) };
@@ -196,8 +195,7 @@ impl RouterWorker {
             return Err(NotActivated::this_client(uris::UNAVAILABLE, why.to_string()));
         }
         let (template_id, pattern) = (template.id.clone(), template.pattern().to_owned());
-        state.asked.insert(realm_id.clone());
-        let worker_id = self.shared.id.clone();
+        let (worker_id, realm_id) = (self.shared.id.clone(), state.new_id());
         let asked = ActivateRealm { worker_id, template_id: template_id.clone(), pattern, realm_id, config };
         Ok((asked, template_id))
     }
@@ -231,7 +229,7 @@ impl RouterWorker {
         check_proof(role, activation)?;
         let first = running.realm.roles.len() + running.roles.len() + 1;
         let mut ids = (first..).map(|number| format!("role{number:03}"));
-        let role_id = ids.find(|id| !running.has_role(id)).unwrap_or_default();
+        let role_id = ids.find(|id| !running.has_role(id)).expect("numbers do not end");
         Ok((running.id.clone(), role_id, instance(template, authrole, &groups)))
     }
 
