@@ -104,7 +104,8 @@ struct State {
     /// By which realms are started, in the order in which they are tried.
     templates: Vec<RealmTemplate>,
     transports: Vec<RunningTransport>,
-    /// The number in the last id that was made for a realm.
+    /// The number in the last id that was made for a realm. None is given twice: what is told of the end of one realm may come after
+    /// another one was asked for.
     last_id: usize,
     /// By which the router proves itself, once it has been read.
     has_key: bool,
