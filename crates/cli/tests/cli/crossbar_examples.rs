@@ -251,7 +251,7 @@ fn are_started(directory: &Directory, workers: usize) -> bool {
         all.map(|list| list.as_array().map_or(0, Vec::len)).sum()
     };
     ids.len() == workers
-        && ids.iter().all(|id| started(id))
+        && ids.iter().all(started)
         && running("get_router_transports") == count("transports", "router")
         && running("get_router_components") == count("components", "router")
         && running("get_components") == count("components", "container")
