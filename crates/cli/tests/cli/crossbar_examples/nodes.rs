@@ -59,29 +59,43 @@ fn pages() -> Vec<Example> {
         json!({"caller": true, "publisher": true});
     let quiet = json!({"ws": {"type": "websocket", "options": {"require_websocket_subprotocol": false}}});
     vec![
-        example(&["hello/browser"], node(json!([open(page())])), Runs(&[])),
+        example(&["hello/browser", "iotcookbook/device/yun/tilt"], node(json!([open(page())])), Runs(&[])),
         example(&["docker/disclose/crossbar"], node(json!([disclosing])), Runs(&[])),
         example(
             &[
                 "iotcookbook/device/browser/livewidgets",
                 "iotcookbook/device/yun/tutorial",
+                "iotcookbook/app/weights/wpadeuro",
+                "demos/spread",
                 "demos/editform/config_node_external",
             ],
             node(json!([open(json!([web("..", shared.clone())]))])),
             Runs(&[]),
         ),
         example(
-            &["demos/dashboard", "demos/videocontrol"],
+            &[
+                "demos/dashboard",
+                "demos/videocontrol",
+                "demos/colorama",
+                "demos/3dgyrocontrol",
+                "demos/votes/browser",
+            ],
             node(json!([open(json!([web("../board", polled)]))])),
             Runs(&[]),
         ),
         example(
-            &["iotcookbook/device/tessel/camera"],
+            &["iotcookbook/device/tessel/camera", "iotcookbook/device/tessel/accelerometer", "hello/tessel"],
             node(json!([open(json!([web("..", quiet)]))])),
             Runs(&[]),
         ),
         example(
-            &["browserremote", "demos/beatbox", "iotcookbook/device/browser/revealremote", "work/metaevents"],
+            &[
+                "browserremote",
+                "demos/beatbox",
+                "demos/notification",
+                "iotcookbook/device/browser/revealremote",
+                "work/metaevents",
+            ],
             of_version_1(node(json!([open(page())]))),
             Runs(&[]),
         ),
@@ -300,7 +314,11 @@ fn logins() -> Vec<Example> {
             Runs(&[]),
         ),
         example(
-            &["authentication/anonymous/dynamic"],
+            &[
+                "authentication/anonymous/dynamic",
+                "authentication/ticket/dynamic",
+                "authentication/wampcra/dynamic/python",
+            ],
             node(json!([authenticator("public", dynamic("anonymous"))])),
             Runs(&[]),
         ),
@@ -390,6 +408,10 @@ fn components() -> Vec<Example> {
         components.iter_mut().for_each(|component| drop(component.as_object_mut().unwrap().remove("role")));
         router
     };
+    let without_options = |mut worker: Value| {
+        worker.as_object_mut().unwrap().remove("options");
+        worker
+    };
     let polled = json!({"lp": {"type": "longpoll", "options": {"debug": true, "session_timeout": 30}}});
     let mut alone = open(json!([]));
     alone.as_object_mut().unwrap().remove("transports");
@@ -398,9 +420,14 @@ fn components() -> Vec<Example> {
         "role": "anonymous", "extra": {"database": {"host": "127.0.0.1", "port": 5432, "user": "crossbar", "password": "crossbar"}}}]);
     vec![
         example(
-            &["containers/failures/router/failure2"],
+            &["containers/failures/router/failure2", "containers/failures/router/failure4"],
             node(json!([classes(open(page()), &["myapp.MySession2"])])),
             Runs(&[]),
+        ),
+        example(
+            &["containers/failures/router/failure1"],
+            node(json!([without_options(classes(open(page()), &["myapp.MySession"]))])),
+            Fails("myapp.MySession cannot be imported"),
         ),
         example(
             &["containers/failures/router/failure5"],
@@ -462,7 +489,11 @@ fn containers() -> Vec<Example> {
             Fails("myapp.MySession cannot be imported"),
         ),
         example(
-            &["containers/failures/container/failure2", "containers/failures/container/failure5"],
+            &[
+                "containers/failures/container/failure2",
+                "containers/failures/container/failure5",
+                "containers/failures/container/working",
+            ],
             node(json!([open(page()), container(&by_websocket(), &["myapp.MySession"])])),
             Runs(&[]),
         ),
@@ -584,7 +615,7 @@ fn guests() -> Vec<Example> {
             Runs(&[]),
         ),
         example(
-            &["sharedregs/leastbusy"],
+            &["sharedregs/leastbusy", "sharedregs", "sharedregs/python"],
             of_version_1(node(json!([
                 with_components(open(page()), &["backend.MyComponent", "backend.MyComponent"], "anonymous"),
                 container(&by_websocket(), &["backend.MyComponent", "backend.MyComponent"]),
@@ -682,6 +713,8 @@ fn others() -> Vec<Example> {
         "shutdown_on_worker_exit_with_error", "shutdown_on_worker_exit", "shutdown_on_last_worker_exit"]}});
     let mut edge = cluster.clone();
     edge["controller"]["fabric"] = json!({});
+    let mut unconnected = cluster.clone();
+    unconnected["controller"] = json!({"id": "node005", "fabric": {"transport": null}});
     let mut stored = open(page());
     stored["realms"][0]["store"] = json!({"type": "cfxdb", "path": ".realm1db", "maxsize": 1_073_741_824, "buffer-flush": 250,
         "event-history": [{"uri": "", "match": "prefix"}]});
@@ -711,6 +744,7 @@ fn others() -> Vec<Example> {
             node(json!([open(json!([web("../web", json!({})), flash]))])),
             NotBuilt("transport type `flashpolicy`"),
         ),
+        example(&["rlinks/_work/node5"], unconnected, Checked),
         example(&["rlinks/ha_setup/node1"], cluster, Checked),
         example(&["rlinks/router_cluster/ha_setup/edge1"], edge, Checked),
         example(
