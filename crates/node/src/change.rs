@@ -182,7 +182,7 @@ impl Action {
     pub(crate) fn call(&self) -> Option<(&str, String, Json)> {
         match self {
             Action::StopWorker(_) | Action::StartWorker(_) => None,
-            Action::Undo { worker, step } => Some((worker, undo(step), ids(step))),
+            Action::Undo { worker, step } => Some((worker, undo(step), arguments_of_undo(step))),
             Action::Take { worker, step } => {
                 Some((worker, step.procedure.to_owned(), step.arguments.clone()))
             }
@@ -287,6 +287,16 @@ fn ids(step: &Step) -> Json {
 /// The procedure that undoes a step.
 fn undo(step: &Step) -> String {
     format!("stop_{}", step.procedure.strip_prefix("start_").unwrap_or(step.procedure))
+}
+
+/// The arguments of the procedure that undoes a step: those of the step that it takes.
+fn arguments_of_undo(step: &Step) -> Json {
+    let procedure = undo(step);
+    let contract = crossweave_api::procedures().find(|it| it.name == procedure);
+    let takes = |name: &str| contract.is_some_and(|it| it.arguments.iter().any(|taken| taken.name == name));
+    let arguments = step.arguments.as_object().into_iter().flatten();
+    let taken = arguments.filter(|(name, _)| takes(name));
+    Json::Object(taken.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
 /// The procedure that changes what a step has started, if there is one.

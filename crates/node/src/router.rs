@@ -13,6 +13,7 @@ mod authentication;
 mod certificates;
 mod components;
 mod echo;
+mod facts;
 mod findings;
 mod ready;
 pub(crate) mod realm;

@@ -110,6 +110,29 @@ fn bounds_are_told_and_realms_that_nobody_is_on_end() {
 }
 
 #[test]
+fn realms_outlive_their_template_and_end_when_nobody_is_on_them_any_more() {
+    let realm = json!({"name": "^realm-(?P<user>[a-z]{3,8})$", "template": true, "id": "users",
+        "activation": {"max_realms": 1, "idle_timeout": 1},
+        "roles": [{"name": "anonymous", "permissions": everything("com.{user}.")}]});
+    let folder = folder(&realm, &json!({"anonymous": {"type": "static", "role": "anonymous"}}));
+    let mut node = start(folder.path());
+    let session = node.ready(&["sub", "--realm", "realm-joe", "com.joe.x"], "subscribed");
+    let worker = "crossbar.worker.worker001";
+    manage(folder.path(), &format!("{worker}.stop_router_realm"), &["users"]);
+    manage(folder.path(), &format!("{worker}.start_router_realm"), &["users", &realm.to_string()]);
+    assert_eq!(publish(&node, "realm-ann", "com.ann.x"), Some(1), "the one that runs on counts");
+    manage(folder.path(), &format!("{worker}.stop_router_realm"), &["users"]);
+    drop(session);
+    let realms = || manage(folder.path(), &format!("{worker}.get_router_realms"), &[]);
+    let since = Instant::now();
+    while realms() != json!([]) {
+        assert!(since.elapsed() < Duration::from_secs(20), "the realm is still there: {}", realms());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    stop(&mut node);
+}
+
+#[test]
 fn many_realms_are_started_at_the_same_time_and_none_of_them_ends_another() {
     const REALMS: usize = 12;
     let realm = json!({"name": "^realm-(?P<user>[a-z]{3,8})$", "template": true,

@@ -204,6 +204,42 @@ fn calls_name_what_they_stop_and_nothing_else() {
 }
 
 #[test]
+fn every_step_can_be_undone_by_a_call_that_takes_its_arguments() {
+    let endpoint = json!({"type": "tcp", "port": 8081});
+    let transport = json!({"type": "rawsocket", "serializer": "cbor", "url": "rs://localhost:8080",
+        "endpoint": {"type": "tcp", "host": "localhost", "port": 8080}});
+    let class = json!({"type": "class", "classname": "a.B", "realm": "one"});
+    let of = |more: Value| {
+        let mut item = class.clone();
+        item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        item
+    };
+    let mut with_component = router();
+    with_component["components"] = json!([of(json!({"role": "user"}))]);
+    let workers = planned(&json!([
+        with_component,
+        {"type": "container", "components": [of(json!({"transport": transport}))]},
+        {"type": "hostmonitor", "options": {"monitors": {"cpu": {}}}},
+        {"type": "websocket-testee", "transport": {"type": "websocket", "endpoint": endpoint}},
+    ]));
+    let mut procedures = Vec::new();
+    for step in workers.iter().flat_map(|worker| &worker.steps) {
+        let undo = Action::Undo { worker: "w".to_owned(), step: step.clone() };
+        let (_, procedure, arguments) = undo.call().unwrap();
+        let contract = crossweave_api::procedures().find(|it| it.name == procedure);
+        let contract = contract.unwrap_or_else(|| panic!("there is no procedure {procedure}"));
+        let given: Vec<&String> = arguments.as_object().unwrap().keys().collect();
+        let mut takes: Vec<&str> = contract.arguments.iter().map(|it| it.name).collect();
+        takes.sort_unstable();
+        assert_eq!(given, takes, "{procedure}");
+        procedures.push(procedure);
+    }
+    procedures.sort();
+    procedures.dedup();
+    assert_eq!(procedures.len(), 7, "{procedures:?}");
+}
+
+#[test]
 fn a_realm_is_the_same_when_its_place_is_another() {
     let realm = |name: &str| json!({"name": name, "roles": [{"name": "anonymous"}]});
     let transport = |port: u16| json!({"type": "rawsocket", "endpoint": {"type": "tcp", "port": port}});

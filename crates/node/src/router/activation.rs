@@ -247,8 +247,11 @@ impl RouterWorker {
 
     async fn idle_timeout(&self, realm: &str) -> Option<Duration> {
         let state = self.shared.state.lock().await;
-        let template_id = state.realms.iter().find(|it| it.realm.name == realm)?.template_id.as_ref()?;
-        state.templates.iter().find(|it| it.id == *template_id)?.idle_timeout()
+        let running = state.realms.iter().find(|it| it.realm.name == realm)?;
+        let template_id = running.template_id.as_ref()?;
+        let template = state.templates.iter().find(|it| it.id == *template_id);
+        // One whose template has gone goes in its time all the same.
+        template.map_or(running.idle_timeout, |template| template.idle_timeout())
     }
 
     /// Stops a realm that nobody is on. False if that has to be tried again.

@@ -3,6 +3,7 @@
 mod changing;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crossweave_api::router::*;
 use crossweave_api::{Config, Error, error};
@@ -32,6 +33,8 @@ pub(super) struct RunningRealm {
     pub(super) template_id: Option<String>,
     /// What the program has added to it.
     sessions: Sessions,
+    /// After how long it is stopped when nobody is on it, as the template said then.
+    pub(super) idle_timeout: Option<Duration>,
     /// The number in the last id that was made for a role.
     last_role_id: usize,
 }
@@ -148,7 +151,12 @@ impl RouterWorker {
         let part = part.map_err(|problems| invalid(&problems))?;
         part.warnings.iter().for_each(|warning| warn!(realm = realm_id, "{}", warning.message));
         if part.value.template.is_some() {
-            let template = RealmTemplate::new(realm_id, part.value, config);
+            let mut template = RealmTemplate::new(realm_id, part.value, config);
+            // Realms of one that it replaces run on, and count.
+            let is_its = |it: &&RunningRealm| it.template_id.as_ref() == Some(&template.id);
+            let names = state.realms.iter().filter(is_its).map(|it| it.realm.name.clone());
+            let names: Vec<String> = names.collect();
+            template.adopt(names);
             let marshal = template.marshal();
             state.templates.push(template);
             drop(state);
@@ -174,6 +182,8 @@ impl RouterWorker {
                 return Err(Error::new(error::CANNOT_START, why));
             }
         };
+        let template = state.templates.iter().find(|it| Some(&it.id) == template_id.as_ref());
+        let idle_timeout = template.and_then(RealmTemplate::idle_timeout);
         let running = RunningRealm {
             id: realm_id,
             realm: part.value,
@@ -182,6 +192,7 @@ impl RouterWorker {
             roles: Vec::new(),
             template_id,
             sessions,
+            idle_timeout,
             last_role_id: 0,
         };
         let marshal = running.marshal();

@@ -1,20 +1,18 @@
 //! The web services of a configuration as crate `web` wants them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use crossweave_config as config;
 use crossweave_router::{HttpService, Router};
 use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_web::{
-    Caller, Files, FilesOptions, Json, JsonOptions, LongPoll, LongPollOptions, NodeInfo, NodeStatus,
-    NotBuilt, Nothing, Publisher, Redirect, RestOptions, SigningKey, Site, SiteOptions, WebService, Webhook,
-    WebhookOptions,
+    Caller, Files, FilesOptions, Json, JsonOptions, LongPoll, LongPollOptions, NodeInfo, NotBuilt, Nothing,
+    Publisher, Redirect, RestOptions, SigningKey, Site, SiteOptions, WebService, Webhook, WebhookOptions,
 };
 use ipnet::IpNet;
 
 use crate::extension::Extensions;
+use super::facts::Facts;
 
 /// The web part of a transport.
 #[derive(Clone)]
@@ -32,16 +30,6 @@ impl WebPart {
     fn origins(&self) -> OriginPolicy {
         if self.is_loopback { OriginPolicy::Local } else { OriginPolicy::any() }
     }
-}
-
-/// What services tell of the node.
-#[derive(Clone, Debug)]
-pub(super) struct Facts {
-    pub(super) started: SystemTime,
-    /// How many router workers it has.
-    pub(super) routers: usize,
-    /// The node's public key, in hexadecimal.
-    pub(super) pubkey: Option<String>,
 }
 
 /// Services, each with what it is made of.
@@ -137,12 +125,9 @@ fn json_value(json: &config::JsonValue) -> Json {
 }
 
 fn node_info(facts: Facts) -> NodeInfo {
-    NodeInfo::new(move || NodeStatus {
-        title: concat!("crossweave ", env!("CARGO_PKG_VERSION")).to_owned(),
-        started: facts.started,
-        controller_pid: std::process::id(),
-        workers_by_type: BTreeMap::from([("router".to_owned(), facts.routers)]),
-        pubkey: facts.pubkey.clone(),
+    NodeInfo::new(move || {
+        let facts = facts.clone();
+        async move { facts.status().await }
     })
 }
 

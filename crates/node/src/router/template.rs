@@ -107,6 +107,11 @@ impl RealmTemplate {
         Ok(())
     }
 
+    /// These realms run already, and nobody knows any more who has started them.
+    pub(super) fn adopt(&mut self, names: Vec<String>) {
+        self.started_by.extend(names.into_iter().map(|name| (name, String::new())));
+    }
+
     /// A realm of it runs no more.
     pub(super) fn forget(&mut self, name: &str) {
         self.started_by.remove(name);

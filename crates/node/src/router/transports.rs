@@ -11,12 +11,13 @@ use crossweave_transport::ListenEndpoint;
 use crossweave_web::{StartPage, StartPageOptions};
 use tracing::{info, warn};
 
+use super::facts::Facts;
 use super::services::Changeable;
-use super::site::{Facts, Served, site};
+use super::site::{Served, site};
 use super::transport::Listen;
-use super::{Findings, RouterWorker, Shared, State, invalid, no_such, ready, transport};
+use super::{Findings, RouterWorker, State, invalid, no_such, ready, transport};
 use crate::clock::utcnow;
-use crate::key::{PRIVATE, node_key};
+use crate::key::node_key;
 use crate::service::{Caller, answers};
 
 /// What `state` of a transport means.
@@ -176,10 +177,7 @@ impl RouterWorker {
 
     /// What web services tell of the node.
     fn facts(&self) -> Facts {
-        let Shared { options, started, .. } = &*self.shared;
-        let has_key = options.cbdir.join(PRIVATE).exists();
-        let key = has_key.then(|| node_key(&options.cbdir).ok()).flatten();
-        Facts { started: *started, routers: 1, pubkey: key.map(|key| key.public().to_hex()) }
+        Facts::new(self.service().client().clone(), self.shared.started)
     }
 
     /// Puts the start page on a transport that speaks WebSocket.
