@@ -8,6 +8,7 @@ mod clerk;
 mod door;
 mod greeting;
 mod guard;
+mod lines;
 
 use std::ffi::OsString;
 use std::future::pending;
@@ -24,6 +25,7 @@ fn extensions() -> Extensions {
         authenticators: Registry::default().with("door", Arc::new(door::Door)),
         management_sessions: Components::default().with("guard", |_| Ok(Box::new(guard::Guard::default()))),
         realm_sessions: Components::default().with("clerk", |extra| Ok(Box::new(clerk::Clerk::new(extra)))),
+        transports: Registry::default().with("lines", Arc::new(lines::make)),
         workers: Components::default().with("beacon", |about| Ok(Box::new(beacon::Beacon::new(about)?))),
         web_services: Registry::default().with("greeting", Arc::new(greeting::make)),
         ..Extensions::default()

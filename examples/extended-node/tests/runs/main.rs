@@ -3,5 +3,6 @@
 mod beacon;
 mod door;
 mod greeting;
+mod lines;
 mod node;
 mod sessions;
