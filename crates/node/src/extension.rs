@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crossweave_api::Config;
-use crossweave_router::{Authenticator, Router};
+use crossweave_router::{Authenticator, CookieShelf, Router};
 use crossweave_web::WebService;
 
 use crate::component::Components;
@@ -21,6 +21,8 @@ pub struct Extensions {
     pub components: Components,
     /// Who decides on logins: `{"type": "function", "create": ...}` in `auth` of a transport, for any method.
     pub authenticators: Registry<dyn Authenticator>,
+    /// Where cookies are kept: `{"type": "rust", "name": ...}` as `store` of `cookie`.
+    pub cookie_stores: Registry<dyn CookieShelf>,
     /// Protocols of transports of routers: `{"type": "rust", "name": ...}` among `transports`.
     pub transports: Registry<MakeProtocol>,
     /// Types of workers: `{"type": "rust", "options": {"name": ...}}` among `workers`. Their session is on the management realm, in a

@@ -174,7 +174,8 @@ impl<'a> Parts<'a> {
         let handshake_timeout_ms = options.handshake_timeout_ms;
         let place =
             if path == ANY_PATH { self.place.to_owned() } else { format!("{}, path {path:?}", self.place) };
-        let cookies = service.cookie.as_ref().map(authentication::cookies);
+        let cookies = service.cookie.as_ref();
+        let cookies = cookies.map(|cookie| authentication::cookies(cookie, &place, self.findings));
         websocket::check(&service.options, handshake_timeout_ms, &place, self.findings);
         let mut part = websocket::options(
             &service.options,

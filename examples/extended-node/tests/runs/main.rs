@@ -2,6 +2,7 @@
 
 mod beacon;
 mod door;
+mod drawer;
 mod greeting;
 mod lines;
 mod node;
