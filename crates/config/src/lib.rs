@@ -86,9 +86,9 @@ pub use starter::{default_document, default_node, init_template};
 pub use store::{CallQueue, EventHistory, Store, StoreKind};
 pub use template::Template;
 pub use transport::{
-    AllowedOrigins, ConnectionOptions, Cookie, CookieStore, Deflate, FlashPolicy, Mqtt, OnSlow, PayloadKind,
-    PayloadMapping, Protocol, RawSocket, RawSocketOptions, ResumptionOptions, Transport, Universal, Web,
-    WebOptions, WebPath, WebSocket, WebSocketOptions, WebSocketPath, WebSocketTestee,
+    AllowedOrigins, ConnectionOptions, Cookie, CookieStore, Deflate, FlashPolicy, LinkedTransport, Mqtt,
+    OnSlow, PayloadKind, PayloadMapping, Protocol, RawSocket, RawSocketOptions, ResumptionOptions, Transport,
+    Universal, Web, WebOptions, WebPath, WebSocket, WebSocketOptions, WebSocketPath, WebSocketTestee,
 };
 pub use worker::{
     Callbacks, Code, ContainerComponent, ContainerRestart, ContainerShutdown, ContainerWorker, Disabled,

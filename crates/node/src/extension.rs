@@ -8,10 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crossweave_api::Config;
-use crossweave_router::{Authenticator, Router};
+use crossweave_router::{Authenticator, CookieShelf, Router};
 use crossweave_web::WebService;
 
 use crate::component::Components;
+use crate::router::Protocol;
 
 /// What is linked into a program, beside the node itself. The same is given to the controller and to each worker.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,10 @@ pub struct Extensions {
     pub components: Components,
     /// Who decides on logins: `{"type": "function", "create": ...}` in `auth` of a transport, for any method.
     pub authenticators: Registry<dyn Authenticator>,
+    /// Where cookies are kept: `{"type": "rust", "name": ...}` as `store` of `cookie`.
+    pub cookie_stores: Registry<dyn CookieShelf>,
+    /// Protocols of transports of routers: `{"type": "rust", "name": ...}` among `transports`.
+    pub transports: Registry<MakeProtocol>,
     /// Types of workers: `{"type": "rust", "options": {"name": ...}}` among `workers`. Their session is on the management realm, in a
     /// process of their own. They are made with `{"id": ID, "cbdir": DIRECTORY, "extra": ...}`, and end when `run` does.
     pub workers: Components,
@@ -32,6 +37,9 @@ pub struct Extensions {
     /// Web services: `{"type": "rust", "name": ...}` among the `paths` of a web transport.
     pub web_services: Registry<MakeWebService>,
 }
+
+/// Makes a protocol out of its `extra`, which is null if there is none, for a transport. The error is for the one who wrote that.
+pub type MakeProtocol = dyn Fn(&Config) -> Result<Arc<dyn Protocol>, String> + Send + Sync;
 
 /// Makes a web service out of its `extra`, which is null if there is none, for a router, when its transport starts. The error is
 /// for the one who wrote that.

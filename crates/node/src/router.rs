@@ -20,6 +20,7 @@ pub(crate) mod realm;
 mod realms;
 mod services;
 mod site;
+mod speaking;
 pub(crate) mod template;
 mod traces;
 mod transport;
@@ -41,6 +42,7 @@ use tracing::warn;
 pub use certificates::unusable;
 pub(crate) use echo::{EchoTransport, echo_transport};
 pub use findings::{Obstacle, findings};
+pub use speaking::{Entrance, Protocol};
 
 use crate::component::Interpreter;
 use crate::extension::Extensions;

@@ -170,6 +170,7 @@ impl RouterWorker {
         definition.roles.clear();
         let template = state.templates.iter().find(|it| Some(&it.id) == template_id.as_ref());
         definition.background_roles = template.map_or_else(Vec::new, RealmTemplate::background_roles);
+        let idle_timeout = template.and_then(RealmTemplate::idle_timeout);
         let name = part.value.name.clone();
         self.router().start_realm(&name, definition).map_err(|failure| match failure {
             StartError::RealmExists(_) => Error::new(error::ALREADY_EXISTS, failure),
@@ -182,8 +183,6 @@ impl RouterWorker {
                 return Err(Error::new(error::CANNOT_START, why));
             }
         };
-        let template = state.templates.iter().find(|it| Some(&it.id) == template_id.as_ref());
-        let idle_timeout = template.and_then(RealmTemplate::idle_timeout);
         let running = RunningRealm {
             id: realm_id,
             realm: part.value,

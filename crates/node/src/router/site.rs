@@ -11,8 +11,8 @@ use crossweave_web::{
 };
 use ipnet::IpNet;
 
-use crate::extension::Extensions;
 use super::facts::Facts;
+use crate::extension::Extensions;
 
 /// The web part of a transport.
 #[derive(Clone)]

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use super::facts::Facts;
 use super::services::Changeable;
 use super::site::{Served, site};
+use super::speaking::{self, Accepting};
 use super::transport::Listen;
 use super::{Findings, RouterWorker, State, invalid, no_such, ready, transport};
 use crate::clock::utcnow;
@@ -38,6 +39,8 @@ pub(super) struct RunningTransport {
     listening_since: Option<String>,
     listening: Vec<String>,
     handle: Option<TransportId>,
+    /// It, if it speaks what is a part of this program.
+    accepting: Option<Accepting>,
     /// Its web services, if it has any.
     pub(super) site: Option<Arc<Changeable>>,
     pub(super) served: Served,
@@ -122,24 +125,38 @@ impl RouterWorker {
             listening_since: None,
             listening: Vec::new(),
             handle: None,
+            accepting: None,
             site: None,
             served: Served::default(),
         };
         let marshal = starting.marshal(TransportState::Starting);
         self.service().tell(&ON_ROUTER_TRANSPORT_STARTING, &marshal).await;
-        let listening = bind(self.router(), &listen).await.map_err(|failure| {
-            let has_start_page = self.shared.options.has_start_page;
-            Error::new(error::CANNOT_LISTEN, explain(&failure, &listen.options.endpoint, has_start_page))
-        })?;
-        starting.handle = Some(listening.id);
+        let address = match listen.speaking.take() {
+            Some(speaking) => {
+                let name = speaking.name.clone();
+                let listening = speaking::listen(self.router(), &listen, speaking).await;
+                let (address, accepting) = listening.map_err(|why| Error::new(error::CANNOT_LISTEN, why))?;
+                starting.accepting = Some(accepting);
+                starting.listening = vec![format!("{address} ({name})")];
+                address
+            }
+            None => {
+                let listening = bind(self.router(), &listen).await.map_err(|failure| {
+                    let is_builtin = self.shared.options.has_start_page;
+                    Error::new(error::CANNOT_LISTEN, explain(&failure, &listen.options.endpoint, is_builtin))
+                })?;
+                starting.handle = Some(listening.id);
+                starting.listening = ready::lines(&listening.address, &listen);
+                listening.address
+            }
+        };
         starting.site = site;
         starting.served = listen.served.clone();
         starting.listening_since = Some(utcnow());
-        starting.listening = ready::lines(&listening.address, &listen);
         let marshal = starting.marshal(TransportState::Started);
         state.transports.push(starting);
         drop(state);
-        info!("Transport '{}' started on {}", marshal.id, listening.address);
+        info!("Transport '{}' started on {address}", marshal.id);
         self.service().tell(&ON_ROUTER_TRANSPORT_STARTED, &marshal).await;
         Ok(marshal)
     }
@@ -197,8 +214,9 @@ impl RouterWorker {
     ) -> Result<RouterTransport, Error> {
         let mut state = self.shared.state.lock().await;
         let position = state.transport(&asked.transport_id)?;
-        let running = state.transports.remove(position);
+        let mut running = state.transports.remove(position);
         self.service().tell(&ON_ROUTER_TRANSPORT_STOPPING, &running.marshal(TransportState::Stopping)).await;
+        running.accepting = None;
         if let Some(handle) = running.handle {
             // One that has stopped by itself is as good.
             let _ = self.router().stop_listening(handle).await;
@@ -227,7 +245,7 @@ async fn bind(router: &Router, listen: &Listen) -> Result<Listening, StartError>
     unreachable!("the last port of a range is tried and its outcome returned")
 }
 
-fn with_port(options: &TransportOptions, of_range: u16) -> TransportOptions {
+pub(super) fn with_port(options: &TransportOptions, of_range: u16) -> TransportOptions {
     let mut options = options.clone();
     if let ListenEndpoint::Tcp { port, .. } = &mut options.endpoint {
         *port = of_range;

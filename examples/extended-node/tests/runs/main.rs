@@ -2,6 +2,8 @@
 
 mod beacon;
 mod door;
+mod drawer;
 mod greeting;
+mod lines;
 mod node;
 mod sessions;
