@@ -10,7 +10,7 @@ use crate::login::Login;
 use crate::outcome::Outcome;
 use crate::peer::{Kind, Peer, Placement, Places};
 use crate::report::table;
-use crate::scenario::{Pace, Scenario, Timing, neighbour, pubsub, rpc, slow, storm};
+use crate::scenario::{Pace, Scenario, Timing, activation, neighbour, pubsub, rpc, slow, storm};
 use crate::trouble::Result;
 use crate::wire::value::Match;
 use crate::wire::{Codec, Wire};
@@ -204,6 +204,18 @@ enum What {
         #[arg(long, default_value_t = 6)]
         stopped_s: u64,
     },
+    /// Joins that start a realm of a template, and the memory of very many such realms.
+    Activation {
+        /// Realms that run before.
+        #[arg(long, default_value_t = 1000)]
+        running: usize,
+        /// Joins measured.
+        #[arg(long, default_value_t = 1000)]
+        joins: usize,
+        /// Realms that run in the end.
+        #[arg(long, default_value_t = 10_000)]
+        total: usize,
+    },
     /// From exec to the first WELCOME.
     Start,
 }
@@ -245,6 +257,9 @@ impl What {
             Self::Slow { neighbours, publications, payload, stopped_s } => {
                 let stopped = Duration::from_secs(stopped_s);
                 Scenario::Slow(slow::Plan { neighbours, publications, payload, stopped })
+            }
+            Self::Activation { running, joins, total } => {
+                Scenario::Activation(activation::Plan { running, joins, total })
             }
             Self::Start => Scenario::Start,
         }

@@ -98,6 +98,15 @@ pub(crate) enum Placement {
     OneCore,
 }
 
+/// Where the router of a node runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hosting {
+    /// As the peer is compared: see the README.
+    Usual,
+    /// In a worker process beside the controller.
+    WorkerProcess,
+}
+
 /// A peer that is installed.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
@@ -122,19 +131,19 @@ impl Peer {
     /// Starts it on a free port and waits for the first WELCOME; places it and this thread on the cores as told.
     pub(crate) fn start(&self, placement: Placement) -> Result<Running> {
         if placement == Placement::Anywhere {
-            return self.start_anywhere();
+            return self.start_anywhere(Hosting::Usual);
         }
         accounting::unbind()?;
-        let running = self.start_anywhere()?;
+        let running = self.start_anywhere(Hosting::Usual)?;
         accounting::bind_to_one_core(running.pid())?;
         Ok(running)
     }
 
-    fn start_anywhere(&self) -> Result<Running> {
+    fn start_anywhere(&self, hosting: Hosting) -> Result<Running> {
         let folder = scratch_folder(self.kind)?;
         let port = free_port()?;
         let mut command = match self.kind {
-            Kind::Crossweave => crossweave::command(self, &folder, port)?,
+            Kind::Crossweave => crossweave::command(self, &folder, port, hosting)?,
             Kind::Crossbar => crossbar::command(self, &folder, port)?,
             Kind::Battler => battler::command(self, port),
             Kind::Nats => nats::command(self, port),
@@ -164,7 +173,23 @@ pub(crate) struct Running {
 impl Running {
     /// Another process of the same server.
     pub(crate) fn another(&self) -> Result<Running> {
-        self.peer.start_anywhere()
+        self.peer.start_anywhere(Hosting::Usual)
+    }
+
+    /// The same server with its router in a worker process of its own, where it is not so anyway.
+    pub(crate) fn with_worker_process(&self) -> Result<Running> {
+        match self.peer.kind {
+            Kind::Crossweave => self.peer.start_anywhere(Hosting::WorkerProcess),
+            _ => Err(Trouble::Unsupported("a choice of where its router runs".to_owned())),
+        }
+    }
+
+    /// Whether it starts realms for those who come: see [`template_realm`].
+    pub(crate) fn check_has_templates(&self) -> Result<()> {
+        match self.peer.kind {
+            Kind::Crossweave => Ok(()),
+            _ => Err(Trouble::Unsupported("realm templates".to_owned())),
+        }
     }
 
     /// The process started; it may have started others.
@@ -186,7 +211,7 @@ impl Running {
     pub(crate) fn target(&self, wire: Wire) -> Result<Target> {
         let wire = self.peer.kind.wire(wire).ok_or_else(|| Trouble::Unsupported(wire.to_string()))?;
         let login = Login::Anonymous;
-        Ok(Target { address: self.address, wire, path: login.path(), realm: REALM, login })
+        Ok(Target { address: self.address, wire, path: login.path(), realm: REALM.into(), login })
     }
 
     /// The same for sessions that prove who they are.
@@ -315,11 +340,14 @@ fn node_config(port: u16) -> serde_json::Value {
     })
 }
 
-/// Writes the node configuration into `folder`, with these options of the worker.
-fn write_node_config(folder: &Path, port: u16, options: serde_json::Value) -> Result<PathBuf> {
+/// Writes a node configuration into `folder`.
+fn write_node_config(folder: &Path, config: &serde_json::Value) -> Result<PathBuf> {
     let file = folder.join("config.json");
-    let mut config = node_config(port);
-    config["workers"][0]["options"] = options;
     fs::write(&file, config.to_string())?;
     Ok(file)
+}
+
+/// The name of a realm that a template starts, at the peers that have them.
+pub(crate) fn template_realm(number: usize) -> String {
+    format!("started-{number}")
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::login::Login;
 use crate::peer::Kind;
-use crate::scenario::{Pace, Scenario, Timing, neighbour, pubsub, rpc, slow, storm};
+use crate::scenario::{Pace, Scenario, Timing, activation, neighbour, pubsub, rpc, slow, storm};
 use crate::wire::Wire;
 use crate::wire::value::Match;
 
@@ -57,7 +57,11 @@ impl Case {
 }
 
 fn pubsub(publishers: usize, subscribers: usize, window: u64, payload: usize) -> Scenario {
-    Scenario::PubSub(pubsub::Plan { publishers, subscribers, pace: Pace::Window(window), payload })
+    Scenario::PubSub(plan_of(publishers, subscribers, window, payload))
+}
+
+fn plan_of(publishers: usize, subscribers: usize, window: u64, payload: usize) -> pubsub::Plan {
+    pubsub::Plan { publishers, subscribers, pace: Pace::Window(window), payload }
 }
 
 fn rpc(callers: usize, outstanding: u64, callees: usize) -> Scenario {
@@ -73,6 +77,12 @@ fn throughput() -> Vec<Case> {
     let (rs, cbor, ws) = (Wire::RS_MSGPACK, Wire::RS_CBOR, Wire::WS_JSON);
     vec![
         Case::new("pubsub-1000-rs", "Publish/subscribe 1:1, 64 B, window 1000", rs, pubsub(1, 1, 1000, 64)),
+        Case::new(
+            "pubsub-1000-rs-worker",
+            "The same, the router in a worker process beside the controller",
+            rs,
+            Scenario::WorkerProcess(plan_of(1, 1, 1000, 64)),
+        ),
         Case::new(
             "pubsub-1000-cbor",
             "Publish/subscribe 1:1, 64 B, window 1000",
@@ -152,6 +162,14 @@ fn sessions() -> Vec<Case> {
         )
         .long(),
         joins("joins-cryptosign", "Joins by cryptosign: 1,000, 16 at a time", ws, Login::Cryptosign),
+        Case::new(
+            "activation-ws",
+            "Joins that start a realm of a template, 1,000 running (p99 before: joins of those); RSS with 10,000",
+            ws,
+            Scenario::Activation(activation::Plan { running: 1000, joins: 1000, total: 10_000 }),
+        )
+        .once()
+        .long(),
         Case::new("idle-rs", "5,000 idle sessions (battler: 500)", rs, Scenario::Idle { sessions: 5000 })
             .once(),
         Case::new("idle-ws", "5,000 idle sessions (battler: 500)", ws, Scenario::Idle { sessions: 5000 })

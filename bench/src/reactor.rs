@@ -7,6 +7,7 @@
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
@@ -37,7 +38,7 @@ pub(crate) struct Target {
     pub(crate) wire: Wire,
     /// Path of the WebSocket endpoint, without its leading slash.
     pub(crate) path: &'static str,
-    pub(crate) realm: &'static str,
+    pub(crate) realm: Arc<str>,
     /// How sessions prove who they are.
     pub(crate) login: Login,
 }

@@ -9,6 +9,7 @@ use crate::trouble::Result;
 use crate::wire::Wire;
 use crate::wire::value::Match;
 
+pub(crate) mod activation;
 pub(crate) mod flow;
 pub(crate) mod idle;
 pub(crate) mod joins;
@@ -59,6 +60,10 @@ pub(crate) enum Scenario {
     Idle { sessions: usize },
     /// One subscriber with many patterns.
     Patterns { policy: Match, count: usize },
+    /// Realms that are started for those who come.
+    Activation(activation::Plan),
+    /// [`Scenario::PubSub`] through a worker process.
+    WorkerProcess(pubsub::Plan),
     /// A subscriber that stops reading.
     Slow(slow::Plan),
     /// From exec to the first WELCOME.
@@ -68,7 +73,10 @@ pub(crate) enum Scenario {
 impl Scenario {
     /// Whether a server that has already worked would spoil the figures.
     pub(crate) fn wants_fresh_server(self) -> bool {
-        matches!(self, Self::Idle { .. } | Self::Patterns { .. } | Self::Slow(_) | Self::Start)
+        matches!(
+            self,
+            Self::Activation(_) | Self::Idle { .. } | Self::Patterns { .. } | Self::Slow(_) | Self::Start
+        )
     }
 
     /// Measures `server` over `wire`.
@@ -88,6 +96,14 @@ impl Scenario {
             }
             Self::Idle { sessions } => idle::run(sessions, &target, pid),
             Self::Patterns { policy, count } => patterns::run(policy, count, &target, pid, timing),
+            Self::Activation(plan) => {
+                server.check_has_templates()?;
+                activation::run(&plan, &target, pid)
+            }
+            Self::WorkerProcess(plan) => {
+                let server = server.with_worker_process()?;
+                pubsub::run(&plan, &server.target(wire)?, server.pid(), timing)
+            }
             Self::Slow(plan) => slow::run(&plan, &target, pid, timing),
             Self::Start => start::run(server, &target),
         }

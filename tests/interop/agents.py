@@ -144,8 +144,8 @@ class Session:
     async def leave(self):
         await self._ask("leave")
 
-    async def subscribe(self, topic, sub, match=None):
-        await self._ask("subscribe", topic=topic, sub=sub, match=match)
+    async def subscribe(self, topic, sub, match=None, **options):
+        await self._ask("subscribe", topic=topic, sub=sub, match=match, **options)
         return self.agent.queue(sub)
 
     async def unsubscribe(self, sub):

@@ -242,6 +242,41 @@ async def shared_registration_takes_turns(callee, caller, uri):
     expect("turns", names[:2], names[2:])
 
 
+async def calls_of_two_callees(callee, caller, uri, invoke):
+    """Whom four calls reach."""
+    if callee.name == caller.name:
+        raise Skip("needs two sessions")
+    await callee.register(uri, "name", reg=uri + "#1", invoke=invoke)
+    await caller.register(uri, "name", reg=uri + "#2", invoke=invoke)
+    return [(await caller.call(uri))["args"][0] for _ in range(4)]
+
+
+@check(RPC)
+async def shared_registration_prefers_the_first(callee, caller, uri):
+    expect("callees", await calls_of_two_callees(callee, caller, uri, "first"), [uri + "#1"] * 4)
+
+
+@check(RPC)
+async def shared_registration_prefers_the_last(callee, caller, uri):
+    expect("callees", await calls_of_two_callees(callee, caller, uri, "last"), [uri + "#2"] * 4)
+
+
+@check(RPC)
+async def shared_registration_picks_at_random(callee, caller, uri):
+    names = await calls_of_two_callees(callee, caller, uri, "random")
+    if not set(names) <= {uri + "#1", uri + "#2"}:
+        raise AssertionError(f"neither callee has answered: {names}")
+
+
+@check(RPC, b=["force_reregister"])
+async def registering_by_force_takes_the_procedure(callee, caller, uri):
+    if callee.name == caller.name:
+        raise Skip("needs two sessions")
+    await callee.register(uri, "name", reg=uri + "#1")
+    await caller.register(uri, "name", reg=uri + "#2", force_reregister=True)
+    expect("callee", (await caller.call(uri))["args"], [uri + "#2"])
+
+
 @check(RPC, b=["disclose_me"])
 async def caller_is_disclosed_when_it_asks(callee, caller, uri):
     await callee.register(uri, "details")
@@ -366,6 +401,34 @@ async def authrole_lists_filter_receivers(subscriber, publisher, uri):
     expect("args", (await events.get())["args"], [3])
 
 
+@check(PUBSUB, b=["publish_lists", "publish_authroles"])
+async def authid_lists_filter_receivers(subscriber, publisher, uri):
+    events = await subscriber.subscribe(uri, uri)
+    await publisher.publish(uri, [1], acknowledge=True, eligible_authid=["nobody"])
+    await publisher.publish(uri, [2], acknowledge=True, exclude_authid=[subscriber.authid])
+    await publisher.publish(uri, [3], acknowledge=True, eligible_authid=[subscriber.authid])
+    expect("args", (await events.get())["args"], [3])
+
+
+@check(PUBSUB, b=["retain"])
+async def retained_event_comes_to_who_subscribes_later(subscriber, publisher, uri):
+    await publisher.publish(uri, ["old"], acknowledge=True, retain=True)
+    await publisher.publish(uri, ["kept"], acknowledge=True, retain=True)
+    event = await (await subscriber.subscribe(uri, uri, get_retained=True)).get()
+    expect("args", event["args"], ["kept"])
+    expect("retained", event.get("retained"), True)
+
+
+@check(PUBSUB)
+async def event_history_has_what_was_published(subscriber, publisher, uri):
+    await subscriber.subscribe(uri, uri)
+    for number in range(3):
+        await publisher.publish(uri, [number], acknowledge=True)
+    subscription = (await subscriber.call("wamp.subscription.lookup", [uri]))["args"][0]
+    events = (await subscriber.call("wamp.subscription.get_events", [subscription, 10]))["args"][0]
+    expect("args", sorted(event["args"] for event in events), [[0], [1], [2]])
+
+
 @check(PUBSUB, b=["disclose_me"])
 async def publisher_is_disclosed_when_it_asks(subscriber, publisher, uri):
     events = await subscriber.subscribe(uri, uri)
@@ -417,3 +480,34 @@ async def joining_session_is_announced(a, b, uri):
         pass
     await guest.leave()
     await watcher.leave()
+
+
+@check(META)
+async def testament_is_published_when_its_session_leaves(a, b, uri):
+    events = await a.subscribe(uri, uri)
+    guest = sibling(b, uri + "#guest")
+    await guest.join()
+    told = await guest.call("wamp.session.add_testament", [uri, ["farewell"], {}])
+    expect("error", told.get("error"), None)
+    await guest.leave()
+    expect("args", (await events.get())["args"], ["farewell"])
+
+
+@check(META)
+async def subscription_is_found_and_its_subscriber_listed(a, b, uri):
+    await a.subscribe(uri, uri)
+    found = (await b.call("wamp.subscription.lookup", [uri]))["args"][0]
+    expect("match", (await b.call("wamp.subscription.match", [uri]))["args"], [[found]])
+    expect("uri", (await b.call("wamp.subscription.get", [found]))["args"][0]["uri"], uri)
+    expect("subscribers", (await b.call("wamp.subscription.list_subscribers", [found]))["args"], [[a.id]])
+    expect("count", (await b.call("wamp.subscription.count_subscribers", [found]))["args"], [1])
+
+
+@check(META)
+async def registration_is_found_and_its_callee_listed(a, b, uri):
+    await a.register(uri, "echo")
+    found = (await b.call("wamp.registration.lookup", [uri]))["args"][0]
+    expect("match", (await b.call("wamp.registration.match", [uri]))["args"], [found])
+    expect("uri", (await b.call("wamp.registration.get", [found]))["args"][0]["uri"], uri)
+    expect("callees", (await b.call("wamp.registration.list_callees", [found]))["args"], [[a.id]])
+    expect("count", (await b.call("wamp.registration.count_callees", [found]))["args"], [1])

@@ -21,6 +21,10 @@ CONFIG = {
             "realms": [
                 {
                     "name": "realm1",
+                    "store": {
+                        "type": "memory",
+                        "event-history": [{"uri": "com.example.interop.pubsub", "match": "prefix", "limit": 100}],
+                    },
                     "roles": [
                         {
                             "name": "anonymous",

@@ -17,6 +17,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import authentication
+import conformance
 import routers
 from agents import Agent, Failed, Refused, Session
 from checks import CHECKS, META, PUBSUB, RPC, Skip
@@ -47,6 +48,8 @@ def arguments():
     p.add_argument("--js-modules", metavar="DIR", help="node_modules with autobahn and wampy; without it no JS client runs")
     p.add_argument("--no-python-client", action="store_true", help="leave Autobahn|Python out")
     p.add_argument("--only", metavar="TEXT", help="run the checks whose name contains TEXT")
+    p.add_argument("--table", metavar="FILE", help="compare the table in this document with what a whole run shows")
+    p.add_argument("--write-table", action="store_true", help="put it there instead")
     p.add_argument("--client", metavar="TEXT", help="run the pairs in which both clients contain TEXT, e.g. ws-json")
     return p.parse_args()
 
@@ -60,8 +63,11 @@ class Results:
         self.excused = {}
         self.passed = self.failed = self.skipped = 0
         self.deviations = deviations
+        self.outcomes = conformance.Outcomes()
 
-    def note(self, kind, a, b, outcome):
+    def note(self, kind, name, a, b, outcome):
+        if outcome is not Skip:
+            self.outcomes.note(kind, name, a, b, outcome is None)
         cell = self.cells.setdefault((kind, a, b), [0, 0])
         cell[1] += outcome is not Skip
         cell[0] += outcome is None
@@ -74,7 +80,7 @@ class Results:
             self.excused[known] = self.excused.get(known, 0) + 1
             self.skipped += 1
             return
-        self.note(kind, a, b, AssertionError)
+        self.note(kind, name, a, b, AssertionError)
         self.failed += 1
         self.problem(f"{kind} {name} [{SIDES[kind][0]} {a}, {SIDES[kind][1]} {b}]: {text}")
 
@@ -112,14 +118,14 @@ async def run_check(results, kind, check, a, b, uri):
     try:
         await asyncio.wait_for(check(a, b, uri), deadline)
     except Skip:
-        results.note(kind, str(a), str(b), Skip)
+        results.note(kind, name, str(a), str(b), Skip)
     except asyncio.TimeoutError:
         results.fail(kind, name, str(a), str(b), f"no end within {deadline} s")
         return name in results.deviations
     except (AssertionError, Refused, Failed, KeyError, IndexError, TypeError) as e:
         results.fail(kind, name, str(a), str(b), f"{type(e).__name__}: {e}")
     else:
-        results.note(kind, str(a), str(b), None)
+        results.note(kind, name, str(a), str(b), None)
     return True
 
 
@@ -206,6 +212,15 @@ async def run_app(results, options, router, agents):
             results.problem(f"crossbar_app over {url}: {problem}")
 
 
+def place_table(results, options, agents, table):
+    """Compares the document's table with this run, which must be whole; a run that failed is not kept."""
+    if results.failed or options.only or options.client or [agent.name for agent in agents] != list(conformance.CLIENTS):
+        return "a table needs a whole run, with all clients and without a failure"
+    names = {kind: list(dict.fromkeys(check.__name__ for check in checks)) for kind, checks in CHECKS.items()}
+    made = conformance.render(names, SIDES, results.outcomes, authentication.CREDENTIALS, table.cells)
+    return conformance.place(options.table, made, options.write_table)
+
+
 async def main():
     options = arguments()
     if options.router or options.crossbar:
@@ -232,6 +247,9 @@ async def main():
     if complaint:
         results.failed += 1
         results.problem(complaint)
+    if options.table and (problem := place_table(results, options, agents, table)):
+        results.failed += 1
+        results.problem(problem)
     for kind in CHECKS:
         results.table(kind)
     table.print()

@@ -1,8 +1,9 @@
 //! Delivery contracts: a client of the real router that stops reading, and then reads.
 
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use crossweave_client::{Client, ConflationKey, Delivery, Subscription};
+use crossweave_client::{Client, ConflationKey, Delivery, OnSlow, Subscription};
 use e2e::Node;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
@@ -17,7 +18,7 @@ const KEYS: u64 = 10;
 /// A client that does nothing while its subscription is not read: they share one thread.
 struct Stopping {
     runtime: Runtime,
-    _client: Client,
+    client: Client,
     subscription: Subscription,
 }
 
@@ -33,7 +34,7 @@ impl Stopping {
             let subscription = subscribe.await.expect("it may subscribe");
             (client, subscription)
         });
-        Stopping { runtime, _client: client, subscription }
+        Stopping { runtime, client, subscription }
     }
 
     /// The numbers that come, and how many were lost before each, until `is_all` is true of them.
@@ -89,6 +90,36 @@ fn each_subscriber_gets_what_its_contract_says() {
         let got = by_role.read(|got| got.last().is_some_and(|(number, _)| *number == EVENTS));
         assert!(got.iter().all(|(_, lost)| *lost == 0), "who did not ask is not told");
         assert!((got.len() as u64) < EVENTS, "though events are missing");
+    }
+    node.stop_and_expect_success();
+}
+
+#[test]
+fn closing_a_session_by_its_contract_is_logged_with_its_id() {
+    let mut config = e2e::config(1 << 20);
+    config["workers"][0]["transports"][0]["options"]["max_queue_bytes"] = (1 << 20).into();
+    let node = Node::start_with(&config);
+    for url in [format!("ws://{}/ws", node.address()), format!("rs://{}", node.address())] {
+        let patient = Stopping::start(&url, Some(Delivery::new(OnSlow::DropOldest)));
+        let strict = Stopping::start(&url, Some(Delivery::new(OnSlow::Disconnect).queue_len_max(10)));
+        publish_all(&url);
+        let id = |client: &Stopping| format!("session={}", client.client.session().id);
+        let of = |log: &str, id: &str| {
+            let closings = log.lines().filter(|line| line.contains("closing it"));
+            closings.filter(|line| line.split_whitespace().any(|word| word == id)).map(str::to_owned).next()
+        };
+        let deadline = Instant::now() + SOON;
+        let line = loop {
+            let log = node.log();
+            if let Some(line) = of(&log, &id(&strict)) {
+                break line;
+            }
+            assert!(Instant::now() < deadline, "{log}");
+            sleep(Duration::from_millis(10));
+        };
+        assert!(line.contains("session reads too slowly"), "{line}");
+        assert!(line.contains("a delivery contract may not drop"), "{line}");
+        assert_eq!(of(&node.log(), &id(&patient)), None);
     }
     node.stop_and_expect_success();
 }

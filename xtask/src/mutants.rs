@@ -168,7 +168,7 @@ fn copy_tree(root: &Path, copy: &Path) -> io::Result<()> {
             copy_file(&root.join(name), &copy.join(name))?;
         }
     }
-    for folder in ["crates", "bench", "fuzz", "tests", "xtask", "examples"] {
+    for folder in ["crates", "bench", "docs", "fuzz", "tests", "xtask", "examples"] {
         copy_folder(&root.join(folder), &copy.join(folder))?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{Kind, Peer, Places, output_of, write_node_config};
+use super::{Kind, Peer, Places, node_config, output_of, write_node_config};
 use crate::trouble::Result;
 
 /// The release compared with.
@@ -24,7 +24,7 @@ pub(super) fn prepare(places: &Places) -> Result<Peer> {
 }
 
 pub(super) fn command(peer: &Peer, folder: &Path, port: u16) -> Result<Command> {
-    let config = write_node_config(folder, port, serde_json::json!({}))?;
+    let config = write_node_config(folder, &node_config(port))?;
     let mut command = Command::new(&peer.program);
     command.args(["start", "--loglevel", "warn", "--cbdir"]).arg(folder).arg("--config").arg(config);
     Ok(command)

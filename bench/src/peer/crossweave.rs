@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{Kind, Peer, Places, output_of, write_node_config};
+use super::{Hosting, Kind, Peer, Places, node_config, output_of, write_node_config};
 use crate::trouble::{Result, Trouble};
 
 /// Takes the program named on the command line, or builds it.
@@ -36,8 +36,18 @@ fn missing(program: &Path) -> Trouble {
     Trouble::NotInstalled(format!("there is no program at {}", program.display()))
 }
 
-pub(super) fn command(peer: &Peer, folder: &Path, port: u16) -> Result<Command> {
-    let config = write_node_config(folder, port, serde_json::json!({"inline": true}))?;
+/// With a template beside the realm: see [`super::template_realm`].
+pub(super) fn command(peer: &Peer, folder: &Path, port: u16, hosting: Hosting) -> Result<Command> {
+    let mut config = node_config(port);
+    let worker = &mut config["workers"][0];
+    worker["options"] = serde_json::json!({"inline": hosting == Hosting::Usual});
+    let mut template = worker["realms"][0].clone();
+    template["name"] = "^started-[0-9]+$".into();
+    template["template"] = true.into();
+    template["activation"] =
+        serde_json::json!({"max_realms": 20_000, "max_realms_per_principal": 20_000, "max_rate": 10_000});
+    worker["realms"].as_array_mut().expect("it has realms").push(template);
+    let config = write_node_config(folder, &config)?;
     let mut command = Command::new(&peer.program);
     command.args(["start", "--cbdir"]).arg(folder).arg("--config").arg(config);
     Ok(command)

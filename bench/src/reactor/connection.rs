@@ -1,6 +1,7 @@
 //! One session: a socket, what is still to be written, what has arrived of an unfinished message.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::net::TcpStream;
@@ -24,7 +25,7 @@ pub(crate) struct Connection {
     id: usize,
     stream: TcpStream,
     wire: Wire,
-    realm: &'static str,
+    realm: Arc<str>,
     login: Login,
     is_open: bool,
     is_joined: bool,
@@ -53,7 +54,7 @@ impl Connection {
             id,
             stream: TcpStream::from_std(stream),
             wire: target.wire,
-            realm: target.realm,
+            realm: target.realm.clone(),
             login: target.login,
             is_open: false,
             is_joined: false,
@@ -269,7 +270,7 @@ impl Connection {
         self.is_open = true;
         match self.wire {
             Wire::Nats => self.out.extend_from_slice(nats::CONNECT),
-            _ => self.send(&value::hello(self.realm, self.login)),
+            _ => self.send(&value::hello(&self.realm.clone(), self.login)),
         }
     }
 

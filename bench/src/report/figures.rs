@@ -29,6 +29,7 @@ pub(crate) fn all(results: &Results) -> Vec<Figure> {
         sizes(&of),
         vec![losses(results), stalls(results)],
         storm(results),
+        node(results),
         slow(results),
     ]
     .into_iter()
@@ -149,6 +150,34 @@ fn storm(results: &Results) -> Vec<Figure> {
             "the same, while they join here or another process",
             "<= 3 x elsewhere",
             at_most_three(of("storm-elsewhere-ws", Metric::P99Us)),
+        ),
+    ]
+}
+
+/// What it costs to be a node.
+fn node(results: &Results) -> Vec<Figure> {
+    let of = |case, metric| results.figure(case, Kind::Crossweave, metric);
+    let starting = of("activation-ws", Metric::P99Us).zip(of("activation-ws", Metric::P99BeforeUs));
+    let starting = starting.map(|(first, running)| (first - running) / 1e3);
+    let memory = of("activation-ws", Metric::RssMib);
+    let inline = of("pubsub-1000-rs", Metric::CpuUs);
+    let by_worker =
+        of("pubsub-1000-rs-worker", Metric::CpuUs).zip(inline).map(|(worker, inline)| worker / inline);
+    vec![
+        Figure::new(
+            "join that starts a realm, 1,000 running: p99 beyond that of a join of one that runs",
+            "<= 5 ms",
+            starting.map(|ms| (format!("{ms:.2} ms"), ms <= 5.0)),
+        ),
+        Figure::new(
+            "10,000 realms of a template with a session each: RSS",
+            "<= 512 MiB",
+            memory.map(|mib| (format!("{mib:.0} MiB"), mib <= 512.0)),
+        ),
+        Figure::new(
+            "1:1 through a worker process, CPU",
+            "<= 1 x in one process, within 5 %",
+            by_worker.map(|x| (format!("{x:.2} x"), x <= 1.05)),
         ),
     ]
 }

@@ -22,6 +22,7 @@ pub mod process;
 mod reference;
 pub mod router;
 pub mod testee;
+pub mod tracing;
 pub mod worker;
 
 pub use contract::{Argument, Contract, Event, Object, Procedure, Scope, Shape};
@@ -41,6 +42,7 @@ pub fn procedures() -> impl Iterator<Item = &'static Contract> {
         process::PROCEDURES,
         worker::PROCEDURES,
         router::PROCEDURES,
+        tracing::PROCEDURES,
         container::PROCEDURES,
         hostmonitor::PROCEDURES,
         testee::PROCEDURES,
@@ -57,6 +59,7 @@ pub fn events() -> impl Iterator<Item = &'static Event> {
         process::EVENTS,
         worker::EVENTS,
         router::EVENTS,
+        tracing::EVENTS,
         container::EVENTS,
         hostmonitor::EVENTS,
         testee::EVENTS,
@@ -73,6 +76,7 @@ pub fn shapes() -> impl Iterator<Item = &'static Shape> {
         process::SHAPES,
         worker::SHAPES,
         router::SHAPES,
+        tracing::SHAPES,
         container::SHAPES,
         hostmonitor::SHAPES,
         testee::SHAPES,

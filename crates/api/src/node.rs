@@ -200,8 +200,18 @@ objects! {
         uptime: Option<f64>,
         /// How often it was started again after it had failed.
         restarts: u64,
-        /// What went between the controller and the worker, if asked for.
-        #[serde(default, skip_serializing_if = "Option::is_none")] stats: Option<Config>,
+        /// The worker of the configuration that it is made of, if it was started with a realm. Not in Crossbar.io.
+        #[serde(default, skip_serializing_if = "Option::is_none")] template_id: Option<String>,
+        /// The realm that it was started with. Not in Crossbar.io.
+        #[serde(default, skip_serializing_if = "Option::is_none")] realm: Option<String>,
+        /// What is counted of it, if asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")] stats: Option<WorkerStats>,
+    }
+
+    /// What is counted of a worker.
+    WorkerStats {
+        /// What went between the controller and the worker; null of a guest, and of a worker that cannot be asked.
+        controller_traffic: Option<crate::worker::ControllerTraffic>,
     }
 
     /// A worker is being started.

@@ -137,14 +137,16 @@ impl Argument {
     }
 
     fn doc(&self) -> String {
-        let lines: Vec<&str> =
-            self.attribute("doc = ").map(|it| it.trim_start_matches('r').trim_matches('"')).collect();
+        // A long text stands on a line of its own.
+        let texts = self.attribute("doc =").map(str::trim_start);
+        let lines: Vec<&str> = texts.map(|it| it.trim_start_matches('r').trim_matches('"')).collect();
         sentence(&lines)
     }
 
     /// Its name in messages.
     fn name(&self) -> &str {
-        let renamed = self.attribute("serde(rename = \"").next().and_then(|it| it.strip_suffix("\")"));
+        let renamed =
+            self.attribute("serde(").find_map(|it| it.split_once("rename = \"")?.1.strip_suffix("\")"));
         renamed.unwrap_or(self.name)
     }
 
@@ -154,10 +156,11 @@ impl Argument {
         match (written, self.kind) {
             (None, _) => "",
             (Some(function), _) if function.contains("yes") => "true",
-            (Some(function), _) if function.contains("log_limit") => "100",
+            (Some(function), _) if function.contains("log_limit") || function.contains("hundred") => "100",
             (_, "bool") => "false",
             (_, kind) if kind.starts_with("Option") => "null",
             (_, kind) if kind.starts_with("Vec") => "[]",
+            (_, "u32" | "u64") => "0",
             _ => "empty",
         }
     }

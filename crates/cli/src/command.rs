@@ -19,6 +19,7 @@ mod start;
 mod status;
 mod stop;
 mod subscribe;
+mod tap;
 mod top;
 mod upgrade;
 mod version;
@@ -77,6 +78,7 @@ enum Command {
     Status(status::Status),
     Apply(apply::Apply),
     Top(top::Top),
+    Tap(tap::Tap),
     Check(check::Check),
     Convert(convert::Convert),
     Upgrade(upgrade::Upgrade),
@@ -143,6 +145,7 @@ impl Command {
             Command::Status(status) => status.run(terminal),
             Command::Apply(apply) => apply.run(terminal),
             Command::Top(top) => top.run(terminal),
+            Command::Tap(tap) => tap.run(terminal),
             Command::Check(check) => check.run(terminal),
             Command::Convert(convert) => convert.run(terminal),
             Command::Upgrade(upgrade) => upgrade.run(terminal),

@@ -47,15 +47,15 @@ impl Terminal {
     }
 
     /// `text` in this style, if stdout shows colours.
-    fn paint<'t>(&self, style: Style, text: &'t str) -> Cow<'t, str> {
+    pub(crate) fn painted<'t>(&self, style: Style, text: &'t str) -> Cow<'t, str> {
         paint(self.has_colours, style, text)
     }
 
     /// A line for something that happened: when, to which topic or procedure, with what.
     pub(crate) fn happening(&self, time: &str, uri: &str, content: &str) -> String {
         let uri = printable(uri).replace('\n', "\\n");
-        let time = self.paint(Style::new().dimmed(), time);
-        let uri = self.paint(anstyle::AnsiColor::Cyan.on_default(), &uri);
+        let time = self.painted(Style::new().dimmed(), time);
+        let uri = self.painted(anstyle::AnsiColor::Cyan.on_default(), &uri);
         let separator = if content.is_empty() { "" } else { " " };
         format!("{time} {uri}{separator}{content}")
     }

@@ -17,6 +17,9 @@ pub struct RealmActivation {
     pub max_rate: u32,
     /// `idle_timeout`: seconds after which a realm is stopped that nobody is on, 1 to 31536000. Default: never.
     pub idle_timeout: Option<u32>,
+    /// `background_authroles`: the roles of sessions that serve a realm, as those of workers that are started with it: they do
+    /// not count when it is asked whether anybody is on it, and start none. Default: none.
+    pub background_authroles: Vec<String>,
 }
 
 impl Default for RealmActivation {
@@ -27,6 +30,7 @@ impl Default for RealmActivation {
             max_realms_per_principal: 1_000,
             max_rate: 100,
             idle_timeout: None,
+            background_authroles: Vec::new(),
         }
     }
 }
@@ -50,6 +54,7 @@ impl RealmActivation {
             ),
             max_rate: bound("max_rate", 10_000, default.max_rate),
             idle_timeout: fields.int(reading, "idle_timeout", 1..=A_YEAR_S, "seconds"),
+            background_authroles: fields.texts(reading, "background_authroles", "a list of names of roles"),
         };
         fields.finish(reading);
         activation

@@ -33,9 +33,12 @@ pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>) -> Node {
         .unwrap_or_default();
     let mut siblings = Siblings::new();
     let list = fields.list(reading, "workers", "a list of workers");
-    let workers: Vec<_> =
-        list.iter().filter_map(|at| Worker::read(reading, at.clone(), &mut siblings)).collect();
+    let (places, workers): (Vec<_>, Vec<_>) = list
+        .iter()
+        .filter_map(|at| Some((at.clone(), Worker::read(reading, at.clone(), &mut siblings)?)))
+        .unzip();
     check_inline(reading, &list, &workers);
+    check_worker_templates(reading, &places, &workers);
     fields.finish(reading);
     Node { controller, workers }
 }
@@ -53,17 +56,47 @@ fn check_inline(reading: &mut Reading<'_>, list: &[At<'_>], workers: &[Worker]) 
     }
 }
 
+/// Workers that are started with realms need realms that are started, and can keep them.
+fn check_worker_templates(reading: &mut Reading<'_>, places: &[At<'_>], workers: &[Worker]) {
+    let is_on = |worker: &&Worker| worker.disabled().is_none();
+    let routers = workers.iter().filter(is_on).filter_map(Worker::as_router);
+    let templates: Vec<_> =
+        routers.flat_map(|router| &router.realms).filter(|realm| realm.template.is_some()).collect();
+    let is_kept = templates.iter().any(|realm| {
+        let activation = &realm.activation;
+        activation.idle_timeout.is_some() && activation.background_authroles.is_empty()
+    });
+    for (at, worker) in places.iter().zip(workers).filter(|(_, worker)| is_on(worker)) {
+        let Some(at) = worker.template().and_then(|_| at.peek("template")) else { continue };
+        let is_container = matches!(worker, Worker::Container(_));
+        if templates.is_empty() {
+            let message =
+                "no realm is a template: this worker is started only for one that is added as the node runs";
+            reading.report(&at, Finding::warning(message).expected("a realm with `\"template\": true`"));
+        } else if is_kept && is_container {
+            let message = "a realm is never idle while components of this worker are on it";
+            let expected = "their role in `background_authroles` of the realm's `activation`";
+            reading.report(&at, Finding::warning(message).expected(expected));
+        }
+    }
+}
+
 fn version(reading: &mut Reading<'_>, fields: &mut Fields<'_>) {
+    const EXPECTED: &str = "`\"version\": 2`; `crossweave upgrade` writes one of version 1 so";
     let Some(at) = fields.get("version") else {
+        reading.is_of_version_1 = true;
         let finding =
             Finding::error("the configuration has no `version`: it is of version 1, which is too old");
-        return reading.report(&fields.at.start(), finding.expected("`\"version\": 2`"));
+        return reading.report(&fields.at.start(), finding.expected(EXPECTED));
     };
     if fields.int::<i64>(reading, "version", 1..=i64::MAX, "") == Some(VERSION) {
         return;
     }
     let message = match at.item.value {
-        crate::document::Value::Integer(1) => "version 1 is too old",
+        crate::document::Value::Integer(1) => {
+            reading.is_of_version_1 = true;
+            return reading.report(&at, Finding::error("version 1 is too old").expected(EXPECTED));
+        }
         crate::document::Value::Integer(version) if version > VERSION => "this version is not known",
         _ => return,
     };

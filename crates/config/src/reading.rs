@@ -24,6 +24,7 @@ use crate::places::Places;
 use crate::problem::{Problem, Severity};
 use crate::secrets::{self, Secret};
 use crate::source::Source;
+use crate::template::placeholders;
 
 /// The JSON path of the document as a whole.
 const ROOT_PATH: &str = "$";
@@ -52,6 +53,8 @@ pub(crate) struct Reading<'e> {
     pub(crate) ids: AutoIds,
     /// The files in which realms keep their events, with the line.
     pub(crate) stores: HashMap<PathBuf, usize>,
+    /// Whether the whole was written for version 1.
+    pub(crate) is_of_version_1: bool,
     /// Whether what is read now belongs to a worker that is not started.
     pub(crate) is_disabled: bool,
     /// Whether what is read now belongs to a proxy: whether realms and roles are there is decided behind it.
@@ -78,6 +81,7 @@ impl<'e> Reading<'e> {
             places: Places::default(),
             ids: AutoIds::default(),
             stores: HashMap::new(),
+            is_of_version_1: false,
             is_disabled: false,
             is_proxy: false,
             groups: Vec::new(),
@@ -287,12 +291,17 @@ impl<'e> Reading<'e> {
     pub(crate) fn existing_directory(&mut self, at: &At<'_>) -> Option<PathBuf> {
         let name = self.text(at)?;
         let path = self.path(&name);
-        if self.cbdir.is_some() && !path.is_dir() && !self.is_disabled {
+        if self.cbdir.is_some() && !path.is_dir() && !self.is_disabled && !self.is_filled_in(&name) {
             let message = format!("there is no directory {}", quoted(&path.to_string_lossy()));
             self.report(at, Finding::error(message));
             return None;
         }
         Some(path)
+    }
+
+    /// Whether a template around fills in a part of this text: what it says is known later.
+    pub(crate) fn is_filled_in(&self, text: &str) -> bool {
+        placeholders(text).iter().any(|name| self.groups.iter().any(|group| group == name))
     }
 
     /// Any value, as it stands there.

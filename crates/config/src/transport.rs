@@ -110,6 +110,11 @@ impl Transport {
     ) -> Option<Self> {
         let mut fields = reading.object(at, "a transport")?;
         let at = fields.required(reading, "type")?;
+        if matches!(&at.item.value, crate::document::Value::String(kind) if kind == "unisocket") {
+            let finding = Finding::error("transport type `unisocket` is called `universal` now");
+            reading.report(&at, finding.expected("`universal`"));
+            return None;
+        }
         let kind = reading.word(&at, KINDS)?;
         if !matches!(kind, Kind::WebSocket | Kind::RawSocket | Kind::Universal | Kind::Web) {
             let name = KINDS.iter().find(|(_, it)| *it == kind).map_or("", |(name, _)| *name);

@@ -1,11 +1,12 @@
 //! What workers other than routers, components, connections and web services mean when they are read.
 
+use std::fs;
 use std::path::PathBuf;
 
 use crossweave_config::{
     Checked, Code, ConnectingEndpoint, ConnectingProtocol, ContainerRestart, ContainerShutdown, Disabled,
     Environment, Format, GuestOutput, GuestStdin, GuestWatch, Inherit, Keyring, PayloadKind, Protocol,
-    ProxyAuth, Serializer, Severity, StaticSource, WebService, Worker, parse,
+    ProxyAuth, Serializer, Severity, StaticSource, WebService, Worker, load, parse,
 };
 use serde_json::{Value, json};
 
@@ -121,9 +122,55 @@ fn a_worker_that_is_started_with_realms() {
     let worker = worker(&json!({"type": "guest", "executable": "date", "template": "realm",
         "realm": "com\\.(?P<customer>[a-z]+)"}));
     let Worker::Guest(guest) = worker else { panic!("no guest") };
-    let realm = guest.template.expect("a template").realm;
+    let template = guest.template.expect("a template");
+    assert_eq!(template.max_workers, 100);
+    let realm = template.realm;
     assert_eq!(realm.captures("com.abc"), Some(vec![("customer".to_owned(), "abc".to_owned())]));
     assert_eq!(realm.captures("xcom.abc"), None);
+}
+
+#[test]
+fn what_a_template_fills_in_is_looked_at_when_it_is_there() {
+    let folder = std::env::temp_dir().join(format!("crossweave-config-workers-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let guest = json!({"type": "guest", "executable": "date", "template": "realm", "realm": "realm-(?P<user>.+)",
+        "options": {"workdir": "of-{user}"}});
+    let transport =
+        json!({"type": "rawsocket", "serializer": "cbor", "endpoint": {"type": "unix", "path": "s"}});
+    let component =
+        json!({"type": "class", "classname": "{user}.Backend", "realm": "{realm}", "transport": transport});
+    let container = json!({"type": "container", "template": "realm", "realm": "realm-(?P<user>.+)", "components": [component]});
+    let realms = json!([{"name": "realm-.+", "template": true, "roles": [{"name": "anonymous", "allow-by-default": true}]}]);
+    let node = |guest: &Value| {
+        let document =
+            json!({"version": 2, "workers": [{"type": "router", "realms": realms}, guest, container]});
+        fs::write(folder.join("config.json"), document.to_string()).unwrap();
+        load(&folder, None).map_err(|problems| problems.to_string())
+    };
+    let loaded = node(&guest).expect("it is good");
+    assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+    let mut wrong = guest;
+    wrong["options"]["workdir"] = json!("of-{usr}");
+    assert!(node(&wrong).unwrap_err().contains("there is no directory"));
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn workers_that_would_never_start_or_keep_their_realms_are_warned_of() {
+    let warnings = |realm: &Value| {
+        let container = json!({"type": "container", "template": "realm", "realm": "realm-.+"});
+        let document = json!({"version": 2, "workers": [{"type": "router", "realms": [realm]}, container]});
+        let checked = parse(&document.to_string(), Format::Json, "config.json", Environment::empty());
+        checked.unwrap_or_else(|problems| panic!("{problems}")).warnings.to_string()
+    };
+    let roles = json!([{"name": "anonymous", "allow-by-default": true}]);
+    let fixed = json!({"name": "realm1", "roles": roles});
+    assert!(warnings(&fixed).contains("no realm is a template"), "{}", warnings(&fixed));
+    let mut template =
+        json!({"name": "realm-[a-z]+", "template": true, "roles": roles, "activation": {"idle_timeout": 5}});
+    assert!(warnings(&template).contains("never idle"), "{}", warnings(&template));
+    template["activation"]["background_authroles"] = json!(["backend"]);
+    assert_eq!(warnings(&template), "");
 }
 
 #[test]

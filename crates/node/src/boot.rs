@@ -9,11 +9,12 @@ use crossweave_api::testee::StartTesteeTransport;
 use crossweave_api::{Config, Procedure};
 use crossweave_config::{
     ContainerWorker, Disabled, GuestWorker, HostMonitorWorker, Node, Realm, RouterWorker,
-    WebSocketTesteeWorker, Worker,
+    WebSocketTesteeWorker, Worker, WorkerTemplate,
 };
 use serde_json::Value as Json;
 
 use crate::kind::{NativeKind, WorkerKind};
+use crate::router::template::filled;
 
 /// A worker, and what is to be called on it.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +29,50 @@ pub struct WorkerPlan {
     pub options: Config,
     /// In this order.
     pub steps: Vec<Step>,
+    /// For which realms it is started; none if it is started with the node.
+    pub template: Option<WorkerTemplate>,
+}
+
+/// Why a worker is not started with a realm that its template matches. The text is for the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "group {group:?} of its template is {value:?} there, which could be taken for an option or another directory"
+)]
+pub(crate) struct Misleading {
+    group: String,
+    value: String,
+}
+
+impl WorkerPlan {
+    /// The worker that a realm of this name is started with, by this template; none if the template is not for it.
+    ///
+    /// # Errors
+    /// A part of the name is more than a name where programs are started: the client that needs the realm has chosen it.
+    pub(crate) fn for_realm(&self, realm: &str) -> Option<Result<WorkerPlan, Misleading>> {
+        let mut groups = self.template.as_ref()?.realm.captures(realm)?;
+        // A group of this name comes first.
+        groups.push(("realm".to_owned(), realm.to_owned()));
+        if let Some((group, value)) = groups.iter().find(|(_, value)| is_misleading(value)) {
+            return Some(Err(Misleading { group: group.clone(), value: value.clone() }));
+        }
+        let fill = |step: &Step| {
+            let what = step.what.clone();
+            Step { what, procedure: step.procedure, arguments: filled(&step.arguments, &groups) }
+        };
+        let steps = self.steps.iter().map(fill).collect();
+        let mut options = filled(&self.options, &groups);
+        if let (WorkerKind::Guest, Json::Object(item)) = (self.kind, &mut options) {
+            for key in ["template", "realm", "max_workers", "id"] {
+                item.remove(key);
+            }
+        }
+        Some(Ok(WorkerPlan { options, steps, template: None, ..self.clone() }))
+    }
+}
+
+/// Whether a text can be something else than a part of a name: `-x` is an option, and `..` another directory.
+fn is_misleading(text: &str) -> bool {
+    text.starts_with('-') || text.split('/').any(|part| part == "." || part == "..")
 }
 
 /// One call.
@@ -79,13 +124,11 @@ pub fn plan(node: &Node, document: &Config) -> Vec<WorkerPlan> {
         .filter(|(worker, _)| worker.disabled().is_none())
         .filter_map(|(worker, written)| match worker {
             Worker::Router(worker) => Some(router(worker, written)),
-            // Templates are started with the realms that match them.
-            Worker::Container(ContainerWorker { template: Some(_), .. })
-            | Worker::Guest(GuestWorker { template: Some(_), .. }) => None,
             Worker::Container(worker) => Some(container(worker, written)),
             Worker::Guest(worker) => Some(guest(worker, written)),
             Worker::HostMonitor(worker) => Some(hostmonitor(worker, written)),
             Worker::WebSocketTestee(worker) => Some(testee(worker, written)),
+            Worker::Linked(worker) => Some(native(&worker.id, NativeKind::Linked, written, Vec::new())),
             // Named by the configuration as not built yet: such a node is not started.
             Worker::Proxy(_) => None,
         })
@@ -107,7 +150,8 @@ pub fn left_out(node: &Node) -> Vec<String> {
 
 fn native(id: &str, kind: NativeKind, written: &Config, steps: Vec<Step>) -> WorkerPlan {
     let options = written.get("options").cloned().unwrap_or_else(|| Json::Object(Default::default()));
-    WorkerPlan { id: id.to_owned(), kind: WorkerKind::Native(kind), is_inline: false, options, steps }
+    let (id, kind) = (id.to_owned(), WorkerKind::Native(kind));
+    WorkerPlan { id, kind, is_inline: false, options, steps, template: None }
 }
 
 fn container(worker: &ContainerWorker, written: &Config) -> WorkerPlan {
@@ -117,12 +161,13 @@ fn container(worker: &ContainerWorker, written: &Config) -> WorkerPlan {
         let what = format!("component {component_id:?}");
         Step::new(what, &StartComponent { component_id, config, reload_modules: false })
     });
-    native(&worker.id, NativeKind::Container, written, steps.collect())
+    let plan = native(&worker.id, NativeKind::Container, written, steps.collect());
+    WorkerPlan { template: worker.template.clone(), ..plan }
 }
 
 fn guest(worker: &GuestWorker, written: &Config) -> WorkerPlan {
-    let (id, options) = (worker.id.clone(), written.clone());
-    WorkerPlan { id, kind: WorkerKind::Guest, is_inline: false, options, steps: Vec::new() }
+    let (id, options, template) = (worker.id.clone(), written.clone(), worker.template.clone());
+    WorkerPlan { id, kind: WorkerKind::Guest, is_inline: false, options, steps: Vec::new(), template }
 }
 
 fn hostmonitor(worker: &HostMonitorWorker, written: &Config) -> WorkerPlan {
@@ -227,6 +272,32 @@ mod tests {
         );
         assert_eq!(worker.steps[2].arguments["role_id"], "users");
         assert_eq!(worker.steps[4].arguments["config"], router()["transports"][0]);
+    }
+
+    #[test]
+    fn a_template_of_workers_is_filled_in_with_the_realm_and_its_groups() {
+        let endpoint = json!({"type": "unix", "path": "router"});
+        let transport = json!({"type": "rawsocket", "serializer": "cbor", "endpoint": endpoint});
+        let component = json!({"type": "class", "classname": "app.Backend", "realm": "{realm}",
+            "transport": transport, "extra": {"user": "{user}", "other": "{x}"}});
+        let container = json!({"type": "container", "id": "backend", "template": "realm",
+            "realm": "^realm-(?P<user>[a-z.-]+)$", "options": {"title": "backend of {user}"}, "components": [component]});
+        let guest = json!({"type": "guest", "id": "tool", "template": "realm", "realm": "realm-.*", "max_workers": 3,
+            "executable": "tool", "arguments": ["--realm", "{realm}"]});
+        let plans = planned(&json!({"version": 2, "workers": [container, guest]}));
+        let [container, guest] = &plans[..] else { panic!("two templates") };
+        assert_eq!(container.for_realm("public"), None);
+        let of_joe = container.for_realm("realm-joe").expect("it matches").expect("a name");
+        assert_eq!(of_joe.options["title"], "backend of joe");
+        assert_eq!(of_joe.steps[0].arguments["component_id"], "component001");
+        let component = &of_joe.steps[0].arguments["config"];
+        assert_eq!((&component["realm"], &component["extra"]["user"]), (&json!("realm-joe"), &json!("joe")));
+        assert_eq!(component["extra"]["other"], "{x}");
+        assert!(container.for_realm("realm--rf").expect("it matches").is_err());
+        assert_eq!(container.for_realm("realm-.."), None, "another directory is no part of a name");
+        let of_ann = guest.for_realm("realm-ann").expect("it matches").expect("a name");
+        let expected = json!({"type": "guest", "executable": "tool", "arguments": ["--realm", "realm-ann"]});
+        assert_eq!((of_ann.options, of_ann.template), (expected, None));
     }
 
     #[test]

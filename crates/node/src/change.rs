@@ -92,7 +92,10 @@ pub fn plan(old: &[WorkerPlan], new: &[WorkerPlan]) -> Plan {
             starts.push(Action::StartWorker(shall.clone()));
             continue;
         };
-        if (was.kind, was.is_inline, &was.options) != (shall.kind, shall.is_inline, &shall.options) {
+        let whole = |it: &WorkerPlan| (it.kind, it.is_inline, it.options.clone(), it.template.clone());
+        // What runs by a template has steps of its own.
+        let is_other_template = shall.template.is_some() && was.steps != shall.steps;
+        if whole(was) != whole(shall) || is_other_template {
             plan.differs(&shall.id, "", Kind::Changed);
             stops.push(Action::StopWorker(shall.id.clone()));
             starts.push(Action::StartWorker(shall.clone()));

@@ -11,16 +11,17 @@ mod log;
 mod management;
 mod pidfile;
 mod program;
+mod realm_workers;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use crossweave_api::Error;
 use crossweave_api::node::{NodeShutdown, ON_READY, ON_SHUTDOWN};
+use crossweave_api::{Config, Error, REALM};
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_client::Client;
 use crossweave_config::{ControllerOptions, Limits, ShutdownTrigger};
@@ -33,14 +34,16 @@ use tracing::{info, warn};
 
 use crate::boot::{Step, WorkerPlan};
 use crate::clock::utcnow;
-use crate::component::Components;
+use crate::component::Sessions;
+use crate::extension::Extensions;
 use crate::process::Process;
 use crate::service::{Service, by_name, reason};
 pub use apply::{Configuration, controller_of};
 pub use management::SOCKET;
 use pidfile::PidFile;
 pub use pidfile::running_pid;
-use worker::Worker;
+use realm_workers::RealmWorkers;
+use worker::{Origin, Worker};
 
 /// A step of the boot that takes longer than this has failed.
 const STEP_DEADLINE: Duration = Duration::from_secs(60);
@@ -76,8 +79,8 @@ pub struct NodeOptions {
     pub guest_command: Vec<OsString>,
     /// Transports of routers have the start page.
     pub has_start_page: bool,
-    /// What inline workers can run; a worker that is a process has its own.
-    pub components: Components,
+    /// What is linked into this program, for inline workers; a worker that is a process has its own.
+    pub extensions: Extensions,
 }
 
 impl NodeOptions {
@@ -98,7 +101,7 @@ impl NodeOptions {
             worker_command: Vec::new(),
             guest_command: Vec::new(),
             has_start_page: false,
-            components: Components::default(),
+            extensions: Extensions::default(),
             configuration: None,
         }
     }
@@ -143,10 +146,13 @@ pub(crate) struct Shared {
     options: NodeOptions,
     started: (SystemTime, Instant),
     workers: Mutex<BTreeMap<String, Arc<Worker>>>,
+    realm_workers: RealmWorkers,
     stop: watch::Sender<Option<Why>>,
     has_failed: Mutex<bool>,
     /// Held while a configuration is being applied, the first one included.
     applying: tokio::sync::Mutex<()>,
+    /// What the program has added to the management realm.
+    sessions: OnceLock<Sessions>,
     _process: Arc<Process>,
     _pid: Option<PidFile>,
 }
@@ -169,20 +175,33 @@ impl Controller {
             service,
             started: (SystemTime::now(), Instant::now()),
             workers: Mutex::default(),
+            realm_workers: RealmWorkers::default(),
             stop,
             has_failed: Mutex::new(false),
             applying: tokio::sync::Mutex::default(),
             options,
+            sessions: OnceLock::new(),
             _process: process,
             _pid: pid,
         };
         let controller = Controller { shared: Arc::new(shared) };
         controller.answer().await.map_err(NotStarted)?;
         controller.watch_workers().await.map_err(NotStarted)?;
+        controller.add_sessions().await.map_err(NotStarted)?;
         if let Some(directory) = &controller.shared.options.directory {
             management::listen(&controller.shared.router, directory).await.map_err(NotStarted)?;
         }
         Ok(controller)
+    }
+
+    /// Starts what the program adds to the management realm. It may take procedures from the controller.
+    async fn add_sessions(&self) -> Result<(), String> {
+        let Shared { router, options, sessions, .. } = &*self.shared;
+        let added = &options.extensions.management_sessions;
+        let at = (REALM, management::CONTROLLER);
+        let started = Sessions::start(added, router, at, &Config::Null).await?;
+        let _ = sessions.set(started);
+        Ok(())
     }
 
     /// Starts the workers of a configuration. The result has a line for each address that clients can use.
@@ -214,13 +233,21 @@ impl Controller {
     }
 
     async fn boot_worker(&self, plan: WorkerPlan) -> Result<Vec<String>, NotStarted> {
-        let WorkerPlan { id, kind, is_inline, options, steps } = plan;
+        if plan.template.is_some() {
+            self.add_worker_template(plan);
+            return Ok(Vec::new());
+        }
+        self.run_plan(plan, Origin::Configuration).await
+    }
+
+    /// Starts a worker and makes of it what its plan says.
+    async fn run_plan(&self, plan: WorkerPlan, origin: Origin) -> Result<Vec<String>, NotStarted> {
+        let WorkerPlan { id, kind, is_inline, options, steps, template: _ } = plan;
         let not_started = |what: &str, why: String| NotStarted(format!("worker {id:?}{what}: {why}"));
         let refused = |error: Error| not_started("", error.message);
         let worker = Worker::new(id.clone(), kind, is_inline, options, &self.shared.options.cbdir);
         let worker = worker.map_err(refused)?;
-        worker.comes_from_configuration();
-        let worker = self.start_worker(worker, None).await.map_err(refused)?;
+        let worker = self.start_worker(worker.of(origin), None).await.map_err(refused)?;
         let lines = self.take_steps(&id, kind.title(), &steps).await;
         let lines = lines.map_err(|(what, why)| not_started(&format!(", {what}"), why))?;
         // From now on, these are what the worker is when it has to be started again.
@@ -296,6 +323,8 @@ impl Controller {
         });
         let workers: Vec<Arc<Worker>> = self.shared.workers.lock().values().cloned().collect();
         let mut endings = JoinSet::new();
+        let controller = self.clone();
+        endings.spawn(async move { controller.end_realm_workers().await });
         for worker in workers {
             let controller = self.clone();
             endings.spawn(async move { controller.end_worker(&worker, false).await });

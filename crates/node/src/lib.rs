@@ -21,6 +21,7 @@
 //! | realms, roles and transports of a router worker | `router` |
 //! | what every process tells of itself | `process` |
 //! | how procedures are answered and events published | `service` |
+//! | what a program adds to the node | [`Extensions`] |
 //! | which permission decides, for `crossweave explain` | [`explain`] |
 //! | the node's key | `key` |
 
@@ -31,11 +32,13 @@ pub mod component;
 mod container;
 mod controller;
 pub mod explain;
+mod extension;
 mod guest;
 mod hostmonitor;
 mod key;
 mod kind;
 mod lines;
+mod linked;
 mod native;
 mod process;
 mod router;
@@ -46,6 +49,7 @@ pub use component::{Component, Components};
 pub use controller::{
     Configuration, Controller, NodeOptions, NotStarted, SOCKET, Why, controller_of, running_pid,
 };
+pub use extension::{Extensions, MakeWebService, Registry};
 pub use guest::become_guest;
 pub use key::node_key;
 pub use kind::{NativeKind, WorkerKind};

@@ -3,6 +3,8 @@
 //! It is a process of its own, whose standard input is one end of a socket pair, or a part of the controller's process
 //! (`inline`). Both are the same to everyone else.
 
+mod traffic;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -11,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossweave_api::worker::{GetNodeId, ON_SHUTDOWN_REQUESTED, ON_WORKER_READY};
+use crossweave_api::worker::{GetControllerTraffic, GetNodeId, ON_SHUTDOWN_REQUESTED, ON_WORKER_READY};
 use crossweave_api::worker::{Shutdown, ShutdownRequested, WorkerReady};
 use crossweave_api::{Config, Error, REALM};
 use crossweave_client::{Client, Options, Reconnect};
@@ -24,14 +26,16 @@ use tokio::time::sleep;
 use tracing::info;
 
 use crate::clock::utcnow;
-use crate::component::Components;
 use crate::container::ContainerWorker;
+use crate::extension::Extensions;
 use crate::hostmonitor::HostMonitor;
 use crate::kind::NativeKind;
+use crate::linked::LinkedWorker;
 use crate::process::Process;
 use crate::router::RouterWorker;
 use crate::service::{Caller, Service};
 use crate::testee::Testee;
+use traffic::{Counted, Counts};
 
 /// The serializer between a controller and its workers.
 pub(crate) const SERIALIZER: Serializer = Serializer::MsgPack;
@@ -59,8 +63,8 @@ pub struct NativeOptions {
     pub has_start_page: bool,
     /// `options` of the worker, as they are written, without `env`.
     pub options: Config,
-    /// What is linked into this program for containers and routers to run.
-    pub components: Components,
+    /// What is linked into this program.
+    pub extensions: Extensions,
 }
 
 impl NativeOptions {
@@ -71,7 +75,7 @@ impl NativeOptions {
     /// One of them is missing or wrong: nobody but a controller runs a worker.
     pub fn from_arguments(
         arguments: impl Iterator<Item = String>,
-        components: Components,
+        extensions: Extensions,
     ) -> Result<NativeOptions, String> {
         let arguments: Vec<String> = arguments.collect();
         let mut given: BTreeMap<&str, &str> = BTreeMap::new();
@@ -92,7 +96,7 @@ impl NativeOptions {
             limits: limits.value,
             has_start_page: false,
             options: options_of_environment(),
-            components,
+            extensions,
         })
     }
 }
@@ -109,6 +113,7 @@ enum Work {
     Container(ContainerWorker),
     HostMonitor(HostMonitor),
     Testee(Testee),
+    Linked(LinkedWorker),
 }
 
 impl Work {
@@ -119,6 +124,7 @@ impl Work {
             Work::Container(container) => container.shutdown().await,
             Work::HostMonitor(monitor) => monitor.shutdown(),
             Work::Testee(testee) => testee.shutdown(),
+            Work::Linked(linked) => linked.shutdown().await,
         }
     }
 }
@@ -154,7 +160,10 @@ pub async fn run_worker(
         signal = stop => info!("{signal}: saying goodbye to every session"),
     }
     native.shutdown().await;
-    Ok(())
+    match &native.work {
+        Work::Linked(linked) => linked.failure().map_or(Ok(()), Err),
+        _ => Ok(()),
+    }
 }
 
 fn channel() -> io::Result<UnixStream> {
@@ -176,12 +185,14 @@ impl Native {
         channel: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) -> Result<Native, String> {
         let client_options = Options { reconnect: Reconnect::Off, ..Options::default() };
+        let (channel, counts) = Counted::of(channel);
         let client = Client::join_stream(channel, SERIALIZER, REALM, client_options).await;
         let client = client.map_err(|error| format!("cannot join the management realm: {error}"))?;
         let service = Service::new(client.clone(), Some(&options.id));
         let process = Process::answer(service.clone(), options.kind.as_str()).await?;
         let stop = Arc::new(Notify::new());
         answer(&service, options.node_id.clone(), stop.clone()).await?;
+        answer_traffic(&service, counts).await?;
         let (id, kind) = (options.id.clone(), options.kind);
         let work = match kind {
             NativeKind::Router => {
@@ -192,6 +203,9 @@ impl Native {
             }
             NativeKind::HostMonitor => {
                 Work::HostMonitor(HostMonitor::start(service.clone(), &options).await?)
+            }
+            NativeKind::Linked => {
+                Work::Linked(LinkedWorker::start(client.clone(), &options, stop.clone()).await?)
             }
             NativeKind::Testee => Work::Testee(Testee::start(service.clone(), options.cbdir).await?),
         };
@@ -213,6 +227,14 @@ impl Native {
         self.work.shutdown().await;
         self.client.leave().await;
     }
+}
+
+async fn answer_traffic(service: &Service, counts: Arc<Counts>) -> Result<(), String> {
+    let traffic = move |_: Caller, _: GetControllerTraffic| {
+        let told = counts.told();
+        async move { Ok::<_, Error>(told) }
+    };
+    service.answer::<GetControllerTraffic, _, _>(traffic).await
 }
 
 async fn answer(service: &Service, node_id: String, stop: Arc<Notify>) -> Result<(), String> {

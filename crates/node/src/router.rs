@@ -4,7 +4,7 @@
 //! procedure ──▶ part of a configuration, checked ──▶ what the router wants ──▶ Router
 //! ```
 //!
-//! `realms` and `transports` answer the procedures. `activation` starts what clients need by `template`s. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
+//! `realms`, `transports` and `traces` answer the procedures. `activation` starts what clients need by `template`s. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
 //! the configuration into what the router wants; they start nothing, so that `findings` can say beforehand what is in the way of a
 //! whole node.
 
@@ -21,6 +21,7 @@ mod realms;
 mod services;
 mod site;
 pub(crate) mod template;
+mod traces;
 mod transport;
 mod transports;
 mod websocket;
@@ -41,13 +42,15 @@ pub use certificates::unusable;
 pub(crate) use echo::{EchoTransport, echo_transport};
 pub use findings::{Obstacle, findings};
 
-use crate::component::{Components, Interpreter};
+use crate::component::Interpreter;
+use crate::extension::Extensions;
 use crate::native::NativeOptions;
 use crate::service::Service;
 use activation::Idle;
 use components::RunningComponents;
 use realms::RunningRealm;
 use template::RealmTemplate;
+use traces::Traces;
 use transports::RunningTransport;
 
 /// What a router worker is told when it starts.
@@ -61,15 +64,15 @@ pub(crate) struct RouterOptions {
     pub(crate) has_start_page: bool,
     /// Who runs components in Python.
     pub(crate) interpreter: Interpreter,
-    /// Components in Rust.
-    pub(crate) components: Components,
+    /// What is linked into this program.
+    pub(crate) extensions: Extensions,
 }
 
 impl From<NativeOptions> for RouterOptions {
     fn from(options: NativeOptions) -> Self {
-        let NativeOptions { cbdir, limits, has_start_page, components, .. } = options;
+        let NativeOptions { cbdir, limits, has_start_page, extensions, .. } = options;
         let interpreter = Interpreter::of(&options.options, "router", &cbdir);
-        RouterOptions { cbdir, limits, has_start_page, interpreter, components }
+        RouterOptions { cbdir, limits, has_start_page, interpreter, extensions }
     }
 }
 
@@ -90,6 +93,7 @@ struct Shared {
     state: Mutex<State>,
     demos: parking_lot::Mutex<JoinSet<()>>,
     components: RunningComponents,
+    traces: Traces,
     /// Realms of templates that nobody is on.
     idle: parking_lot::Mutex<Idle>,
 }
@@ -108,8 +112,10 @@ struct State {
 }
 
 /// What the configuration means, as far as it can be done.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Findings {
+    /// What the configuration can name.
+    extensions: Extensions,
     /// What cannot be done; nothing is started then.
     obstacles: Vec<Obstacle>,
     /// What has no effect, and harms nobody.
@@ -117,6 +123,10 @@ struct Findings {
 }
 
 impl Findings {
+    fn new(extensions: &Extensions) -> Findings {
+        Findings { extensions: extensions.clone(), obstacles: Vec::new(), warnings: Vec::new() }
+    }
+
     fn obstacle(&mut self, place: &str, what: impl ToString) {
         self.obstacles.push(Obstacle { place: place.to_owned(), what: what.to_string() });
     }
@@ -156,13 +166,18 @@ impl RouterWorker {
             state: Mutex::default(),
             demos: Default::default(),
             components: Default::default(),
+            traces: Default::default(),
             idle: Default::default(),
         };
         let worker = RouterWorker { shared: Arc::new(shared) };
+        for (name, authenticator) in worker.shared.options.extensions.authenticators.iter() {
+            worker.router().add_authenticator(name, authenticator.clone());
+        }
         worker.answer_for_realms().await?;
         worker.answer_for_transports().await?;
         worker.answer_for_services().await?;
         worker.answer_for_components().await?;
+        worker.answer_for_traces().await?;
         worker.provide_realms();
         Ok(worker)
     }

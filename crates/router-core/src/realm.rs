@@ -19,8 +19,8 @@ use std::time::Instant;
 
 use crossweave_wamp::message::{self, Abort, Call, Kind, Publish, Published, ResultDetails, Welcome};
 use crossweave_wamp::{
-    AuthMethod, Dict, MatchPolicy, Message, ProtocolViolation, PublicationId, RequestId, SessionId, Value,
-    uris,
+    AuthMethod, Dict, MatchPolicy, Message, ProtocolViolation, PublicationId, RegistrationId, RequestId,
+    SessionId, SubscriptionId, Value, uris,
 };
 use hashbrown::HashMap;
 
@@ -198,6 +198,16 @@ impl Realm {
     /// Number of registrations: procedures and patterns with at least one callee.
     pub fn registration_count(&self) -> usize {
         self.dealer.registrations_len()
+    }
+
+    /// The topic or pattern of a subscription that is there.
+    pub fn subscription_uri(&self, id: SubscriptionId) -> Option<&str> {
+        self.broker.by_id(id).map(|subscription| &*subscription.uri)
+    }
+
+    /// The procedure or pattern of a registration that is there.
+    pub fn registration_uri(&self, id: RegistrationId) -> Option<&str> {
+        self.dealer.by_id(id).map(|registration| &*registration.uri)
     }
 
     /// Number of invocations that a callee has to answer.

@@ -14,7 +14,7 @@ use std::sync::{Arc, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossweave_wamp::{AuthMethod, Dict};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
@@ -89,7 +89,7 @@ struct State {
     /// Given out by us and not remembered. Others' inventions are replaced, so that nobody chooses another's cookie.
     issued: HashSet<CookieId>,
     issued_order: VecDeque<CookieId>,
-    /// The connections of each cookie that have joined.
+    /// The connections of each cookie that have joined, or are about to; a log-out empties it.
     siblings: HashMap<CookieId, Vec<Weak<Peer>>>,
 }
 
@@ -248,10 +248,20 @@ impl Visit {
         }
     }
 
-    /// Remembers who its session has proven to be.
-    pub(crate) fn remember(&self, session: Remembered) {
+    /// Remembers who the session of this connection has proven to be. False if the cookie was logged out since the connection
+    /// was attached: then it stays forgotten.
+    pub(crate) fn remember(&self, session: Remembered, peer: &Arc<Peer>) -> bool {
+        let state = self.cookies.jar.state.lock();
+        let siblings = state.siblings.get(&self.id);
+        if !siblings.is_some_and(|siblings| siblings.iter().any(|sibling| is(sibling, peer))) {
+            return false;
+        }
+        self.note(state, session);
+        true
+    }
+
+    fn note(&self, mut state: MutexGuard<'_, State>, session: Remembered) {
         let jar = &self.cookies.jar;
-        let mut state = jar.state.lock();
         if state.remembered.len() >= REMEMBERED_MAX {
             let (now, max_age) = (now_s(), jar.options.max_age_s);
             state.remembered.retain(|_, it| now < it.created_s.saturating_add(max_age));
@@ -272,14 +282,16 @@ impl Visit {
 
     /// Forgets whom it stood for: its session is somebody else now, or nobody.
     pub(crate) fn forget(&self) {
-        let jar = &self.cookies.jar;
-        let mut state = jar.state.lock();
+        self.forget_in(&mut self.cookies.jar.state.lock());
+    }
+
+    fn forget_in(&self, state: &mut State) {
         if state.remembered.remove(&self.id).is_some() {
-            jar.storage.write(Change::Forget(self.id));
+            self.cookies.jar.storage.write(Change::Forget(self.id));
         }
     }
 
-    /// Another connection of the cookie has joined.
+    /// Another connection of the cookie is about to join.
     pub(crate) fn attach(&self, peer: &Arc<Peer>) {
         let mut state = self.cookies.jar.state.lock();
         let siblings = state.siblings.entry(self.id).or_default();
@@ -298,13 +310,14 @@ impl Visit {
         }
     }
 
-    /// Forgets the cookie and closes its other connections.
+    /// Forgets the cookie and closes its other connections. Those that are being opened are attached no more, so that what they
+    /// come to does not bring the cookie back.
     pub(crate) fn log_out(&self, peer: &Arc<Peer>) {
-        self.forget();
         let siblings = {
             let mut state = self.cookies.jar.state.lock();
+            self.forget_in(&mut state);
             state.issued.remove(&self.id);
-            state.siblings.get(&self.id).cloned().unwrap_or_default()
+            state.siblings.remove(&self.id).unwrap_or_default()
         };
         for sibling in siblings.iter().filter_map(Weak::upgrade).filter(|it| !Arc::ptr_eq(it, peer)) {
             sibling.queue.lock().is_logged_out = true;
@@ -337,6 +350,13 @@ mod tests {
         }
     }
 
+    impl Visit {
+        /// Remembers a session without its connection.
+        fn login(&self, session: Remembered) {
+            self.note(self.cookies.jar.state.lock(), session);
+        }
+    }
+
     fn header(set_cookie: &str) -> String {
         format!("other=1; {}; more=2", set_cookie.split(';').next().unwrap())
     }
@@ -358,7 +378,7 @@ mod tests {
         );
         let (again, unset) = cookies.greet(Some(&header(&set)));
         assert!(unset.is_none() && again.known().is_none());
-        visit.remember(joe());
+        visit.login(joe());
         assert_eq!(again.known(), Some(joe()));
         let (planted, replaced) = cookies.greet(Some("cbtid=AAAAAAAAAAAAAAAAAAAAAAAA"));
         assert!(replaced.is_some() && planted.known().is_none());
@@ -370,7 +390,7 @@ mod tests {
     fn an_old_cookie_stands_for_nobody() {
         let cookies = Cookies::open(CookieOptions { max_age_s: 60, ..CookieOptions::default() }).unwrap();
         let (visit, _) = cookies.greet(None);
-        visit.remember(Remembered { created_s: now_s() - 61, ..joe() });
+        visit.login(Remembered { created_s: now_s() - 61, ..joe() });
         assert_eq!(visit.known(), None);
     }
 
@@ -387,8 +407,8 @@ mod tests {
             let (kept, set) = cookies.greet(None);
             let (gone, gone_set) = cookies.greet(None);
             let kept_as = joe();
-            kept.remember(kept_as.clone());
-            gone.remember(joe());
+            kept.login(kept_as.clone());
+            gone.login(joe());
             gone.forget();
             let (header_kept, header_gone) = (header(&set.unwrap()), header(&gone_set.unwrap()));
             drop((cookies, kept, gone));

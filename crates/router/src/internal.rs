@@ -233,7 +233,12 @@ impl Line {
             let payload = Payload::new(Serializer::Cbor, args, kwargs);
             let call =
                 Call { request, options: CallOptions::default(), procedure: procedure.into(), payload };
-            if realm.messages(calls.slot, [Ok(call.into())].iter_mut(), &mut effects)? == Flow::Gone {
+            let call: Message<'_> = call.into();
+            if realm.is_watched() {
+                let len = call.payload().map_or(0, |payload| payload.bytes().len());
+                realm.watch(self.peer.session(), [(&call, len)].into_iter(), &mut effects);
+            }
+            if realm.messages(calls.slot, [Ok(call)].iter_mut(), &mut effects)? == Flow::Gone {
                 return Err(CallFailed::Lost);
             }
             request

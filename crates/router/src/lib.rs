@@ -46,6 +46,7 @@
 //! | memory that goes back to the system | `memory` |
 //! | messages, counted by type | `traffic` |
 //! | a log line for each message, at level trace | `trace` |
+//! | following messages while the router runs | [`Tap`], `tap` |
 
 mod accept;
 mod admission;
@@ -71,6 +72,7 @@ mod relay;
 mod resumption;
 mod router;
 mod runtime;
+mod tap;
 mod trace;
 mod traffic;
 mod transports;
@@ -99,5 +101,9 @@ pub use relay::Relayed;
 pub use resumption::{FRAME_COST_BYTES, ResumptionOptions};
 pub use router::{RealmDefinition, Router, SessionQueue, StartError};
 pub use runtime::runtime;
+pub use tap::{
+    Direction, TAPPED_MAX, TAPPED_PAYLOAD_BYTES_MAX, TAPPED_PAYLOAD_LEN_MAX, TAPS_MAX, Tap, TapOptions,
+    Tapped, TooManyTaps,
+};
 pub use traffic::MessageCounts;
 pub use transports::{Listening, NoSuchTransport, TransportId, TransportState, TransportStatus};

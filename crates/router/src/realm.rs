@@ -36,6 +36,7 @@ use crate::queue::{Detached, Lane};
 use crate::quota::{Kind, LogQuota};
 use crate::resumption::{Resumption, Seats};
 use crate::router::{RealmDefinition, SessionQueue};
+use crate::tap::{Direction, Taps};
 use crate::trace;
 
 /// Questions that may be with the authorizer of one realm at a time; further ones wait their turn.
@@ -74,6 +75,9 @@ pub(crate) struct RealmCell {
     provision: Arc<Provision>,
     /// What it was told. Held while it is told more.
     told: Mutex<bool>,
+    /// Roles whose sessions are not what the realm is there for.
+    background_roles: Vec<Arc<str>>,
+    taps: Arc<Taps>,
 }
 
 struct State {
@@ -97,8 +101,9 @@ impl RealmCell {
         (history, records): (Option<Arc<Storage>>, Vec<Record>),
         quota: Arc<LogQuota>,
         provision: Arc<Provision>,
+        taps: Arc<Taps>,
     ) -> Arc<RealmCell> {
-        let RealmDefinition { options, roles, authorizer, history: _ } = definition;
+        let RealmDefinition { options, roles, authorizer, background_roles, history: _ } = definition;
         let name: Arc<str> = name.into();
         let announced = options.announced();
         let mut realm = Realm::new(name.clone(), options, seed());
@@ -131,6 +136,8 @@ impl RealmCell {
             resumable: Arc::default(),
             provision,
             told: Mutex::default(),
+            background_roles,
+            taps,
         });
         tokio::spawn(tick(Arc::downgrade(&cell), cell.timer.clone()));
         cell
@@ -181,7 +188,7 @@ impl RealmCell {
         peer.set_session(session.id.0);
         // Should the realm refuse it after all, it is detached with an ABORT like any other session.
         self.handle(effects, |run| {
-            let slot = run.dispatch.routes.attach(peer, is_from_outside(&session));
+            let slot = run.dispatch.routes.attach(peer, self.is_there_for(&session));
             let _ = run.input(Input::Join(slot, session, welcome));
             if resumption.is_some()
                 && let Some(peer) = run.dispatch.routes.get(slot)
@@ -193,6 +200,11 @@ impl RealmCell {
             }
             slot
         })
+    }
+
+    /// Whether the realm is there for this session, and not the session for the realm.
+    fn is_there_for(&self, session: &Session) -> bool {
+        is_from_outside(session) && !self.background_roles.contains(&session.authrole)
     }
 
     /// A session id that is not in use.
@@ -243,6 +255,36 @@ impl RealmCell {
             }
             flow
         })
+    }
+
+    /// Whether somebody looks at messages: at those of this realm, or of another one.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        trace::is_on() || self.taps.is_open()
+    }
+
+    /// Tells those who look of messages that came from a session, before they are handed to the realm.
+    #[cold]
+    pub(crate) fn watch<'m, 'b: 'm>(
+        &self,
+        session: u64,
+        messages: impl Iterator<Item = (&'m Message<'b>, usize)>,
+        effects: &mut Effects,
+    ) {
+        self.open_turn(effects);
+        for (message, len) in messages {
+            if let Some(turn) = &mut effects.traced.tapped {
+                turn.note(Direction::Received, session, len, message);
+            }
+            trace::received(session, message, len);
+        }
+    }
+
+    #[cold]
+    fn open_turn(&self, effects: &mut Effects) {
+        if effects.traced.tapped.is_none() && self.taps.is_open() {
+            effects.traced.tapped = self.taps.turn(&self.name);
+        }
     }
 
     /// A session's transport is gone.
@@ -384,8 +426,11 @@ impl RealmCell {
     ) -> Result<T, RealmIsDown> {
         let realm = state.realm.as_mut().ok_or(RealmIsDown)?;
         let (routes, followups) = (&mut state.routes, &mut state.followups);
-        let is_recorded = self.history.is_some();
-        let dispatch = Dispatch { routes, effects, followups, is_traced: trace::is_on(), is_recorded };
+        let (is_recorded, is_traced) = (self.history.is_some(), self.is_watched());
+        if is_traced {
+            self.open_turn(effects);
+        }
+        let dispatch = Dispatch { routes, effects, followups, is_traced, is_recorded };
         let mut run = Run { realm, dispatch, now: Instant::now(), is_closing: state.is_closing };
         let result = catch_unwind(AssertUnwindSafe(|| {
             let result = inputs(&mut run);
@@ -402,6 +447,9 @@ impl RealmCell {
                 Err(RealmIsDown)
             }
         };
+        if is_traced && let Some(turn) = &mut effects.traced.tapped {
+            turn.settle(state.realm.as_ref());
+        }
         effects.has_turned |= state.routes.has_turned;
         result
     }

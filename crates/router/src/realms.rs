@@ -14,6 +14,7 @@ use crate::provision::Provision;
 use crate::quota::LogQuota;
 use crate::realm::{RealmCell, RealmIsDown};
 use crate::router::{RealmDefinition, StartError};
+use crate::tap::Taps;
 
 /// Why a running realm was not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +48,7 @@ pub(crate) struct Realms {
     restart: Mutex<()>,
     quota: Arc<LogQuota>,
     provision: Arc<Provision>,
+    taps: Arc<Taps>,
 }
 
 struct Running {
@@ -59,8 +61,8 @@ struct Running {
 }
 
 impl Realms {
-    pub(crate) fn new(quota: Arc<LogQuota>, provision: Arc<Provision>) -> Arc<Realms> {
-        Arc::new(Realms { table: RwLock::default(), restart: Mutex::default(), quota, provision })
+    pub(crate) fn new(quota: Arc<LogQuota>, provision: Arc<Provision>, taps: Arc<Taps>) -> Arc<Realms> {
+        Arc::new(Realms { table: RwLock::default(), restart: Mutex::default(), quota, provision, taps })
     }
 
     fn run(
@@ -71,7 +73,7 @@ impl Realms {
     ) -> Running {
         let storage = (history.clone(), records);
         let (quota, provision) = (self.quota.clone(), self.provision.clone());
-        let cell = RealmCell::start(name, definition.clone(), storage, quota, provision);
+        let cell = RealmCell::start(name, definition.clone(), storage, quota, provision, self.taps.clone());
         Running { cell, definition, history, is_ending: false }
     }
 
@@ -104,6 +106,13 @@ impl Realms {
     /// The running realm of this name; nothing if it went down.
     pub(crate) fn find_up(&self, name: &str) -> Option<Arc<RealmCell>> {
         self.entry(name).map(|(cell, _)| cell).filter(|cell| cell.is_up())
+    }
+
+    /// Looks at the roles of a realm that went down; none if it is up, or not there.
+    pub(crate) fn with_fallen<T>(&self, name: &str, look: impl FnOnce(&[Role]) -> T) -> Option<T> {
+        let realms = self.table.read();
+        let running = realms.get(name).filter(|running| !running.is_ending && !running.cell.is_up())?;
+        Some(look(&running.definition.roles))
     }
 
     /// A realm that does not end, up or not, and what writes its history.
@@ -143,6 +152,7 @@ impl Realms {
         };
         let ended = cell.stop();
         drop(cell);
+        self.taps.forget(name);
         debug!(realm = name, sessions = ended.len(), "realm stopped");
         self.close(name, history).await;
         Ok(ended)
@@ -162,6 +172,7 @@ impl Realms {
             (stopped, take(&mut realms, name))
         };
         stopped.follow();
+        self.taps.forget(name);
         debug!(realm = name, "realm stopped as it was empty");
         self.close(name, history).await;
         Ok(true)

@@ -49,7 +49,8 @@ pub struct ResumptionOptions {
     pub buffer_bytes_max: usize,
     /// Sessions of one realm that may be resumable at a time, connected or not; further ones are ordinary. Default 1,000.
     pub sessions_max: usize,
-    /// How many of them one client may have: one authid, or of those who have proven nothing one address. Default 32.
+    /// How many of them one client may have: one authid, or of those who have proven nothing one address, or
+    /// one user of a Unix socket. Default 32.
     pub sessions_per_client_max: usize,
 }
 

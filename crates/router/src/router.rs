@@ -31,6 +31,7 @@ use crate::options::{AdmissionOptions, TransportOptions};
 use crate::provision::Provision;
 use crate::quota::LogQuota;
 use crate::realms::Realms;
+use crate::tap::{Tap, TapOptions, Taps, TooManyTaps};
 use crate::transports::{Listening, NoSuchTransport, TransportId, TransportStatus, Transports};
 
 /// How long sessions get to take their GOODBYE.
@@ -53,6 +54,9 @@ pub struct RealmDefinition {
     pub authorizer: Option<Arc<dyn Authorizer>>,
     /// Where the events are kept that `options.history` names. Default: in memory.
     pub history: HistoryStore,
+    /// Roles whose sessions serve the realm and are not what it is there for: they do not keep
+    /// [`Router::stop_realm_if_empty`] from stopping it, and the provider is not told of them. Default: none.
+    pub background_roles: Vec<Arc<str>>,
 }
 
 /// Why a realm or transport was not started.
@@ -111,6 +115,7 @@ pub(crate) struct Shared {
     /// Who starts realms that somebody needs.
     pub(crate) provision: Arc<Provision>,
     transports: Transports,
+    taps: Arc<Taps>,
     stop: watch::Sender<bool>,
 }
 
@@ -146,6 +151,7 @@ impl Router {
         getrandom::fill(&mut key).expect("the operating system gives random bytes");
         let decoy = Decoy::new(key);
         let (quota, provision) = (Arc::<LogQuota>::default(), Arc::<Provision>::default());
+        let taps = Arc::<Taps>::default();
         let shared = Shared {
             admission,
             quota: quota.clone(),
@@ -154,9 +160,10 @@ impl Router {
             authenticators: RwLock::default(),
             jars: Jars::default(),
             questions: Arc::default(),
-            realms: Realms::new(quota, provision.clone()),
+            realms: Realms::new(quota, provision.clone(), taps.clone()),
             provision,
             transports: Transports::default(),
+            taps,
             stop,
         };
         Router { shared: Arc::new(shared) }
@@ -240,6 +247,15 @@ impl Router {
     /// procedure `wamp.authorization.purge` of the realm does the same.
     pub fn purge_decisions(&self, realm: &str, filter: &DecisionFilter) -> usize {
         self.shared.realm(realm).map_or(0, |realm| realm.purge_decisions(filter))
+    }
+
+    /// Lets the messages of realms be followed, from now on. It costs those realms some work per message; nobody waits for whoever
+    /// reads.
+    ///
+    /// # Errors
+    /// [`TAPS_MAX`](crate::TAPS_MAX) are open.
+    pub fn tap(&self, options: TapOptions) -> Result<Tap, TooManyTaps> {
+        self.shared.taps.open(options)
     }
 
     /// What waits for each session of a realm; nothing if there is no such realm.

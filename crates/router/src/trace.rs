@@ -9,6 +9,8 @@ use crossweave_wamp::Message;
 use crossweave_wamp::message::Error;
 use tracing::{Level, enabled, trace};
 
+use crate::tap::{Direction, Turn};
+
 /// Lines kept of one turn of a realm; how many more there were is told.
 const LINES_MAX: usize = 4_096;
 /// Characters of a URI that are shown.
@@ -20,12 +22,10 @@ pub(crate) fn is_on() -> bool {
     enabled!(Level::TRACE)
 }
 
-/// Tells of messages that came from a session.
+/// Tells of a message that came from a session.
 #[cold]
-pub(crate) fn received<'m, 'b: 'm>(session: u64, messages: impl Iterator<Item = (&'m Message<'b>, usize)>) {
-    for (message, len) in messages {
-        trace!(session, len, "received {}", Line(message));
-    }
+pub(crate) fn received(session: u64, message: &Message<'_>, len: usize) {
+    trace!(session, len, "received {}", Line(message));
 }
 
 /// Tells of a message of a peer that has not joined.
@@ -45,12 +45,23 @@ pub(crate) fn sent_to(peer: &PeerAddress, message: &Message<'_>, len: usize) {
 pub(crate) struct Sent {
     lines: Vec<(u64, usize, String)>,
     left_off: usize,
+    /// What taps are to get of this turn.
+    pub(crate) tapped: Option<Box<Turn>>,
 }
 
 impl Sent {
     /// Takes note of a message that was queued for a session, or was to be.
     #[cold]
     pub(crate) fn note(&mut self, session: u64, len: usize, message: &Message<'_>) {
+        if let Some(tapped) = &mut self.tapped {
+            tapped.note(Direction::Sent, session, len, message);
+        }
+        if is_on() {
+            self.keep_line(session, len, message);
+        }
+    }
+
+    fn keep_line(&mut self, session: u64, len: usize, message: &Message<'_>) {
         if self.lines.len() < LINES_MAX {
             self.lines.push((session, len, Line(message).to_string()));
         } else {
@@ -60,12 +71,15 @@ impl Sent {
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.lines.is_empty() && self.tapped.is_none()
     }
 
-    /// Writes the lines. Those of several sessions that send at the same time may change places.
+    /// Tells the taps and writes the lines. Those of several sessions that send at the same time may change places.
     #[cold]
     pub(crate) fn write(&mut self) {
+        if let Some(tapped) = self.tapped.take() {
+            tapped.tell();
+        }
         for (session, len, line) in self.lines.drain(..) {
             trace!(session, len, "sent {line}");
         }
@@ -199,7 +213,7 @@ mod tests {
         let mut sent = Sent::default();
         let goodbye = crossweave_wamp::message::Goodbye::new(uris::CLOSE_NORMAL).into();
         for _ in 0..LINES_MAX + 5 {
-            sent.note(1, 2, &goodbye);
+            sent.keep_line(1, 2, &goodbye);
         }
         assert_eq!((sent.lines.len(), sent.left_off), (LINES_MAX, 5));
         sent.write();

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crossweave_router::{
-    AdmissionOptions, HistoryStore, QueueOptions, RawSocketOptions, RealmDefinition, RealmOptions, Role,
-    Router, TransportOptions, WebSocketOptions,
+    AdmissionOptions, QueueOptions, RawSocketOptions, RealmDefinition, Role, Router, TransportOptions,
+    WebSocketOptions,
 };
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_transport::{ConnectOptions, Connection, ListenEndpoint, connect};
@@ -24,12 +24,7 @@ const SERIALIZER: Serializer = Serializer::MsgPack;
 async fn node() -> (Router, u16, u16) {
     let router = Router::new(AdmissionOptions::default());
     let roles = vec![Role::allow_all("anonymous")];
-    let realm = RealmDefinition {
-        options: RealmOptions::default(),
-        roles,
-        authorizer: None,
-        history: HistoryStore::Memory,
-    };
+    let realm = RealmDefinition { roles, ..RealmDefinition::default() };
     router.start_realm("realm1", realm).unwrap();
     let mut pinging = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
     pinging.rawsocket = Some(RawSocketOptions {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crossweave_router::{AdmissionOptions, HistoryStore, RealmDefinition, RealmOptions, Role, Router};
+use crossweave_router::{AdmissionOptions, RealmDefinition, RealmOptions, Role, Router};
 use crossweave_router_core::TrustRule;
 use crossweave_transport::Stream;
 use crossweave_wamp::features::{Features, Roles};
@@ -15,12 +15,7 @@ fn router(trust: Vec<TrustRule>) -> Router {
     let router = Router::new(AdmissionOptions::default());
     let roles = vec![Role::allow_all("plant")];
     let options = RealmOptions { trust, ..RealmOptions::default() };
-    router
-        .start_realm(
-            "realm1",
-            RealmDefinition { options, roles, authorizer: None, history: HistoryStore::Memory },
-        )
-        .unwrap();
+    router.start_realm("realm1", RealmDefinition { options, roles, ..RealmDefinition::default() }).unwrap();
     router
 }
 

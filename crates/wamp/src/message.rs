@@ -105,6 +105,14 @@ impl Kind {
         matches!(self, Publish | Subscribe | Unsubscribe | Call | Register | Unregister | Invocation)
     }
 
+    /// The kind with this name, in letters of either case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        // The numbers have gaps; beyond those of the basic and advanced profile there is EVENT_RECEIVED alone.
+        (1..=Kind::EventReceived.code())
+            .filter_map(Kind::from_code)
+            .find(|kind| kind.name().eq_ignore_ascii_case(name))
+    }
+
     /// The name in the specification, as `PUBLISH`.
     pub fn name(self) -> &'static str {
         match self {

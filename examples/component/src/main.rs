@@ -9,13 +9,16 @@ use std::ffi::OsString;
 use std::future::pending;
 use std::path::{Path, PathBuf};
 
-use crossweave_node::{Components, Controller, NativeOptions, NodeOptions, become_guest, boot, run_worker};
+use crossweave_node::{
+    Components, Controller, Extensions, NativeOptions, NodeOptions, become_guest, boot, run_worker,
+};
 
 use counter::Counter;
 
 /// What is linked in, by the `name` that configurations use.
-fn components() -> Components {
-    Components::default().with("counter", |extra| Ok(Box::new(Counter::new(extra)?)))
+fn extensions() -> Extensions {
+    let components = Components::default().with("counter", |extra| Ok(Box::new(Counter::new(extra)?)));
+    Extensions { components, ..Extensions::default() }
 }
 
 fn main() -> Result<(), String> {
@@ -28,7 +31,7 @@ fn main() -> Result<(), String> {
     let ended = runtime.block_on(async {
         if first == "worker" {
             let arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
-            return run_worker(NativeOptions::from_arguments(arguments, components())?, pending()).await;
+            return run_worker(NativeOptions::from_arguments(arguments, extensions())?, pending()).await;
         }
         node(&PathBuf::from(first)).await
     });
@@ -39,13 +42,13 @@ fn main() -> Result<(), String> {
 /// Runs the node of a directory until Ctrl-C.
 async fn node(cbdir: &Path) -> Result<(), String> {
     let loaded = crossweave_config::load(cbdir, None).map_err(|problems| problems.to_string())?;
-    crossweave_node::findings(&loaded.node).map_err(|obstacles| format!("{obstacles:?}"))?;
+    crossweave_node::findings(&loaded.node, &extensions()).map_err(|obstacles| format!("{obstacles:?}"))?;
     let this = |role: &str| vec![OsString::from("/proc/self/exe"), OsString::from(role)];
     let options = NodeOptions {
         directory: Some(loaded.cbdir.clone()),
         worker_command: this("worker"),
         guest_command: this("guest"),
-        components: components(),
+        extensions: extensions(),
         ..NodeOptions::new(loaded.cbdir.clone())
     };
     let controller = Controller::start(options).await.map_err(|error| error.to_string())?;

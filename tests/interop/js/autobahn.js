@@ -115,10 +115,12 @@ async function subscribe(c) {
         topic: details.topic,
         publisher: details.publisher,
         publication: details.publication,
+        retained: details.retained,
       },
     });
   try {
-    const subscription = await session.subscribe(c.topic, handler, c.match ? { match: c.match } : {});
+    const options = { ...(c.match && { match: c.match }), ...(c.get_retained && { get_retained: true }) };
+    const subscription = await session.subscribe(c.topic, handler, options);
     subs.set(c.sub, subscription);
     return { subscription: subscription.id };
   } catch (e) {
@@ -165,6 +167,7 @@ async function register(c) {
   const options = {};
   if (c.match) options.match = c.match;
   if (c.invoke) options.invoke = c.invoke;
+  if (c.force_reregister) options.force_reregister = true;
   try {
     const registration = await session.register(c.procedure, BEHAVIOURS[c.does](c), options);
     regs.set(c.reg, registration);

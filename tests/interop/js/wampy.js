@@ -22,9 +22,11 @@ const FEATURES = {
   interruptible: false,
   disclose_me: true,
   complex_result: true,
-  // It always acknowledges and cannot say exclude_me = false.
+  // It always acknowledges, cannot say exclude_me = false, retains nothing, and registers nothing by force.
   publish_lists: true,
   exclude_me_false: false,
+  force_reregister: false,
+  retain: false,
   topic_of_event: true,
   auth: ["ticket", "wampcra", "wampcra-salted", "wampcra-derived", "cryptosign"],
   unsubscribe: true,
@@ -94,11 +96,13 @@ async function subscribe(c) {
         kwargs: pack(argsDict ?? {}, serializer),
         topic: (details && details.topic) || c.topic,
         publisher: pack(details && details.publisher, serializer),
+        retained: details && details.retained,
       },
     });
   // What is left out it sends as `undefined`, which MessagePack and CBOR carry and routers refuse.
   let options = serializer === "json" ? undefined : { match: "exact", get_retained: false };
   if (c.match) options = { ...options, match: c.match };
+  if (c.get_retained) options = { ...options, get_retained: true };
   try {
     const answer = await wampy.subscribe(c.topic, handler, options);
     subs.set(c.sub, { key: answer.subscriptionKey, handler });

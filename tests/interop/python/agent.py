@@ -56,7 +56,7 @@ FEATURES = {
     "publish_lists": True,
     "topic_of_event": True,
     # In FlatBuffers Autobahn announces no feature, names no authentication method, takes the URI of an ERROR for its
-    # arguments, and cannot write lists of authroles.
+    # arguments, and cannot write lists of authroles and authids.
     "without": {
         f"{transport}-flatbuffers": ["auth", "progress", "interruptible", "errors", "publish_authroles"] for transport in ("ws", "rs")
     },
@@ -183,11 +183,12 @@ async def subscribe(c):
                     "topic": _details.topic,
                     "publisher": _details.publisher,
                     "publication": _details.publication,
+                    "retained": _details.retained,
                 }
             }
         )
 
-    options = SubscribeOptions(match=c.get("match"), details_arg="_details")
+    options = SubscribeOptions(match=c.get("match"), get_retained=c.get("get_retained"), details_arg="_details")
     subscription = await peer.subscribe(on_event, c["topic"], options=options)
     peer.subscriptions[c["sub"]] = subscription
     return {"subscription": subscription.id}
@@ -241,7 +242,9 @@ def endpoint(c):
 
 async def register(c):
     peer = sessions[c["s"]]
-    options = RegisterOptions(match=c.get("match"), invoke=c.get("invoke"), details_arg="_details")
+    options = RegisterOptions(
+        match=c.get("match"), invoke=c.get("invoke"), force_reregister=c.get("force_reregister"), details_arg="_details"
+    )
     registration = await peer.register(endpoint(c), c["procedure"], options=options)
     peer.registrations[c["reg"]] = registration
     return {"registration": registration.id}

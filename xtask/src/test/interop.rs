@@ -1,5 +1,6 @@
 //! Stock Autobahn and Wampy clients against the binary, driven by `tests/interop/run.py`, and components in Python.
 
+use std::env;
 use std::process::Command;
 
 use super::Outcome;
@@ -7,6 +8,9 @@ use super::counts::Counts;
 use super::installs;
 use super::steps::{build_binary, run_and_count};
 use crate::workspace::Workspace;
+
+/// The environment variable that has the table in `docs/conformance.md` written anew instead of compared.
+const WRITE: &str = "CROSSWEAVE_WRITE";
 
 /// Builds the binary, installs the clients, runs the matrix.
 pub(super) fn run(workspace: &Workspace) -> Outcome {
@@ -29,6 +33,11 @@ pub(super) fn run(workspace: &Workspace) -> Outcome {
     match installs::node_modules(&source.join("js"), &target.join("js")) {
         Ok(modules) => {
             driver.arg("--js-modules").arg(modules);
+            // Without all clients there is nothing to compare.
+            driver.arg("--table").arg(workspace.root.join("docs").join("conformance.md"));
+            if env::var_os(WRITE).is_some() {
+                driver.arg("--write-table");
+            }
         }
         Err(why) => missing.push(format!("JavaScript clients: {why}")),
     }
@@ -37,7 +46,16 @@ pub(super) fn run(workspace: &Workspace) -> Outcome {
     }
     let (clients_passed, mut counts) = run_and_count(&mut driver);
     // Components in Python, which need the same environment.
-    let mut components = workspace.cargo(&["test", "-p", "crossweave", "--test", "cli", "components::"]);
+    let mut components = workspace.cargo(&[
+        "test",
+        "-p",
+        "crossweave",
+        "--test",
+        "cli",
+        "--",
+        "components::",
+        "crossbar_examples::",
+    ]);
     let (components_passed, found) = run_and_count(components.env("CROSSWEAVE_PYTHON", &python));
     counts.add(found);
     let ended_well = clients_passed && components_passed;

@@ -77,7 +77,7 @@ fn faulty_server() -> (SocketAddr, Arc<Faults>) {
 #[test]
 fn every_loss_and_repetition_of_a_faulty_server_is_counted() {
     let (address, faults) = faulty_server();
-    let target = Target { address, wire: Wire::Nats, path: "", realm: "", login: Login::Anonymous };
+    let target = Target { address, wire: Wire::Nats, path: "", realm: "".into(), login: Login::Anonymous };
     let plan = Plan { publishers: 1, subscribers: 1, pace: Pace::Window(16), payload: 64 };
     let outcome = run(&plan, &target, std::process::id(), Timing::ms(20, 100)).expect("the server answers");
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;

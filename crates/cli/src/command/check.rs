@@ -2,7 +2,7 @@
 
 use clap::Args;
 use crossweave_config::{CONFIG_FILES, Loaded, Problems};
-use crossweave_node::{Obstacle, findings};
+use crossweave_node::{Extensions, Obstacle, findings};
 use serde_json::{Value, json};
 
 use crate::exit::Failure;
@@ -41,7 +41,7 @@ impl Check {
                 "there is no {names} in {dir}: `crossweave init` writes one"
             )));
         };
-        let found = findings(&loaded.node);
+        let found = findings(&loaded.node, &Extensions::default());
         match self.json {
             true => {
                 terminal.print(&verdict(&file.display().to_string(), &loaded.warnings, &found).to_string())?

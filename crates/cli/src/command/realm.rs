@@ -75,12 +75,13 @@ fn shown(realm: &NamedRealm<'_>, name: &str) -> String {
     let mut lines = Vec::new();
     match &realm.kind {
         RealmKind::Static => lines.push(format!("{name}: runs on worker {}", realm.worker)),
-        RealmKind::Template { id, pattern, groups, activation } => {
+        RealmKind::Template { id, pattern, groups, activation, workers } => {
             lines.push(format!("{name}: started on worker {} when its first client comes", realm.worker));
             lines.push(format!("  template   {id}, {pattern}"));
             lines.extend(groups.iter().map(|(group, value)| format!("  {{{group}}} is {value}")));
             let who = activation.authroles.as_ref().map_or("every role below".to_owned(), |it| it.join(", "));
             lines.push(format!("  started by {who}"));
+            lines.extend(workers.iter().map(|(kind, id)| format!("  with       {kind} {id}")));
             let idle = match activation.idle_timeout {
                 Some(seconds) => format!("ends after {seconds} s without a session"),
                 None => "stays until the node ends".to_owned(),
@@ -125,10 +126,11 @@ fn role(role: &Value) -> Vec<String> {
 fn object(realm: &NamedRealm<'_>) -> Value {
     let kind = match &realm.kind {
         RealmKind::Static => json!({"kind": "static"}),
-        RealmKind::Template { id, pattern, groups, .. } => {
+        RealmKind::Template { id, pattern, groups, workers, .. } => {
             let groups: Value =
                 groups.iter().map(|(group, value)| (group.clone(), Value::from(value.clone()))).collect();
-            json!({"kind": "template", "template": id, "pattern": pattern, "groups": groups})
+            let workers: Vec<&str> = workers.iter().map(|(_, id)| *id).collect();
+            json!({"kind": "template", "template": id, "pattern": pattern, "groups": groups, "workers": workers})
         }
         RealmKind::Hidden { id } => json!({"kind": "hidden", "template": id}),
     };

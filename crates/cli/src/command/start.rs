@@ -8,7 +8,7 @@ use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_config::{Loaded, Node, Problems, Severity, ShutdownTrigger};
 use crossweave_node::boot::{self, WorkerPlan};
 use crossweave_node::{
-    Components, Configuration, Controller, NodeOptions, Why, controller_of, findings, node_key,
+    Configuration, Controller, Extensions, NodeOptions, Why, controller_of, findings, node_key,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::JoinSet;
@@ -122,7 +122,7 @@ impl Start {
     /// What is to be run: the controller, and its workers.
     fn plan(&self, loaded: &Loaded, terminal: Terminal) -> Result<(NodeOptions, Vec<WorkerPlan>), Failure> {
         let check = |node: &Node| {
-            findings(node).map_err(|obstacles| {
+            findings(node, &Extensions::default()).map_err(|obstacles| {
                 obstacles.iter().for_each(|obstacle| terminal.complain(&obstacle.to_string()));
                 Failure::told()
             })
@@ -172,7 +172,7 @@ impl Start {
             worker_command: Worker::command(self.loglevel),
             guest_command: Guest::command(),
             has_start_page: false,
-            components: Components::default(),
+            extensions: Extensions::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum as _};
 use crossweave_config::part;
-use crossweave_node::{Components, NativeKind, NativeOptions, options_of_environment, run_worker};
+use crossweave_node::{Extensions, NativeKind, NativeOptions, options_of_environment, run_worker};
 
 use super::start::raise_file_limit;
 use crate::exit::Failure;
@@ -72,7 +72,7 @@ impl Worker {
             limits,
             has_start_page: false,
             options: options_of_environment(),
-            components: Components::default(),
+            extensions: Extensions::default(),
         };
         let ended = runtime.block_on(async {
             let mut signals = Signals::listen().map_err(|error| error.to_string())?;

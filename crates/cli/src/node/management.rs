@@ -21,6 +21,7 @@ const GRACE: Duration = Duration::from_millis(1500);
 const ANSWER_DEADLINE: Duration = Duration::from_secs(90);
 
 /// A session with a running node.
+#[derive(Clone)]
 pub(crate) struct Management {
     client: Client,
 }
@@ -48,6 +49,18 @@ pub(crate) fn manage<T>(
     directory: &Path,
     work: impl AsyncFnOnce(&Management) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    manage_then(directory, work, async |_| {})
+}
+
+/// The same, and does something at the end, also after Ctrl-C.
+///
+/// # Errors
+/// As [`manage`].
+pub(crate) fn manage_then<T>(
+    directory: &Path,
+    work: impl AsyncFnOnce(&Management) -> Result<T, Failure>,
+    end: impl AsyncFnOnce(&Management),
+) -> Result<T, Failure> {
     running(directory)?;
     let cannot = |error| Failure::setup(format_args!("cannot set up input and output: {error}"));
     let runtime = Builder::new_current_thread().enable_all().build().map_err(cannot)?;
@@ -59,6 +72,7 @@ pub(crate) fn manage<T>(
             ended = work(&management) => ended,
             _ = signals.next() => Err(Failure::interrupted()),
         };
+        end(&management).await;
         management.client.leave().await;
         ended
     });

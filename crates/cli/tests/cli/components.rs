@@ -62,7 +62,7 @@ class Adder(ApplicationSession):
 "#;
 
 /// The interpreter, if there is one.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let named = std::env::var_os("CROSSWEAVE_PYTHON").map(PathBuf::from);
     let target = Path::new(env!("CARGO_BIN_EXE_crossweave")).ancestors().nth(2).expect("<target>/<profile>");
     let python = named.unwrap_or_else(|| target.join("interop/python/bin/python3"));
@@ -113,8 +113,14 @@ fn python_classes_run_in_a_container_and_are_managed() {
 
     let (started, stopped) =
         (node.subscribe(&on("on_component_started")), node.subscribe(&on("on_component_stopped")));
+    let restarted = node.subscribe(&on("on_component_restarted"));
     let pid = node.call_realm1("com.example.pid", &[]).unwrap().as_u64().unwrap();
-    node.call(&on("restart_component"), &[json!("greeter")]).unwrap();
+    let answer = node.call(&on("restart_component"), &[json!("greeter"), json!(true)]).unwrap();
+    assert_eq!(answer["stopped"]["component_id"], "greeter");
+    assert_eq!(answer["started"]["config"]["classname"], "app.Greeter");
+    assert!(answer["caller"]["session_id"].is_u64(), "{answer}");
+    let event = restarted.line();
+    assert!(event.contains("\"stopped\"") && event.contains("\"started\""), "{event}");
     assert!(stopped.line().contains("greeter") && started.line().contains("greeter"));
     assert!(!Managed::lives(pid));
     assert_ne!(node.call_realm1("com.example.pid", &[]).unwrap().as_u64(), Some(pid));

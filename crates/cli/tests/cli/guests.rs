@@ -54,6 +54,45 @@ fn the_lines_of_a_guest_are_told_as_they_come() {
 }
 
 #[test]
+fn a_worker_has_ended_when_its_last_line_is_told() {
+    let node = Managed::start(&json!([router()]), &[]);
+    let told = node.subscribe_all("crossbar.");
+    // Somebody else in another group, whom nobody ends with the guest, writes when that has ended long since.
+    let script = "if [ -e once ]; then echo again; exec sleep 600; fi; touch once
+        seq 1 90; setsid sh -c 'touch up; sleep 0.5; echo last' &
+        until [ -e up ]; do sleep 0.01; done; exit 3";
+    let item = json!({"executable": "sh", "arguments": ["-c", script]});
+    node.call("crossbar.start_worker", &[json!("talker"), json!("guest"), item]).unwrap();
+    let mut lines = 0;
+    loop {
+        let event = told.line();
+        lines += usize::from(event.contains("worker.talker.on_log"));
+        if event.contains("crossbar.on_worker_exited") {
+            break;
+        }
+    }
+    assert_eq!(lines, 91, "all lines come before the end");
+    wait_for_line(&node, "talker", "again");
+    let log = log(&node, "talker");
+    let expected: Vec<String> =
+        (1..=90).map(|it| it.to_string()).chain(["last".into(), "again".into()]).collect();
+    assert_eq!(log, expected, "and before those of the next run");
+
+    node.call("crossbar.stop_worker", &[json!("router")]).unwrap();
+    let mut last = String::new();
+    loop {
+        let event = told.line();
+        if event.contains("crossbar.on_worker_exited") {
+            break;
+        }
+        if event.contains("worker.router.on_log") {
+            last = event;
+        }
+    }
+    assert!(last.contains("saying goodbye"), "{last}");
+}
+
+#[test]
 fn a_guest_and_what_it_has_started_end_with_the_node() {
     let script = "sleep 600 & echo $! > child; trap '' TERM; echo ready; while :; do sleep 1; done";
     let polite = shell(

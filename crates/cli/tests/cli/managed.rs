@@ -59,12 +59,33 @@ impl Managed {
         call(&self.path("router"), "realm1", procedure, args)
     }
 
+    /// Calls a procedure on another realm, by this socket.
+    pub(crate) fn call_on(
+        &self,
+        socket: &str,
+        realm: &str,
+        procedure: &str,
+        args: &[Value],
+    ) -> Result<Value, String> {
+        call(&self.path(socket), realm, procedure, args)
+    }
+
     /// Hears the events of the management realm.
     pub(crate) fn subscribe(&self, topic: &str) -> Background {
         let url = format!("unix:{}", self.path("node.sock").display());
         let mut command = crossweave();
         let sub =
             Background::start(command.args(["sub", topic, "--json", "--url", &url, "--realm", "crossbar"]));
+        sub.wait_for("subscribed");
+        sub
+    }
+
+    /// Hears all events of the management realm that begin so, with their topics.
+    pub(crate) fn subscribe_all(&self, prefix: &str) -> Background {
+        let url = format!("unix:{}", self.path("node.sock").display());
+        let mut command = crossweave();
+        let args = ["sub", prefix, "--match", "prefix", "--json", "--realm", "crossbar", "--url", &url];
+        let sub = Background::start(command.args(args));
         sub.wait_for("subscribed");
         sub
     }

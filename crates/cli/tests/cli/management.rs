@@ -11,6 +11,7 @@ use std::fs;
 use crossweave_api::node::*;
 use crossweave_api::process::*;
 use crossweave_api::router::*;
+use crossweave_api::tracing::*;
 use crossweave_api::{error, procedures, worker};
 use crossweave_auth::cryptosign::PublicKey;
 use crossweave_client::{Client, Options, Reconnect};
@@ -86,6 +87,7 @@ async fn drive(is_inline: bool) {
     realms_and_roles(&mut driver, &folder).await;
     transports(&mut driver, &folder).await;
     services(&mut driver).await;
+    traces(&mut driver, &folder).await;
     configuration(&mut driver, &folder).await;
     driver.wrong_arguments(ROUTER).await;
     let stopping = driver.right(None, &Shutdown { restart: true, mode: Some("test".to_owned()) }).await;
@@ -113,6 +115,13 @@ async fn node_as_a_whole(driver: &mut Driver, node: &Node, is_inline: bool) {
     let info = driver.right(None, &asked).await;
     assert_eq!((info.kind.as_str(), info.status.as_str(), info.restarts), ("router", "started", 0));
     assert_eq!(info.pid == Some(node.process.pid()), is_inline);
+    assert_eq!(info.stats, None);
+    let (before, after) = (traffic(driver).await, traffic(driver).await);
+    // It was at least asked and has answered in between.
+    assert!(before.received.bytes > 100 && after.received.bytes > before.received.bytes, "{after:?}");
+    assert!(before.sent.bytes > 100 && after.sent.count > before.sent.count, "{after:?}");
+    let counted = driver.right(Some("worker001"), &worker::GetControllerTraffic {}).await;
+    assert!(counted.received.bytes > after.received.bytes);
     let asked = GetWorker { worker_id: "nobody".to_owned(), include_stats: false };
     driver.wrong(None, &asked, error::NO_SUCH_WORKER).await;
     let public = driver.right(None, &GetPublicKey {}).await;
@@ -124,6 +133,12 @@ async fn node_as_a_whole(driver: &mut Driver, node: &Node, is_inline: bool) {
         driver.wrong(None, &Sign { data: data.to_owned() }, error::INVALID_ARGUMENT).await;
     }
     driver.wrong(None, &Sign { data: format!("{}é", "a".repeat(62)) }, error::INVALID_ARGUMENT).await;
+}
+
+async fn traffic(driver: &mut Driver) -> worker::ControllerTraffic {
+    let asked = GetWorker { worker_id: "worker001".to_owned(), include_stats: true };
+    let stats = driver.right(None, &asked).await.stats.expect("they were asked for");
+    stats.controller_traffic.expect("the worker answers")
 }
 
 async fn processes(driver: &mut Driver, who: Option<&str>) {
@@ -348,6 +363,63 @@ async fn configuration(driver: &mut Driver, folder: &TempDir) {
     assert_eq!(driver.right(ROUTER, &GetRouterRealms {}).await, ["realm001", "realm002", "realm003"]);
     fs::write(&file, "{\"version\": 2, \"wokers\": []}").unwrap();
     driver.wrong(None, &ApplyConfiguration { dry_run: false }, error::INVALID_CONFIGURATION).await;
+}
+
+async fn traces(driver: &mut Driver, folder: &TempDir) {
+    let trace_id = || "one".to_owned();
+    let options = TraceOptions { uri: Some("com.topic".to_owned()), ..TraceOptions::default() };
+    let start = |id: Option<String>, options| StartTrace { trace_id: id, trace_options: Some(options) };
+    let started = driver.right(ROUTER, &start(Some(trace_id()), options.clone())).await;
+    assert_eq!((started.id.as_str(), started.status.as_str(), started.next_seq), ("one", "running", 0));
+    driver.wrong(ROUTER, &start(Some(trace_id()), options.clone()), error::ALREADY_RUNNING).await;
+    let other =
+        |key: &str| TraceOptions { others: [(key.to_owned(), json!(1))].into(), ..TraceOptions::default() };
+    let invalid = [
+        TraceOptions { matching: Some("prefx".to_owned()), ..options.clone() },
+        TraceOptions { types: vec!["PUBLSH".to_owned()], ..options.clone() },
+        TraceOptions { limit: 0, ..options.clone() },
+        TraceOptions { duration: Some(86_401), ..options.clone() },
+        other("uro"),
+    ];
+    for options in invalid {
+        driver.wrong(ROUTER, &start(None, options), error::INVALID_CONFIGURATION).await;
+    }
+    driver.wrong(ROUTER, &start(None, other("persist")), error::FEATURE_UNAVAILABLE).await;
+
+    let guest = session(folder, "a.sock", "one").await;
+    guest.publish("com.topic", 5).acknowledged().await.unwrap();
+    let data = |from_seq| GetTraceData { trace_id: trace_id(), from_seq, to_seq: None, limit: 9, wait: 0 };
+    let seen = driver.right(ROUTER, &data(0)).await;
+    let shown: Vec<_> = seen.iter().map(|it| (it.seq, it.msg_type.as_str(), it.session_id)).collect();
+    let id = guest.session().id.0;
+    assert_eq!(shown, [(0, "PUBLISH", id), (1, "PUBLISHED", id)]);
+    assert!(seen[0].args.is_none() && seen[0].payload_len > 0, "payloads were not asked for");
+    assert_eq!(driver.right(ROUTER, &data(1)).await.len(), 1);
+    assert_eq!(driver.right(ROUTER, &GetTraceData { to_seq: Some(1), ..data(0) }).await.len(), 1);
+    let waited = GetTraceData { wait: 10, ..data(2) };
+    assert_eq!(driver.right(ROUTER, &waited).await.len(), 0);
+    driver.wrong(ROUTER, &GetTraceData { limit: 0, ..data(0) }, error::INVALID_ARGUMENT).await;
+    driver.wrong(ROUTER, &GetTraceData { wait: 30_001, ..data(0) }, error::INVALID_ARGUMENT).await;
+
+    // One that nobody asks for ends; one whose time is over keeps what it has.
+    let idle = TraceOptions { idle_timeout: Some(1), ..TraceOptions::default() };
+    let short = TraceOptions { duration: Some(1), ..TraceOptions::default() };
+    let idle = driver.right(ROUTER, &start(None, idle)).await;
+    let short = driver.right(ROUTER, &start(Some("short".to_owned()), short)).await;
+    assert_eq!((idle.id.as_str(), short.id.as_str()), ("trace001", "short"));
+    for _ in 0..2 {
+        driver.event("crossbar.worker.worker001.on_trace_stopped").await;
+    }
+    let all = |include_stopped| GetTraces { include_stopped };
+    assert_eq!(driver.right(ROUTER, &all(false)).await, ["one"]);
+    assert_eq!(driver.right(ROUTER, &all(true)).await, ["one", "short"]);
+    let of = |id: &str| GetTrace { trace_id: id.to_owned() };
+    assert_eq!(driver.right(ROUTER, &of("short")).await.status, "stopped");
+    driver.wrong(ROUTER, &of("trace001"), error::NO_SUCH_OBJECT).await;
+    let stop = StopTrace { trace_id: trace_id() };
+    assert_eq!(driver.right(ROUTER, &stop).await.next_seq, 2);
+    driver.wrong(ROUTER, &stop, error::NO_SUCH_OBJECT).await;
+    driver.wrong(ROUTER, &data(0), error::NO_SUCH_OBJECT).await;
 }
 
 async fn services(driver: &mut Driver) {

@@ -28,7 +28,7 @@ pub struct ResumptionOptions {
     /// `max_sessions`: how many sessions of a realm may be resumable at a time, 1 to 1000000. Default: 1000.
     pub max_sessions: u32,
     /// `max_sessions_per_client`: how many of them one client may have, that is one authid, or of anonymous clients one
-    /// address, 1 to 1000000. Default: 32.
+    /// address, or one user of a Unix socket, 1 to 1000000. Default: 32.
     pub max_sessions_per_client: u32,
 }
 

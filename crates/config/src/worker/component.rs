@@ -5,6 +5,7 @@ use crate::connecting::ConnectingTransport;
 use crate::document::Value;
 use crate::reading::{At, Fields, Finding, Reading, Unique, quoted};
 use crate::realm::Realm;
+use crate::template::check_placeholders;
 
 /// A component in a router: a session of one of its realms, without a connection.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,7 +137,11 @@ impl ContainerComponent {
         let mut fields = reading.object(at, "a component of a container")?;
         let kind = fields.required(reading, "type").and_then(|at| reading.word(&at, KINDS))?;
         let id = fields.id(reading, "component", ids);
-        let realm = fields.required(reading, "realm").and_then(|at| reading.text(&at));
+        let realm = fields.required(reading, "realm").and_then(|at| {
+            let realm = reading.text(&at)?;
+            check_placeholders(reading, &at, &realm);
+            Some(realm)
+        });
         let transport =
             fields.required(reading, "transport").and_then(|at| ConnectingTransport::read(reading, at));
         let mut code = Code::read(reading, &mut fields, kind);
@@ -201,7 +206,8 @@ fn name(reading: &mut Reading<'_>, at: &At<'_>) -> Option<String> {
             && !part.starts_with(|first: char| first.is_ascii_digit())
             && part.chars().all(|c| c.is_alphanumeric() || c == '_')
     };
-    if !name.contains('.') || !name.split('.').all(is_identifier) {
+    let is_name = name.contains('.') && name.split('.').all(is_identifier);
+    if !is_name && !reading.is_filled_in(&name) {
         let message = format!("{} is not a name in a Python module", quoted(&name));
         reading.report(at, Finding::error(message).expected("`module.name`"));
     }

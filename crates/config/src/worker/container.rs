@@ -62,13 +62,12 @@ const RESTART: &[(&str, ContainerRestart)] = &[
 impl ContainerWorker {
     pub(crate) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>, siblings: &mut Siblings) -> Self {
         let id = fields.id(reading, "worker", &mut siblings.ids);
+        let template = WorkerTemplate::read(reading, &mut fields);
+        let outer = std::mem::replace(&mut reading.groups, WorkerTemplate::names(template.as_ref()));
         let (mut options, mut shutdown, mut restart) = Default::default();
         if let Some(fields) = fields.object(reading, "options", "the container's options") {
             (options, shutdown, restart) = Self::read_options(reading, fields);
         }
-        let template = WorkerTemplate::read(reading, &mut fields);
-        let groups = template.as_ref().map_or_else(Vec::new, |template| template.realm.groups.clone());
-        let outer = std::mem::replace(&mut reading.groups, groups);
         let mut ids = Unique::new("component id");
         let list = fields.list(reading, "components", "a list of components");
         let components =

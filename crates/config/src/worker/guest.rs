@@ -85,6 +85,8 @@ const OUTPUT: &[(&str, GuestOutput)] =
 impl GuestWorker {
     pub(crate) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>, siblings: &mut Siblings) -> Self {
         let id = fields.id(reading, "worker", &mut siblings.ids);
+        let template = WorkerTemplate::read(reading, &mut fields);
+        let outer = std::mem::replace(&mut reading.groups, WorkerTemplate::names(template.as_ref()));
         let executable = fields.required(reading, "executable").and_then(|at| reading.expanded(&at));
         let arguments = match fields.get("arguments") {
             Some(at) => {
@@ -97,7 +99,7 @@ impl GuestWorker {
             .object(reading, "options", "the guest's options")
             .map(|fields| GuestOptions::read(reading, fields))
             .unwrap_or_default();
-        let template = WorkerTemplate::read(reading, &mut fields);
+        reading.groups = outer;
         fields.finish(reading);
         Self { id, executable: executable.unwrap_or_default(), arguments, options, template }
     }

@@ -1,32 +1,49 @@
-//! `"template": "realm"` of a container or guest: it is started with each realm whose name matches.
+//! `"template": "realm"` of a container or guest: it is started with each realm of a template whose name matches.
 
 use crate::reading::{Fields, Finding, Reading, Shape};
 use crate::template::Template;
+
+/// In the texts of such a worker, `{realm}` stands for the name of the realm.
+const REALM: &str = "realm";
 
 /// A worker that is started for realms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerTemplate {
     /// `realm`: what the names of those realms look like.
     pub realm: Template,
+    /// `max_workers`: workers of this template that run at a time, 1 to 10000; further realms go without. Default: 100.
+    pub max_workers: u32,
 }
 
 impl WorkerTemplate {
-    /// Reads `template` and `realm` of a worker.
+    /// Reads `template`, `realm` and `max_workers` of a worker.
     pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<Self> {
         let is_template = fields.word(reading, "template", &[("realm", ())]).is_some();
-        fields.note(reading, "realm", || Shape::Text);
+        fields.note(reading, REALM, || Shape::Text);
+        let max_workers = fields.int(reading, "max_workers", 1..=10_000, "").unwrap_or(100);
         if !is_template {
             let has_template = fields.get("template").is_some();
-            if let Some(at) = fields.key("realm")
-                && !has_template
-            {
-                let message = "`realm` of a worker says for which realms it is started, if it is a template";
-                reading.report(&at, Finding::error(message).expected("`\"template\": \"realm\"` beside it"));
+            for (key, message) in [
+                (REALM, "`realm` of a worker says for which realms it is started, if it is a template"),
+                ("max_workers", "`max_workers` says how many workers a template starts"),
+            ] {
+                if let Some(at) = fields.key(key)
+                    && !has_template
+                {
+                    let finding = Finding::error(message).expected("`\"template\": \"realm\"` beside it");
+                    reading.report(&at, finding);
+                }
             }
             return None;
         }
-        fields.not_built(reading, "template", "starting workers with realms");
-        let realm = fields.required(reading, "realm").and_then(|at| Template::read(reading, &at))?;
-        Some(Self { realm })
+        let realm = fields.required(reading, REALM).and_then(|at| Template::read(reading, &at))?;
+        Some(Self { realm, max_workers })
+    }
+
+    /// The names that can stand in braces in the texts of the worker.
+    pub(super) fn names(template: Option<&Self>) -> Vec<String> {
+        let Some(template) = template else { return Vec::new() };
+        let groups = template.realm.groups.iter().filter(|group| *group != REALM);
+        groups.cloned().chain([REALM.to_owned()]).collect()
     }
 }

@@ -75,6 +75,25 @@ fn containers() {
         "$.workers[0].realm",
         "this is no regular expression: unclosed group",
     );
+    off(
+        r#""type": "container", §"max_workers": 5"#,
+        "$.workers[0].max_workers",
+        "expected `\"template\": \"realm\"` beside it",
+    );
+    off(
+        r#""type": "guest", "executable": "a", "template": "realm", "realm": "a-.*", "max_workers": §0"#,
+        "$.workers[0].max_workers",
+        "0",
+    );
+    off(
+        &format!(
+            r#""type": "container", "template": "realm", "realm": "a-(?P<user>.+)", "components": [
+                {{"type": "class", "classname": "a.B", {}}}]"#,
+            CONTAINER.replace("\"realm1\"", "§\"a-{usr}\"")
+        ),
+        "$.workers[0].components[0].realm",
+        "nearest user",
+    );
 }
 
 #[test]

@@ -147,7 +147,11 @@ def tls_asyncio(given):
 
 
 def tls_twisted(given):
-    from twisted.internet import ssl
+    try:
+        import service_identity  # noqa: F401: without it Twisted does not compare names of hosts
+        from twisted.internet import ssl
+    except ImportError as error:
+        raise RuntimeError(f"a connection over TLS needs pyOpenSSL and service_identity: {error}") from None
 
     def read(file):
         with open(file, "rb") as opened:
@@ -200,6 +204,11 @@ def make_component(Component, cls, is_asyncio):
 
     def connect_failed(_component, error):
         why = str(error) or type(error).__name__
+        if hasattr(error, "error") and error.args:
+            why = f"{error.error}: {error.args[0]}"
+        if type(error).__name__ == "ConnectionAborted" and not state.has_joined:
+            # Twisted's words for a handshake that Autobahn did not like, which tell nobody anything.
+            why = f"what is at {task['transport'].get('url') or 'its endpoint'} did not open a WAMP connection"
         fail(f"its session is over: {why}" if state.has_joined else why)
 
     component.on("connectfailure", connect_failed)

@@ -30,7 +30,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{info, warn};
 
 use super::{Failure, Reins};
-use crate::lines::Lines;
+use crate::lines::{Lines, Readers};
 use crate::native::OPTIONS_VARIABLE;
 
 /// What the interpreter runs.
@@ -82,7 +82,7 @@ impl PythonTask {
         let (mut child, channel) = self.spawn().map_err(|error| {
             Failure::lasting(format_args!("{} cannot be run: {error}", self.interpreter.program.display()))
         })?;
-        pass_on(id, &mut child);
+        let mut readers = pass_on(id, &mut child);
         let group = child.id();
         let (reader, mut writer) = channel.into_split();
         let mut heard = Heard { joined: Some(joined), ..Heard::default() };
@@ -92,10 +92,12 @@ impl PythonTask {
             status = listen(&mut child, reader, &mut heard) => status,
             () = Reins::stopped(&mut stop) => {
                 end(&mut child, group, writer).await;
+                readers.finish().await;
                 return Ok(());
             }
         };
         end_group(group, Signal::KILL);
+        readers.finish().await;
         match (heard.failure, status) {
             (Some(failure), _) => Err(failure),
             (None, Some(0)) => Ok(()),
@@ -193,12 +195,13 @@ fn end_group(group: Option<u32>, signal: Signal) {
 }
 
 /// Passes on what it prints.
-fn pass_on(id: &str, child: &mut Child) {
+fn pass_on(id: &str, child: &mut Child) -> Readers {
+    let mut readers = Readers::default();
     let stdout = child.stdout.take().map(|it| Box::new(it) as Box<dyn AsyncRead + Send + Unpin>);
     let stderr = child.stderr.take().map(|it| Box::new(it) as Box<dyn AsyncRead + Send + Unpin>);
     for (output, is_error) in [(stdout, false), (stderr, true)] {
         let (Some(output), id) = (output, id.to_owned()) else { continue };
-        tokio::spawn(async move {
+        readers.spawn(async move {
             let mut lines = Lines::of(output);
             while let Some(line) = lines.next().await {
                 match is_error {
@@ -208,6 +211,7 @@ fn pass_on(id: &str, child: &mut Child) {
             }
         });
     }
+    readers
 }
 
 impl Interpreter {

@@ -11,8 +11,8 @@ use crossweave_config::{Loaded, Severity, load_checking};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use super::worker::Worker;
-use super::{Controller, STEP_DEADLINE};
+use super::worker::{Origin, Worker};
+use super::{Controller, NodeOptions, STEP_DEADLINE};
 use crate::boot::{self, WorkerPlan};
 use crate::change::{self, Action};
 use crate::router::{findings, unusable};
@@ -50,7 +50,7 @@ impl Controller {
         };
         let options = self.shared.options.clone();
         let file = configuration.file.clone();
-        let loaded = tokio::task::spawn_blocking(move || read(&options.cbdir, &file)).await;
+        let loaded = tokio::task::spawn_blocking(move || read(&options, &file)).await;
         let loaded = loaded.map_err(|failure| Error::new(error::RUNTIME_ERROR, failure))??;
         let plan = change::plan(&self.plans(), &boot::plan(&loaded.node, &loaded.document));
         let mut applied = ConfigurationApplied {
@@ -107,6 +107,7 @@ impl Controller {
 
     async fn act_once(&self, action: &Action) -> Result<(), String> {
         match action {
+            Action::StopWorker(id) if self.remove_worker_template(id).await => return Ok(()),
             Action::StopWorker(id) => {
                 let worker = self.shared.workers.lock().get(id).cloned();
                 if let Some(worker) = worker {
@@ -164,20 +165,23 @@ impl Controller {
 
     /// What runs, as far as a configuration has started it.
     fn plans(&self) -> Vec<WorkerPlan> {
+        // First, as who has this lock may look at the workers.
+        let templates = self.worker_templates();
         let workers = self.shared.workers.lock();
-        workers.values().filter(|it| it.is_configured()).map(planned).collect()
+        let configured = workers.values().filter(|it| it.origin == Origin::Configuration).map(planned);
+        configured.chain(templates).collect()
     }
 }
 
 /// Reads and checks the configuration.
-fn read(cbdir: &std::path::Path, file: &std::path::Path) -> Result<Loaded, Error> {
+fn read(options: &NodeOptions, file: &std::path::Path) -> Result<Loaded, Error> {
     let invalid = |text: String| Error::new(error::INVALID_CONFIGURATION, text);
-    let loaded =
-        load_checking(cbdir, Some(file), &unusable).map_err(|problems| invalid(problems.to_string()))?;
+    let loaded = load_checking(&options.cbdir, Some(file), &unusable)
+        .map_err(|problems| invalid(problems.to_string()))?;
     if loaded.warnings.count(Severity::NotBuilt) > 0 {
         return Err(invalid(loaded.warnings.to_string()));
     }
-    match findings(&loaded.node) {
+    match findings(&loaded.node, &options.extensions) {
         Ok(warnings) => warnings.iter().for_each(|warning| warn!("{warning}")),
         Err(obstacles) => {
             let texts: Vec<String> = obstacles.iter().map(ToString::to_string).collect();
@@ -194,7 +198,8 @@ pub fn controller_of(document: &Config) -> Config {
 
 fn planned(worker: &Arc<Worker>) -> WorkerPlan {
     let (id, is_inline, options) = (worker.id.clone(), worker.is_inline, worker.options.clone());
-    WorkerPlan { id, kind: worker.kind, is_inline, options, steps: worker.steps.lock().clone() }
+    let steps = worker.steps.lock().clone();
+    WorkerPlan { id, kind: worker.kind, is_inline, options, steps, template: None }
 }
 
 fn difference(it: &change::Difference) -> ConfigurationDifference {

@@ -52,9 +52,9 @@ impl Controller {
         let mut child =
             spawned.map_err(|error| format!("{} cannot be run: {error}", executable.display()))?;
         worker.has_process(child.id());
-        self.capture(worker, &mut child, [Source::Stdout, Source::Stderr]);
+        let readers = self.capture(worker, &mut child, [Source::Stdout, Source::Stderr]);
         let stdin = child.stdin.take().map(|stdin| feed(stdin, &options.stdin));
-        Ok(Running::Guest(Guest { group: child.id(), child, watch, _stdin: stdin }))
+        Ok(Running::Guest(Guest { group: child.id(), child, readers, watch, _stdin: stdin }))
     }
 }
 

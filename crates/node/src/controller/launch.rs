@@ -21,7 +21,7 @@ use super::program::{self, Program};
 use super::worker::Worker;
 use super::{Controller, management};
 use crate::kind::WorkerKind;
-use crate::lines::Lines;
+use crate::lines::{Lines, Readers};
 use crate::native::{Native, NativeOptions, OPTIONS_VARIABLE, SERIALIZER};
 use crate::service::Service;
 
@@ -34,7 +34,7 @@ const GUEST_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A worker that runs.
 pub(super) enum Running {
-    Process(Child),
+    Process(Child, Readers),
     Inline(JoinHandle<()>),
     Guest(Guest),
 }
@@ -44,6 +44,7 @@ pub(super) struct Guest {
     pub(super) child: Child,
     /// Its process group: it, and what it has started.
     pub(super) group: Option<u32>,
+    pub(super) readers: Readers,
     pub(super) watch: Option<Watch>,
     /// What it reads, as long as that stays open.
     pub(super) _stdin: Option<JoinHandle<Option<ChildStdin>>>,
@@ -85,7 +86,7 @@ impl Controller {
             Program::Native(options) => options,
             Program::Guest(guest) => return self.launch_guest(worker, guest),
         };
-        let role = management::role_of(&worker.id);
+        let role = management::role_of(&worker.id, options.expose_controller);
         let realm = crossweave_api::REALM;
         self.shared.router.set_role(realm, role).map_err(|error| error.to_string())?;
         match worker.is_inline {
@@ -130,12 +131,13 @@ impl Controller {
         let role = management::role_name(&worker.id);
         self.shared.router.serve(UnixStream::from_std(near)?, SERIALIZER, &role, &worker.id)?;
         worker.has_process(child.id());
-        self.capture(worker, &mut child, [Source::Native; 2]);
-        Ok(Running::Process(child))
+        let readers = self.capture(worker, &mut child, [Source::Native; 2]);
+        Ok(Running::Process(child, readers))
     }
 
     /// Takes the lines that a process writes.
-    pub(super) fn capture(&self, worker: &Arc<Worker>, child: &mut Child, sources: [Source; 2]) {
+    pub(super) fn capture(&self, worker: &Arc<Worker>, child: &mut Child, sources: [Source; 2]) -> Readers {
+        let mut readers = Readers::default();
         let pid = child.id().unwrap_or_default();
         let outputs: [Option<Box<dyn tokio::io::AsyncRead + Send + Unpin>>; 2] = [
             child.stdout.take().map(|it| Box::new(it) as _),
@@ -145,7 +147,7 @@ impl Controller {
             let Some(output) = output else { continue };
             let (worker, service) =
                 (worker.clone(), Service::new(self.shared.client.clone(), Some(&worker.id)));
-            tokio::spawn(async move {
+            readers.spawn(async move {
                 let mut lines = Lines::of(output);
                 while let Some(line) = lines.next().await {
                     let taken = worker.log.take(&line, source, worker.kind.title(), pid);
@@ -153,6 +155,7 @@ impl Controller {
                 }
             });
         }
+        readers
     }
 
     async fn launch_inline(&self, worker: &Arc<Worker>) -> Result<Running, String> {
@@ -168,7 +171,7 @@ impl Controller {
             limits: options.limits.clone(),
             has_start_page: options.has_start_page,
             options: worker.options.clone(),
-            components: options.components.clone(),
+            extensions: options.extensions.clone(),
         };
         worker.has_process(Some(std::process::id()));
         let role = management::role_name(&worker.id);
@@ -182,13 +185,14 @@ impl Controller {
 }
 
 impl Running {
-    /// Waits until it has ended.
+    /// Waits until it has ended, and what it has written is in its log.
     pub(super) async fn ended(&mut self) -> Ended {
         match self {
-            Running::Process(child) => match child.wait().await {
-                Ok(status) => status.into(),
-                Err(_) => Ended { exit_code: None, signal: None },
-            },
+            Running::Process(child, readers) => {
+                let status = child.wait().await;
+                readers.finish().await;
+                status.map_or(Ended { exit_code: None, signal: None }, Ended::from)
+            }
             Running::Guest(guest) => guest.ended().await,
             Running::Inline(task) => match task.await {
                 Ok(()) => Ended { exit_code: Some(0), signal: None },
@@ -222,10 +226,13 @@ impl Running {
     /// Waits until it has ended. None: files that it depends on have changed before.
     pub(super) async fn ended_or_changed(&mut self) -> Option<Ended> {
         match self {
-            Running::Guest(guest) => tokio::select! {
-                () = changed(&mut guest.watch) => None,
-                ended = guest.child.wait() => Some(guest.is_gone(ended)),
-            },
+            Running::Guest(guest) => {
+                let status = tokio::select! {
+                    () = changed(&mut guest.watch) => return None,
+                    status = guest.child.wait() => status,
+                };
+                Some(guest.is_gone(status).await)
+            }
             _ => Some(self.ended().await),
         }
     }
@@ -240,7 +247,7 @@ impl Running {
     }
 
     fn signal(&self, signal: Signal) {
-        if let Running::Process(child) = self
+        if let Running::Process(child, _) = self
             && let Some(pid) = child.id().and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw)
         {
             // One that has ended already needs none.
@@ -259,12 +266,13 @@ async fn changed(watch: &mut Option<Watch>) {
 impl Guest {
     async fn ended(&mut self) -> Ended {
         let status = self.child.wait().await;
-        self.is_gone(status)
+        self.is_gone(status).await
     }
 
-    fn is_gone(&self, status: io::Result<ExitStatus>) -> Ended {
+    async fn is_gone(&mut self, status: io::Result<ExitStatus>) -> Ended {
         // Nothing that it has started stays behind.
         self.signal(Signal::KILL);
+        self.readers.finish().await;
         status.map_or(Ended { exit_code: None, signal: None }, Ended::from)
     }
 

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use super::launch::{Ended, Running};
 use super::program::Program;
-use super::worker::{Status, Worker};
+use super::worker::{Origin, Status, Worker};
 use super::{Controller, Why};
 use crate::clock::utcnow;
 use crate::kind::WorkerKind;
@@ -121,6 +121,7 @@ impl Controller {
             worker.has_process(None);
             // It takes no calls until it runs again.
             worker.go(Status::Waiting);
+            self.lost_realms_of(&worker.id);
             if ended.is_clean() {
                 // That it was asked to end may still be on its way.
                 let mut status = worker.status.subscribe();
@@ -296,14 +297,13 @@ impl Controller {
 
     /// A worker has ended for good, and was not told to.
     fn trigger(&self, worker: &Worker, has_failed: bool) {
-        if has_failed {
+        if has_failed && !matches!(worker.origin, Origin::Realm { .. }) {
             *self.shared.has_failed.lock() = true;
         }
-        // Guests have no part in when the node ends.
-        if worker.kind == WorkerKind::Guest {
+        if worker.is_minor() {
             return;
         }
-        let is_last = self.shared.workers.lock().values().all(|it| it.kind == WorkerKind::Guest);
+        let is_last = self.shared.workers.lock().values().all(|it| it.is_minor());
         let ends = self.shared.options.shutdown.iter().any(|trigger| match trigger {
             ShutdownTrigger::ShutdownRequested => false,
             ShutdownTrigger::WorkerExit => true,

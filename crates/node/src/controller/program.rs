@@ -40,6 +40,10 @@ impl Program {
             }
         }
         .map_err(|problems| Error::new(error::INVALID_CONFIGURATION, problems))?;
+        if matches!(&program, Program::Guest(guest) if guest.template.is_some()) {
+            let message = format!("{what} has a `template`: only a configuration starts workers with realms");
+            return Err(Error::new(error::INVALID_CONFIGURATION, message));
+        }
         warnings.iter().for_each(|warning| warn!(worker = id, "{}", warning.message));
         Ok(program)
     }

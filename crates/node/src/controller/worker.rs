@@ -44,11 +44,29 @@ impl Status {
     }
 }
 
+/// Why there is a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Somebody has called for it.
+    Call,
+    /// It is what a configuration says, and goes with it.
+    Configuration,
+    /// It is started with a realm, and goes with that.
+    Realm {
+        /// The worker of the configuration that it is made of.
+        template_id: String,
+        /// The realm's name.
+        realm: String,
+    },
+}
+
 /// A worker.
 pub(super) struct Worker {
     pub(super) id: String,
     pub(super) kind: WorkerKind,
     pub(super) is_inline: bool,
+    /// From where it comes.
+    pub(super) origin: Origin,
     pub(super) options: Config,
     pub(super) program: Program,
     /// What makes it what the configuration says, each time it is started.
@@ -67,7 +85,6 @@ pub(super) struct Worker {
 
 #[derive(Default)]
 struct Facts {
-    is_configured: bool,
     is_killed: bool,
     pid: Option<u32>,
     started: Option<(SystemTime, Instant)>,
@@ -89,6 +106,7 @@ impl Worker {
             id,
             kind,
             is_inline,
+            origin: Origin::Call,
             options,
             program,
             steps: Mutex::default(),
@@ -100,6 +118,11 @@ impl Worker {
             ready: Notify::new(),
             stop: Notify::new(),
         })
+    }
+
+    /// The same, from elsewhere than a call.
+    pub(super) fn of(self, origin: Origin) -> Worker {
+        Worker { origin, ..self }
     }
 
     pub(super) fn status(&self) -> Status {
@@ -136,13 +159,9 @@ impl Worker {
         self.facts.lock().pid
     }
 
-    /// It is what a configuration says, and goes with it.
-    pub(super) fn comes_from_configuration(&self) {
-        self.facts.lock().is_configured = true;
-    }
-
-    pub(super) fn is_configured(&self) -> bool {
-        self.facts.lock().is_configured
+    /// Whether when it ends has no part in when the node ends.
+    pub(super) fn is_minor(&self) -> bool {
+        self.kind == WorkerKind::Guest || matches!(self.origin, Origin::Realm { .. })
     }
 
     /// It is to end at once.
@@ -184,6 +203,10 @@ impl Worker {
 
     pub(super) fn info(&self) -> WorkerInfo {
         let facts = self.facts.lock();
+        let (template_id, realm) = match &self.origin {
+            Origin::Realm { template_id, realm } => (Some(template_id.clone()), Some(realm.clone())),
+            _ => (None, None),
+        };
         WorkerInfo {
             id: self.id.clone(),
             pid: facts.pid,
@@ -194,6 +217,8 @@ impl Worker {
             startup_time: self.startup_time(&facts),
             uptime: facts.started.map(|it| it.1.elapsed().as_secs_f64()),
             restarts: facts.restarts,
+            template_id,
+            realm,
             stats: None,
         }
     }

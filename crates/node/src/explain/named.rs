@@ -1,7 +1,7 @@
 //! Which realm a client finds that wants to join one of some name.
 
 use crossweave_api::Config;
-use crossweave_config::{Node, RealmActivation};
+use crossweave_config::{Node, RealmActivation, Worker};
 
 use crate::router::template::instance;
 
@@ -31,6 +31,8 @@ pub enum RealmKind<'n> {
         groups: Vec<(String, String)>,
         /// Its bounds.
         activation: &'n RealmActivation,
+        /// The workers that are started with it: their types and ids.
+        workers: Vec<(&'static str, &'n str)>,
     },
     /// A template matches, and another realm or template of the worker comes before it.
     Hidden {
@@ -61,13 +63,24 @@ pub fn realms_named<'n>(node: &'n Node, document: &Config, name: &str) -> Vec<Na
             let (id, pattern) = (realm.id.as_str(), template.pattern.as_str());
             let kind = match has_one {
                 true => RealmKind::Hidden { id },
-                false => RealmKind::Template { id, pattern, groups, activation: &realm.activation },
+                false => {
+                    let (activation, workers) = (&realm.activation, workers_of(node, name));
+                    RealmKind::Template { id, pattern, groups, activation, workers }
+                }
             };
             has_one = true;
             found.push(NamedRealm { worker: &worker.id, kind, config });
         }
     }
     found
+}
+
+/// The workers that are started with a realm of this name.
+fn workers_of<'n>(node: &'n Node, name: &str) -> Vec<(&'static str, &'n str)> {
+    let is_its = |it: &&Worker| {
+        it.disabled().is_none() && it.template().is_some_and(|template| template.realm.is_match(name))
+    };
+    node.workers.iter().filter(is_its).map(|it| (it.type_name(), it.id())).collect()
 }
 
 #[cfg(test)]
@@ -85,7 +98,8 @@ mod tests {
             {"id": "second", "name": "realm-(?P<user>a.*)", "template": true, "roles": role},
             {"name": "realm-joe", "roles": [{"name": "anonymous", "permissions": [{"uri": "*"}]}]},
         ]);
-        let document = json!({"version": 2, "workers": [{"type": "router", "realms": realms}]});
+        let guest = json!({"type": "guest", "id": "tool", "executable": "tool", "template": "realm", "realm": "realm-a.*"});
+        let document = json!({"version": 2, "workers": [{"type": "router", "realms": realms}, guest]});
         let checked = parse(&document.to_string(), Format::Json, "config.json", Environment::empty());
         let checked = checked.unwrap_or_else(|problems| panic!("{problems}"));
         let named = |name: &str| realms_named(&checked.node, &checked.document, name);
@@ -93,7 +107,8 @@ mod tests {
         let joe = named("realm-joe");
         assert!(matches!(joe[0].kind, RealmKind::Static) && matches!(joe[1].kind, RealmKind::Hidden { .. }));
         let ann = named("realm-ann");
-        let RealmKind::Template { groups, .. } = &ann[0].kind else { panic!("{ann:?}") };
+        let RealmKind::Template { groups, workers, .. } = &ann[0].kind else { panic!("{ann:?}") };
+        assert_eq!(workers, &[("guest", "tool")]);
         assert_eq!(groups, &[("user".to_owned(), "ann".to_owned())]);
         assert_eq!(ann[0].config["roles"][0]["permissions"][0]["uri"], "com.ann.*");
         assert!(matches!(ann[1].kind, RealmKind::Hidden { id: "second" }));

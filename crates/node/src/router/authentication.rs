@@ -13,9 +13,10 @@ use super::Findings;
 
 pub(super) fn methods(auth: &config::Auth, place: &str, findings: &mut Findings) -> Methods {
     for function in auth.functions() {
-        // An embedding program may register some; this one has none.
-        let what = format!("no authentication function {:?} is part of this program", function.create);
-        findings.obstacle(place, what);
+        let known = &findings.extensions.authenticators;
+        if let Err(what) = known.find("authentication function", &function.create) {
+            findings.obstacle(place, what);
+        }
     }
     let config::Auth { anonymous, ticket, wampcra, scram, cryptosign, tls, cookie } = auth;
     Methods {

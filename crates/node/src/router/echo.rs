@@ -19,7 +19,7 @@ pub(crate) struct EchoTransport {
 /// # Errors
 /// It cannot be done.
 pub(crate) fn echo_transport(transport: &config::Transport) -> Result<EchoTransport, Error> {
-    let mut findings = Findings::default();
+    let mut findings = Findings::new(&crate::extension::Extensions::default());
     let place = format!("transport {:?}", transport.id);
     let listen = transport::listen(transport, Vec::new(), &place, &mut findings);
     findings.settle()?;

@@ -34,7 +34,7 @@ pub(super) fn definition(
         None | Some(config::StoreKind::Memory) => HistoryStore::Memory,
         Some(config::StoreKind::Sqlite { path }) => HistoryStore::Sqlite { path: path.clone() },
     };
-    RealmDefinition { options: options(realm, limits), roles, authorizer: None, history }
+    RealmDefinition { options: options(realm, limits), roles, history, ..RealmDefinition::default() }
 }
 
 fn options(realm: &config::Realm, limits: &config::Limits) -> RealmOptions {
@@ -171,6 +171,12 @@ fn authmethod(method: config::AuthMethod) -> AuthMethod {
         config::AuthMethod::Cryptosign => AuthMethod::Cryptosign,
         config::AuthMethod::Tls => AuthMethod::Tls,
     }
+}
+
+/// Whether a client that has proven itself so gets the role; none: it is not known how.
+pub(super) fn admits(role: &config::Role, proof: Option<AuthMethod>) -> bool {
+    let accepted = role.authmethods.as_ref();
+    accepted.is_none_or(|list| proof.is_some_and(|proof| list.iter().any(|it| authmethod(*it) == proof)))
 }
 
 fn disclose(disclose: Option<bool>) -> Disclose {

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use super::template::RealmTemplate;
 use super::{Findings, RouterWorker, State, invalid, no_such, realm};
 use crate::clock::utcnow;
+use crate::component::Sessions;
 use crate::service::{Caller, answers};
 
 /// The role of clients that do not log in.
@@ -32,6 +33,8 @@ pub(super) struct RunningRealm {
     pub(super) template_id: Option<String>,
     /// After how long it is stopped when nobody is on it, as the template said then.
     pub(super) idle_timeout: Option<Duration>,
+    /// What the program has added to it.
+    sessions: Sessions,
     /// The number in the last id that was made for a role.
     last_role_id: usize,
 }
@@ -53,7 +56,9 @@ impl RunningRealm {
     pub(super) fn new_role_id(&mut self) -> String {
         let first = (self.realm.roles.len() + self.roles.len()).max(self.last_role_id) + 1;
         let mut ids = (first..).map(|number| (number, format!("role{number:03}")));
-        let is_free = |id: &str| !self.roles.iter().any(|role| role.id == id);
+        let is_free = |id: &str| {
+            !self.roles.iter().any(|role| role.id == id) && !self.realm.roles.iter().any(|role| role.id == id)
+        };
         let (number, id) = ids.find(|(_, id)| is_free(id)).unwrap_or_default();
         self.last_role_id = number;
         id
@@ -158,11 +163,13 @@ impl RouterWorker {
             self.service().tell(&ON_REALM_STARTED, &marshal).await;
             return Ok(marshal);
         }
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(&self.shared.options.extensions);
         let mut definition = realm::definition(&part.value, &options.limits, &realm_id, &mut findings);
         findings.settle()?;
         // They are started one by one.
         definition.roles.clear();
+        let template = state.templates.iter().find(|it| Some(&it.id) == template_id.as_ref());
+        definition.background_roles = template.map_or_else(Vec::new, RealmTemplate::background_roles);
         let name = part.value.name.clone();
         self.router().start_realm(&name, definition).map_err(|failure| match failure {
             StartError::RealmExists(_) => Error::new(error::ALREADY_EXISTS, failure),
@@ -170,6 +177,13 @@ impl RouterWorker {
         })?;
         let template = state.templates.iter().find(|it| Some(&it.id) == template_id.as_ref());
         let idle_timeout = template.and_then(RealmTemplate::idle_timeout);
+        let sessions = match self.add_sessions(&name).await {
+            Ok(sessions) => sessions,
+            Err(why) => {
+                let _ = self.router().stop_realm(&name).await;
+                return Err(Error::new(error::CANNOT_START, why));
+            }
+        };
         let running = RunningRealm {
             id: realm_id,
             realm: part.value,
@@ -178,6 +192,7 @@ impl RouterWorker {
             roles: Vec::new(),
             template_id,
             idle_timeout,
+            sessions,
             last_role_id: 0,
         };
         let marshal = running.marshal();
@@ -186,6 +201,13 @@ impl RouterWorker {
         info!("Realm '{name}' started");
         self.service().tell(&ON_REALM_STARTED, &marshal).await;
         Ok(marshal)
+    }
+
+    /// Starts what the program adds to each realm, before anybody has a role there.
+    async fn add_sessions(&self, realm: &str) -> Result<Sessions, String> {
+        let added = &self.shared.options.extensions.realm_sessions;
+        let extra = serde_json::json!({"realm": realm});
+        Sessions::start(added, self.router(), (realm, crossweave_config::TRUSTED), &extra).await
     }
 
     async fn stop_router_realm(&self, _: Caller, asked: StopRouterRealm) -> Result<RealmStopped, Error> {
@@ -197,7 +219,9 @@ impl RouterWorker {
             let name = template.realm.name;
             return Ok(RealmStopped { id: template.id, name, detached_sessions: Vec::new() });
         }
-        let name = state.realm(&asked.realm_id)?.realm.name.clone();
+        let running = state.realm(&asked.realm_id)?;
+        running.sessions.stop();
+        let name = running.realm.name.clone();
         let detached = self.router().stop_realm(&name).await.unwrap_or_default();
         let id = asked.realm_id;
         self.forget_realm(state, &id, &name).await;
@@ -245,7 +269,7 @@ impl RouterWorker {
             let message = format!("realm {realm_id:?} has a role {id:?} with the name {name:?}");
             return Err(Error::new(error::ALREADY_EXISTS, message));
         }
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(&self.shared.options.extensions);
         let role = realm::role(&part.value, &format!("realm {realm_id:?}"), &mut findings);
         findings.settle()?;
         let realm = running.realm.name.clone();

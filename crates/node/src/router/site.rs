@@ -12,6 +12,7 @@ use crossweave_web::{
 use ipnet::IpNet;
 
 use super::facts::Facts;
+use crate::extension::Extensions;
 
 /// The web part of a transport.
 #[derive(Clone)]
@@ -43,6 +44,7 @@ pub(super) fn site(
     router: &Router,
     part: &WebPart,
     facts: &Facts,
+    extensions: &Extensions,
     before: &Served,
 ) -> Result<(Arc<dyn HttpService>, Served), (String, String)> {
     let mut served = Served::new();
@@ -50,7 +52,8 @@ pub(super) fn site(
         let same = before.iter().find(|(was, _)| was == at).map(|(_, service)| service.clone());
         let made = match same {
             Some(service) => Some(service),
-            None => web_service(router, part, facts, &at.service).map_err(|why| (at.path.clone(), why))?,
+            None => web_service(router, part, facts, extensions, &at.service)
+                .map_err(|why| (at.path.clone(), why))?,
         };
         served.extend(made.map(|service| (at.clone(), service)));
     }
@@ -69,6 +72,7 @@ fn web_service(
     router: &Router,
     part: &WebPart,
     facts: &Facts,
+    extensions: &Extensions,
     service: &config::WebService,
 ) -> Result<Option<Arc<dyn WebService>>, String> {
     use config::WebService as Configured;
@@ -87,6 +91,10 @@ fn web_service(
         Configured::Caller(it) => Arc::new(Caller::new(router, &it.realm, &it.role, rest(&it.options, part))),
         Configured::Webhook(hook) => Arc::new(webhook(router, hook, part)),
         Configured::LongPoll(longpoll) => Arc::new(LongPoll::new(router, polling(longpoll, part))),
+        Configured::Linked(config::Linked { name, extra }) => {
+            let make = extensions.web_services.find("web service", name)?;
+            make(&router, extra.as_ref().unwrap_or_default())?
+        }
         Configured::Nothing => Arc::new(Nothing),
         other => Arc::new(NotBuilt::new(other.type_name())),
     };

@@ -1,6 +1,7 @@
 //! Templates of realms and roles: what a name makes of one, and its bounds. Pure.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossweave_api::Config;
@@ -26,6 +27,8 @@ pub(super) struct RealmTemplate {
 pub(super) enum OverBudget {
     #[error("sessions of role {0:?} may not start this realm")]
     Role(String),
+    #[error("sessions of role {0:?} serve this realm, and do not start it")]
+    Background(String),
     #[error("{0} realms of this kind run, and there may be no more")]
     Realms(u32),
     #[error("you have started {0} realms of this kind, and may not start more")]
@@ -64,9 +67,11 @@ impl RealmTemplate {
         Some(instance(&self.config, name, &groups))
     }
 
-    /// Whether the realm has a role of this name, or will have when it is needed.
-    pub(super) fn has_role(&self, authrole: &str) -> bool {
-        self.realm.roles.iter().any(|role| role.is_called(authrole))
+    /// The role that sessions of this name have on its realms: one that is called so, or else the first template that matches.
+    pub(super) fn role(&self, authrole: &str) -> Option<&config::Role> {
+        let is_fixed = |role: &&config::Role| role.template.is_none() && role.name == authrole;
+        let roles = &self.realm.roles;
+        roles.iter().find(is_fixed).or_else(|| roles.iter().find(|role| role.is_called(authrole)))
     }
 
     /// Lets a client start a realm, if the bounds allow it.
@@ -83,6 +88,10 @@ impl RealmTemplate {
         let bounds = &self.realm.activation;
         if bounds.authroles.as_ref().is_some_and(|roles| !roles.iter().any(|role| role == authrole)) {
             return Err(OverBudget::Role(authrole.to_owned()));
+        }
+        // Such as what a worker does whose realm has just ended.
+        if bounds.background_authroles.iter().any(|role| role == authrole) {
+            return Err(OverBudget::Background(authrole.to_owned()));
         }
         if self.started_by.len() >= bounds.max_realms as usize {
             return Err(OverBudget::Realms(bounds.max_realms));
@@ -106,6 +115,11 @@ impl RealmTemplate {
     /// A realm of it runs no more.
     pub(super) fn forget(&mut self, name: &str) {
         self.started_by.remove(name);
+    }
+
+    /// The roles of sessions that serve its realms.
+    pub(super) fn background_roles(&self) -> Vec<Arc<str>> {
+        self.realm.activation.background_authroles.iter().map(|role| role.as_str().into()).collect()
     }
 
     /// After how long a realm is stopped that nobody is on.
@@ -149,7 +163,7 @@ pub(crate) fn instance(template: &Config, name: &str, groups: &[(String, String)
 }
 
 /// The value with all `{group}`s of its texts filled in. Other braces stay.
-fn filled(value: &Json, groups: &[(String, String)]) -> Json {
+pub(crate) fn filled(value: &Json, groups: &[(String, String)]) -> Json {
     match value {
         Json::String(text) => Json::String(fill(text, groups)),
         Json::Array(items) => items.iter().map(|item| filled(item, groups)).collect(),
@@ -210,7 +224,7 @@ mod tests {
         let roles = json!([{"name": "anonymous", "permissions": permissions}, {"name": "owner", "authorizer": "com.joe.may"}]);
         assert_eq!(instance, json!({"name": "realm-joe", "roles": roles}));
         assert_eq!(template.instance("realm-"), None);
-        assert!(template.has_role("owner") && !template.has_role("admin"));
+        assert!(template.role("owner").is_some() && template.role("admin").is_none());
         assert_eq!(template.pattern(), "^realm-(?P<user>[a-z]{3,8})$");
     }
 
@@ -236,6 +250,15 @@ mod tests {
         assert_eq!(template.admit("realm-ddd", "anonymous", "ann", now), Err(OverBudget::Realms(3)));
         template.forget("realm-aaa");
         assert_eq!(template.admit("realm-ddd", "anonymous", "joe", now), Ok(()));
+    }
+
+    #[test]
+    fn who_serves_a_realm_does_not_start_it() {
+        let mut template = template(json!({"background_authroles": ["owner"]}));
+        let background = Err(OverBudget::Background("owner".to_owned()));
+        assert_eq!(template.admit("realm-a", "owner", "joe", Instant::now()), background);
+        assert_eq!(template.admit("realm-a", "anonymous", "joe", Instant::now()), Ok(()));
+        assert_eq!(template.background_roles(), ["owner".into()]);
     }
 
     #[test]

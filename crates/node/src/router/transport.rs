@@ -112,6 +112,11 @@ impl<'a> Parts<'a> {
 
     fn web(&mut self, web: &'a config::Web, options: &mut TransportOptions) {
         for path in &web.paths {
+            if let config::WebService::Linked(linked) = &path.service
+                && let Err(what) = self.findings.extensions.web_services.find("web service", &linked.name)
+            {
+                self.findings.obstacle(&format!("{}, path {:?}", self.place, path.path), what);
+            }
             if let config::WebService::WebSocket(part) = &path.service {
                 self.websocket(&path.path, part, options);
             }

@@ -154,7 +154,7 @@ impl RouterWorker {
         let part = part.map_err(|problems| invalid(&problems))?;
         part.warnings.iter().for_each(|warning| warn!(transport = id, "{}", warning.message));
         let names: Vec<String> = realms.into_iter().map(|it| it.name).collect();
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(&self.shared.options.extensions);
         let mut listen = transport::listen(&part.value, names, &format!("transport {id:?}"), &mut findings);
         findings.settle()?;
         if let Some(web) = &listen.web {
@@ -163,7 +163,8 @@ impl RouterWorker {
             };
             let before = state.transports.iter().find(|it| it.id == id).map(|it| it.served.clone());
             let before = before.unwrap_or_default();
-            let (http, served) = site(self.router(), web, &self.facts(), &before).map_err(cannot)?;
+            let (http, served) =
+                site(self.router(), web, &self.facts(), &options.extensions, &before).map_err(cannot)?;
             listen.options.http = Some(http);
             listen.served = served;
         }

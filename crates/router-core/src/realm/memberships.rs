@@ -101,7 +101,7 @@ impl Realm {
         let session = &self.sessions.sender(slot).session;
         let (session, features) = (session.id, session.roles.subscriber.unwrap_or_default());
         if features.has(Features::SUBSCRIPTION_REVOCATION) {
-            let revoked = Some(Revoked { id: id.0, reason });
+            let revoked = Some(Revoked { id: id.0, reason: reason.as_deref().and_then(as_uri) });
             out.send(slot, &Unsubscribed { request: RequestId(0), revoked }.into());
         }
         self.tell_unsubscribed(session, ended, out);
@@ -159,7 +159,7 @@ impl Realm {
         let id = registration.id;
         let callees: Vec<Slot> = registration.callees.iter().map(|callee| callee.slot).collect();
         for slot in callees {
-            self.revoke_registration(slot, id, Some("procedure was registered by another session"), out);
+            self.revoke_registration(slot, id, Some("wamp.registration.taken_by_force"), out);
         }
     }
 
@@ -175,7 +175,7 @@ impl Realm {
         let session = &self.sessions.sender(slot).session;
         let (session, features) = (session.id, session.roles.callee.unwrap_or_default());
         if features.has(Features::REGISTRATION_REVOCATION) {
-            let revoked = Some(Revoked { id: id.0, reason: reason.map(str::to_owned) });
+            let revoked = Some(Revoked { id: id.0, reason: reason.and_then(as_uri) });
             out.send(slot, &Unregistered { request: RequestId(0), revoked }.into());
         }
         self.tell_unregistered(session, ended, out);
@@ -202,6 +202,34 @@ impl Realm {
         }
         if ended.was_last && self.tells(on_delete) {
             self.tell(on_delete, &args, None, out);
+        }
+    }
+}
+
+/// The reason of a revocation as a URI. By the specification it may be any text, but Autobahn|Python gives up its connection at
+/// one that is no URI.
+fn as_uri(reason: &str) -> Option<String> {
+    let words: Vec<&str> =
+        reason.split(|c: char| c.is_whitespace() || c == '#').filter(|it| !it.is_empty()).collect();
+    let joined = words.join("_");
+    let components: Vec<&str> = joined.split('.').filter(|it| !it.is_empty()).collect();
+    (!components.is_empty()).then(|| components.join("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_uri;
+
+    #[test]
+    fn a_reason_becomes_a_uri() {
+        for (reason, uri) in [
+            ("com.example.reason", Some("com.example.reason")),
+            ("no longer authorized", Some("no_longer_authorized")),
+            (" moving on.. see #5. ", Some("moving_on._see_5")),
+            ("..", None),
+            ("", None),
+        ] {
+            assert_eq!(as_uri(reason).as_deref(), uri, "{reason:?}");
         }
     }
 }

@@ -42,14 +42,10 @@ struct Found<'d, C> {
 
 /// Decides on a HELLO by the first of its methods that is configured.
 pub(crate) fn start(shared: &Arc<Shared>, methods: &Methods, hello: &Hello, caller: Caller) -> Verdict {
-    if let Some(value) = hello.details.get("authmethods")
-        && !matches!(value, Value::List(_) | Value::Null)
-    {
+    let Some(offered) = offered(hello) else {
         let text = "HELLO has authmethods that are no list of texts";
         return Verdict::Refuse(Refusal::plain(uris::PROTOCOL_VIOLATION, text));
-    }
-    let offered = hello.authmethods();
-    let offered = if offered.is_empty() { vec!["anonymous"] } else { offered };
+    };
     let attempt = |method| Attempt {
         shared: shared.clone(),
         realm: hello.realm.clone(),
@@ -79,6 +75,19 @@ pub(crate) fn start(shared: &Arc<Shared>, methods: &Methods, hello: &Hello, call
         }
     }
     Verdict::Refuse(none_fits(&offered, methods, &caller))
+}
+
+/// The methods that a HELLO offers, in its order; nothing if they are no list of texts.
+///
+/// An empty list counts as none at all, which is `anonymous`: the specification does not say, and Crossbar.io does so. Only a
+/// list that is empty: one whose members cannot be read is no wish to be nobody.
+fn offered(hello: &Hello) -> Option<Vec<&str>> {
+    let methods = match hello.details.get("authmethods") {
+        None | Some(Value::Null) => &[],
+        Some(value) => value.as_list()?,
+    };
+    let methods: Option<Vec<&str>> = methods.iter().map(Value::as_str).collect();
+    methods.map(|methods| if methods.is_empty() { vec!["anonymous"] } else { methods })
 }
 
 /// None of the methods is configured, or those that are do not fit this client.

@@ -124,8 +124,8 @@ impl Connection {
         }
         if let Some(visit) = &self.visit {
             // Before the cookie is looked at: whoever logs out from now on finds this connection.
-            visit.attach(&self.peer);
             self.peer.queue.lock().is_logged_out = false;
+            visit.attach(&self.peer);
         }
         let verdict = match &self.authentication {
             Authentication::Methods(methods) => {
@@ -139,8 +139,8 @@ impl Connection {
     }
 
     /// The cookie of the connection stands for the session from now on, unless that has proven nothing.
-    fn note_in_cookie(&self, admittance: &Admittance) {
-        let Some(visit) = &self.visit else { return };
+    fn note_in_cookie(&self, admittance: &Admittance) -> Result<(), Refusal> {
+        let Some(visit) = &self.visit else { return Ok(()) };
         let Session { authid, authrole, authmethod, authextra, .. } = &*admittance.session;
         match &**authmethod {
             // What was proven when the cookie was made is all that is known.
@@ -152,16 +152,21 @@ impl Connection {
                 for proof in ["verifier", "scram_server_signature"] {
                     authextra.remove(proof);
                 }
-                visit.remember(Remembered {
+                let remembered = Remembered {
                     created_s: now_s(),
                     authid: authid.to_string(),
                     authrole: authrole.to_string(),
                     authmethod: admittance.proof,
                     realm: admittance.realm.name().to_string(),
                     authextra,
-                });
+                };
+                if !visit.remember(remembered, &self.peer) {
+                    let cause = "its cookie was logged out while its session was being opened";
+                    return Err(Refusal::unproven(authmethod, Some(authid), cause));
+                }
             }
         }
+        Ok(())
     }
 
     fn caller(&self) -> Caller {
@@ -196,7 +201,7 @@ impl Connection {
                 let is_cookie = grant.method == "cookie";
                 let joined =
                     authenticate::admit(&self.shared, roles, &caller, *grant).and_then(|admittance| {
-                        self.note_in_cookie(&admittance);
+                        self.note_in_cookie(&admittance)?;
                         let is_down = |_| Abort::new(uris::NO_SUCH_REALM, "the realm is down").into();
                         self.join(admittance, resumes).map_err(is_down)
                     });

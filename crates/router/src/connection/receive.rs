@@ -13,7 +13,6 @@ use tracing::debug;
 use super::{Connection, READS_PER_TURN, Stage};
 use crate::peer::Peer;
 use crate::realm::{Decoded, RealmCell};
-use crate::trace;
 
 /// Bytes read at a time.
 pub(super) const READ_BYTES: usize = 64 * 1024;
@@ -279,9 +278,10 @@ impl Connection {
                 visit.log_out(&self.peer);
             }
         }
-        if trace::is_on() {
+        if realm.is_watched() {
             let lens = (0..).map(|index| frame(index).0.len());
-            trace::received(self.peer.session(), batch.iter().map_while(|it| it.as_ref().ok()).zip(lens));
+            let messages = batch.iter().map_while(|it| it.as_ref().ok());
+            realm.watch(self.peer.session(), messages.zip(lens), &mut self.effects);
         }
         let mut messages = batch.iter_mut();
         let flow = realm.messages(*slot, messages.by_ref(), &mut self.effects);

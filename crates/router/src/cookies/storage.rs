@@ -1,22 +1,22 @@
 //! Where a jar of cookies is kept: memory, a file of JSON lines, or an SQLite database.
 
+mod backlog;
+
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossweave_wamp::{AuthMethod, Dict, Serializer, Value};
-use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
 use super::{CookieId, Remembered, now_s};
+use backlog::{Backlog, write_all};
 
-/// Cookies whose changes may wait to be written. That one is forgotten always waits.
-const CHANGES_MAX: usize = 65_536;
 /// Lines that a file may have beside two for each cookie in it: then it is written anew.
 const SPARE_LINES: usize = 64;
 
@@ -70,19 +70,6 @@ pub(super) enum Change {
 
 type Stored = HashMap<CookieId, Remembered>;
 
-/// What waits to be written: of each cookie the last change, as nothing else counts.
-#[derive(Default)]
-struct Backlog {
-    changes: Mutex<Changes>,
-    has_changed: Condvar,
-}
-
-#[derive(Default)]
-struct Changes {
-    waiting: HashMap<CookieId, Change>,
-    is_over: bool,
-}
-
 /// Hands changes to the thread that writes them. Dropped, it waits until they are.
 #[derive(Default)]
 pub(super) struct Storage {
@@ -111,6 +98,7 @@ impl Storage {
                 // SQLite would make it readable by everybody.
                 let made = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
                 made.map_err(|error| failed(error.to_string()))?;
+                tighten(path);
                 let explain = |error: rusqlite::Error| failed(error.to_string());
                 let database = open_database(path, *purge_on_startup).map_err(explain)?;
                 delete_old(&database, max_age_s).map_err(explain)?;
@@ -142,39 +130,11 @@ impl Storage {
 impl Drop for Storage {
     fn drop(&mut self) {
         if let Some(backlog) = self.backlog.take() {
-            backlog.changes.lock().is_over = true;
-            backlog.has_changed.notify_one();
+            backlog.end();
         }
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
-    }
-}
-
-impl Backlog {
-    /// Whether the change itself waits now, and not that its cookie is forgotten.
-    fn push(&self, change: Change) -> bool {
-        let id = change.cookie();
-        let mut changes = self.changes.lock();
-        let has_room = changes.waiting.len() < CHANGES_MAX || changes.waiting.contains_key(&id);
-        let (change, is_itself) = match change {
-            Change::Remember(..) if !has_room => (Change::Forget(id), false),
-            change => (change, true),
-        };
-        changes.waiting.insert(id, change);
-        drop(changes);
-        self.has_changed.notify_one();
-        is_itself
-    }
-
-    /// What waits, as soon as there is something; nothing at the end.
-    fn take(&self) -> Option<HashMap<CookieId, Change>> {
-        let mut changes = self.changes.lock();
-        while changes.waiting.is_empty() && !changes.is_over {
-            self.has_changed.wait(&mut changes);
-        }
-        let waiting = std::mem::take(&mut changes.waiting);
-        (!waiting.is_empty()).then_some(waiting)
     }
 }
 
@@ -186,12 +146,15 @@ impl Change {
     }
 }
 
-fn write_all(path: &Path, backlog: &Backlog, mut write: impl FnMut(&Change) -> Result<(), String>) {
-    while let Some(changes) = backlog.take() {
-        for change in changes.values() {
-            if let Err(error) = write(change) {
-                error!(path = %path.display(), %error, "cannot write a cookie");
-            }
+/// Lets nobody else read a database that was made with other rights, nor what SQLite has left beside it.
+fn tighten(path: &Path) {
+    for ending in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        let file = Path::new(&name);
+        let is_open = fs::metadata(file).is_ok_and(|it| it.permissions().mode() & 0o077 != 0);
+        if is_open && let Err(error) = fs::set_permissions(file, Permissions::from_mode(0o600)) {
+            warn!(path = %file.display(), %error, "others may read a database of cookies, which cannot be changed");
         }
     }
 }
@@ -208,17 +171,22 @@ struct CookieFile {
     cookies: HashSet<CookieId>,
     lines: usize,
     max_age_s: u64,
+    /// A line may have been written in part: what comes next must not go on with it.
+    is_torn: bool,
 }
 
 impl CookieFile {
     fn open(path: &Path, stored: &Stored, max_age_s: u64) -> io::Result<CookieFile> {
         let file = rewrite(path, stored)?;
         let (cookies, lines) = (stored.keys().copied().collect(), stored.len());
-        Ok(CookieFile { path: path.to_owned(), file, cookies, lines, max_age_s })
+        Ok(CookieFile { path: path.to_owned(), file, cookies, lines, max_age_s, is_torn: false })
     }
 
     fn write(&mut self, change: &Change) -> io::Result<()> {
-        self.file.write_all(line(change).as_bytes())?;
+        let end_of_torn = if self.is_torn { "\n" } else { "" };
+        self.is_torn = true;
+        self.file.write_all(format!("{end_of_torn}{}", line(change)).as_bytes())?;
+        self.is_torn = false;
         self.file.sync_data()?;
         self.lines += 1;
         match change {
@@ -451,7 +419,6 @@ mod tests {
 
     #[test]
     fn nobody_else_may_read_what_is_stored() {
-        use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         for store in stores(folder.path()) {
             let (storage, _) = Storage::open(&store, 60).unwrap();
@@ -491,23 +458,37 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_that_is_forgotten_is_forgotten_on_disk_however_much_waits() {
-        let backlog = Backlog::default();
-        let id = |number: usize| {
-            let mut id = [0; 32];
-            id[..8].copy_from_slice(&number.to_be_bytes());
-            CookieId(id)
-        };
-        for number in 0..CHANGES_MAX {
-            assert!(backlog.push(Change::Remember(id(number), joe())));
+    fn nobody_else_may_read_a_database_that_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = &stores(folder.path())[1];
+        drop(Storage::open(store, 60).unwrap());
+        let path = store.path().unwrap();
+        let wal = folder.path().join("cookies.db-wal");
+        fs::write(&wal, "").unwrap();
+        for file in [path, &wal] {
+            fs::set_permissions(file, Permissions::from_mode(0o644)).unwrap();
         }
-        assert!(backlog.push(Change::Forget(id(CHANGES_MAX))), "there is always room for that");
-        assert!(!backlog.push(Change::Remember(id(CHANGES_MAX + 1), joe())));
-        assert!(backlog.push(Change::Forget(id(0))), "the last change counts");
-        let waiting = backlog.take().unwrap();
-        for number in [0, CHANGES_MAX, CHANGES_MAX + 1] {
-            assert!(matches!(waiting[&id(number)], Change::Forget(_)), "{number}");
+        let (storage, _) = Storage::open(store, 60).unwrap();
+        storage.write(Change::Remember(CookieId([1; 32]), joe()));
+        for entry in fs::read_dir(folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{:?} {mode:o}", entry.file_name());
         }
-        assert!(matches!(waiting[&id(1)], Change::Remember(..)));
+    }
+
+    #[test]
+    fn a_line_after_one_that_was_written_in_part_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cookies.dat");
+        let mut file = CookieFile::open(&path, &Stored::new(), 60).unwrap();
+        file.write(&Change::Remember(CookieId([1; 32]), joe())).unwrap();
+        // A disk that is full takes a part, or nothing.
+        let good = std::mem::replace(&mut file.file, File::options().write(true).open("/dev/full").unwrap());
+        assert!(file.write(&Change::Forget(CookieId([1; 32]))).is_err());
+        file.file = good;
+        file.file.write_all(b"{\"stat").unwrap();
+        file.write(&Change::Forget(CookieId([1; 32]))).unwrap();
+        assert!(read_file(&path).unwrap().is_empty());
     }
 }

@@ -12,7 +12,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 fn realm() -> Arc<RealmCell> {
     let definition =
         RealmDefinition { roles: vec![Role::allow_all("anonymous")], ..RealmDefinition::default() };
-    RealmCell::start("realm1", definition, Default::default(), Arc::default(), Arc::default())
+    RealmCell::start("realm1", definition, Default::default(), Arc::default(), Arc::default(), Arc::default())
 }
 
 #[tokio::test]

@@ -91,6 +91,9 @@ impl RealmCell {
         debug!(realm = %self.name, session = held.session(), "session is parked");
         if let Some(visit) = &visit {
             visit.attach(&held);
+            // Who has logged out before that has found only the connection.
+            let is_logged_out = peer.queue.lock().is_logged_out;
+            held.queue.lock().is_logged_out |= is_logged_out;
         }
         runtime.spawn(hold(self.clone(), slot, held, visit));
         if let Some(takeover) = takeover {

@@ -43,7 +43,7 @@ fn realm_with(authorizer: Arc<Hanging>) -> Arc<RealmCell> {
     let asking = Role::new("asking", Authorization::Dynamic);
     let roles = vec![Role::allow_all("anonymous"), asking];
     let definition = RealmDefinition { roles, authorizer: Some(authorizer), ..RealmDefinition::default() };
-    RealmCell::start("realm1", definition, Default::default(), Arc::default(), Arc::default())
+    RealmCell::start("realm1", definition, Default::default(), Arc::default(), Arc::default(), Arc::default())
 }
 
 impl RealmCell {
@@ -205,7 +205,7 @@ fn realm_telling(told: &Arc<Told>) -> Arc<RealmCell> {
     provision.set(Some(told.clone()));
     let definition =
         RealmDefinition { roles: vec![Role::allow_all("anonymous")], ..RealmDefinition::default() };
-    RealmCell::start("realm1", definition, Default::default(), Arc::default(), provision)
+    RealmCell::start("realm1", definition, Default::default(), Arc::default(), provision, Arc::default())
 }
 
 #[tokio::test]
@@ -221,6 +221,27 @@ async fn the_provider_is_told_once_when_a_realm_fills_and_empties() {
     let _third = join(&cell);
     cell.stop();
     assert_eq!(told.0.lock().len(), 3, "a realm that is stopped is not told of");
+}
+
+#[tokio::test]
+async fn sessions_that_serve_a_realm_do_not_keep_it() {
+    let told = Arc::new(Told::default());
+    let provision = Arc::<Provision>::default();
+    provision.set(Some(told.clone()));
+    let roles = vec![Role::allow_all("anonymous"), Role::allow_all("backend")];
+    let definition =
+        RealmDefinition { roles, background_roles: vec!["backend".into()], ..RealmDefinition::default() };
+    let cell =
+        RealmCell::start("realm1", definition, Default::default(), Arc::default(), provision, Arc::default());
+    let backend = join_taking(&cell, "backend", usize::MAX).unwrap();
+    assert!(told.0.lock().is_empty(), "nobody is there yet");
+    let client = join(&cell);
+    assert!(cell.stop_if_empty().is_none());
+    cell.leave(client.slot, &mut Effects::default());
+    assert_eq!(*told.0.lock(), ["occupied realm1", "emptied realm1"]);
+    let stopped = cell.stop_if_empty().expect("only the backend is there");
+    stopped.follow();
+    assert!(backend.queued().contains(uris::CLOSE_REALM), "{}", backend.queued());
 }
 
 #[tokio::test]

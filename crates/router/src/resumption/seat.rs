@@ -18,15 +18,18 @@ pub(crate) enum Owner {
     Authid(Arc<str>),
     /// Who has proven nothing: all of one address, of IPv6 the network of 64 bits.
     Network(IpAddr),
-    /// Who has proven nothing and has no such address: whoever may use a Unix socket. They are not bounded each.
-    Local,
+    /// Who has proven nothing and comes over a Unix socket: all processes of one user, by its number.
+    User(u32),
+    /// Parts of this process.
+    Memory,
 }
 
 impl Owner {
     pub(crate) fn of(session: &Session, address: &PeerAddress) -> Owner {
-        match (&*session.authmethod, network(address)) {
-            ("anonymous", Some(network)) => Owner::Network(network),
-            ("anonymous", None) => Owner::Local,
+        match (&*session.authmethod, network(address), address) {
+            ("anonymous", Some(network), _) => Owner::Network(network),
+            ("anonymous", None, PeerAddress::Unix { uid, .. }) => Owner::User(*uid),
+            ("anonymous", None, _) => Owner::Memory,
             _ => Owner::Authid(session.authid.clone()),
         }
     }
@@ -56,8 +59,7 @@ impl Seat {
     pub(crate) fn take(seats: &Arc<Seats>, owner: Owner, options: &ResumptionOptions) -> Option<Seat> {
         let mut taken = seats.taken.lock();
         let own = taken.by_owner.get(&owner).copied().unwrap_or(0);
-        let own_max = if owner == Owner::Local { usize::MAX } else { options.sessions_per_client_max };
-        if taken.all >= options.sessions_max || own >= own_max {
+        if taken.all >= options.sessions_max || own >= options.sessions_per_client_max {
             return None;
         }
         taken.all += 1;
@@ -94,10 +96,10 @@ mod tests {
         let of_joe = [take(&joe), take(&joe)];
         assert!(of_joe.iter().all(Option::is_some) && take(&joe).is_none());
         let _of_house = [take(&house).unwrap(), take(&house).unwrap()];
-        assert!(take(&Owner::Local).is_none(), "all are taken");
+        assert!(take(&Owner::User(1000)).is_none(), "all are taken");
         drop(of_joe);
         assert!(take(&house).is_none());
-        let _local = [take(&Owner::Local).unwrap(), take(&Owner::Local).unwrap()];
+        let _of_user = [take(&Owner::User(1000)).unwrap(), take(&Owner::User(1000)).unwrap()];
         assert_eq!(seats.taken.lock().by_owner.len(), 2, "who has none is not counted");
     }
 }

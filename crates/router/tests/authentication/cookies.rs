@@ -211,6 +211,57 @@ async fn a_session_by_a_cookie_that_is_forgotten_meanwhile_does_not_open() {
     assert!(answer.contains("wamp.error.authentication_failed"), "{answer}");
 }
 
+async fn reads(stream: &mut TcpStream) -> String {
+    let mut frame = [0; 4096];
+    let read = timeout(Duration::from_secs(5), stream.read(&mut frame)).await.expect("an answer").unwrap();
+    String::from_utf8_lossy(&frame[..read]).into_owned()
+}
+
+async fn hello_by_ticket(stream: &mut TcpStream) {
+    let details = Dict::new()
+        .with("roles", Roles::client().to_dict())
+        .with("authid", "joe")
+        .with("authmethods", vec![Value::from("ticket")]);
+    send(stream, Hello { realm: Some("realm1".into()), details }.into()).await;
+    assert!(reads(stream).await.contains("[4,"), "CHALLENGE");
+}
+
+async fn authenticate(stream: &mut TcpStream) -> String {
+    send(stream, Authenticate { signature: "t1cket".into(), extra: Dict::new() }.into()).await;
+    reads(stream).await
+}
+
+#[tokio::test]
+async fn a_login_under_way_when_its_cookie_logs_out_fails_and_the_cookie_stays_forgotten() {
+    let node = cookie_node(CookieOptions::default()).await;
+    let (causes, _guard) = Causes::watch();
+    let cookie = new_cookie(&node).await;
+    let (_, mut first) = handshake(&node, Some(&cookie)).await;
+    hello_by_ticket(&mut first).await;
+    assert!(authenticate(&mut first).await.contains("[2,"), "WELCOME");
+    let (_, mut second) = handshake(&node, Some(&cookie)).await;
+    hello_by_ticket(&mut second).await;
+    log_out(&mut first).await;
+    let answer = authenticate(&mut second).await;
+    assert!(answer.contains("wamp.error.authentication_failed"), "{answer}");
+    let cause = causes.told().pop().unwrap();
+    assert!(cause.ends_with("its cookie was logged out while its session was being opened"), "{cause}");
+    assert!(set_cookie(&handshake(&node, Some(&cookie)).await.0).is_some(), "the old one is forgotten");
+}
+
+#[tokio::test]
+async fn a_page_that_has_logged_out_may_log_in_again_on_its_connection() {
+    let node = cookie_node(CookieOptions::default()).await;
+    let cookie = new_cookie(&node).await;
+    let (_, mut page) = handshake(&node, Some(&cookie)).await;
+    for _ in 0..2 {
+        hello_by_ticket(&mut page).await;
+        assert!(authenticate(&mut page).await.contains("[2,"), "WELCOME");
+        send(&mut page, Goodbye::new("wamp.close.logout").into()).await;
+        assert!(reads(&mut page).await.contains("[6,"), "GOODBYE");
+    }
+}
+
 #[tokio::test]
 async fn a_handshake_tries_two_cookies() {
     let node = cookie_node(CookieOptions::default()).await;

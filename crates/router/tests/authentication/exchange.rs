@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossweave_auth::wampcra;
-use crossweave_router::{Methods, Source};
+use crossweave_router::{Anonymous, Methods, Source};
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{Goodbye, Hello, Message};
 use crossweave_wamp::{Dict, Value, uris};
@@ -225,12 +225,35 @@ async fn a_client_that_does_not_exist_hears_what_one_hears_that_does() {
 }
 
 #[tokio::test]
-async fn methods_that_are_no_list_are_refused() {
-    let node = node(both()).await;
-    let mut peer = Peer::connect(&node).await;
-    let details = named("joe").with("roles", Roles::client().to_dict()).with("authmethods", "ticket");
-    peer.send(Hello { realm: Some("realm1".into()), details }).await;
-    let abort = peer.abort().await;
-    assert_eq!(abort.reason, uris::PROTOCOL_VIOLATION);
-    assert!(abort.details.str("message").is_some_and(|text| text.contains("authmethods")), "{abort:?}");
+async fn methods_that_are_no_list_of_texts_are_refused() {
+    let anonymous = Anonymous { authrole: "user".into(), authid: None, realm: None };
+    let node = node(Methods { anonymous: Some(Source::Static(anonymous)), ..both() }).await;
+    for methods in
+        [Value::from("ticket"), vec![Value::from(5)].into(), vec!["ticket".into(), Value::Null].into()]
+    {
+        let mut peer = Peer::connect(&node).await;
+        let details = named("joe").with("roles", Roles::client().to_dict()).with("authmethods", methods);
+        peer.send(Hello { realm: Some("realm1".into()), details }).await;
+        let abort = peer.abort().await;
+        assert_eq!(abort.reason, uris::PROTOCOL_VIOLATION);
+        assert!(abort.details.str("message").is_some_and(|text| text.contains("authmethods")), "{abort:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_list_of_methods_is_none_at_all() {
+    let anonymous = Anonymous { authrole: "user".into(), authid: None, realm: None };
+    let open = node(Methods { anonymous: Some(Source::Static(anonymous)), ..both() }).await;
+    let closed = node(both()).await;
+    for details in [named("joe"), named("joe").with("authmethods", Value::List(Vec::new()))] {
+        let details = details.with("roles", Roles::client().to_dict());
+        let hello = Hello { realm: Some("realm1".into()), details };
+        let mut peer = Peer::connect(&open).await;
+        peer.send(hello.clone()).await;
+        let Message::Welcome(welcome) = peer.receive().await else { panic!("not WELCOME") };
+        assert_eq!(welcome.details.str("authmethod"), Some("anonymous"));
+        let mut peer = Peer::connect(&closed).await;
+        peer.send(hello).await;
+        assert_eq!(peer.abort().await.reason, uris::NO_MATCHING_AUTH_METHOD);
+    }
 }

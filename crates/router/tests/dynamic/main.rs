@@ -6,4 +6,5 @@ mod provision;
 mod realms;
 mod roles;
 mod status;
+mod taps;
 mod transports;

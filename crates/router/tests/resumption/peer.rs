@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crossweave_router::{
-    AdmissionOptions, Authentication, HistoryStore, RawSocketOptions, RealmDefinition, RealmOptions,
-    ResumptionOptions, Role, Router, SessionQueue, TransportOptions, WebSocketOptions,
+    AdmissionOptions, Authentication, RawSocketOptions, RealmDefinition, ResumptionOptions, Role, Router,
+    SessionQueue, TransportOptions, WebSocketOptions,
 };
 use crossweave_router_core::{Actions, Disclosure, Permission, Permissions};
 use crossweave_transport::endpoint::BoundAddress;
@@ -45,12 +45,7 @@ pub(crate) async fn node_of(
     roles: Vec<Role>,
 ) -> Node {
     let router = Router::new(AdmissionOptions::default());
-    let realm = RealmDefinition {
-        options: RealmOptions::default(),
-        roles,
-        authorizer: None,
-        history: HistoryStore::default(),
-    };
+    let realm = RealmDefinition { roles, ..RealmDefinition::default() };
     router.start_realm("realm1", realm.clone()).unwrap();
     router.start_realm("realm2", realm).unwrap();
     let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
@@ -116,13 +111,22 @@ impl Peer {
             Link::WebSocket => format!("ws://127.0.0.1:{}/ws", node.port),
             Link::Compressed => format!("ws://127.0.0.1:{}/deflate", node.port),
         };
+        Peer::speaking(&url, serializer, (kind == Link::Compressed).then(DeflateOptions::default)).await
+    }
+
+    /// A peer at this URL, in JSON.
+    pub(crate) async fn connect_to(url: &str) -> Peer {
+        Peer::speaking(url, Serializer::Json, None).await
+    }
+
+    async fn speaking(url: &str, serializer: Serializer, deflate: Option<DeflateOptions>) -> Peer {
         let options = ConnectOptions {
             protocols: vec![serializer.subprotocol().to_owned()],
             serializers: vec![serializer.rawsocket_id()],
-            deflate: (kind == Link::Compressed).then(DeflateOptions::default),
+            deflate,
             ..ConnectOptions::default()
         };
-        let connection = connect(&url, &options).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+        let connection = connect(url, &options).await.unwrap_or_else(|error| panic!("{url}: {error}"));
         let buffer = connection.leftover.clone();
         Peer { connection, buffer, serializer, requests: 0, ticket: None }
     }

@@ -2,8 +2,10 @@
 
 use crossweave_auth::{Secret, wampcra};
 use crossweave_router::{
-    Anonymous, Authentication, Directory, Methods, Principal, ResumptionOptions, Source,
+    Anonymous, Authentication, Directory, Methods, Principal, RawSocketOptions, ResumptionOptions, Source,
+    TransportOptions,
 };
+use crossweave_transport::ListenEndpoint;
 use crossweave_wamp::message::*;
 use crossweave_wamp::{AuthMethod, Dict, Message, Serializer, Value, uris};
 
@@ -82,6 +84,24 @@ async fn strangers_of_one_address_leave_seats_for_who_proves_who_it_is() {
     let mut joe = Peer::connect(&node, Link::RawSocket).await;
     let welcome = log_in(&mut joe, "joe", Dict::new().with("resumable", true)).await;
     assert_eq!(flag(&welcome, "resumable"), Some(true), "{welcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_of_one_user_at_a_unix_socket_have_no_more_seats_than_those_of_one_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("router.sock");
+    let node = node(ResumptionOptions::default()).await;
+    let mut transport = TransportOptions::new(ListenEndpoint::unix(path.clone()));
+    transport.rawsocket = Some(RawSocketOptions::default());
+    transport.resumption = Some(ResumptionOptions { sessions_per_client_max: 2, ..Default::default() });
+    node.router.listen(transport).await.unwrap();
+    let mut peers = Vec::new();
+    for expected in [true, true, false] {
+        let mut peer = Peer::connect_to(&format!("unix:{}", path.display())).await;
+        let welcome = peer.hello(Dict::new().with("resumable", true)).await;
+        assert_eq!(flag(&welcome, "resumable"), Some(expected), "{welcome:?}");
+        peers.push(peer);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,12 +37,7 @@ async fn node_that_asks(permits: Arc<Semaphore>) -> Node {
     let router = Router::new(AdmissionOptions::default());
     let roles = vec![Role::new("anonymous", Authorization::Dynamic)];
     let authorizer: Arc<dyn Authorizer> = Arc::new(OnPermit(permits));
-    let realm = RealmDefinition {
-        options: RealmOptions::default(),
-        roles,
-        authorizer: Some(authorizer),
-        history: HistoryStore::default(),
-    };
+    let realm = RealmDefinition { roles, authorizer: Some(authorizer), ..RealmDefinition::default() };
     router.start_realm("realm1", realm).unwrap();
     let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
     transport.rawsocket = Some(RawSocketOptions::default());
@@ -160,12 +155,7 @@ async fn clients_that_know_nothing_of_it_get_what_they_missed_from_the_history()
     let history = vec![HistoryRule::new("com.count", MatchPolicy::Exact)];
     let options = RealmOptions { history, ..RealmOptions::default() };
     let roles = vec![Role::allow_all("anonymous")];
-    router
-        .start_realm(
-            "realm1",
-            RealmDefinition { options, roles, authorizer: None, history: HistoryStore::default() },
-        )
-        .unwrap();
+    router.start_realm("realm1", RealmDefinition { options, roles, ..RealmDefinition::default() }).unwrap();
     let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
     transport.rawsocket = Some(RawSocketOptions::default());
     let BoundAddress::Tcp(address) = router.listen(transport).await.unwrap() else { panic!("not tcp") };

@@ -27,8 +27,8 @@ fn planned(config: &Value) -> Result<Plan, Vec<Obstacle>> {
 }
 
 fn plan(node: &Node) -> Result<Plan, Vec<Obstacle>> {
-    let warnings = findings(node)?;
-    let (limits, ignored) = (&node.controller.options.limits, &mut Findings::default());
+    let warnings = findings(node, &Extensions::default())?;
+    let (limits, ignored) = (&node.controller.options.limits, &mut Findings::new(&Extensions::default()));
     let mut plan = Plan { warnings, admissions: Vec::new(), definitions: Vec::new(), listens: Vec::new() };
     for worker in node.routers() {
         plan.admissions.push(admission(limits));

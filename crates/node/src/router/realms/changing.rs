@@ -27,7 +27,7 @@ impl RouterWorker {
             return Err(Error::new(error::INVALID_CONFIGURATION, message));
         }
         part.warnings.iter().for_each(|warning| warn!(role = role_id, "{}", warning.message));
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(&self.shared.options.extensions);
         let wanted = realm::role(&part.value, &format!("realm {realm_id:?}"), &mut findings);
         findings.settle()?;
         if let Some(wanted) = wanted {

@@ -1,0 +1,67 @@
+//! A node with something of its own at each extension point; each is a file of this folder.
+//!
+//! `extended-node DIR` runs the node of that directory. The node starts its workers as `extended-node worker ...`, so that they
+//! are this program too, with the same extensions.
+
+mod beacon;
+mod clerk;
+mod door;
+mod greeting;
+mod guard;
+
+use std::ffi::OsString;
+use std::future::pending;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crossweave_node::{
+    Components, Controller, Extensions, NativeOptions, NodeOptions, Registry, boot, findings, run_worker,
+};
+
+/// What this program adds, by the names that configurations use.
+fn extensions() -> Extensions {
+    Extensions {
+        authenticators: Registry::default().with("door", Arc::new(door::Door)),
+        management_sessions: Components::default().with("guard", |_| Ok(Box::new(guard::Guard::default()))),
+        realm_sessions: Components::default().with("clerk", |extra| Ok(Box::new(clerk::Clerk::new(extra)))),
+        workers: Components::default().with("beacon", |about| Ok(Box::new(beacon::Beacon::new(about)?))),
+        web_services: Registry::default().with("greeting", Arc::new(greeting::make)),
+        ..Extensions::default()
+    }
+}
+
+fn main() -> Result<(), String> {
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next().ok_or("usage: extended-node DIR")?;
+    let runtime = crossweave_router::runtime().map_err(|error| error.to_string())?;
+    let ended = runtime.block_on(async {
+        if first == "worker" {
+            let arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
+            return run_worker(NativeOptions::from_arguments(arguments, extensions())?, pending()).await;
+        }
+        node(&PathBuf::from(first)).await
+    });
+    runtime.shutdown_background();
+    ended
+}
+
+/// Runs the node of a directory until Ctrl-C.
+async fn node(cbdir: &Path) -> Result<(), String> {
+    let loaded = crossweave_config::load(cbdir, None).map_err(|problems| problems.to_string())?;
+    findings(&loaded.node, &extensions()).map_err(|obstacles| format!("{obstacles:?}"))?;
+    let options = NodeOptions {
+        directory: Some(loaded.cbdir.clone()),
+        worker_command: vec![OsString::from("/proc/self/exe"), OsString::from("worker")],
+        extensions: extensions(),
+        ..NodeOptions::new(loaded.cbdir.clone())
+    };
+    let controller = Controller::start(options).await.map_err(|error| error.to_string())?;
+    let booted = controller.boot(boot::plan(&loaded.node, &loaded.document)).await;
+    if let Ok(listening) = &booted {
+        listening.iter().for_each(|line| println!("listening on {line}"));
+        println!("ready");
+        let _ = tokio::signal::ctrl_c().await;
+    }
+    controller.shutdown(None).await;
+    booted.map(drop).map_err(|error| error.to_string())
+}
