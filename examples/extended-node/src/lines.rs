@@ -58,7 +58,8 @@ impl Protocol for Lines {
             let outwards = async {
                 loop {
                     // The router is not hostile: what it announces, it sends.
-                    let mut message = vec![0; from_router.read_u32().await? as usize & 0x00ff_ffff];
+                    let len = from_router.read_u32().await? as usize;
+                    let mut message = vec![0; len];
                     from_router.read_exact(&mut message).await?;
                     message.push(b'\n');
                     to_client.write_all(&message).await?;
