@@ -105,6 +105,7 @@ impl Worker {
             }
         };
         reading.is_disabled = false;
+        reading.worker_env = None;
         worker
     }
 

@@ -124,7 +124,8 @@ fn migrate(folder: &TempDir) -> (Option<i32>, Value) {
 fn migrate_tells_of_a_node_that_works() {
     let mut transports = rawsocket();
     transports[0]["auth"] = json!({"ticket": {"type": "static", "principals": {"joe": {"ticket": "s3cret", "role": "anonymous"}}}});
-    let folder = folder(&[("config.json", &config(&transports)), ("key.priv", "x"), ("node.log", "")]);
+    let folder = folder(&[("config.json", &config(&transports)), ("node.log", "")]);
+    assert_eq!(run(&folder, &["keys"]).code, Some(0));
     let (code, report) = migrate(&folder);
     assert_eq!((code, &report["ok"], &report["version"]), (Some(0), &json!(true), &json!(2)));
     let supported = report["supported"].as_array().unwrap();
@@ -132,7 +133,7 @@ fn migrate_tells_of_a_node_that_works() {
     let better = report["better"].to_string();
     assert!(better.contains("compared in constant time"), "{better}");
     let names: Vec<&Value> = report["files"].as_array().unwrap().iter().map(|file| &file["name"]).collect();
-    assert_eq!(names, ["key.priv", "node.log"]);
+    assert_eq!(names, ["key.priv", "key.pub", "node.log"]);
     let outcome = run(&folder, &["migrate"]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
     assert!(outcome.stdout.contains("This node can be started as it is"), "{}", outcome.stdout);
