@@ -153,10 +153,11 @@ fn examine(
     let mut node = Node::default();
     let mut written = serde_json::Value::Null;
     match Document::parse(&source, format) {
-        Ok(document) => {
-            written = document.root.to_json();
+        Ok(mut document) => {
             let root = reading.root(&document);
             node = node::read(&mut reading, root);
+            document.root.settle(&reading.texts);
+            written = document.root.to_json();
         }
         Err(error) => {
             let finding = Finding::error(error.message).expected_if(error.expected);

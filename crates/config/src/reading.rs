@@ -12,7 +12,7 @@ pub(crate) use fields::Fields;
 pub(crate) use names::{AutoIds, Unique};
 pub(crate) use shapes::{Shape, Shapes};
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
@@ -54,6 +54,8 @@ pub(crate) struct Reading<'e> {
     pub(crate) ids: AutoIds,
     /// The files in which realms keep their events, with the line.
     pub(crate) stores: HashMap<PathBuf, usize>,
+    /// Where words begin that YAML may take for booleans and that were read as texts.
+    pub(crate) texts: HashSet<usize>,
     /// The environment of the worker's process that what is read now belongs to; none for the node's own process.
     pub(crate) worker_env: Option<ProcessEnv>,
     /// Whether what is read now belongs to a worker that is not started.
@@ -82,6 +84,7 @@ impl<'e> Reading<'e> {
             places: Places::default(),
             ids: AutoIds::default(),
             stores: HashMap::new(),
+            texts: HashSet::new(),
             worker_env: None,
             is_disabled: false,
             is_proxy: false,
@@ -214,7 +217,12 @@ impl<'e> Reading<'e> {
                 self.report(at, Finding::error(format!("{} is empty", at.name())));
                 None
             }
-            Value::String(text) => Some(text.clone()),
+            Value::String(text) => {
+                if at.item.as_bool().is_some() {
+                    self.texts.insert(at.item.range.start);
+                }
+                Some(text.clone())
+            }
             _ => {
                 self.wrong_type(at, "a string");
                 None

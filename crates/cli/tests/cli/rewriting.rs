@@ -62,6 +62,71 @@ fn what_is_written_can_be_read_by_as_many_as_the_original() {
 }
 
 #[test]
+fn words_of_yaml_mean_in_json_what_they_meant() {
+    let yaml = r#"
+version: 2
+workers:
+- type: router
+  options: {disabled: off}
+  realms:
+  - name: realm1
+    template: no
+    roles:
+    - name: anonymous
+      permissions:
+      - {uri: com.example., match: prefix, allow: {call: yes, publish: On}}
+    - {name: yes}
+  transports:
+  - type: rawsocket
+    endpoint: {type: unix, path: router}
+    auth: {ticket: {type: static, principals: {joe: {ticket: no, role: "yes"}}}}
+"#;
+    let folder = folder(&[("config.yaml", yaml)]);
+    assert_eq!(run(&folder, &["check"]).code, Some(0), "{:?}", run(&folder, &["check"]));
+    assert_eq!(run(&folder, &["convert"]).code, Some(0));
+    let outcome = run(&folder, &["check", "--config", "config.json"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let json: Value = serde_json::from_str(&read(&folder, "config.json")).unwrap();
+    let worker = &json["workers"][0];
+    let (realm, ticket) = (&worker["realms"][0], &worker["transports"][0]["auth"]["ticket"]);
+    assert_eq!((&worker["options"]["disabled"], &realm["template"]), (&json!(false), &json!(false)));
+    assert_eq!(realm["roles"][0]["permissions"][0]["allow"], json!({"call": true, "publish": true}));
+    assert_eq!(
+        (&realm["roles"][1]["name"], &ticket["principals"]["joe"]["ticket"]),
+        (&json!("yes"), &json!("no"))
+    );
+}
+
+#[test]
+fn comments_that_are_lost_are_told_of() {
+    for (text, told) in [
+        ("{\"version\": 2 // two\n}", "note: comments are not kept\n"),
+        ("{\"version\": 2 /* two */}", "note: comments are not kept\n"),
+        ("{\"$schema\": \"http://x/\\\"/*\", \"version\": 2}", ""),
+    ] {
+        let outcome = run(&folder(&[("config.json", text)]), &["convert", "--print"]);
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), told), "{text}");
+    }
+    let commented = VERSION_1.replacen("\"roles\"", "// who\n\"roles\"", 1).replacen(
+        "{\"workers\"",
+        "{ // v1\n\"workers\"",
+        1,
+    );
+    let outcome = run(&folder(&[("config.json", &commented)]), &["upgrade", "--print"]);
+    assert!(outcome.stderr.contains("comments are not kept"), "{}", outcome.stderr);
+}
+
+#[test]
+fn check_of_version_1_says_what_to_run_and_nothing_else() {
+    for text in [VERSION_1.to_owned(), VERSION_1.replacen('{', "{\"version\": 1, ", 1)] {
+        let outcome = run(&folder(&[("config.json", &text)]), &["check"]);
+        assert_eq!(outcome.code, Some(1));
+        assert!(outcome.stderr.contains("`crossweave upgrade` writes it anew"), "{}", outcome.stderr);
+        assert!(outcome.stderr.trim_end().ends_with("has 1 error"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn convert_can_print() {
     let folder = folder(&[("config.yaml", "version: 2 # two\n")]);
     let outcome = run(&folder, &["convert", "--print"]);
