@@ -432,10 +432,18 @@ pub(crate) fn nearest<'w>(found: &str, words: impl Iterator<Item = &'w str>) -> 
     }
     let found = found.to_lowercase();
     words
-        .map(|word| (strsim::normalized_damerau_levenshtein(&found, &word.to_lowercase()), word))
+        .map(|word| (similarity(&found, &word.to_lowercase()), word))
         .filter(|(similarity, _)| *similarity >= SIMILAR)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, word)| word)
+}
+
+/// How similar two words are, from 0 to 1. One is similar to what it is a whole part of: `idle` to `idle_timeout`.
+fn similarity(found: &str, word: &str) -> f64 {
+    const OF_A_PART: f64 = 0.6;
+    let similarity = strsim::normalized_damerau_levenshtein(found, word);
+    let is_part = word.split(['_', '-']).any(|part| part == found);
+    if is_part { similarity.max(OF_A_PART) } else { similarity }
 }
 
 /// A word of the file in backticks, short and without control characters.

@@ -22,6 +22,7 @@ pub use router::RouterWorker;
 pub use template::WorkerTemplate;
 pub use testee::WebSocketTesteeWorker;
 
+use crate::document::Value;
 use crate::endpoint::Listener;
 use crate::reading::{At, Fields, Reading, Unique};
 
@@ -51,8 +52,6 @@ enum Kind {
     Proxy,
     WebSocketTestee,
     HostMonitor,
-    /// Of the data markets on a blockchain.
-    Xbrmm,
 }
 
 const KINDS: &[(&str, Kind)] = &[
@@ -62,7 +61,6 @@ const KINDS: &[(&str, Kind)] = &[
     ("proxy", Kind::Proxy),
     ("websocket-testee", Kind::WebSocketTestee),
     ("hostmonitor", Kind::HostMonitor),
-    ("xbrmm", Kind::Xbrmm),
 ];
 
 /// What all workers of a node share while they are read.
@@ -81,6 +79,11 @@ impl Worker {
     pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>, siblings: &mut Siblings) -> Option<Self> {
         let mut fields = reading.object(at, "a worker")?;
         let at = fields.required(reading, "type")?;
+        if matches!(&at.item.value, Value::String(kind) if kind == "xbrmm") {
+            let why = "it is of the data markets on a blockchain, and Crossweave uses none";
+            reading.refused(&at, "worker type `xbrmm`", why);
+            return None;
+        }
         let kind = reading.word(&at, KINDS)?;
         reading.is_disabled = options::is_disabled(reading, &fields);
         if kind == Kind::Proxy {
@@ -95,14 +98,6 @@ impl Worker {
                 Some(Self::WebSocketTestee(WebSocketTesteeWorker::read(reading, fields, siblings)))
             }
             Kind::HostMonitor => Some(Self::HostMonitor(HostMonitorWorker::read(reading, fields, siblings))),
-            Kind::Xbrmm => {
-                reading.refused(
-                    &at,
-                    "worker type `xbrmm`",
-                    "it is of the data markets on a blockchain, and Crossweave uses none",
-                );
-                None
-            }
         };
         reading.is_disabled = false;
         reading.worker_env = None;

@@ -103,7 +103,7 @@ fn what_is_written_is_tidy() {
         "version: 2\nworkers:\n- type: router\n  realms: []\n  options:\n    pythonpath:\n    - \"..\"\n    - \".\"\n"
     );
     let json = converted("a: yes\nb: [1, .5]\n", Format::Yaml, Format::Json);
-    assert_eq!(json, "{\n    \"a\": \"yes\",\n    \"b\": [\n        1,\n        0.5\n    ]\n}\n");
+    assert_eq!(json, "{\n    \"a\": true,\n    \"b\": [\n        1,\n        0.5\n    ]\n}\n");
 }
 
 #[test]

@@ -143,6 +143,8 @@ fn text_that_is_no_json() {
 fn text_that_is_no_yaml() {
     yaml("§", "$", "the file is empty");
     yaml("version: 2\nworkers: [§", "$", "not YAML");
+    yaml("version: 2\nworkers:\n§\t- type: router\n", "$", "tabs disallowed");
+    yaml("version: 2\nworkers:\n- type: router\n§\toptions: {}\n", "$", "found a tab");
     yaml("version: 2\n§---\nversion: 2\n", "$", "second document");
     yaml("version: 2\nworkers: §!mine [1]\n", "$", "unknown tag");
     yaml("version: 2\n§[a]: 1\n", "$", "a key is not a string");
