@@ -2,6 +2,7 @@
 
 mod advantages;
 mod directory;
+mod imports;
 mod uses;
 
 use clap::Args;
@@ -54,6 +55,7 @@ impl Migrate {
         let cbdir = self.directory.directory.find()?;
         let (version, node, problems) = surveyed(&file, &cbdir);
         let mut report = Report::new(&file, version, &node, &problems, directory::files(&cbdir));
+        report.different.extend(imports::warnings(&node, &cbdir));
         report.missing.extend(check_node_key(&cbdir).err().map(of_the_key));
         match self.json {
             true => terminal.print(&report.json().to_string())?,

@@ -239,3 +239,48 @@ fn migrate_reads_version_1_as_it_will_be() {
         outcome.stdout
     );
 }
+
+#[test]
+fn migrate_tells_of_all_workers_and_of_components_that_need_crossbar() {
+    let mut node: Value = serde_json::from_str(&config(&rawsocket())).unwrap();
+    let transport =
+        json!({"type": "rawsocket", "serializer": "json", "endpoint": {"type": "unix", "path": "router"}});
+    let class =
+        |name: &str| json!({"type": "class", "classname": name, "realm": "realm1", "transport": transport});
+    let components =
+        json!([class("crossbar.adapter.rest.RESTCallee"), class("app.Backend"), class("other.Backend")]);
+    let options = json!({"python": "/bin/sh", "pythonpath": ["modules"]});
+    let endpoint = json!({"type": "tcp", "port": 2, "interface": "127.0.0.1"});
+    node["workers"].as_array_mut().unwrap().extend([
+        json!({"type": "container", "options": options, "components": components}),
+        json!({"type": "guest", "executable": "sh"}),
+        json!({"type": "hostmonitor", "options": {"monitors": {"cpu": {}}}}),
+        json!({"type": "websocket-testee", "transport": {"type": "websocket", "endpoint": endpoint}}),
+    ]);
+    let folder = folder(&[("config.json", &node.to_string()), ("other.py", "import os\n")]);
+    fs::create_dir(folder.path().join("modules")).unwrap();
+    fs::write(folder.path().join("modules/app.py"), "from crossbar.common import checkconfig\n").unwrap();
+    let (code, report) = migrate(&folder);
+    assert_eq!(code, Some(0), "{report}");
+    let supported = report["supported"].as_array().unwrap();
+    for (what, count) in [
+        ("router worker", 1),
+        ("container worker", 1),
+        ("guest worker", 1),
+        ("hostmonitor worker", 1),
+        ("websocket-testee worker", 1),
+        ("monitor `cpu`", 1),
+        ("component in Python, `class`", 3),
+    ] {
+        assert!(supported.contains(&json!({"what": what, "count": count})), "{what}: {report}");
+    }
+    let different = report["different"].as_array().unwrap();
+    let told: Vec<_> =
+        different.iter().filter(|it| it["message"].to_string().contains("Crossbar.io itself")).collect();
+    assert_eq!(told.len(), 2, "{report}");
+    assert_eq!(told[0]["path"], "$.workers[1].components[0]");
+    assert!(
+        told[0]["message"].to_string().contains("RESTCallee")
+            && told[1]["message"].to_string().contains("app.py")
+    );
+}
