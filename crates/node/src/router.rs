@@ -40,6 +40,7 @@ use tracing::warn;
 pub(crate) use certificates::unusable;
 pub(crate) use echo::{EchoTransport, echo_transport};
 pub use findings::{Obstacle, findings};
+pub(crate) use ready::{authority, reach};
 
 use crate::component::Interpreter;
 use crate::extension::Extensions;

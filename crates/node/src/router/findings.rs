@@ -1,6 +1,6 @@
 //! What in a configuration cannot be done or has no effect, found before anything of it is started.
 
-use crossweave_config::{Controller, ControllerOptions, Limits, Node, RouterWorker};
+use crossweave_config::{Controller, ControllerOptions, Limits, Node, RouterWorker, Worker};
 use crossweave_wamp::limits::URI_LEN_MAX;
 
 use super::{Findings, realm, transport};
@@ -24,7 +24,7 @@ pub struct Obstacle {
 pub fn findings(node: &Node, extensions: &Extensions) -> Result<Vec<String>, Vec<Obstacle>> {
     let mut findings = Findings::new(extensions);
     check_controller(&node.controller, &mut findings);
-    let mut listens = false;
+    let mut listens = node.workers.iter().any(is_testee);
     for worker in node.routers() {
         check_router(worker, &node.controller.options.limits, &mut findings);
         listens |= !worker.transports.is_empty();
@@ -37,6 +37,10 @@ pub fn findings(node: &Node, extensions: &Extensions) -> Result<Vec<String>, Vec
         true => Ok(findings.warnings),
         false => Err(findings.obstacles),
     }
+}
+
+fn is_testee(worker: &Worker) -> bool {
+    worker.disabled().is_none() && matches!(worker, Worker::WebSocketTestee(it) if it.transport.is_some())
 }
 
 fn check_controller(controller: &Controller, findings: &mut Findings) {
