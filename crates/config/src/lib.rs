@@ -59,7 +59,9 @@ pub use cbdir::{
     tidy,
 };
 pub use connecting::{ClientTls, ConnectingEndpoint, ConnectingProtocol, ConnectingTcp, ConnectingTransport};
-pub use controller::{Controller, ControllerOptions, Fabric, Heartbeat, Keyring, Limits, ShutdownTrigger};
+pub use controller::{
+    Controller, ControllerOptions, Fabric, Heartbeat, Keyring, Limits, NODE_ID, ShutdownTrigger, is_node_id,
+};
 pub use delivery::{Delivery, DeliveryKey, DeliveryPolicy};
 pub use document::{FILE_LEN_MAX, Format, NESTING_MAX, VALUES_MAX};
 pub use endpoint::{Endpoint, IpVersion, Ports, TcpEndpoint, Tls, UnixEndpoint, UnusableFile};
