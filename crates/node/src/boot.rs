@@ -94,17 +94,21 @@ impl Step {
 }
 
 impl Step {
-    /// What it starts, as the log of Crossbar.io has it: `realm 'realm001' (named 'realm1')`.
+    /// That it has started, as the log of Crossbar.io has it: `realm 'realm001' (named 'realm1') started`.
     pub(crate) fn told(&self) -> String {
         let text = |key: &str| self.arguments[key].as_str().unwrap_or_default();
         let name = self.arguments["config"]["name"].as_str().unwrap_or_default();
-        match self.procedure {
+        let what = match self.procedure {
             "start_router_realm" if self.arguments["config"]["template"] == true => {
                 format!("realm template '{}' ('{name}')", text("realm_id"))
             }
             "start_router_realm" => format!("realm '{}' (named '{name}')", text("realm_id")),
             "start_router_realm_role" => {
-                format!("role '{}' (named '{name}') on realm '{}'", text("role_id"), text("realm_id"))
+                return format!(
+                    "role '{}' (named '{name}') started on realm '{}'",
+                    text("role_id"),
+                    text("realm_id")
+                );
             }
             "start_router_transport" | "start_websocket_testee_transport" => {
                 format!("transport '{}'", text("transport_id"))
@@ -112,7 +116,8 @@ impl Step {
             "start_component" => format!("component '{}'", text("component_id")),
             "start_router_component" => format!("component '{}'", text("id")),
             _ => self.what.clone(),
-        }
+        };
+        format!("{what} started")
     }
 }
 

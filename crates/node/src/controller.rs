@@ -274,7 +274,7 @@ impl Controller {
                     return Err((step.what.clone(), why));
                 }
             };
-            info!("{title} '{worker}': {} started", step.told());
+            info!("{title} '{worker}': {}", step.told());
             let result = answer.args().into_iter().next().unwrap_or_default();
             let lines = result.as_dict().and_then(|it| it.get("listening")?.as_list()).unwrap_or_default();
             listening.extend(lines.iter().filter_map(|it| it.as_str().map(str::to_owned)));

@@ -15,7 +15,7 @@ use super::worker::{Origin, Worker};
 use super::{Controller, NodeOptions, STEP_DEADLINE};
 use crate::boot::{self, WorkerPlan};
 use crate::change::{self, Action};
-use crate::router::{findings, unusable};
+use crate::router::findings;
 use crate::service::{Caller, by_name, reason};
 
 /// Where the configuration of a node is, and what it said when the node was started.
@@ -176,7 +176,7 @@ impl Controller {
 /// Reads and checks the configuration.
 fn read(options: &NodeOptions, file: &std::path::Path) -> Result<Loaded, Error> {
     let invalid = |text: String| Error::new(error::INVALID_CONFIGURATION, text);
-    let loaded = load_checking(&options.cbdir, Some(file), &unusable)
+    let loaded = load_checking(&options.cbdir, Some(file), &options.extensions)
         .map_err(|problems| invalid(problems.to_string()))?;
     if loaded.warnings.count(Severity::NotBuilt) > 0 {
         return Err(invalid(loaded.warnings.to_string()));

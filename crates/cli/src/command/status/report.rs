@@ -109,15 +109,17 @@ impl WorkerReport {
         let uptime = uptime.map_or(String::new(), |uptime| format!(" for {}", time(uptime)));
         let restarts = match restarts {
             0 => String::new(),
-            once => format!(", started again {once} times after it had failed"),
+            1 => ", started again once after it had failed".to_owned(),
+            times => format!(", started again {times} times after it had failed"),
         };
         lines.push(format!("worker {id}: {kind}{pid}, {status}{uptime}{restarts}"));
         for RealmReport { name, stats, .. } in &self.realms {
             let (received, sent) = (count(stats, "received"), count(stats, "sent"));
             let sessions = stats.sessions;
             let noun = if sessions == 1 { "session" } else { "sessions" };
+            let messages = if received == 1 { "message" } else { "messages" };
             lines.push(format!(
-                "  realm {name}: {sessions} {noun}, {received} messages received, {sent} sent"
+                "  realm {name}: {sessions} {noun}, {received} {messages} received, {sent} sent"
             ));
         }
         let urls = self.transports.iter().flat_map(|transport| &transport.listening);
