@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossweave_transport::item::Item;
-use crossweave_wamp::features::Roles;
+use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::{Abort, Goodbye, Hello, Message};
 use crossweave_wamp::serializer::ubjson::dialect;
 use crossweave_wamp::session::joiner::{Joiner, Step};
@@ -80,7 +80,11 @@ fn channel(wire: &Wire, options: &Options) -> Result<Option<[u8; 32]>, Challenge
 }
 
 fn hello(realm: &str, options: &Options, login: &Login, claim: Option<&Claim>) -> Message<'static> {
-    let mut details = Dict::new().with("roles", Roles::client().to_dict()).with("agent", AGENT);
+    let mut roles = Roles::client();
+    if options.reroutes_calls {
+        roles.callee = roles.callee.map(|callee| callee.and(Features::CALL_REROUTE));
+    }
+    let mut details = Dict::new().with("roles", roles.to_dict()).with("agent", AGENT);
     login.announce(&mut details, &options.authextra);
     if options.resume.is_some() {
         details.insert("resumable", true);

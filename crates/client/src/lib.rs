@@ -62,6 +62,7 @@ mod driver;
 pub mod error;
 mod event;
 mod handler;
+mod inbox;
 mod invocation;
 mod join;
 mod life;
@@ -93,6 +94,7 @@ pub use error::{
     CallError, ConnectError, DecodeError, Disconnected, EncodeError, JoinError, RequestError, WampError,
 };
 pub use event::Event;
+pub use inbox::{Inbox, Listener, Listening};
 pub use invocation::Invocation;
 pub use options::{Keepalive, Options};
 pub use publish::Publish;
@@ -104,6 +106,6 @@ pub use session::Session;
 pub use state::State;
 pub use subscribe::{Lagged, Subscribe, Subscription};
 
-pub use crossweave_wamp::message::{CancelMode, InvokePolicy, Passthru, RunMode};
+pub use crossweave_wamp::message::{CancelMode, ForwardFor, InvokePolicy, Passthru, RunMode};
 pub use crossweave_wamp::{ConflationKey, Delivery, OnSlow};
 pub use crossweave_wamp::{Dict, MatchPolicy, PublicationId, Serializer, SessionId, Value, uris};

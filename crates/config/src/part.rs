@@ -12,7 +12,7 @@ use crate::document::{Document, Format};
 use crate::environment::Environment;
 use crate::problem::Problems;
 use crate::reading::{At, Finding, Reading, Unique};
-use crate::realm::Realm;
+use crate::realm::{Realm, RouterLink};
 use crate::role::Role;
 use crate::source::Source;
 use crate::transport::Transport;
@@ -48,6 +48,18 @@ pub fn role(config: &serde_json::Value, what: &str, cbdir: &Path) -> Result<Part
     part(config, what, cbdir, |reading, at| {
         Role::read(reading, at, &mut Unique::new("role id"), &mut Unique::new("role"))
     })
+}
+
+/// An item of `rlinks`.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn router_link(
+    config: &serde_json::Value,
+    what: &str,
+    cbdir: &Path,
+) -> Result<Part<RouterLink>, Problems> {
+    part(config, what, cbdir, |reading, at| RouterLink::read(reading, at, &mut Unique::new("rlink id")))
 }
 
 /// An item of `transports`, on a worker with these realms.

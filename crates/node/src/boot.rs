@@ -3,7 +3,7 @@
 use crossweave_api::container::StartComponent;
 use crossweave_api::hostmonitor::StartMonitoring;
 use crossweave_api::router::{
-    StartRouterComponent, StartRouterRealm, StartRouterRealmRole, StartRouterTransport,
+    StartRouterComponent, StartRouterRealm, StartRouterRealmLink, StartRouterRealmRole, StartRouterTransport,
 };
 use crossweave_api::testee::StartTesteeTransport;
 use crossweave_api::{Config, Procedure};
@@ -60,6 +60,9 @@ impl Step {
             "start_router_realm" => format!("realm '{}' (named '{name}')", text("realm_id")),
             "start_router_realm_role" => {
                 format!("role '{}' (named '{name}') on realm '{}'", text("role_id"), text("realm_id"))
+            }
+            "start_router_realm_link" => {
+                format!("router-to-router link '{}' on realm '{}'", text("link_id"), text("realm_id"))
             }
             "start_router_transport" | "start_websocket_testee_transport" => {
                 format!("transport '{}'", text("transport_id"))
@@ -160,7 +163,7 @@ fn router(worker: &RouterWorker, written: &Config) -> WorkerPlan {
     WorkerPlan { is_inline: worker.is_inline, ..native(&worker.id, NativeKind::Router, written, steps) }
 }
 
-/// A realm and its roles; `config` is what `realm` was read from. Of a template only the template itself: its roles come with
+/// A realm, its roles and its links; `config` is what `realm` was read from. Of a template only the template itself: its roles come with
 /// the realms that are started by it.
 pub(crate) fn realm_steps(realm: &Realm, config: &Config, template_id: Option<String>) -> Vec<Step> {
     let what = format!("realm {:?}", realm.name);
@@ -175,6 +178,11 @@ pub(crate) fn realm_steps(realm: &Realm, config: &Config, template_id: Option<St
         let (realm_id, role_id, config) = (realm.id.clone(), role.id.clone(), config.clone());
         let what = format!("{what}, role {:?}", role.name);
         steps.push(Step::new(what, &StartRouterRealmRole { realm_id, role_id, config }));
+    }
+    for (link, config) in realm.rlinks.iter().zip(items(config, "rlinks")) {
+        let (realm_id, link_id, config) = (realm.id.clone(), link.id.clone(), config.clone());
+        let what = format!("{what}, link {:?}", link.id);
+        steps.push(Step::new(what, &StartRouterRealmLink { realm_id, link_id, config }));
     }
     steps
 }

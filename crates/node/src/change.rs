@@ -254,14 +254,15 @@ fn is_changed_in_place(before: &Step, now: &Step) -> bool {
 /// Whether both would start the same.
 fn is_same(one: &Step, other: &Step) -> bool {
     match is_realm(one) {
-        true => without_roles(one) == without_roles(other),
+        true => without_parts(one) == without_parts(other),
         false => one.arguments == other.arguments,
     }
 }
 
-/// A realm but for its roles, which have steps of their own; what trust they have is the realm's.
-fn without_roles(step: &Step) -> (Map<String, Json>, Vec<Json>) {
+/// A realm but for its roles and links, which have steps of their own; what trust roles have is the realm's.
+fn without_parts(step: &Step) -> (Map<String, Json>, Vec<Json>) {
     let mut config = step.arguments["config"].as_object().cloned().unwrap_or_default();
+    config.remove("rlinks");
     let roles = config.remove("roles").unwrap_or_default();
     let roles = roles.as_array().into_iter().flatten();
     let trusted = roles.filter(|role| role.to_string().contains("\"trustlevel\"")).cloned().collect();

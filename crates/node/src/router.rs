@@ -4,7 +4,7 @@
 //! procedure ──▶ part of a configuration, checked ──▶ what the router wants ──▶ Router
 //! ```
 //!
-//! `realms` and `transports` answer the procedures. `activation` starts what clients need by `template`s. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
+//! `realms`, `transports` and `links` answer the procedures. `activation` starts what clients need by `template`s. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
 //! the configuration into what the router wants; they start nothing, so that `findings` can say beforehand what is in the way of a
 //! whole node.
 
@@ -14,6 +14,7 @@ mod certificates;
 mod components;
 mod echo;
 mod findings;
+mod links;
 mod ready;
 pub(crate) mod realm;
 mod realms;
@@ -45,6 +46,7 @@ use crate::native::NativeOptions;
 use crate::service::Service;
 use activation::Idle;
 use components::RunningComponents;
+use links::RunningLinks;
 use realms::RunningRealm;
 use template::RealmTemplate;
 use transports::RunningTransport;
@@ -89,6 +91,7 @@ struct Shared {
     state: Mutex<State>,
     demos: parking_lot::Mutex<JoinSet<()>>,
     components: RunningComponents,
+    links: RunningLinks,
     /// Realms of templates that nobody is on.
     idle: parking_lot::Mutex<Idle>,
 }
@@ -153,6 +156,7 @@ impl RouterWorker {
             state: Mutex::default(),
             demos: Default::default(),
             components: Default::default(),
+            links: Default::default(),
             idle: Default::default(),
         };
         let worker = RouterWorker { shared: Arc::new(shared) };
@@ -160,6 +164,7 @@ impl RouterWorker {
         worker.answer_for_transports().await?;
         worker.answer_for_services().await?;
         worker.answer_for_components().await?;
+        worker.answer_for_links().await?;
         worker.provide_realms();
         Ok(worker)
     }
@@ -178,6 +183,7 @@ impl RouterWorker {
         let mut demos = std::mem::take(&mut *self.shared.demos.lock());
         demos.shutdown().await;
         self.stop_components().await;
+        self.stop_links(None).await;
         self.shared.router.shutdown().await;
     }
 

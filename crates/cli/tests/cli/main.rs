@@ -11,6 +11,7 @@ mod explain;
 mod guests;
 mod history;
 mod keys;
+mod links;
 mod managed;
 mod management;
 mod node;

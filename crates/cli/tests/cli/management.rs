@@ -85,6 +85,7 @@ async fn drive(is_inline: bool) {
     workers(&mut driver).await;
     realms_and_roles(&mut driver, &folder).await;
     transports(&mut driver, &folder).await;
+    links(&mut driver, &folder).await;
     services(&mut driver).await;
     configuration(&mut driver, &folder).await;
     driver.wrong_arguments(ROUTER).await;
@@ -266,6 +267,38 @@ async fn realms_and_roles(driver: &mut Driver, folder: &TempDir) {
         ("three", &[guest.session().id.0][..])
     );
     closed(&guest).await;
+    driver.wrong(ROUTER, &stop, error::NO_SUCH_OBJECT).await;
+}
+
+async fn links(driver: &mut Driver, folder: &TempDir) {
+    let of = |realm_id: &str| GetRouterRealmLinks { realm_id: realm_id.to_owned() };
+    assert_eq!(driver.right(ROUTER, &of("realm001")).await, Vec::<String>::new());
+    driver.wrong(ROUTER, &of("nothing"), error::NO_SUCH_OBJECT).await;
+    // From one realm of the node to its other one.
+    let endpoint = json!({"type": "unix", "path": folder.path().join("a.sock")});
+    let transport = json!({"type": "rawsocket", "serializer": "cbor", "endpoint": endpoint});
+    let config = json!({"realm": "two", "transport": transport, "auth": {"anonymous": {}}});
+    let start = |realm_id: &str, config: Value| {
+        let (realm_id, link_id) = (realm_id.to_owned(), "link1".to_owned());
+        StartRouterRealmLink { realm_id, link_id, config }
+    };
+    driver.wrong(ROUTER, &start("nothing", config.clone()), error::NO_SUCH_OBJECT).await;
+    driver.wrong(ROUTER, &start("realm001", json!({"realm": "two"})), error::INVALID_CONFIGURATION).await;
+    let link = driver.right(ROUTER, &start("realm001", config.clone())).await;
+    assert_eq!((link.id.as_str(), &link.config, link.connected), ("link1", &config, true));
+    assert_eq!(link.started_by.session_id, driver.session());
+    driver.wrong(ROUTER, &start("realm001", config), error::ALREADY_RUNNING).await;
+    assert_eq!(driver.right(ROUTER, &of("realm001")).await, ["link1"]);
+    let realm = driver.right(ROUTER, &GetRouterRealm { realm_id: "realm001".to_owned() }).await;
+    assert_eq!(realm.rlinks, ["link1"]);
+    let get = |link_id: &str| {
+        let (realm_id, link_id) = ("realm001".to_owned(), link_id.to_owned());
+        GetRouterRealmLink { realm_id, link_id }
+    };
+    assert!(driver.right(ROUTER, &get("link1")).await.connected);
+    driver.wrong(ROUTER, &get("link2"), error::NO_SUCH_OBJECT).await;
+    let stop = StopRouterRealmLink { realm_id: "realm001".to_owned(), link_id: "link1".to_owned() };
+    assert!(!driver.right(ROUTER, &stop).await.connected);
     driver.wrong(ROUTER, &stop, error::NO_SUCH_OBJECT).await;
 }
 

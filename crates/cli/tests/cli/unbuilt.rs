@@ -53,13 +53,13 @@ fn a_worker_that_is_not_built_is_correct_and_not_started() {
 
 #[test]
 fn every_kind_of_part_that_is_not_built_keeps_the_node_from_starting() {
-    let unix = json!({"type": "rawsocket", "serializer": "cbor", "endpoint": {"type": "unix", "path": "s"}});
     let mqtt =
         json!({"type": "mqtt", "endpoint": {"type": "tcp", "port": 0}, "options": {"realm": "realm1"}});
-    let link = json!({"type": "router", "realms": [{"name": "realm1", "rlinks": [{"realm": "realm1", "transport": unix}]}]});
+    let options = json!({"bridge_meta_api": true});
+    let bridge = json!({"type": "router", "realms": [{"name": "realm1", "options": options}]});
     for (node, what) in [
         (node(&rawsocket(), &[json!({"type": "proxy"})]), "worker type `proxy`"),
-        (node(&rawsocket(), &[link]), "linking routers"),
+        (node(&rawsocket(), &[bridge]), "the meta API on the node's realm"),
         (node(&json!([mqtt]), &[]), "transport type `mqtt`"),
     ] {
         let folder = folder(&node);

@@ -272,11 +272,6 @@ fn realms() {
         "$.workers[0].realms[0].options.event_dispatching_chunk_size",
         "out of range: 0; expected an integer from 1 to 100000 receivers",
     );
-    realm(
-        r#"§"rlinks": [{"realm": "realm1", "transport": {"type": "rawsocket", "serializer": "cbor", "endpoint": {"type": "unix", "path": "s"}}}]"#,
-        "$.workers[0].realms[0].rlinks",
-        "linking routers is not built yet",
-    );
     realm(r#"§"rolls": []"#, "$.workers[0].realms[0].rolls", "warning: unknown key `rolls` in a realm");
 }
 

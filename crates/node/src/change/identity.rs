@@ -70,6 +70,7 @@ fn own_id(step: &Step) -> &'static str {
     match step.procedure {
         "start_router_realm" => "realm_id",
         "start_router_realm_role" => "role_id",
+        "start_router_realm_link" => "link_id",
         "start_router_transport" => "transport_id",
         _ => "id",
     }
