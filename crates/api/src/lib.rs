@@ -19,6 +19,7 @@ pub mod error;
 pub mod hostmonitor;
 pub mod node;
 pub mod process;
+pub mod proxy;
 mod reference;
 pub mod router;
 pub mod testee;
@@ -41,6 +42,7 @@ pub fn procedures() -> impl Iterator<Item = &'static Contract> {
         process::PROCEDURES,
         worker::PROCEDURES,
         router::PROCEDURES,
+        proxy::PROCEDURES,
         container::PROCEDURES,
         hostmonitor::PROCEDURES,
         testee::PROCEDURES,
@@ -57,6 +59,7 @@ pub fn events() -> impl Iterator<Item = &'static Event> {
         process::EVENTS,
         worker::EVENTS,
         router::EVENTS,
+        proxy::EVENTS,
         container::EVENTS,
         hostmonitor::EVENTS,
         testee::EVENTS,
@@ -73,6 +76,7 @@ pub fn shapes() -> impl Iterator<Item = &'static Shape> {
         process::SHAPES,
         worker::SHAPES,
         router::SHAPES,
+        proxy::SHAPES,
         container::SHAPES,
         hostmonitor::SHAPES,
         testee::SHAPES,

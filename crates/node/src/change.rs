@@ -204,8 +204,8 @@ impl Action {
         }
         // A boot listens at last, and gives a realm what it has once the realm is there.
         steps.sort_by_key(|step| match step.procedure {
-            "start_router_realm" => 0,
-            "start_router_transport" => 2,
+            "start_router_realm" | "start_proxy_connection" => 0,
+            "start_router_transport" | "start_proxy_transport" => 2,
             _ => 1,
         });
     }
@@ -232,7 +232,8 @@ fn is_in(step: &Step, realm: &Step) -> bool {
 /// The arguments that name something.
 fn ids(step: &Step) -> Json {
     let arguments = step.arguments.as_object().into_iter().flatten();
-    let named = arguments.filter(|(name, _)| name.ends_with("_id") || *name == "id");
+    let named =
+        arguments.filter(|(name, _)| name.ends_with("_id") || ["id", "realm_name"].contains(&name.as_str()));
     Json::Object(named.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 

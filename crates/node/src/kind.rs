@@ -14,6 +14,8 @@ pub enum WorkerKind {
 pub enum NativeKind {
     /// `router`.
     Router,
+    /// `proxy`.
+    Proxy,
     /// `container`.
     Container,
     /// `hostmonitor`.
@@ -24,7 +26,7 @@ pub enum NativeKind {
 
 impl WorkerKind {
     /// The names of all types that are built.
-    pub const NAMES: &str = "`router`, `container`, `guest`, `hostmonitor` or `websocket-testee`";
+    pub const NAMES: &str = "`router`, `proxy`, `container`, `guest`, `hostmonitor` or `websocket-testee`";
 
     /// Its name in configurations and in the management API.
     pub fn as_str(self) -> &'static str {
@@ -57,13 +59,19 @@ impl WorkerKind {
 }
 
 impl NativeKind {
-    const ALL: [NativeKind; 4] =
-        [NativeKind::Router, NativeKind::Container, NativeKind::HostMonitor, NativeKind::Testee];
+    const ALL: [NativeKind; 5] = [
+        NativeKind::Router,
+        NativeKind::Proxy,
+        NativeKind::Container,
+        NativeKind::HostMonitor,
+        NativeKind::Testee,
+    ];
 
     /// Its name in configurations and in the management API.
     pub fn as_str(self) -> &'static str {
         match self {
             NativeKind::Router => "router",
+            NativeKind::Proxy => "proxy",
             NativeKind::Container => "container",
             NativeKind::HostMonitor => "hostmonitor",
             NativeKind::Testee => "websocket-testee",
@@ -74,6 +82,7 @@ impl NativeKind {
     pub fn title(self) -> &'static str {
         match self {
             NativeKind::Router => "Router",
+            NativeKind::Proxy => "Proxy",
             NativeKind::Container => "Container",
             NativeKind::HostMonitor => "HostMonitor",
             NativeKind::Testee => "WebSocketTestee",

@@ -15,6 +15,7 @@ mod components;
 mod echo;
 mod findings;
 mod links;
+pub(crate) mod proxy;
 mod ready;
 pub(crate) mod realm;
 mod realms;
@@ -49,7 +50,7 @@ use components::RunningComponents;
 use links::RunningLinks;
 use realms::RunningRealm;
 use template::RealmTemplate;
-use transports::RunningTransport;
+use transports::{ROUTER_EVENTS, RunningTransport, TransportEvents};
 
 /// What a router worker is told when it starts.
 #[derive(Clone, Debug)]
@@ -94,6 +95,10 @@ struct Shared {
     links: RunningLinks,
     /// Realms of templates that nobody is on.
     idle: parking_lot::Mutex<Idle>,
+    /// What is told of its transports.
+    transport_events: TransportEvents,
+    /// Whether its clients have their sessions on other routers.
+    is_proxy: bool,
 }
 
 /// What runs.
@@ -103,6 +108,8 @@ struct State {
     /// By which realms are started, in the order in which they are tried.
     templates: Vec<RealmTemplate>,
     transports: Vec<RunningTransport>,
+    /// Of a proxy: which realms and roles clients can have.
+    routes: Option<Vec<crossweave_config::ProxyRoute>>,
     /// By which the router proves itself, once it has been read.
     has_key: bool,
 }
@@ -146,20 +153,7 @@ impl RouterWorker {
         service: Service,
         options: RouterOptions,
     ) -> Result<RouterWorker, String> {
-        let router = Router::new(admission(&options.limits));
-        let shared = Shared {
-            router,
-            options,
-            service,
-            id: id.to_owned(),
-            started: SystemTime::now(),
-            state: Mutex::default(),
-            demos: Default::default(),
-            components: Default::default(),
-            links: Default::default(),
-            idle: Default::default(),
-        };
-        let worker = RouterWorker { shared: Arc::new(shared) };
+        let worker = RouterWorker::new(id, service, options, ROUTER_EVENTS, None);
         worker.answer_for_realms().await?;
         worker.answer_for_transports().await?;
         worker.answer_for_services().await?;
@@ -167,6 +161,38 @@ impl RouterWorker {
         worker.answer_for_links().await?;
         worker.provide_realms();
         Ok(worker)
+    }
+
+    /// A router without anything, which answers nothing. A proxy's has routes.
+    fn new(
+        id: &str,
+        service: Service,
+        options: RouterOptions,
+        transport_events: TransportEvents,
+        routes: Option<Vec<crossweave_config::ProxyRoute>>,
+    ) -> RouterWorker {
+        let router = Router::new(admission(&options.limits));
+        let is_proxy = routes.is_some();
+        let shared = Shared {
+            router,
+            options,
+            service,
+            id: id.to_owned(),
+            started: SystemTime::now(),
+            state: Mutex::new(State { routes, ..State::default() }),
+            demos: Default::default(),
+            components: Default::default(),
+            links: Default::default(),
+            idle: Default::default(),
+            transport_events,
+            is_proxy,
+        };
+        RouterWorker { shared: Arc::new(shared) }
+    }
+
+    /// Of a proxy: which realms and roles clients can have.
+    async fn set_routes(&self, routes: Vec<crossweave_config::ProxyRoute>) {
+        self.shared.state.lock().await.routes = Some(routes);
     }
 
     fn router(&self) -> &Router {

@@ -34,6 +34,7 @@
 //! | cookies that remember who a browser is | `cookies` |
 //! | realms by name, that come and go | `realms` |
 //! | realms and roles that start when somebody needs them | [`RealmProvider`], `provision` |
+//! | sessions that go on to another router | [`Upstream`], `connection::forwarding` |
 //! | the realm behind its lock, its clock, panics in it | `realm` |
 //! | roles that ask: a program, or a procedure | [`Authorizer`], `authorizer` |
 //! | events that survive a restart | `history` |
@@ -74,6 +75,7 @@ mod runtime;
 mod trace;
 mod traffic;
 mod transports;
+mod upstream;
 
 pub use admission::Refused;
 pub use authenticator::{
@@ -101,3 +103,4 @@ pub use router::{RealmDefinition, Router, SessionQueue, StartError};
 pub use runtime::runtime;
 pub use traffic::MessageCounts;
 pub use transports::{Listening, NoSuchTransport, TransportId, TransportState, TransportStatus};
+pub use upstream::{Forwarded, Forwarding, NotForwarded, Upstream, UpstreamSession};

@@ -32,6 +32,7 @@ use crate::provision::Provision;
 use crate::quota::LogQuota;
 use crate::realms::Realms;
 use crate::transports::{Listening, NoSuchTransport, TransportId, TransportStatus, Transports};
+use crate::upstream::Upstreams;
 
 /// How long sessions get to take their GOODBYE.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
@@ -110,6 +111,8 @@ pub(crate) struct Shared {
     realms: Arc<Realms>,
     /// Who starts realms that somebody needs.
     pub(crate) provision: Arc<Provision>,
+    /// Where clients go, if not to realms here.
+    pub(crate) upstreams: Upstreams,
     transports: Transports,
     stop: watch::Sender<bool>,
 }
@@ -156,6 +159,7 @@ impl Router {
             questions: Arc::default(),
             realms: Realms::new(quota, provision.clone()),
             provision,
+            upstreams: Upstreams::default(),
             transports: Transports::default(),
             stop,
         };
@@ -264,6 +268,7 @@ impl Router {
         self.shared.stop.send_replace(true);
         // It may hold this router.
         self.shared.provision.set(None);
+        self.shared.upstreams.set(None);
         self.shared.realms.cells().iter().for_each(|realm| realm.close_all(uris::SYSTEM_SHUTDOWN));
         // Until nobody listens: a process that ends before would leave its socket files behind.
         if timeout(UNHEARD_DEADLINE, self.shared.stop.closed()).await.is_err() {

@@ -16,6 +16,7 @@ mod managed;
 mod management;
 mod node;
 mod peer;
+mod proxies;
 mod register;
 mod rewriting;
 mod shell;

@@ -208,7 +208,6 @@ fn workers() {
     worker(r#"{"type": §"rooter"}"#, "$.workers[0].type", "unknown type `rooter`");
     worker(r#"{"type": §"rooter"}"#, "$.workers[0].type", "nearest router");
     worker(r#"§{"type": "guest"}"#, "$.workers[0]", "has no `executable`");
-    worker(r#"{"type": §"proxy"}"#, "$.workers[0].type", "worker type `proxy` is not built yet");
     router(r#""id": §"W1""#, "$.workers[0].id", "`W1` cannot be an id; expected 3 to 64 of a-z");
     router(r#"§"realm": []"#, "$.workers[0].realm", "unknown key `realm` in a worker");
     router(r#"§"realm": []"#, "$.workers[0].realm", "nearest realms");

@@ -1,6 +1,6 @@
 //! What in a configuration cannot be done or has no effect, found before anything of it is started.
 
-use crossweave_config::{Controller, ControllerOptions, Limits, Node, RouterWorker};
+use crossweave_config::{Controller, ControllerOptions, Limits, Node, RouterWorker, Worker};
 use crossweave_wamp::limits::URI_LEN_MAX;
 
 use super::{Findings, realm, transport};
@@ -28,6 +28,9 @@ pub fn findings(node: &Node) -> Result<Vec<String>, Vec<Obstacle>> {
         check_router(worker, &node.controller.options.limits, &mut findings);
         listens |= !worker.transports.is_empty();
     }
+    let is_listening_proxy =
+        |worker: &Worker| matches!(worker, Worker::Proxy(proxy) if !proxy.transports.is_empty());
+    listens |= node.workers.iter().any(is_listening_proxy);
     if !listens {
         let warning = "nothing listens: there is no transport by which clients could connect";
         findings.warnings.push(warning.to_owned());

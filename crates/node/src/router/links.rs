@@ -21,7 +21,9 @@ use crossweave_api::process::Requester;
 use crossweave_api::router::*;
 use crossweave_api::{Config, Error, Event, error};
 use crossweave_client::{Auth, Options, Reconnect, Serializer};
-use crossweave_config::{self as config, ConnectingEndpoint, ConnectingProtocol, RouterLink};
+use crossweave_config::{
+    self as config, ConnectingEndpoint, ConnectingProtocol, ConnectingTransport, RouterLink,
+};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -180,7 +182,7 @@ impl RouterWorker {
             options.auth = Auth::Cryptosign { authid: config.authid.clone(), key, router: None };
         }
         let options = Options {
-            serializers: serializers(&config),
+            serializers: serializers(&config.transport),
             connect_timeout: connect_timeout(&config).unwrap_or(options.connect_timeout),
             reconnect: Reconnect::Off,
             reroutes_calls: true,
@@ -226,7 +228,8 @@ impl RouterWorker {
     }
 }
 
-fn serializers(link: &RouterLink) -> Vec<Serializer> {
+/// Those that a connecting transport speaks.
+pub(super) fn serializers(transport: &ConnectingTransport) -> Vec<Serializer> {
     let ours = |it: &config::Serializer| match it {
         config::Serializer::Json => Serializer::Json,
         config::Serializer::MsgPack => Serializer::MsgPack,
@@ -234,7 +237,7 @@ fn serializers(link: &RouterLink) -> Vec<Serializer> {
         config::Serializer::Ubjson => Serializer::Ubjson,
         config::Serializer::FlatBuffers => Serializer::FlatBuffers,
     };
-    match &link.transport.protocol {
+    match &transport.protocol {
         ConnectingProtocol::WebSocket { serializers, .. } => serializers.iter().map(ours).collect(),
         ConnectingProtocol::RawSocket { serializer, .. } => vec![ours(serializer)],
     }
