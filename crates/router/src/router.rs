@@ -268,7 +268,7 @@ impl Router {
         self.shared.stop.send_replace(true);
         // It may hold this router.
         self.shared.provision.set(None);
-        self.shared.upstreams.set(None);
+        self.shared.upstreams.close();
         self.shared.realms.cells().iter().for_each(|realm| realm.close_all(uris::SYSTEM_SHUTDOWN));
         // Until nobody listens: a process that ends before would leave its socket files behind.
         if timeout(UNHEARD_DEADLINE, self.shared.stop.closed()).await.is_err() {

@@ -15,6 +15,7 @@ use crossweave_client::Pipe;
 use crossweave_wamp::Dict;
 use crossweave_wamp::message::Welcome;
 use parking_lot::RwLock;
+use tokio::sync::watch;
 
 /// A client that has proven who it is.
 #[derive(Clone, Debug)]
@@ -69,6 +70,8 @@ pub trait Upstream: Send + Sync {
 #[derive(Default)]
 pub(crate) struct Upstreams {
     upstream: RwLock<Option<Arc<dyn Upstream>>>,
+    /// Whether the router shuts down: sessions elsewhere end as well.
+    is_closing: watch::Sender<bool>,
 }
 
 impl fmt::Debug for Upstreams {
@@ -81,6 +84,17 @@ impl Upstreams {
     pub(crate) fn set(&self, upstream: Option<Arc<dyn Upstream>>) {
         // Dropped when the lock is free: it may hold the router.
         let _before = std::mem::replace(&mut *self.upstream.write(), upstream);
+    }
+
+    /// Ends the sessions of all clients.
+    pub(crate) fn close(&self) {
+        self.set(None);
+        self.is_closing.send_replace(true);
+    }
+
+    /// True when they are to end.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.is_closing.subscribe()
     }
 
     pub(crate) fn get(&self) -> Option<Arc<dyn Upstream>> {

@@ -100,6 +100,10 @@ async fn sessions_of_all_serializers_go_through_a_proxy() {
         let gone = direct.call("wamp.session.get").arg(session.id.0).await;
         assert!(gone.is_err(), "the session is gone behind the proxy as well");
     }
+    let last = join(node.path("front"), "realm1", options(Serializer::Json)).await.unwrap();
+    node.call("crossbar.stop_worker", &[json!("proxy"), json!(false)]).unwrap();
+    let why = timeout(PATIENCE, last.closed()).await.unwrap().unwrap().to_string();
+    assert!(why.contains("wamp.close.system_shutdown"), "{why}");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use crossweave_wamp::message::{Abort, Goodbye};
 use crossweave_wamp::{Message, ProtocolViolation, Serializer, uris};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, WeakUnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 use tracing::{debug, info};
 
 use super::{Connection, Stage};
@@ -121,7 +122,7 @@ impl Connection {
         let flow = Arc::new(Flow::default());
         let serializer = pipe.serializer();
         let pump = Pump { peer: self.peer.clone(), flow: flow.clone(), pongs: outbox.downgrade() };
-        tokio::spawn(pump.run(pipe, inbox));
+        tokio::spawn(pump.run(pipe, inbox, self.shared.upstreams.closing()));
         self.stage = Stage::Forwarded(Box::new(Forwarded { outbox, flow, serializer }));
     }
 
@@ -143,13 +144,17 @@ struct Pump {
 }
 
 impl Pump {
-    async fn run(self, pipe: Pipe, inbox: UnboundedReceiver<Out>) {
+    async fn run(self, pipe: Pipe, inbox: UnboundedReceiver<Out>, mut closing: watch::Receiver<bool>) {
         let serializer = pipe.serializer();
         let (reader, writer) = pipe.split();
         tokio::select! {
             // The client is gone: the session there ends with its connection.
             () = self.write(writer, inbox) => {}
             reason = self.read(reader, serializer) => self.end(reason),
+            _ = closing.wait_for(|is_closing| *is_closing) => {
+                self.say_goodbye("the proxy shuts down");
+                self.end("");
+            }
         }
     }
 
@@ -203,13 +208,17 @@ impl Pump {
                     }
                 }
                 Ok(None) | Err(_) => {
-                    let mut goodbye = Goodbye::new(uris::SYSTEM_SHUTDOWN);
-                    goodbye.details.insert("message", "the router behind this proxy is gone");
-                    let _ = self.append(&goodbye.into(), Lane::Last);
+                    self.say_goodbye("the router behind this proxy is gone");
                     return "";
                 }
             }
         }
+    }
+
+    fn say_goodbye(&self, why: &str) {
+        let mut goodbye = Goodbye::new(uris::SYSTEM_SHUTDOWN);
+        goodbye.details.insert("message", why);
+        let _ = self.append(&goodbye.into(), Lane::Last);
     }
 
     /// Waits while the client does not read.
