@@ -199,6 +199,11 @@ impl Connection {
         {
             realm.close(*slot, uris::CLOSE_LOGOUT, &mut self.effects);
         }
+        if matches!(self.stage, Stage::Forwarded(_))
+            && std::mem::take(&mut self.peer.queue.lock().is_logged_out)
+        {
+            self.log_out_forwarded();
+        }
         let (detached, is_resumed, is_taken_over) = {
             let mut queue = self.peer.queue.lock();
             let is_taken_over = std::mem::take(&mut queue.is_taken_over);

@@ -126,10 +126,24 @@ impl Connection {
         self.stage = Stage::Forwarded(Box::new(Forwarded { outbox, flow, serializer }));
     }
 
-    /// Passes messages on to the other router.
+    /// The cookie by which the client has joined stands for nobody any more.
+    #[cold]
+    pub(super) fn log_out_forwarded(&mut self) {
+        self.say(&Goodbye::new(uris::CLOSE_LOGOUT).into(), Lane::Last);
+        self.close("");
+    }
+
+    /// Passes a message on to the other router.
     pub(super) fn route_forwarded(&mut self, message: &[u8]) {
         let Stage::Forwarded(forwarded) = &self.stage else { return };
-        if let Err(violation) = forwarded.push(self.peer.wire.serializer, message) {
+        let serializer = self.peer.wire.serializer;
+        if let Some(visit) = &self.visit
+            && let Ok(Message::Goodbye(bye)) = Message::decode(serializer, message)
+            && bye.reason == uris::CLOSE_LOGOUT
+        {
+            visit.log_out(&self.peer);
+        }
+        if let Err(violation) = forwarded.push(serializer, message) {
             self.violated(violation);
         }
     }
