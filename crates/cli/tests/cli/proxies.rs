@@ -196,6 +196,41 @@ async fn a_proxy_proves_itself_by_the_nodes_key() {
     assert!(met[1].as_ref().is_err_and(|why| why.contains("wamp.error.unavailable")), "{met:?}");
 }
 
+#[tokio::test]
+async fn who_speaks_for_others_cannot_be_everybody_or_come_from_everywhere() {
+    let mut behind = router("router1");
+    let endpoint = json!({"type": "tcp", "port": 0, "interface": "127.0.0.1"});
+    behind["transports"][1] = json!({"type": "rawsocket", "endpoint": endpoint,
+        "auth": {"anonymous-proxy": {"type": "static"}}});
+    let node = Managed::start_unready(&json!([behind]), &[]);
+    let tcp = loop {
+        let line = node.process.line();
+        if let Some(address) = line.split("listening on rs://").nth(1) {
+            break format!("rs://{}", address.split(' ').next().unwrap_or_default());
+        }
+    };
+    let unix = format!("unix:{}", node.path("router1-behind").display());
+    let speak = |url: String, keys: &[(&str, &str)]| {
+        let mut options = Options { auth: Auth::AnonymousProxy, ..options(Serializer::Cbor) };
+        keys.iter().for_each(|(key, value)| options.authextra.insert(*key, *value));
+        async move { Client::connect_with(&url, "realm1", options).await }
+    };
+    let all = [("proxy_realm", "realm1"), ("proxy_authid", "joe"), ("proxy_authrole", "user")];
+    let client = speak(unix.clone(), &all).await.unwrap();
+    assert_eq!(client.session().authid.as_deref(), Some("joe"));
+    assert!(refusal(speak(tcp, &all).await).contains("authentication_failed"));
+    for missing in 0..3 {
+        let mut some = all.to_vec();
+        let (key, _) = some.remove(missing);
+        let text = refusal(speak(unix.clone(), &some).await);
+        assert!(text.contains(&format!("authextra has no {key}")), "{text}");
+    }
+    for role in ["trusted", "nobody"] {
+        let keys = [all[0], all[1], ("proxy_authrole", role)];
+        assert!(refusal(speak(unix.clone(), &keys).await).contains("no_such_role"), "{role}");
+    }
+}
+
 #[test]
 fn what_is_not_built_for_proxies_is_told_when_it_is_started() {
     let mut proxy = proxy(&json!({"conn1": connection("router1-behind")}), &json!("conn1"));
