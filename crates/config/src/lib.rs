@@ -51,7 +51,7 @@ use std::sync::Arc;
 
 pub use activation::RealmActivation;
 pub use auth::{
-    Anonymous, Auth, CryptosignPrincipal, Dynamic, Function, Method, Salting, ScramPrincipal,
+    Anonymous, Auth, CryptosignPrincipal, Dynamic, Function, Method, ProxyPrincipal, Salting, ScramPrincipal,
     TicketPrincipal, TlsPrincipal, WampCraUser,
 };
 pub use authmethod::AuthMethod;

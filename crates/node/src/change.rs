@@ -252,8 +252,8 @@ pub(crate) fn comes_back(stopped: Vec<Action>, left: &[Action]) -> Vec<Action> {
 /// A boot listens at last, and gives a realm what it has once the realm is there.
 fn rank(step: &Step) -> u8 {
     match step.procedure {
-        "start_router_realm" => 0,
-        "start_router_transport" => 2,
+        "start_router_realm" | "start_proxy_connection" => 0,
+        "start_router_transport" | "start_proxy_transport" => 2,
         _ => 1,
     }
 }
@@ -278,7 +278,8 @@ fn is_in(step: &Step, realm: &Step) -> bool {
 
 /// The arguments that name what a step is about: not the template by which a realm was started.
 fn ids(step: &Step) -> Json {
-    let is_id = |name: &str| (name.ends_with("_id") && name != "template_id") || name == "id";
+    let is_id =
+        |name: &str| (name.ends_with("_id") && name != "template_id") || ["id", "realm_name"].contains(&name);
     let arguments = step.arguments.as_object().into_iter().flatten();
     let named = arguments.filter(|(name, _)| is_id(name));
     Json::Object(named.map(|(name, value)| (name.clone(), value.clone())).collect())
@@ -312,16 +313,20 @@ fn is_changed_in_place(before: &Step, now: &Step) -> bool {
 /// Whether both would start the same.
 fn is_same(one: &Step, other: &Step) -> bool {
     match is_realm(one) {
-        true => without_roles(one) == without_roles(other),
+        true => without_parts(one) == without_parts(other),
         false => one.arguments == other.arguments,
     }
 }
 
-/// A realm but for those roles that have steps of their own: not templates, nor what is in one. What trust they have is the realm's.
-fn without_roles(step: &Step) -> (Map<String, Json>, Vec<Json>) {
+/// A realm but for what has steps of its own: roles, if they are no templates nor in one, and links. What trust roles have is the
+/// realm's.
+fn without_parts(step: &Step) -> (Map<String, Json>, Vec<Json>) {
     let mut config = step.arguments["config"].as_object().cloned().unwrap_or_default();
     let roles = config.remove("roles").unwrap_or_default();
     let is_template = config.get("template") == Some(&Json::Bool(true));
+    if !is_template {
+        config.remove("rlinks");
+    }
     let is_of_realm =
         |role: &&Json| is_template || role["template"] == true || role.to_string().contains("\"trustlevel\"");
     let roles = roles.as_array().into_iter().flatten();

@@ -33,7 +33,7 @@ fn assign(old: &[Step], steps: Vec<&mut Step>, told: &mut HashMap<String, String
     for step in steps {
         let own = own_id(step);
         let before = step.arguments[own].as_str().unwrap_or_default().to_owned();
-        let is_written = step.arguments["config"].get("id").is_some();
+        let is_written = step.arguments["config"].get("id").is_some() || is_a_key(step);
         let known = old.iter().find(|it| is_alike(it, step)).and_then(|it| it.arguments[own].as_str());
         match (is_written, known) {
             (true, _) => {}
@@ -70,9 +70,17 @@ fn own_id(step: &Step) -> &'static str {
     match step.procedure {
         "start_router_realm" => "realm_id",
         "start_router_realm_role" => "role_id",
-        "start_router_transport" => "transport_id",
+        "start_router_realm_link" => "link_id",
+        "start_router_transport" | "start_proxy_transport" => "transport_id",
+        "start_proxy_connection" => "connection_id",
+        "start_proxy_realm_route" => "realm_name",
         _ => "id",
     }
+}
+
+/// Whether its id is a key of the configuration, which somebody has written.
+fn is_a_key(step: &Step) -> bool {
+    matches!(step.procedure, "start_proxy_connection" | "start_proxy_realm_route")
 }
 
 /// Whether both are about the same thing, whatever its id.
