@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::background::{Outcome, crossweave};
+use crate::managed::{Managed, router};
 use crate::node::Node;
 use crate::start::config;
 
@@ -193,4 +194,16 @@ fn a_node_is_asked_by_a_relative_path_of_its_socket() {
     call.args(["call", "crossbar.get_status", "--realm", "crossbar", "--url", "unix:node.sock"]);
     let outcome = Outcome::of(call.current_dir(folder.path()).output().unwrap());
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
+}
+
+#[test]
+fn ids_by_the_management_api_are_as_in_a_file() {
+    let node = Managed::start(&json!([router()]), &[]);
+    let transport = json!({"type": "rawsocket", "endpoint": {"type": "unix", "path": "second"}});
+    let start = "crossbar.worker.router.start_router_transport";
+    for wrong in ["t2", "2nd", "Second", "a-b"] {
+        let told = node.call(start, &[json!(wrong), transport.clone()]).unwrap_err();
+        assert!(told.contains("cannot be the id of a transport: expected 3 to 64 of a-z"), "{told}");
+    }
+    node.call(start, &[json!("second"), transport]).unwrap();
 }

@@ -17,7 +17,7 @@ use super::transport::Listen;
 use super::{Findings, RouterWorker, Shared, State, invalid, no_such, ready, transport};
 use crate::clock::utcnow;
 use crate::key::{PRIVATE, node_key};
-use crate::service::{Caller, answers};
+use crate::service::{Caller, answers, check_id};
 
 /// What `state` of a transport means.
 #[derive(Clone, Copy)]
@@ -100,6 +100,7 @@ impl RouterWorker {
         asked: StartRouterTransport,
     ) -> Result<RouterTransport, Error> {
         let StartRouterTransport { transport_id: id, config, .. } = asked;
+        check_id("transport", &id)?;
         let mut state = self.shared.state.lock().await;
         if state.transport(&id).is_ok() {
             return Err(Error::new(error::ALREADY_RUNNING, format!("there is a transport {id:?}")));
