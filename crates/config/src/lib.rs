@@ -74,6 +74,7 @@ pub use node::Node;
 pub use permission::{Allow, Disclose, Matching, Permission, Validate};
 pub use places::Places;
 pub use problem::{PROBLEMS_MAX, Problem, Problems, Severity};
+pub use reading::{ID, is_id};
 pub use realm::{Catalog, Inventory, Realm, RealmOptions, RouterLink, SessionStats, UriCheck};
 pub use rewrite::{Rewritten, convert, upgrade};
 pub use role::{Role, TRUSTED};

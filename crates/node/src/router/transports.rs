@@ -19,7 +19,7 @@ use super::transport::Listen;
 use super::{Findings, RouterWorker, State, invalid, no_such, ready, transport};
 use crate::clock::utcnow;
 use crate::key::node_key;
-use crate::service::{Caller, answers};
+use crate::service::{Caller, answers, check_id};
 
 /// What `state` of a transport means.
 #[derive(Clone, Copy)]
@@ -132,6 +132,7 @@ impl RouterWorker {
     }
 
     pub(super) async fn start_transport(&self, id: String, config: Config) -> Result<RouterTransport, Error> {
+        check_id("transport", &id)?;
         let events = self.shared.transport_events;
         let mut state = self.shared.state.lock().await;
         if state.transport(&id).is_ok() {
