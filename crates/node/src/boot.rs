@@ -133,14 +133,14 @@ pub fn plan(node: &Node, document: &Config) -> Vec<WorkerPlan> {
     let workers = node.workers.iter().zip(written);
     workers
         .filter(|(worker, _)| worker.disabled().is_none())
-        .filter_map(|(worker, written)| match worker {
-            Worker::Router(worker) => Some(router(worker, written)),
-            Worker::Container(worker) => Some(container(worker, written)),
-            Worker::Guest(worker) => Some(guest(worker, written)),
-            Worker::HostMonitor(worker) => Some(hostmonitor(worker, written)),
-            Worker::WebSocketTestee(worker) => Some(testee(worker, written)),
-            Worker::Linked(worker) => Some(native(&worker.id, NativeKind::Linked, written, Vec::new())),
-            Worker::Proxy(worker) => Some(proxy(worker, written)),
+        .map(|(worker, written)| match worker {
+            Worker::Router(worker) => router(worker, written),
+            Worker::Container(worker) => container(worker, written),
+            Worker::Guest(worker) => guest(worker, written),
+            Worker::HostMonitor(worker) => hostmonitor(worker, written),
+            Worker::WebSocketTestee(worker) => testee(worker, written),
+            Worker::Linked(worker) => native(&worker.id, NativeKind::Linked, written, Vec::new()),
+            Worker::Proxy(worker) => proxy(worker, written),
         })
         .collect()
 }
