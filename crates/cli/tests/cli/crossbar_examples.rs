@@ -142,7 +142,7 @@ impl Directory {
         let told = self.run("check");
         assert_eq!(told.code, Some(1), "{name}");
         assert!(
-            told.stderr.contains("of version 1") && told.stderr.contains("upgrade"),
+            told.stderr.contains("version 1") && told.stderr.contains("upgrade"),
             "{name}: {}",
             told.stderr
         );

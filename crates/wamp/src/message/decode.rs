@@ -17,7 +17,8 @@ use crate::serializer::{Format, flatbuffers, with_format};
 
 type Decoded<T> = std::result::Result<T, ProtocolViolation>;
 
-#[inline]
+// Inlined, everything generic behind it would be compiled again in each crate that decodes: a megabyte of the program.
+#[inline(never)]
 pub(super) fn message(serializer: Serializer, bytes: &[u8]) -> Decoded<Message<'_>> {
     use crate::serializer::{cbor::Cbor, json::Json, msgpack::MsgPack};
     match serializer {

@@ -5,7 +5,8 @@ use crate::payload::Payload;
 use crate::serializer::write::{Details, Writer};
 use crate::serializer::{Format, Serializer, flatbuffers, with_format};
 
-#[inline]
+// As for decoding: inlined, it would be compiled again in each crate that encodes.
+#[inline(never)]
 pub(super) fn message(message: &Message<'_>, serializer: Serializer, out: &mut Vec<u8>) {
     match serializer {
         Serializer::FlatBuffers => flatbuffers::encode(message, out),
