@@ -1,12 +1,14 @@
 //! What a configuration means: workers, and the calls by which each becomes what it says. A pure function.
 
+mod step;
+
+use crossweave_api::Config;
 use crossweave_api::container::StartComponent;
 use crossweave_api::hostmonitor::StartMonitoring;
 use crossweave_api::router::{
     StartRouterComponent, StartRouterRealm, StartRouterRealmRole, StartRouterTransport,
 };
 use crossweave_api::testee::StartTesteeTransport;
-use crossweave_api::{Config, Procedure};
 use crossweave_config::{
     ContainerWorker, Disabled, GuestWorker, HostMonitorWorker, Node, Realm, RouterWorker,
     WebSocketTesteeWorker, Worker, WorkerTemplate,
@@ -15,6 +17,8 @@ use serde_json::Value as Json;
 
 use crate::kind::{NativeKind, WorkerKind};
 use crate::router::template::filled;
+pub(crate) use step::Call;
+pub use step::{Start, Step};
 
 /// A worker, and what is to be called on it.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,11 +59,7 @@ impl WorkerPlan {
         }
         // A group of this name comes first.
         groups.push(("realm".to_owned(), realm.to_owned()));
-        let fill = |step: &Step| {
-            let what = step.what.clone();
-            Step { what, procedure: step.procedure, arguments: filled(&step.arguments, &groups) }
-        };
-        let steps = self.steps.iter().map(fill).collect();
+        let steps = self.steps.iter().map(|step| step.filled(&groups)).collect();
         let mut options = filled(&self.options, &groups);
         if let (WorkerKind::Guest, Json::Object(item)) = (self.kind, &mut options) {
             for key in ["template", "realm", "max_workers", "id"] {
@@ -73,47 +73,6 @@ impl WorkerPlan {
 /// Whether a text can be something else than a part of a name: `-x` is an option, and `..` another directory.
 fn is_misleading(text: &str) -> bool {
     text.starts_with('-') || text.split('/').any(|part| part == "." || part == "..")
-}
-
-/// One call.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// What it is about, for messages: `realm "realm1"`.
-    pub what: String,
-    /// The procedure's name.
-    pub procedure: &'static str,
-    /// Its arguments.
-    pub arguments: Json,
-}
-
-impl Step {
-    fn new<P: Procedure>(what: String, call: &P) -> Step {
-        let arguments = serde_json::to_value(call).expect("the API's own types can be written as JSON");
-        Step { what, procedure: P::CONTRACT.name, arguments }
-    }
-}
-
-impl Step {
-    /// What it starts, as the log of Crossbar.io has it: `realm 'realm001' (named 'realm1')`.
-    pub(crate) fn told(&self) -> String {
-        let text = |key: &str| self.arguments[key].as_str().unwrap_or_default();
-        let name = self.arguments["config"]["name"].as_str().unwrap_or_default();
-        match self.procedure {
-            "start_router_realm" if self.arguments["config"]["template"] == true => {
-                format!("realm template '{}' ('{name}')", text("realm_id"))
-            }
-            "start_router_realm" => format!("realm '{}' (named '{name}')", text("realm_id")),
-            "start_router_realm_role" => {
-                format!("role '{}' (named '{name}') on realm '{}'", text("role_id"), text("realm_id"))
-            }
-            "start_router_transport" | "start_websocket_testee_transport" => {
-                format!("transport '{}'", text("transport_id"))
-            }
-            "start_component" => format!("component '{}'", text("component_id")),
-            "start_router_component" => format!("component '{}'", text("id")),
-            _ => self.what.clone(),
-        }
-    }
 }
 
 /// The workers of a node. `document` is what `node` was read from.
@@ -158,7 +117,7 @@ fn container(worker: &ContainerWorker, written: &Config) -> WorkerPlan {
     let steps = components.map(|(component, config)| {
         let (component_id, config) = (component.id.clone(), config.clone());
         let what = format!("component {component_id:?}");
-        Step::new(what, &StartComponent { component_id, config, reload_modules: false })
+        Step::new(what, Start::Component(StartComponent { component_id, config, reload_modules: false }))
     });
     let plan = native(&worker.id, NativeKind::Container, written, steps.collect());
     WorkerPlan { template: worker.template.clone(), ..plan }
@@ -172,7 +131,8 @@ fn guest(worker: &GuestWorker, written: &Config) -> WorkerPlan {
 fn hostmonitor(worker: &HostMonitorWorker, written: &Config) -> WorkerPlan {
     let mut steps = Vec::new();
     if !worker.monitors.is_empty() {
-        steps.push(Step::new("monitoring".to_owned(), &StartMonitoring { config: None }));
+        let start = Start::Monitoring(StartMonitoring { config: None });
+        steps.push(Step::new("monitoring".to_owned(), start));
     }
     native(&worker.id, NativeKind::HostMonitor, written, steps)
 }
@@ -182,7 +142,7 @@ fn testee(worker: &WebSocketTesteeWorker, written: &Config) -> WorkerPlan {
     let steps = transports.map(|(transport, config)| {
         let (transport_id, config) = (transport.id.clone(), config.clone());
         let what = format!("transport {transport_id:?}");
-        Step::new(what, &StartTesteeTransport { transport_id, config })
+        Step::new(what, Start::TesteeTransport(StartTesteeTransport { transport_id, config }))
     });
     native(&worker.id, NativeKind::Testee, written, steps.collect())
 }
@@ -195,11 +155,13 @@ fn router(worker: &RouterWorker, written: &Config) -> WorkerPlan {
     for (transport, config) in worker.transports.iter().zip(items(written, "transports")) {
         let (transport_id, config) = (transport.id.clone(), config.clone());
         let what = format!("transport {transport_id:?}");
-        steps.push(Step::new(what, &StartRouterTransport { transport_id, config, create_paths: true }));
+        let start = StartRouterTransport { transport_id, config, create_paths: true };
+        steps.push(Step::new(what, Start::Transport(start)));
     }
     for (component, config) in worker.components.iter().zip(items(written, "components")) {
         let (id, config) = (component.id.clone(), config.clone());
-        steps.push(Step::new(format!("component {id:?}"), &StartRouterComponent { id, config }));
+        let what = format!("component {id:?}");
+        steps.push(Step::new(what, Start::RouterComponent(StartRouterComponent { id, config })));
     }
     WorkerPlan { is_inline: worker.is_inline, ..native(&worker.id, NativeKind::Router, written, steps) }
 }
@@ -209,8 +171,8 @@ fn router(worker: &RouterWorker, written: &Config) -> WorkerPlan {
 pub(crate) fn realm_steps(realm: &Realm, config: &Config, template_id: Option<String>) -> Vec<Step> {
     let what = format!("realm {:?}", realm.name);
     let (realm_id, of_realm) = (realm.id.clone(), config.clone());
-    let mut steps =
-        vec![Step::new(what.clone(), &StartRouterRealm { realm_id, config: of_realm, template_id })];
+    let start = Start::Realm(StartRouterRealm { realm_id, config: of_realm, template_id });
+    let mut steps = vec![Step::new(what.clone(), start)];
     if realm.template.is_some() {
         return steps;
     }
@@ -218,7 +180,7 @@ pub(crate) fn realm_steps(realm: &Realm, config: &Config, template_id: Option<St
     for (role, config) in roles.filter(|(role, _)| role.template.is_none()) {
         let (realm_id, role_id, config) = (realm.id.clone(), role.id.clone(), config.clone());
         let what = format!("{what}, role {:?}", role.name);
-        steps.push(Step::new(what, &StartRouterRealmRole { realm_id, role_id, config }));
+        steps.push(Step::new(what, Start::Role(StartRouterRealmRole { realm_id, role_id, config })));
     }
     steps
 }
@@ -258,7 +220,7 @@ mod tests {
             ("worker001", WorkerKind::Native(NativeKind::Router), false)
         );
         let steps: Vec<(&str, &str)> =
-            worker.steps.iter().map(|step| (step.procedure, step.what.as_str())).collect();
+            worker.steps.iter().map(|step| (step.start.call().procedure(), step.what.as_str())).collect();
         assert_eq!(
             steps,
             [
@@ -269,8 +231,8 @@ mod tests {
                 ("start_router_transport", "transport \"transport001\""),
             ]
         );
-        assert_eq!(worker.steps[2].arguments["role_id"], "users");
-        assert_eq!(worker.steps[4].arguments["config"], router()["transports"][0]);
+        assert_eq!(worker.steps[2].start.id(), "users");
+        assert_eq!(worker.steps[4].start.config(), &router()["transports"][0]);
     }
 
     #[test]
@@ -288,8 +250,8 @@ mod tests {
         assert_eq!(container.for_realm("public"), None);
         let of_joe = container.for_realm("realm-joe").expect("it matches").expect("a name");
         assert_eq!(of_joe.options["title"], "backend of joe");
-        assert_eq!(of_joe.steps[0].arguments["component_id"], "component001");
-        let component = &of_joe.steps[0].arguments["config"];
+        assert_eq!(of_joe.steps[0].start.id(), "component001");
+        let component = of_joe.steps[0].start.config();
         assert_eq!((&component["realm"], &component["extra"]["user"]), (&json!("realm-joe"), &json!("joe")));
         assert_eq!(component["extra"]["other"], "{x}");
         for misleading in ["realm--rf", "realm-.."] {

@@ -14,7 +14,7 @@ mod identity;
 
 use serde_json::{Map, Value as Json};
 
-use crate::boot::{Step, WorkerPlan};
+use crate::boot::{Call, Start, Step, WorkerPlan};
 use identity::keep_ids;
 
 /// What becomes of a part of the configuration.
@@ -178,17 +178,13 @@ impl Action {
         }
     }
 
-    /// The call that it is; none for workers as a whole. Worker, procedure, arguments.
-    pub(crate) fn call(&self) -> Option<(&str, String, Json)> {
+    /// The call that it is, and of which worker; none for workers as a whole.
+    pub(crate) fn call(&self) -> Option<(&str, Call)> {
         match self {
             Action::StopWorker(_) | Action::StartWorker(_) => None,
-            Action::Undo { worker, step } => Some((worker, undo(step), ids(step))),
-            Action::Take { worker, step } => {
-                Some((worker, step.procedure.to_owned(), step.arguments.clone()))
-            }
-            Action::Change { worker, step } => {
-                Some((worker, change_of(step)?.to_owned(), step.arguments.clone()))
-            }
+            Action::Undo { worker, step } => Some((worker, step.start.stop())),
+            Action::Take { worker, step } => Some((worker, step.start.call())),
+            Action::Change { worker, step } => Some((worker, step.start.change()?)),
         }
     }
 
@@ -206,9 +202,9 @@ impl Action {
             }
         }
         // A boot listens at last, and gives a realm what it has once the realm is there.
-        steps.sort_by_key(|step| match step.procedure {
-            "start_router_realm" => 0,
-            "start_router_transport" => 2,
+        steps.sort_by_key(|step| match step.start {
+            Start::Realm(_) => 0,
+            Start::Transport(_) => 2,
             _ => 1,
         });
     }
@@ -220,51 +216,35 @@ fn found<'s>(steps: &'s [Step], step: &Step) -> Option<&'s Step> {
 }
 
 fn is_it(one: &Step, other: &Step) -> bool {
-    one.procedure == other.procedure && ids(one) == ids(other)
+    let (one, other) = (&one.start, &other.start);
+    one.is_like(other) && one.id() == other.id() && one.realm_id() == other.realm_id()
 }
 
 fn is_realm(step: &Step) -> bool {
-    step.procedure == "start_router_realm"
+    matches!(step.start, Start::Realm(_))
 }
 
 /// Whether a step is about something within this realm.
 fn is_in(step: &Step, realm: &Step) -> bool {
-    !is_realm(step) && step.arguments.get("realm_id").is_some_and(|id| *id == realm.arguments["realm_id"])
-}
-
-/// The arguments that name something.
-fn ids(step: &Step) -> Json {
-    let arguments = step.arguments.as_object().into_iter().flatten();
-    let named = arguments.filter(|(name, _)| name.ends_with("_id") || *name == "id");
-    Json::Object(named.map(|(name, value)| (name.clone(), value.clone())).collect())
-}
-
-/// The procedure that undoes a step.
-fn undo(step: &Step) -> String {
-    format!("stop_{}", step.procedure.strip_prefix("start_").unwrap_or(step.procedure))
-}
-
-/// The procedure that changes what a step has started, if there is one.
-fn change_of(step: &Step) -> Option<&'static str> {
-    (step.procedure == "start_router_realm_role").then_some("change_router_realm_role")
+    step.start.realm_id().is_some_and(|id| id == realm.start.id())
 }
 
 /// Whether what one step has started can become what the other would start.
 fn is_changed_in_place(before: &Step, now: &Step) -> bool {
-    change_of(now).is_some() && before.arguments["config"]["name"] == now.arguments["config"]["name"]
+    now.start.change().is_some() && before.start.config()["name"] == now.start.config()["name"]
 }
 
 /// Whether both would start the same.
 fn is_same(one: &Step, other: &Step) -> bool {
     match is_realm(one) {
         true => without_roles(one) == without_roles(other),
-        false => one.arguments == other.arguments,
+        false => one.start == other.start,
     }
 }
 
 /// A realm but for those roles that have steps of their own: not templates, nor what is in one. What trust they have is the realm's.
 fn without_roles(step: &Step) -> (Map<String, Json>, Vec<Json>) {
-    let mut config = step.arguments["config"].as_object().cloned().unwrap_or_default();
+    let mut config = step.start.config().as_object().cloned().unwrap_or_default();
     let roles = config.remove("roles").unwrap_or_default();
     let is_template = config.get("template") == Some(&Json::Bool(true));
     let is_of_realm =

@@ -49,8 +49,8 @@ pub use controller::{
     Configuration, Controller, NodeOptions, NotStarted, SOCKET, Why, controller_of, running_pid,
 };
 pub use extension::{Extensions, Registry};
-pub use guest::become_guest;
+pub use guest::{become_guest, watch_guests};
 pub use key::node_key;
 pub use kind::{NativeKind, WorkerKind};
-pub use native::{NativeOptions, options_of_environment, run_worker};
+pub use native::{NativeOptions, limits_of_environment, options_of_environment, run_worker};
 pub use router::{Obstacle, findings, unusable};

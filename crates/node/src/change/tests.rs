@@ -179,7 +179,7 @@ fn steps_stay_true_and_in_the_order_of_the_boot() {
         action.keep(&mut steps);
     }
     let sorted = |steps: &[Step]| {
-        let mut texts: Vec<String> = steps.iter().map(|it| it.arguments.to_string()).collect();
+        let mut texts: Vec<String> = steps.iter().map(|it| format!("{:?}", it.start)).collect();
         texts.sort();
         texts
     };
@@ -189,15 +189,61 @@ fn steps_stay_true_and_in_the_order_of_the_boot() {
     assert!(at("realm \"three\"") < at("transport \"t01\""));
 }
 
+/// Workers with one of everything that can be started.
+fn everything() -> Value {
+    let endpoint = json!({"type": "unix", "path": "router"});
+    let transport = json!({"type": "rawsocket", "serializer": "json", "endpoint": endpoint});
+    let component = json!({"type": "class", "classname": "a.B", "realm": "one", "transport": transport});
+    let mut with_component = router();
+    with_component["components"] =
+        json!([{"type": "class", "classname": "a.B", "realm": "one", "role": "user"}]);
+    with_component["realms"].as_array_mut().unwrap().push(json!({"name": "team-(?P<team>[a-z]+)",
+        "template": true, "roles": [{"name": "anonymous"}]}));
+    let testee = json!({"type": "websocket", "endpoint": {"type": "tcp", "port": 9001}});
+    json!([with_component, {"type": "container", "components": [component]},
+        {"type": "hostmonitor", "options": {"monitors": {"cpu": true}}},
+        {"type": "websocket-testee", "transport": testee}])
+}
+
 #[test]
-fn calls_name_what_they_stop_and_nothing_else() {
-    let (old, new) = (planned(&json!([router()])), planned(&json!([])));
-    let step = old[0].steps[1].clone();
-    let undo = Action::Undo { worker: "w01".to_owned(), step };
-    let (_, procedure, arguments) = undo.call().unwrap();
-    assert_eq!(procedure, "stop_router_realm_role");
-    assert_eq!(arguments, json!({"realm_id": "r01", "role_id": "anonymous"}));
-    assert_eq!(plan(&old, &new).actions, [Action::StopWorker("w01".to_owned())]);
+fn every_call_has_the_arguments_of_its_procedure() {
+    let plans = planned(&everything());
+    let mut kinds = std::collections::BTreeSet::new();
+    for (worker, step) in plans.iter().flat_map(|plan| plan.steps.iter().map(|step| (&plan.id, step))) {
+        let worker = worker.clone();
+        let step = step.clone();
+        let change = step.start.change().is_some();
+        let mut actions = vec![
+            Action::Take { worker: worker.clone(), step: step.clone() },
+            Action::Undo { worker: worker.clone(), step: step.clone() },
+        ];
+        actions.extend(change.then_some(Action::Change { worker, step }));
+        for action in actions {
+            let (_, call) = action.call().expect("it is a call");
+            let contract = crossweave_api::procedures().find(|it| it.name == call.procedure());
+            let contract = contract.expect("there is one");
+            let known: Vec<&str> = contract.arguments.iter().map(|it| it.name).collect();
+            let given: Vec<&str> = call.arguments().as_object().unwrap().keys().map(String::as_str).collect();
+            assert!(given.iter().all(|it| known.contains(it)), "{}: {given:?}", call.procedure());
+            let needed =
+                contract.arguments.iter().filter(|it| !it.attributes.iter().any(|it| it.contains("default")));
+            for argument in needed {
+                assert!(
+                    given.contains(&argument.name),
+                    "{}: {} is not given",
+                    call.procedure(),
+                    argument.name
+                );
+            }
+            kinds.insert(call.procedure());
+        }
+    }
+    assert_eq!(kinds.len(), 15, "{kinds:?}");
+}
+
+#[test]
+fn nothing_is_done_to_workers_of_any_type_that_are_the_same() {
+    assert_eq!(plan(&planned(&everything()), &planned(&everything())), Plan::default());
 }
 
 #[test]
@@ -223,8 +269,7 @@ fn a_realm_is_the_same_when_its_place_is_another() {
         action.keep(&mut running[0].steps);
     }
     assert_eq!(plan(&running, &planned(&new)), Plan::default());
-    let ids: Vec<&Value> =
-        running[0].steps.iter().filter(|it| is_realm(it)).map(|it| &it.arguments["realm_id"]).collect();
+    let ids: Vec<&str> = running[0].steps.iter().filter(|it| is_realm(it)).map(|it| it.start.id()).collect();
     assert_eq!(ids.len(), 3, "{ids:?}");
     assert!(!ids[1..].contains(&ids[0]) && ids[1] != ids[2], "{ids:?}");
 }
