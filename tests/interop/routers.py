@@ -23,7 +23,7 @@ CONFIG = {
                     "name": "realm1",
                     "store": {
                         "type": "memory",
-                        "event-history": [{"uri": "com.example.interop.pubsub", "match": "prefix", "limit": 100}],
+                        "event-history": [{"uri": "com.example.history.", "match": "prefix", "limit": 100}],
                     },
                     "roles": [
                         {

@@ -36,9 +36,11 @@ procedures! { Container:
     "restart_component" RestartComponent {
         /// Its id.
         component_id: String,
-    } -> ComponentStarted,
+        /// Has no effect: a component's program is always read afresh.
+        #[serde(default)] reload_modules: bool,
+    } -> ComponentRestarted,
     errors [error::NO_SUCH_OBJECT, error::CANNOT_START],
-    events ["on_component_stopped", "on_component_started"];
+    events ["on_component_stopped", "on_component_started", "on_component_restarted"];
 }
 
 objects! {
@@ -73,6 +75,16 @@ objects! {
         /// Who asked for it; absent if it has ended by itself.
         caller: Option<crate::process::Requester>,
     }
+
+    /// A component was stopped and started again.
+    ComponentRestarted {
+        /// What was stopped.
+        stopped: ComponentStopped,
+        /// What was started.
+        started: ComponentStarted,
+        /// Who asked for it.
+        caller: crate::process::Requester,
+    }
 }
 
 events! { Container:
@@ -80,4 +92,6 @@ events! { Container:
     ON_COMPONENT_STARTED = "on_component_started" (ComponentStarted);
     /// A component was stopped, or has ended.
     ON_COMPONENT_STOPPED = "on_component_stopped" (ComponentStopped);
+    /// A component was stopped and started again, because somebody asked for it.
+    ON_COMPONENT_RESTARTED = "on_component_restarted" (ComponentRestarted);
 }

@@ -59,7 +59,7 @@ procedures! { Node:
     "get_worker_log" GetWorkerLog {
         /// Its id.
         worker_id: String,
-        /// How many lines at most; at most 1,000 are kept.
+        /// How many lines at most; at most 1,000 are kept, and 1 MiB.
         #[serde(default = "log_limit")] limit: u64,
     } -> Vec<String>, errors [error::NO_SUCH_WORKER];
 
@@ -208,8 +208,14 @@ objects! {
         #[serde(default, skip_serializing_if = "Option::is_none")] template_id: Option<String>,
         /// The realm that it was started with. Not in Crossbar.io.
         #[serde(default, skip_serializing_if = "Option::is_none")] realm: Option<String>,
-        /// What went between the controller and the worker, if asked for.
-        #[serde(default, skip_serializing_if = "Option::is_none")] stats: Option<Config>,
+        /// What is counted of it, if asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")] stats: Option<WorkerStats>,
+    }
+
+    /// What is counted of a worker.
+    WorkerStats {
+        /// What went between the controller and the worker; null of a guest, and of a worker that cannot be asked.
+        controller_traffic: Option<crate::worker::ControllerTraffic>,
     }
 
     /// A worker is being started.

@@ -8,9 +8,28 @@ procedures! { Worker:
 
     /// The id of the node that the worker is part of.
     "get_node_id" GetNodeId {} -> String;
+
+    /// What went between the controller and the worker since it was started. Not in Crossbar.io.
+    "get_controller_traffic" GetControllerTraffic {} -> ControllerTraffic;
 }
 
 objects! {
+    /// What went between the controller and a worker, as the controller sees it.
+    ControllerTraffic {
+        /// From the worker.
+        received: Traffic,
+        /// To the worker.
+        sent: Traffic,
+    }
+
+    /// What went one way.
+    Traffic {
+        /// In how many pieces.
+        count: u64,
+        /// How many octets.
+        bytes: u64,
+    }
+
     /// A worker was asked to stop.
     ShutdownRequested {
         /// The session that asked.

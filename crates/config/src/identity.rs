@@ -62,6 +62,7 @@ impl Transport {
             Protocol::RawSocket(it) => vec![&it.auth],
             Protocol::Web(web) => web.paths.iter().filter_map(|path| auth_of(&path.service)).collect(),
             Protocol::Mqtt(it) => vec![&it.auth],
+            Protocol::Linked(it) => vec![&it.auth],
             Protocol::FlashPolicy(_) | Protocol::WebSocketTestee(_) | Protocol::StreamTestee => Vec::new(),
             Protocol::Universal(it) => {
                 let rawsocket = it.rawsocket.iter().map(|it| &it.auth);

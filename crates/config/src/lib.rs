@@ -24,6 +24,7 @@ mod document;
 mod endpoint;
 mod environment;
 mod identity;
+mod linked;
 mod node;
 pub mod part;
 mod permission;
@@ -64,6 +65,7 @@ pub use document::{FILE_LEN_MAX, Format, NESTING_MAX, VALUES_MAX};
 pub use endpoint::{Endpoint, IpVersion, Ports, TcpEndpoint, Tls, TlsCheck, UnixEndpoint, UnusableFile};
 pub use environment::Environment;
 pub use identity::Identity;
+pub use linked::Linked;
 pub use node::Node;
 pub use permission::{Allow, Disclose, Matching, Permission, Validate};
 pub use places::Places;
@@ -84,14 +86,14 @@ pub use starter::{default_document, default_node, init_template};
 pub use store::{CallQueue, EventHistory, Store, StoreKind};
 pub use template::Template;
 pub use transport::{
-    AllowedOrigins, ConnectionOptions, Cookie, CookieStore, Deflate, FlashPolicy, Mqtt, OnSlow, PayloadKind,
-    PayloadMapping, Protocol, RawSocket, RawSocketOptions, ResumptionOptions, Transport, Universal, Web,
-    WebOptions, WebPath, WebSocket, WebSocketOptions, WebSocketPath, WebSocketTestee,
+    AllowedOrigins, ConnectionOptions, Cookie, CookieStore, Deflate, FlashPolicy, LinkedTransport, Mqtt,
+    OnSlow, PayloadKind, PayloadMapping, Protocol, RawSocket, RawSocketOptions, ResumptionOptions, Transport,
+    Universal, Web, WebOptions, WebPath, WebSocket, WebSocketOptions, WebSocketPath, WebSocketTestee,
 };
 pub use worker::{
     Callbacks, Code, ContainerComponent, ContainerRestart, ContainerShutdown, ContainerWorker, Disabled,
-    GuestOptions, GuestOutput, GuestStdin, GuestWatch, GuestWorker, HostMonitorWorker, Inherit, ProcessEnv,
-    ProxyAuth, ProxyConnection, ProxyRoute, ProxyWorker, RouterComponent, RouterWorker,
+    GuestOptions, GuestOutput, GuestStdin, GuestWatch, GuestWorker, HostMonitorWorker, Inherit, LinkedWorker,
+    ProcessEnv, ProxyAuth, ProxyConnection, ProxyRoute, ProxyWorker, RouterComponent, RouterWorker,
     WebSocketTesteeWorker, Worker, WorkerOptions, WorkerTemplate,
 };
 

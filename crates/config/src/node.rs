@@ -82,16 +82,21 @@ fn check_worker_templates(reading: &mut Reading<'_>, places: &[At<'_>], workers:
 }
 
 fn version(reading: &mut Reading<'_>, fields: &mut Fields<'_>) {
+    const EXPECTED: &str = "`\"version\": 2`; `crossweave upgrade` writes one of version 1 so";
     let Some(at) = fields.get("version") else {
+        reading.is_of_version_1 = true;
         let finding =
             Finding::error("the configuration has no `version`: it is of version 1, which is too old");
-        return reading.report(&fields.at.start(), finding.expected("`\"version\": 2`"));
+        return reading.report(&fields.at.start(), finding.expected(EXPECTED));
     };
     if fields.int::<i64>(reading, "version", 1..=i64::MAX, "") == Some(VERSION) {
         return;
     }
     let message = match at.item.value {
-        crate::document::Value::Integer(1) => "version 1 is too old",
+        crate::document::Value::Integer(1) => {
+            reading.is_of_version_1 = true;
+            return reading.report(&at, Finding::error("version 1 is too old").expected(EXPECTED));
+        }
         crate::document::Value::Integer(version) if version > VERSION => "this version is not known",
         _ => return,
     };

@@ -18,7 +18,7 @@ use crate::role::Role;
 use crate::source::Source;
 use crate::transport::Transport;
 use crate::worker::{
-    ContainerComponent, ContainerRestart, ContainerShutdown, HostMonitorWorker, RouterComponent,
+    ContainerComponent, ContainerRestart, ContainerShutdown, HostMonitorWorker, LinkedWorker, RouterComponent,
 };
 use crate::worker::{ContainerWorker, GuestWorker, Siblings, WorkerOptions};
 
@@ -96,6 +96,11 @@ pub fn worker_options(
 ) -> Result<Part<WorkerOptions>, Problems> {
     match kind {
         "container" => container_options(config, what, cbdir).map(|part| part.map(|it| it.options)),
+        "rust" => part(config, what, cbdir, |reading, at| {
+            reading
+                .object(at, "the worker's options")
+                .map(|fields| LinkedWorker::read_options(reading, fields).0)
+        }),
         "hostmonitor" => hostmonitor_options(config, what, cbdir).map(|part| part.map(|it| it.options)),
         "router" => part(config, what, cbdir, |reading, at| {
             reading

@@ -53,6 +53,8 @@ pub(crate) struct Reading<'e> {
     pub(crate) ids: AutoIds,
     /// The files in which realms keep their events, with the line.
     pub(crate) stores: HashMap<PathBuf, usize>,
+    /// Whether the whole was written for version 1.
+    pub(crate) is_of_version_1: bool,
     /// Whether what is read now belongs to a worker that is not started.
     pub(crate) is_disabled: bool,
     /// Whether what is read now belongs to a proxy: whether realms and roles are there is decided behind it.
@@ -79,6 +81,7 @@ impl<'e> Reading<'e> {
             places: Places::default(),
             ids: AutoIds::default(),
             stores: HashMap::new(),
+            is_of_version_1: false,
             is_disabled: false,
             is_proxy: false,
             groups: Vec::new(),
@@ -277,6 +280,11 @@ impl<'e> Reading<'e> {
     /// A path of the configuration: relative ones start at the node directory.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.cbdir.map_or_else(|| PathBuf::from(path), |cbdir| cbdir.join(path))
+    }
+
+    /// The node directory, without links; none if there is none to look at.
+    pub(crate) fn cbdir(&self) -> Option<PathBuf> {
+        self.cbdir?.canonicalize().ok()
     }
 
     /// A directory that has to be there when the node starts.

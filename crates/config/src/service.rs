@@ -22,6 +22,7 @@ pub use simple::{JsonValue, Redirect};
 pub use upload::{Upload, UploadFields};
 pub use wap::{Wap, WapRoute, WapTemplates};
 
+use crate::linked::Linked;
 use crate::reading::{At, Fields, Reading};
 use crate::transport::{Surroundings, WebSocket};
 
@@ -64,6 +65,8 @@ pub enum WebService {
     Wsgi(Wsgi),
     /// `"type": "resource"`: a resource of Twisted.
     Resource(Resource),
+    /// `"type": "rust"`: a service that is linked into the program. Not in Crossbar.io.
+    Linked(Linked),
     /// `"type": "none"`: 404.
     Nothing,
 }
@@ -89,6 +92,7 @@ pub(crate) enum Kind {
     Cgi,
     Wsgi,
     Resource,
+    Linked,
     Nothing,
     /// Of the management of Crossbar.io FX.
     PairMe,
@@ -114,6 +118,7 @@ pub(crate) const KINDS: &[(&str, Kind)] = &[
     ("cgi", Kind::Cgi),
     ("wsgi", Kind::Wsgi),
     ("resource", Kind::Resource),
+    ("rust", Kind::Linked),
     ("none", Kind::Nothing),
     ("pairme", Kind::PairMe),
 ];
@@ -131,6 +136,7 @@ const BUILT: &[Kind] = &[
     Kind::Caller,
     Kind::Webhook,
     Kind::LongPoll,
+    Kind::Linked,
 ];
 
 impl WebService {
@@ -165,6 +171,7 @@ impl WebService {
             Self::Cgi(_) => Kind::Cgi,
             Self::Wsgi(_) => Kind::Wsgi,
             Self::Resource(_) => Kind::Resource,
+            Self::Linked(_) => Kind::Linked,
             Self::Nothing => Kind::Nothing,
         }
     }
@@ -203,6 +210,7 @@ impl WebService {
             Kind::Cgi => Cgi::read(reading, fields).map(Self::Cgi),
             Kind::Wsgi => Wsgi::read(reading, fields).map(Self::Wsgi),
             Kind::Resource => Resource::read(reading, fields).map(Self::Resource),
+            Kind::Linked => Linked::read(reading, fields).map(Self::Linked),
             Kind::Nothing | Kind::Path => Some(Self::Nothing),
             Kind::PairMe => {
                 reading.refused(

@@ -20,8 +20,9 @@ pub use web::{Web, WebOptions, WebPath};
 pub use websocket::WebSocket;
 pub use websocket_options::{AllowedOrigins, Deflate, WebSocketOptions};
 
-use crate::auth::Reach;
+use crate::auth::{self, Auth, Reach};
 use crate::endpoint::{Endpoint, Listener};
+use crate::linked::Linked;
 use crate::reading::{At, Fields, Finding, Reading, Unique};
 use crate::realm::Realm;
 
@@ -57,6 +58,17 @@ pub enum Protocol {
     WebSocketTestee(WebSocketTestee),
     /// `"type": "stream.testee"`: sends every byte back.
     StreamTestee,
+    /// `"type": "rust"`: a protocol that is linked into the program. Not in Crossbar.io.
+    Linked(Box<LinkedTransport>),
+}
+
+/// What a transport speaks that is linked into the program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkedTransport {
+    /// `name` and `extra`.
+    pub linked: Linked,
+    /// `auth`: who may join, and as whom. Default: anonymous.
+    pub auth: Auth,
 }
 
 /// What is around a service and decides over its defaults and references.
@@ -87,6 +99,7 @@ enum Kind {
     FlashPolicy,
     WebSocketTestee,
     StreamTestee,
+    Linked,
 }
 
 const KINDS: &[(&str, Kind)] = &[
@@ -98,6 +111,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("flashpolicy", Kind::FlashPolicy),
     ("websocket.testee", Kind::WebSocketTestee),
     ("stream.testee", Kind::StreamTestee),
+    ("rust", Kind::Linked),
 ];
 
 impl Transport {
@@ -110,8 +124,13 @@ impl Transport {
     ) -> Option<Self> {
         let mut fields = reading.object(at, "a transport")?;
         let at = fields.required(reading, "type")?;
+        if matches!(&at.item.value, crate::document::Value::String(kind) if kind == "unisocket") {
+            let finding = Finding::error("transport type `unisocket` is called `universal` now");
+            reading.report(&at, finding.expected("`universal`"));
+            return None;
+        }
         let kind = reading.word(&at, KINDS)?;
-        if !matches!(kind, Kind::WebSocket | Kind::RawSocket | Kind::Universal | Kind::Web) {
+        if !matches!(kind, Kind::WebSocket | Kind::RawSocket | Kind::Universal | Kind::Web | Kind::Linked) {
             let name = KINDS.iter().find(|(_, it)| *it == kind).map_or("", |(name, _)| *name);
             reading.not_built(&at, &format!("transport type `{name}`"));
         }
@@ -149,6 +168,12 @@ impl Transport {
                 Some(Protocol::Universal(Box::new(Universal::read(reading, &mut fields, &around))))
             }
             Kind::Web => Some(Protocol::Web(Web::read(reading, &mut fields, &around, Some(&mut connection)))),
+            Kind::Linked => {
+                connection = connection::alone(reading, &mut fields);
+                let auth = auth::read(reading, &mut fields, &around.reach);
+                Linked::read(reading, &mut fields)
+                    .map(|linked| Protocol::Linked(Box::new(LinkedTransport { linked, auth })))
+            }
             kind => other(reading, &mut fields, kind, &around),
         };
         fields.finish(reading);

@@ -4,6 +4,7 @@ mod component;
 mod container;
 mod guest;
 mod hostmonitor;
+mod linked;
 mod options;
 mod process;
 mod proxy;
@@ -15,6 +16,7 @@ pub use component::{Callbacks, Code, ContainerComponent, RouterComponent};
 pub use container::{ContainerRestart, ContainerShutdown, ContainerWorker};
 pub use guest::{GuestOptions, GuestOutput, GuestStdin, GuestWatch, GuestWorker};
 pub use hostmonitor::HostMonitorWorker;
+pub use linked::LinkedWorker;
 pub use options::{Disabled, WorkerOptions};
 pub use process::{Inherit, ProcessEnv};
 pub use proxy::{ProxyAuth, ProxyConnection, ProxyRoute, ProxyWorker};
@@ -40,9 +42,11 @@ pub enum Worker {
     WebSocketTestee(WebSocketTesteeWorker),
     /// `"type": "hostmonitor"`.
     HostMonitor(HostMonitorWorker),
+    /// `"type": "rust"`. Not in Crossbar.io.
+    Linked(LinkedWorker),
 }
 
-/// The worker types Crossbar.io has.
+/// The worker types Crossbar.io has, and one for those of the program.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Router,
@@ -51,6 +55,7 @@ enum Kind {
     Proxy,
     WebSocketTestee,
     HostMonitor,
+    Linked,
     /// Of the data markets on a blockchain.
     Xbrmm,
 }
@@ -62,6 +67,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("proxy", Kind::Proxy),
     ("websocket-testee", Kind::WebSocketTestee),
     ("hostmonitor", Kind::HostMonitor),
+    ("rust", Kind::Linked),
     ("xbrmm", Kind::Xbrmm),
 ];
 
@@ -95,6 +101,7 @@ impl Worker {
                 Some(Self::WebSocketTestee(WebSocketTesteeWorker::read(reading, fields, siblings)))
             }
             Kind::HostMonitor => Some(Self::HostMonitor(HostMonitorWorker::read(reading, fields, siblings))),
+            Kind::Linked => Some(Self::Linked(LinkedWorker::read(reading, fields, siblings))),
             Kind::Xbrmm => {
                 reading.refused(
                     &at,
@@ -117,6 +124,7 @@ impl Worker {
             Self::Proxy(it) => &it.id,
             Self::WebSocketTestee(it) => &it.id,
             Self::HostMonitor(it) => &it.id,
+            Self::Linked(it) => &it.id,
         }
     }
 
@@ -129,6 +137,7 @@ impl Worker {
             Self::Proxy(_) => "proxy",
             Self::WebSocketTestee(_) => "websocket-testee",
             Self::HostMonitor(_) => "hostmonitor",
+            Self::Linked(_) => "rust",
         }
     }
 
@@ -150,6 +159,7 @@ impl Worker {
             Self::Proxy(it) => it.options.disabled.as_ref(),
             Self::WebSocketTestee(it) => it.options.disabled.as_ref(),
             Self::HostMonitor(it) => it.options.disabled.as_ref(),
+            Self::Linked(it) => it.options.disabled.as_ref(),
         }
     }
 

@@ -257,7 +257,13 @@ fn examples_of_version_1_can_be_upgraded() {
         "realms": [{"name": "iot_cookbook", "roles": [{"name": "anonymous", "permissions": [
             {"uri": "*", "publish": true, "subscribe": true, "call": true, "register": true}]}]}],
         "transports": [web(page())]}]});
-    assert!(problems(&old.to_string()).to_string().contains("of version 1, which is too old"));
+    let told = problems(&old.to_string());
+    assert_eq!(told.count(Severity::Error), 1, "what `upgrade` writes otherwise is not told: {told}");
+    let told = told.to_string();
+    assert!(
+        told.contains("of version 1, which is too old") && told.contains("`crossweave upgrade`"),
+        "{told}"
+    );
     let upgraded = upgrade(&old.to_string(), Format::Json, "config.json").expect("it is of version 1");
     assert_eq!(problems(&upgraded.text).count(Severity::Error), 0, "{}", upgraded.text);
 }

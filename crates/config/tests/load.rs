@@ -203,3 +203,26 @@ fn files_and_directories_that_are_not_there_are_named_unless_their_worker_is_dis
     let dir = Dir::new(&[("config.json", absent(true).as_bytes())]);
     dir.load(None).expect("nobody misses them");
 }
+
+#[test]
+fn a_static_service_of_the_node_directory_is_warned_of() {
+    let config = |directory: &str| {
+        let paths = format!("{{\"/\": {{\"type\": \"static\", \"directory\": \"{directory}\"}}}}");
+        let endpoint = "{\"type\": \"tcp\", \"port\": 8080}";
+        let transport = format!("{{\"type\": \"web\", \"endpoint\": {endpoint}, \"paths\": {paths}}}");
+        format!("{{\"version\": 2, \"workers\": [{{\"type\": \"router\", \"transports\": [{transport}]}}]}}")
+    };
+    let warned = |cbdir: &str, directory: &str| {
+        let dir = Dir::new(&[]);
+        for name in [cbdir, "web", &format!("{cbdir}/web")] {
+            fs::create_dir_all(dir.0.join(name)).expect("a directory for the test");
+        }
+        fs::write(dir.0.join(cbdir).join("config.json"), config(directory)).expect("a file for the test");
+        let loaded = load_with(&dir.0.join(cbdir), None, Environment::empty());
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+        loaded.warnings.iter().any(|it| it.message.contains("the node directory is in it"))
+    };
+    assert!(warned("node", ".") && warned("node", "..") && warned(".crossbar", "."));
+    assert!(!warned("node", "web") && !warned("node", "../web"));
+    assert!(!warned(".crossbar", ".."), "what begins with a dot is not served");
+}

@@ -54,11 +54,11 @@ impl WorkerPlan {
     /// A part of the name is more than a name where programs are started: the client that needs the realm has chosen it.
     pub(crate) fn for_realm(&self, realm: &str) -> Option<Result<WorkerPlan, Misleading>> {
         let mut groups = self.template.as_ref()?.realm.captures(realm)?;
+        // A group of this name comes first.
+        groups.push(("realm".to_owned(), realm.to_owned()));
         if let Some((group, value)) = groups.iter().find(|(_, value)| is_misleading(value)) {
             return Some(Err(Misleading { group: group.clone(), value: value.clone() }));
         }
-        // A group of this name comes first.
-        groups.push(("realm".to_owned(), realm.to_owned()));
         let steps = self.steps.iter().map(|step| step.filled(&groups)).collect();
         let mut options = filled(&self.options, &groups);
         if let (WorkerKind::Guest, Json::Object(item)) = (self.kind, &mut options) {
@@ -87,6 +87,7 @@ pub fn plan(node: &Node, document: &Config) -> Vec<WorkerPlan> {
             Worker::Guest(worker) => Some(guest(worker, written)),
             Worker::HostMonitor(worker) => Some(hostmonitor(worker, written)),
             Worker::WebSocketTestee(worker) => Some(testee(worker, written)),
+            Worker::Linked(worker) => Some(native(&worker.id, NativeKind::Linked, written, Vec::new())),
             // Named by the configuration as not built yet: such a node is not started.
             Worker::Proxy(_) => None,
         })
@@ -254,9 +255,8 @@ mod tests {
         let component = of_joe.steps[0].start.config();
         assert_eq!((&component["realm"], &component["extra"]["user"]), (&json!("realm-joe"), &json!("joe")));
         assert_eq!(component["extra"]["other"], "{x}");
-        for misleading in ["realm--rf", "realm-.."] {
-            assert!(container.for_realm(misleading).expect("it matches").is_err(), "{misleading}");
-        }
+        assert!(container.for_realm("realm--rf").expect("it matches").is_err());
+        assert_eq!(container.for_realm("realm-.."), None, "another directory is no part of a name");
         let of_ann = guest.for_realm("realm-ann").expect("it matches").expect("a name");
         let expected = json!({"type": "guest", "executable": "tool", "arguments": ["--realm", "realm-ann"]});
         assert_eq!((of_ann.options, of_ann.template), (expected, None));

@@ -10,6 +10,7 @@
 mod linked;
 mod local;
 mod python;
+mod sessions;
 mod supervised;
 mod transport;
 
@@ -24,6 +25,7 @@ use crossweave_client::Client;
 pub(crate) use linked::{Linked, Way};
 pub(crate) use local::LocalTransport;
 pub(crate) use python::{Interpreter, PythonTask, task_of_python};
+pub(crate) use sessions::Sessions;
 pub(crate) use supervised::{Restart, Supervised, Told};
 pub(crate) use transport::{client_options, of_host, url};
 
@@ -66,16 +68,21 @@ impl Components {
         self
     }
 
-    /// The constructor of this name.
+    /// All of them, in the order of their names.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Constructor)> {
+        self.by_name.iter().map(|(name, constructor)| (name.as_str(), constructor))
+    }
+
+    /// The constructor of this name; `what` it makes, for the error.
     ///
     /// # Errors
     /// There is none; the text names those that there are.
-    pub(crate) fn find(&self, name: &str) -> Result<Constructor, String> {
+    pub(crate) fn find(&self, what: &str, name: &str) -> Result<Constructor, String> {
         self.by_name.get(name).cloned().ok_or_else(|| {
             let names: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
             match names.is_empty() {
-                true => format!("there is no component {name:?}: none is linked into this program"),
-                false => format!("there is no component {name:?}: this program has {}", names.join(", ")),
+                true => format!("there is no {what} {name:?}: none is linked into this program"),
+                false => format!("there is no {what} {name:?}: this program has {}", names.join(", ")),
             }
         })
     }

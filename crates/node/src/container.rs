@@ -193,7 +193,7 @@ impl ContainerWorker {
             return Ok(Program::Python(PythonTask { interpreter: self.shared.interpreter.clone(), task }));
         };
         let cannot = |why: String| Error::new(error::CANNOT_START, why);
-        let constructor = self.shared.registry.find(&name).map_err(cannot)?;
+        let constructor = self.shared.registry.find("component", &name).map_err(cannot)?;
         let url = url(&component.transport).map_err(cannot)?;
         let options = client_options(&component.transport, auth.as_ref()).map_err(cannot)?;
         let way = Way::Url { url, options: Box::new(options) };
@@ -220,11 +220,16 @@ impl ContainerWorker {
         &self,
         caller: Caller,
         asked: RestartComponent,
-    ) -> Result<ComponentStarted, Error> {
+    ) -> Result<ComponentRestarted, Error> {
         let id = asked.component_id;
+        let caller_told = caller.requester();
         // It is running, so its configuration is good; files that it names may have gone.
         let program = self.program(&id, &self.running(&id)?.component.config)?;
-        let (component, _) = self.stop(&id, Stopper { caller, restarts: true }).await?;
-        self.run(id, component.config.clone(), program).await
+        let (component, uptime) = self.stop(&id, Stopper { caller, restarts: true }).await?;
+        let started = self.run(id.clone(), component.config.clone(), program).await?;
+        let stopped = ComponentStopped { component_id: id, uptime, caller: Some(caller_told.clone()) };
+        let restarted = ComponentRestarted { stopped, started, caller: caller_told };
+        self.shared.service.tell(&ON_COMPONENT_RESTARTED, &restarted).await;
+        Ok(restarted)
     }
 }

@@ -20,11 +20,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use crossweave_api::node::{NodeShutdown, ON_READY, ON_SHUTDOWN};
-use crossweave_api::{Error, error};
+use crossweave_api::{Config, Error, REALM, error};
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_client::{CallError, Client, Value};
 use crossweave_config::{ControllerOptions, Limits, ShutdownTrigger};
@@ -37,6 +37,7 @@ use tracing::{info, warn};
 
 use crate::boot::{Call, Step, WorkerPlan};
 use crate::clock::utcnow;
+use crate::component::Sessions;
 use crate::extension::Extensions;
 use crate::process::Process;
 use crate::service::{Service, by_name, reason};
@@ -190,6 +191,8 @@ pub(crate) struct Shared {
     has_failed: Mutex<bool>,
     /// Held while a configuration is being applied, the first one included.
     applying: tokio::sync::Mutex<()>,
+    /// What the program has added to the management realm.
+    sessions: OnceLock<Sessions>,
     _process: Arc<Process>,
     _pid: Option<PidFile>,
 }
@@ -218,16 +221,28 @@ impl Controller {
             has_failed: Mutex::new(false),
             applying: tokio::sync::Mutex::default(),
             options,
+            sessions: OnceLock::new(),
             _process: process,
             _pid: pid,
         };
         let controller = Controller { shared: Arc::new(shared) };
         controller.answer().await.map_err(NotStarted)?;
         controller.watch_workers().await.map_err(NotStarted)?;
+        controller.add_sessions().await.map_err(NotStarted)?;
         if let Some(directory) = &controller.shared.options.directory {
             management::listen(&controller.shared.router, directory).await.map_err(NotStarted)?;
         }
         Ok(controller)
+    }
+
+    /// Starts what the program adds to the management realm. It may take procedures from the controller.
+    async fn add_sessions(&self) -> Result<(), String> {
+        let Shared { router, options, sessions, .. } = &*self.shared;
+        let added = &options.extensions.management_sessions;
+        let at = (REALM, management::CONTROLLER);
+        let started = Sessions::start(added, router, at, &Config::Null).await?;
+        let _ = sessions.set(started);
+        Ok(())
     }
 
     /// Starts the workers of a configuration. The result has a line for each address that clients can use.

@@ -7,9 +7,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crossweave_router::Authenticator;
+use crossweave_api::Config;
+use crossweave_router::{Authenticator, CookieShelf, Router};
+use crossweave_web::WebService;
 
 use crate::component::Components;
+use crate::router::Protocol;
 
 /// What is linked into a program, beside the node itself. The same is given to the controller and to each worker.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +21,29 @@ pub struct Extensions {
     pub components: Components,
     /// Who decides on logins: `{"type": "function", "create": ...}` in `auth` of a transport, for any method.
     pub authenticators: Registry<dyn Authenticator>,
+    /// Where cookies are kept: `{"type": "rust", "name": ...}` as `store` of `cookie`.
+    pub cookie_stores: Registry<dyn CookieShelf>,
+    /// Protocols of transports of routers: `{"type": "rust", "name": ...}` among `transports`.
+    pub transports: Registry<MakeProtocol>,
+    /// Types of workers: `{"type": "rust", "options": {"name": ...}}` among `workers`. Their session is on the management realm, in a
+    /// process of their own. They are made with `{"id": ID, "cbdir": DIRECTORY, "extra": ...}`, and end when `run` does.
+    pub workers: Components,
+    /// Sessions of the management realm, `crossbar`, in the role `controller`: each of them is started with the controller, before
+    /// anybody else gets there. Their `extra` is null.
+    pub management_sessions: Components,
+    /// Sessions of the realms of routers, in the role `trusted`: each of them is started with every realm, before anybody else
+    /// gets there. Their `extra` is `{"realm": NAME}`.
+    pub realm_sessions: Components,
+    /// Web services: `{"type": "rust", "name": ...}` among the `paths` of a web transport.
+    pub web_services: Registry<MakeWebService>,
 }
+
+/// Makes a protocol out of its `extra`, which is null if there is none, for a transport. The error is for the one who wrote that.
+pub type MakeProtocol = dyn Fn(&Config) -> Result<Arc<dyn Protocol>, String> + Send + Sync;
+
+/// Makes a web service out of its `extra`, which is null if there is none, for a router, when its transport starts. The error is
+/// for the one who wrote that.
+pub type MakeWebService = dyn Fn(&Router, &Config) -> Result<Arc<dyn WebService>, String> + Send + Sync;
 
 /// Things of one kind by name.
 pub struct Registry<T: ?Sized> {

@@ -20,11 +20,13 @@ pub enum NativeKind {
     HostMonitor,
     /// `websocket-testee`.
     Testee,
+    /// `rust`: what it runs is linked into the program.
+    Linked,
 }
 
 impl WorkerKind {
     /// The names of all types that are built.
-    pub const NAMES: &str = "`router`, `container`, `guest`, `hostmonitor` or `websocket-testee`";
+    pub const NAMES: &str = "`router`, `container`, `guest`, `hostmonitor`, `websocket-testee` or `rust`";
 
     /// Its name in configurations and in the management API.
     pub fn as_str(self) -> &'static str {
@@ -52,13 +54,18 @@ impl WorkerKind {
 
     /// Whether it may end by itself without having failed.
     pub(crate) fn may_finish(self) -> bool {
-        matches!(self, WorkerKind::Guest | WorkerKind::Native(NativeKind::Container))
+        matches!(self, WorkerKind::Guest | WorkerKind::Native(NativeKind::Container | NativeKind::Linked))
     }
 }
 
 impl NativeKind {
-    const ALL: [NativeKind; 4] =
-        [NativeKind::Router, NativeKind::Container, NativeKind::HostMonitor, NativeKind::Testee];
+    const ALL: [NativeKind; 5] = [
+        NativeKind::Router,
+        NativeKind::Container,
+        NativeKind::HostMonitor,
+        NativeKind::Testee,
+        NativeKind::Linked,
+    ];
 
     /// Its name in configurations and in the management API.
     pub fn as_str(self) -> &'static str {
@@ -67,6 +74,7 @@ impl NativeKind {
             NativeKind::Container => "container",
             NativeKind::HostMonitor => "hostmonitor",
             NativeKind::Testee => "websocket-testee",
+            NativeKind::Linked => "rust",
         }
     }
 
@@ -77,6 +85,7 @@ impl NativeKind {
             NativeKind::Container => "Container",
             NativeKind::HostMonitor => "HostMonitor",
             NativeKind::Testee => "WebSocketTestee",
+            NativeKind::Linked => "Rust",
         }
     }
 

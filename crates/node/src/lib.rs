@@ -38,6 +38,7 @@ mod hostmonitor;
 mod key;
 mod kind;
 mod lines;
+mod linked;
 mod native;
 mod process;
 mod router;
@@ -48,9 +49,9 @@ pub use component::{Component, Components};
 pub use controller::{
     Configuration, Controller, NodeOptions, NotStarted, SOCKET, Why, controller_of, running_pid,
 };
-pub use extension::{Extensions, Registry};
+pub use extension::{Extensions, MakeProtocol, MakeWebService, Registry};
 pub use guest::{become_guest, watch_guests};
 pub use key::node_key;
 pub use kind::{NativeKind, WorkerKind};
 pub use native::{NativeOptions, limits_of_environment, options_of_environment, run_worker};
-pub use router::{Obstacle, findings, unusable};
+pub use router::{Entrance, Obstacle, Protocol, findings, unusable};

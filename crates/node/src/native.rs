@@ -3,6 +3,8 @@
 //! It is a process of its own, whose standard input is one end of a socket pair, or a part of the controller's process
 //! (`inline`). Both are the same to everyone else.
 
+mod traffic;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -11,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossweave_api::worker::{GetNodeId, ON_SHUTDOWN_REQUESTED, ON_WORKER_READY};
+use crossweave_api::worker::{GetControllerTraffic, GetNodeId, ON_SHUTDOWN_REQUESTED, ON_WORKER_READY};
 use crossweave_api::worker::{Shutdown, ShutdownRequested, WorkerReady};
 use crossweave_api::{Config, Error, REALM};
 use crossweave_client::{Client, Options, Reconnect};
@@ -28,10 +30,12 @@ use crate::container::ContainerWorker;
 use crate::extension::Extensions;
 use crate::hostmonitor::HostMonitor;
 use crate::kind::NativeKind;
+use crate::linked::LinkedWorker;
 use crate::process::Process;
 use crate::router::RouterWorker;
 use crate::service::{Caller, Service};
 use crate::testee::Testee;
+use traffic::{Counted, Counts};
 
 /// The serializer between a controller and its workers.
 pub(crate) const SERIALIZER: Serializer = Serializer::MsgPack;
@@ -121,6 +125,7 @@ enum Work {
     Container(ContainerWorker),
     HostMonitor(HostMonitor),
     Testee(Testee),
+    Linked(LinkedWorker),
 }
 
 impl Work {
@@ -131,6 +136,7 @@ impl Work {
             Work::Container(container) => container.shutdown().await,
             Work::HostMonitor(monitor) => monitor.shutdown(),
             Work::Testee(testee) => testee.shutdown(),
+            Work::Linked(linked) => linked.shutdown().await,
         }
     }
 }
@@ -166,7 +172,10 @@ pub async fn run_worker(
         signal = stop => info!("{signal}: saying goodbye to every session"),
     }
     native.shutdown().await;
-    Ok(())
+    match &native.work {
+        Work::Linked(linked) => linked.failure().map_or(Ok(()), Err),
+        _ => Ok(()),
+    }
 }
 
 fn channel() -> io::Result<UnixStream> {
@@ -188,12 +197,14 @@ impl Native {
         channel: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) -> Result<Native, String> {
         let client_options = Options { reconnect: Reconnect::Off, ..Options::default() };
+        let (channel, counts) = Counted::of(channel);
         let client = Client::join_stream(channel, SERIALIZER, REALM, client_options).await;
         let client = client.map_err(|error| format!("cannot join the management realm: {error}"))?;
         let service = Service::new(client.clone(), Some(&options.id));
         let process = Process::answer(service.clone(), options.kind.as_str()).await?;
         let stop = Arc::new(Notify::new());
         answer(&service, options.node_id.clone(), stop.clone()).await?;
+        answer_traffic(&service, counts).await?;
         let (id, kind) = (options.id.clone(), options.kind);
         let work = match kind {
             NativeKind::Router => {
@@ -204,6 +215,9 @@ impl Native {
             }
             NativeKind::HostMonitor => {
                 Work::HostMonitor(HostMonitor::start(service.clone(), &options).await?)
+            }
+            NativeKind::Linked => {
+                Work::Linked(LinkedWorker::start(client.clone(), &options, stop.clone()).await?)
             }
             NativeKind::Testee => Work::Testee(Testee::start(service.clone(), options.cbdir).await?),
         };
@@ -225,6 +239,14 @@ impl Native {
         self.work.shutdown().await;
         self.client.leave().await;
     }
+}
+
+async fn answer_traffic(service: &Service, counts: Arc<Counts>) -> Result<(), String> {
+    let traffic = move |_: Caller, _: GetControllerTraffic| {
+        let told = counts.told();
+        async move { Ok::<_, Error>(told) }
+    };
+    service.answer::<GetControllerTraffic, _, _>(traffic).await
 }
 
 async fn answer(service: &Service, node_id: String, stop: Arc<Notify>) -> Result<(), String> {

@@ -13,12 +13,14 @@ mod authentication;
 mod certificates;
 mod components;
 mod echo;
+mod facts;
 mod findings;
 mod ready;
 pub(crate) mod realm;
 mod realms;
 mod services;
 mod site;
+mod speaking;
 pub(crate) mod template;
 mod traces;
 mod transport;
@@ -40,6 +42,7 @@ use tracing::warn;
 pub use certificates::unusable;
 pub(crate) use echo::{EchoTransport, echo_transport};
 pub use findings::{Obstacle, findings};
+pub use speaking::{Entrance, Protocol};
 
 use crate::component::Interpreter;
 use crate::extension::Extensions;
@@ -104,7 +107,8 @@ struct State {
     /// By which realms are started, in the order in which they are tried.
     templates: Vec<RealmTemplate>,
     transports: Vec<RunningTransport>,
-    /// The number in the last id that was made for a realm.
+    /// The number in the last id that was made for a realm. None is given twice: what is told of the end of one realm may come after
+    /// another one was asked for.
     last_id: usize,
     /// By which the router proves itself, once it has been read.
     has_key: bool,

@@ -7,6 +7,7 @@
 //! The jar holds hashes: who reads its file or its memory has no cookie. What it remembers is in memory and is written by a
 //! thread of its own, shortly after; a cookie is a convenience, and whoever loses one logs in again.
 
+mod shelf;
 mod storage;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -18,6 +19,7 @@ use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
+pub use shelf::{CookieShelf, KeptCookie, NamedShelf};
 pub use storage::{CookieStore, CookieStoreError};
 
 use crate::peer::Peer;

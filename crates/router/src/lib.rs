@@ -82,7 +82,7 @@ pub use authenticator::{
     Answer, Asked, AuthenticateRequest, Authenticator, Credential, Granted, NotGranted, Procedure,
 };
 pub use authorizer::Authorizer;
-pub use cookies::{CookieOptions, CookieStore, CookieStoreError};
+pub use cookies::{CookieOptions, CookieShelf, CookieStore, CookieStoreError, KeptCookie, NamedShelf};
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision, Session};
 pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 pub use history::{HistoryStore, HistoryStoreError};

@@ -21,7 +21,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crossweave_wamp::message::Abort;
-use crossweave_wamp::{Dict, MatchPolicy, Strictness, uri, uris};
+use crossweave_wamp::{AuthMethod, Dict, MatchPolicy, Strictness, uri, uris};
 use parking_lot::RwLock;
 
 use crate::authenticate::{Caller, Grant, Refusal, Verdict};
@@ -56,6 +56,8 @@ pub struct Activation {
     pub authid: Arc<str>,
     /// How it has proven that; `anonymous` if not at all, `trusted` for a part of this program.
     pub authmethod: &'static str,
+    /// The same; of a client with a cookie, how it had proven who it is when it got that. None if that is not known.
+    pub proof: Option<AuthMethod>,
     /// To whom: `static`, `dynamic`, ….
     pub authprovider: &'static str,
     /// The `transport` dict of the meta API: kind of channel, peer address, serializer.
@@ -64,7 +66,8 @@ pub struct Activation {
     pub missing: Missing,
 }
 
-/// Why a realm or role is not started. Both texts are sent to the client in an ABORT.
+/// Why a realm or role is not started. Both texts are sent to the client in an ABORT, unless it is
+/// [unproven](NotActivated::unproven).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{uri}: {message}")]
 pub struct NotActivated {
@@ -74,6 +77,8 @@ pub struct NotActivated {
     pub message: String,
     /// Whom it holds for.
     pub holds_for: HoldsFor,
+    /// The client is told no more than others whose login fails; the log has the sentence.
+    pub is_of_proof: bool,
 }
 
 /// Whom a refusal holds for.
@@ -88,12 +93,23 @@ pub enum HoldsFor {
 impl NotActivated {
     /// A refusal of the realm or role as such.
     pub fn new(uri: impl Into<String>, message: impl Into<String>) -> NotActivated {
-        NotActivated { uri: uri.into(), message: message.into(), holds_for: HoldsFor::Everybody }
+        NotActivated {
+            uri: uri.into(),
+            message: message.into(),
+            holds_for: HoldsFor::Everybody,
+            is_of_proof: false,
+        }
     }
 
     /// A refusal of this client, which says nothing about the next one.
     pub fn this_client(uri: impl Into<String>, message: impl Into<String>) -> NotActivated {
         NotActivated { holds_for: HoldsFor::ThisClient, ..NotActivated::new(uri, message) }
+    }
+
+    /// A refusal of this client, which has proven who it is by less than it takes. It gets
+    /// `wamp.error.authentication_failed`, as others whose login fails; the cause is for the log.
+    pub fn unproven(cause: impl Into<String>) -> NotActivated {
+        NotActivated { is_of_proof: true, ..NotActivated::this_client(uris::AUTHENTICATION_FAILED, cause) }
     }
 }
 
@@ -113,7 +129,8 @@ pub trait RealmProvider: Send + Sync {
     fn activate(&self, activation: Activation) -> Activating<'_>;
 
     /// The first session from outside has joined the realm. Sessions of the router itself and of
-    /// [`Router::connect_local`](crate::Router::connect_local) and [`Router::serve`](crate::Router::serve) do not count.
+    /// [`Router::connect_local`](crate::Router::connect_local) and [`Router::serve`](crate::Router::serve) do not count, nor do
+    /// those of the [`background_roles`](crate::RealmDefinition::background_roles).
     ///
     /// This and [`RealmProvider::emptied`] are told in turns, while no realm and no queue is locked, by the task of
     /// whoever joined or left: do not block here, and do not wait for the router.
@@ -184,6 +201,7 @@ pub(crate) fn ask(
         authrole: grant.authrole.clone(),
         authid: grant.authid.clone(),
         authmethod: grant.method,
+        proof: grant.proof,
         authprovider: grant.provider,
         transport: caller.transport(),
         missing: Missing::Realm,
@@ -192,6 +210,9 @@ pub(crate) fn ask(
     Some(Box::pin(async move {
         match waiting.await {
             Ok(()) => Verdict::Admit(grant),
+            Err(NotActivated { message, is_of_proof: true, .. }) => {
+                Verdict::Refuse(Refusal::unproven(grant.method, Some(&grant.authid), message))
+            }
             Err(NotActivated { uri, message, .. }) => {
                 Verdict::Refuse(grant.refusal(Refusal::plain(&uri, message)))
             }
@@ -215,6 +236,7 @@ pub(crate) async fn provide(
         authrole: authrole.into(),
         authid: authid.into(),
         authmethod: TRUSTED,
+        proof: None,
         authprovider: "static",
         transport: Dict::new(),
         missing: Missing::Realm,

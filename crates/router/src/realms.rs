@@ -108,6 +108,13 @@ impl Realms {
         self.entry(name).map(|(cell, _)| cell).filter(|cell| cell.is_up())
     }
 
+    /// Looks at the roles of a realm that went down; none if it is up, or not there.
+    pub(crate) fn with_fallen<T>(&self, name: &str, look: impl FnOnce(&[Role]) -> T) -> Option<T> {
+        let realms = self.table.read();
+        let running = realms.get(name).filter(|running| !running.is_ending && !running.cell.is_up())?;
+        Some(look(&running.definition.roles))
+    }
+
     /// A realm that does not end, up or not, and what writes its history.
     fn entry(&self, name: &str) -> Option<(Arc<RealmCell>, Option<Arc<Storage>>)> {
         let realms = self.table.read();

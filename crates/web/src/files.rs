@@ -224,9 +224,11 @@ fn joined(mount: &str, below: &[String]) -> String {
 
 /// To the folder's own path: links in its page are relative to that.
 fn redirect(mount: &str, below: &[String], query: Option<&str>) -> Reply {
-    let encoded: Vec<String> = below.iter().map(|name| encoded(name)).collect();
+    let mount: Vec<String> = mount.split('/').map(encoded).collect();
+    let (mount, encoded): (_, Vec<String>) =
+        (mount.join("/"), below.iter().map(|name| encoded(name)).collect());
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    let location = joined(mount, &encoded) + &query;
+    let location = joined(&mount, &encoded) + &query;
     empty(StatusCode::TEMPORARY_REDIRECT).with(header::LOCATION, &location)
 }
 

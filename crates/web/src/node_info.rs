@@ -1,6 +1,7 @@
 //! `"type": "nodeinfo"`: what runs here.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use crossweave_router::http::{Answering, answer};
@@ -25,24 +26,30 @@ pub struct NodeStatus {
     pub pubkey: Option<String>,
 }
 
+/// An answer of the node.
+type Asked = Pin<Box<dyn Future<Output = NodeStatus> + Send>>;
+
 /// Shows the state of the node: a page, or JSON to those that prefer it.
 pub struct NodeInfo {
-    status: Box<dyn Fn() -> NodeStatus + Send + Sync>,
+    status: Box<dyn Fn() -> Asked + Send + Sync>,
 }
 
 impl NodeInfo {
     /// Asks for the state at each request.
-    pub fn new(status: impl Fn() -> NodeStatus + Send + Sync + 'static) -> NodeInfo {
-        NodeInfo { status: Box::new(status) }
+    pub fn new<F>(status: impl Fn() -> F + Send + Sync + 'static) -> NodeInfo
+    where
+        F: Future<Output = NodeStatus> + Send + 'static,
+    {
+        NodeInfo { status: Box::new(move || Box::pin(status())) }
     }
 
-    fn reply(&self, exchange: &Exchange<'_>) -> Reply {
+    async fn reply(&self, exchange: &Exchange<'_>) -> Reply {
         let request = &exchange.request;
         match *request.method() {
             Method::GET | Method::HEAD => {}
             ref other => return without_method(other, "GET, HEAD, OPTIONS"),
         }
-        let status = (self.status)();
+        let status = (self.status)().await;
         let accepted = elements(request.headers(), header::ACCEPT).next().unwrap_or_default();
         let reply = match accepted.starts_with("application/json") {
             true => answer(StatusCode::OK, "application/json", status.json()),
@@ -58,7 +65,7 @@ impl NodeInfo {
 
 impl WebService for NodeInfo {
     fn respond<'a>(&'a self, exchange: Exchange<'a>) -> Answering<'a> {
-        Box::pin(async move { self.reply(&exchange) })
+        Box::pin(async move { self.reply(&exchange).await })
     }
 }
 

@@ -3,7 +3,13 @@
 //! `extended-node DIR` runs the node of that directory. The node starts its workers as `extended-node worker ...`, so that they
 //! are this program too, with the same extensions.
 
+mod beacon;
+mod clerk;
 mod door;
+mod drawer;
+mod greeting;
+mod guard;
+mod lines;
 
 use std::ffi::OsString;
 use std::future::pending;
@@ -11,13 +17,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crossweave_node::{
-    Controller, Extensions, NativeOptions, NodeOptions, Registry, boot, findings, run_worker,
+    Components, Controller, Extensions, NativeOptions, NodeOptions, Registry, boot, findings, run_worker,
 };
 
 /// What this program adds, by the names that configurations use.
-fn extensions() -> Extensions {
+fn extensions(cbdir: &Path) -> Extensions {
     Extensions {
+        cookie_stores: Registry::default()
+            .with("drawer", Arc::new(drawer::Drawer::new(cbdir.join("cookies")))),
         authenticators: Registry::default().with("door", Arc::new(door::Door)),
+        management_sessions: Components::default().with("guard", |_| Ok(Box::new(guard::Guard::default()))),
+        realm_sessions: Components::default().with("clerk", |extra| Ok(Box::new(clerk::Clerk::new(extra)))),
+        transports: Registry::default().with("lines", Arc::new(lines::make)),
+        workers: Components::default().with("beacon", |about| Ok(Box::new(beacon::Beacon::new(about)?))),
+        web_services: Registry::default().with("greeting", Arc::new(greeting::make)),
         ..Extensions::default()
     }
 }
@@ -29,7 +42,9 @@ fn main() -> Result<(), String> {
     let ended = runtime.block_on(async {
         if first == "worker" {
             let arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
-            return run_worker(NativeOptions::from_arguments(arguments, extensions())?, pending()).await;
+            let mut options = NativeOptions::from_arguments(arguments, Extensions::default())?;
+            options.extensions = extensions(&options.cbdir);
+            return run_worker(options, pending()).await;
         }
         node(&PathBuf::from(first)).await
     });
@@ -40,11 +55,11 @@ fn main() -> Result<(), String> {
 /// Runs the node of a directory until Ctrl-C.
 async fn node(cbdir: &Path) -> Result<(), String> {
     let loaded = crossweave_config::load(cbdir, None).map_err(|problems| problems.to_string())?;
-    findings(&loaded.node, &extensions()).map_err(|obstacles| format!("{obstacles:?}"))?;
+    findings(&loaded.node, &extensions(&loaded.cbdir)).map_err(|obstacles| format!("{obstacles:?}"))?;
     let options = NodeOptions {
         directory: Some(loaded.cbdir.clone()),
         worker_command: vec![OsString::from("/proc/self/exe"), OsString::from("worker")],
-        extensions: extensions(),
+        extensions: extensions(&loaded.cbdir),
         ..NodeOptions::new(loaded.cbdir.clone())
     };
     let controller = Controller::start(options).await.map_err(|error| error.to_string())?;

@@ -22,9 +22,11 @@ const FEATURES = {
   interruptible: false,
   disclose_me: true,
   complex_result: true,
-  // It always acknowledges and cannot say exclude_me = false.
+  // It always acknowledges, cannot say exclude_me = false, retains nothing, and registers nothing by force.
   publish_lists: true,
   exclude_me_false: false,
+  force_reregister: false,
+  retain: false,
   topic_of_event: true,
   auth: ["ticket", "wampcra", "wampcra-salted", "wampcra-derived", "cryptosign"],
   unsubscribe: true,
@@ -153,7 +155,6 @@ async function register(c) {
   const options = {};
   if (c.match) options.match = c.match;
   if (c.invoke) options.invoke = c.invoke;
-  if (c.force_reregister) options.force_reregister = true;
   try {
     const answer = await sessions.get(c.s).wampy.register(c.procedure, BEHAVIOURS[c.does](c), options);
     return { registration: Number(answer.registrationId) };

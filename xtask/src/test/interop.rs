@@ -46,7 +46,16 @@ pub(super) fn run(workspace: &Workspace) -> Outcome {
     }
     let (clients_passed, mut counts) = run_and_count(&mut driver);
     // Components in Python, which need the same environment.
-    let mut components = workspace.cargo(&["test", "-p", "crossweave", "--test", "cli", "components::"]);
+    let mut components = workspace.cargo(&[
+        "test",
+        "-p",
+        "crossweave",
+        "--test",
+        "cli",
+        "--",
+        "components::",
+        "crossbar_examples::",
+    ]);
     let (components_passed, found) = run_and_count(components.env("CROSSWEAVE_PYTHON", &python));
     counts.add(found);
     let ended_well = clients_passed && components_passed;

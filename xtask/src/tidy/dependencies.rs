@@ -20,7 +20,8 @@ const ROWS: [&[&str]; 7] = [
 const MASTER_MAY_USE: [&str; 7] = ["wamp", "auth", "transport", "config", "store", "client", "api"];
 
 /// Programs, examples and test support outside the table. Nothing that ships depends on them.
-const OUTSIDE: [&str; 6] = ["testkit", "bench", "e2e", "xtask", "console", "example-component"];
+const OUTSIDE: [&str; 7] =
+    ["testkit", "bench", "e2e", "xtask", "console", "example-component", "example-extended-node"];
 
 /// Crates without I/O, clock and randomness of their own, and what would bring them in.
 const PURE: [&str; 3] = ["wamp", "auth", "router-core"];

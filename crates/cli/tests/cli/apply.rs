@@ -346,6 +346,41 @@ fn what_somebody_has_stopped_is_started_again() {
 }
 
 #[test]
+fn realms_are_stopped_and_replaced() {
+    let mut it = Changing::new();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    it.router()["realms"][0]["options"] = json!({"uri_check": "loose"});
+    it.router()["realms"].as_array_mut().unwrap().remove(1);
+    it.write();
+    let outcome = it.of(&["apply"]);
+    assert_eq!(outcome.code, Some(0), "{}{}", outcome.stdout, outcome.stderr);
+    assert!(it.reaches("a.sock", "one") && !it.reaches("a.sock", "two"));
+}
+
+#[test]
+fn what_was_to_be_replaced_comes_back_if_its_successor_does_not_start() {
+    let mut it = Changing::new();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    // Both sockets change, and the realm of one of them; the first one cannot be.
+    it.router()["realms"][1]["options"] = json!({"uri_check": "loose"});
+    it.router()["transports"] = json!([socket("nowhere/a.sock"), socket("c.sock")]);
+    it.write();
+    let outcome = it.of(&["apply"]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("nowhere/a.sock"), "{}", outcome.stderr);
+    let put_back = outcome.stdout.split_once("put back as it was:\n").expect("it is told").1;
+    assert!(put_back.contains("start transport \"transport001\""), "{put_back}");
+    for socket in ["a.sock", "b.sock"] {
+        assert!(it.reaches(socket, "one") && it.reaches(socket, "two"), "{socket}");
+    }
+    it.router()["transports"] = json!([socket("a.sock"), socket("c.sock")]);
+    it.write();
+    let outcome = it.of(&["apply"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(it.reaches("a.sock", "two") && it.reaches("c.sock", "two") && !it.path("b.sock").exists());
+}
+
+#[test]
 fn sighup_applies_the_configuration() {
     let mut it = Changing::new();
     let node = Node::start_in(it.folder(), &[], 2);

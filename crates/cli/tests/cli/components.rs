@@ -113,8 +113,14 @@ fn python_classes_run_in_a_container_and_are_managed() {
 
     let (started, stopped) =
         (node.subscribe(&on("on_component_started")), node.subscribe(&on("on_component_stopped")));
+    let restarted = node.subscribe(&on("on_component_restarted"));
     let pid = node.call_realm1("com.example.pid", &[]).unwrap().as_u64().unwrap();
-    node.call(&on("restart_component"), &[json!("greeter")]).unwrap();
+    let answer = node.call(&on("restart_component"), &[json!("greeter"), json!(true)]).unwrap();
+    assert_eq!(answer["stopped"]["component_id"], "greeter");
+    assert_eq!(answer["started"]["config"]["classname"], "app.Greeter");
+    assert!(answer["caller"]["session_id"].is_u64(), "{answer}");
+    let event = restarted.line();
+    assert!(event.contains("\"stopped\"") && event.contains("\"started\""), "{event}");
     assert!(stopped.line().contains("greeter") && started.line().contains("greeter"));
     assert!(!Managed::lives(pid));
     assert_ne!(node.call_realm1("com.example.pid", &[]).unwrap().as_u64(), Some(pid));
@@ -257,4 +263,22 @@ fn a_component_that_is_not_linked_into_this_program_is_told() {
     let error =
         node.call("crossbar.worker.container.start_component", &[json!("linked"), component]).unwrap_err();
     assert!(error.contains("there is no component \"greeter\": none is linked into this program"), "{error}");
+}
+
+#[test]
+fn a_component_that_hears_nothing_does_not_outlive_its_container() {
+    let hanging = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)\n";
+    let endpoint = json!({"type": "unix", "path": "router"});
+    let transport = json!({"type": "rawsocket", "serializer": "json", "endpoint": endpoint});
+    let component =
+        json!({"type": "class", "classname": "hanging.Component", "realm": "realm1", "transport": transport});
+    let options = json!({"python": "python3"});
+    let container = json!({"type": "container", "id": "box", "options": options, "components": [component]});
+    let node = Managed::start_unready(&json!([router(), container]), &[("hanging.py", hanging)]);
+    let component: u64 =
+        node.until("a component", || std::fs::read_to_string(node.path("pid")).ok()?.parse().ok());
+    let container = node.call("crossbar.get_worker", &[json!("box")]).unwrap()["pid"].as_i64().unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(container).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    node.until("the end of the component", || (!Managed::lives(component)).then_some(()));
 }

@@ -6,6 +6,7 @@ mod authorizer;
 mod background;
 mod components;
 mod configuration;
+mod crossbar_examples;
 mod example;
 mod explain;
 mod guests;

@@ -116,6 +116,13 @@ async fn node_as_a_whole(driver: &mut Driver, node: &Node, is_inline: bool) {
     let info = driver.right(None, &asked).await;
     assert_eq!((info.kind.as_str(), info.status.as_str(), info.restarts), ("router", "started", 0));
     assert_eq!(info.pid == Some(node.process.pid()), is_inline);
+    assert_eq!(info.stats, None);
+    let (before, after) = (traffic(driver).await, traffic(driver).await);
+    // It was at least asked and has answered in between.
+    assert!(before.received.bytes > 100 && after.received.bytes > before.received.bytes, "{after:?}");
+    assert!(before.sent.bytes > 100 && after.sent.count > before.sent.count, "{after:?}");
+    let counted = driver.right(Some("worker001"), &worker::GetControllerTraffic {}).await;
+    assert!(counted.received.bytes > after.received.bytes);
     let asked = GetWorker { worker_id: "nobody".to_owned(), include_stats: false };
     driver.wrong(None, &asked, error::NO_SUCH_WORKER).await;
     let public = driver.right(None, &GetPublicKey {}).await;
@@ -127,6 +134,12 @@ async fn node_as_a_whole(driver: &mut Driver, node: &Node, is_inline: bool) {
         driver.wrong(None, &Sign { data: data.to_owned() }, error::INVALID_ARGUMENT).await;
     }
     driver.wrong(None, &Sign { data: format!("{}é", "a".repeat(62)) }, error::INVALID_ARGUMENT).await;
+}
+
+async fn traffic(driver: &mut Driver) -> worker::ControllerTraffic {
+    let asked = GetWorker { worker_id: "worker001".to_owned(), include_stats: true };
+    let stats = driver.right(None, &asked).await.stats.expect("they were asked for");
+    stats.controller_traffic.expect("the worker answers")
 }
 
 async fn processes(driver: &mut Driver, who: Option<&str>) {

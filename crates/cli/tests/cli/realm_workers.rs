@@ -166,6 +166,24 @@ fn a_guest_of_a_realm_that_is_stopped_or_whose_router_is_killed_ends_with_it() {
 }
 
 #[test]
+fn a_realm_that_is_there_again_gets_its_guest_when_the_one_before_has_ended() {
+    let script = "trap 'until [ -e go ]; do sleep 0.05; done; touch ended; exit 0' TERM; [ -e ended ] && echo second || echo first
+        while :; do sleep 0.05; done";
+    let node = Managed::start(&json!([router(60), guest(script)]), &[]);
+    let _joe = client(&node, "realm-joe");
+    let first = running(&node, "tool_realm_joe", "first");
+    let realm = node.call("crossbar.worker.router.get_router_realm_by_name", &[json!("realm-joe")]).unwrap();
+    node.call("crossbar.worker.router.stop_router_realm", &[realm["id"].clone()]).unwrap();
+    let _again = client(&node, "realm-joe");
+    assert!(Managed::lives(first), "it takes its time");
+    fs::write(node.path("go"), "").unwrap();
+    let second = running(&node, "tool_realm_joe", "second");
+    assert!(second != first && !Managed::lives(first));
+    assert_eq!(workers(&node), ["router", "tool_realm_joe"]);
+    assert_eq!(node.stop(), Some(0));
+}
+
+#[test]
 fn a_template_that_is_changed_ends_its_workers_and_starts_them_anew() {
     let (script, other) = ("echo first; exec sleep 600", "echo second; exec sleep 600");
     let node = Managed::start(&json!([router(60), guest(script)]), &[]);
@@ -201,6 +219,9 @@ fn guests_beyond_those_that_may_run_are_left_out_and_that_is_told() {
     node.process.wait_for("Realm 'realm-ann' goes on without a worker of template 'tool'");
     std::thread::sleep(Duration::from_millis(50));
     assert_eq!(workers(&node), ["router", "tool_realm_joe"]);
+    let item = json!({"executable": "sleep", "arguments": ["600"]});
+    let refused = node.call("crossbar.start_worker", &[json!("tool"), json!("guest"), item]).unwrap_err();
+    assert!(refused.contains("is the id of a template"), "{refused}");
     let item = guest("");
     let refused = node.call("crossbar.start_worker", &[json!("second"), json!("guest"), item]).unwrap_err();
     assert!(refused.contains("only a configuration starts workers with realms"), "{refused}");

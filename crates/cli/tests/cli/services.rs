@@ -84,3 +84,23 @@ fn a_rest_service_starts_the_realm_that_it_needs_within_the_bounds_for_clients()
     let refused = post(address(&node), "/call", r#"{"procedure": "wamp.session.count"}"#);
     assert_eq!(refused.0, 503, "{}", refused.1);
 }
+
+#[test]
+fn the_page_about_the_node_tells_of_the_node_and_not_of_one_worker() {
+    let guest = json!({"type": "guest", "id": "guest", "executable": "sleep", "arguments": ["600"]});
+    let mut workers = web(&json!({"/": {"type": "nodeinfo"}, "ws": {"type": "websocket"}}));
+    workers.as_array_mut().unwrap().push(guest);
+    let node = Managed::start(&workers, &[]);
+    node.until("a guest", || node.call("crossbar.get_worker", &[json!("guest")]).ok()?["pid"].as_u64());
+    let status = node.call("crossbar.get_status", &[]).unwrap();
+    let mut stream = TcpStream::connect(address(&node)).unwrap();
+    let accept = "Accept: application/json\r\nConnection: close";
+    write!(stream, "GET / HTTP/1.1\r\nHost: localhost\r\n{accept}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let told: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!(told["workers_by_type"], json!({"guest": 1, "router": 1}));
+    assert_eq!((&told["running_workers"], &told["controller_pid"]), (&json!(2), &status["controller_pid"]));
+    assert_eq!((&told["pubkey"], told["pubkey"].is_string()), (&status["pubkey"], true));
+    assert_eq!(node.stop(), Some(0));
+}

@@ -110,6 +110,29 @@ fn bounds_are_told_and_realms_that_nobody_is_on_end() {
 }
 
 #[test]
+fn realms_outlive_their_template_and_end_when_nobody_is_on_them_any_more() {
+    let realm = json!({"name": "^realm-(?P<user>[a-z]{3,8})$", "template": true, "id": "users",
+        "activation": {"max_realms": 1, "idle_timeout": 1},
+        "roles": [{"name": "anonymous", "permissions": everything("com.{user}.")}]});
+    let folder = folder(&realm, &json!({"anonymous": {"type": "static", "role": "anonymous"}}));
+    let mut node = start(folder.path());
+    let session = node.ready(&["sub", "--realm", "realm-joe", "com.joe.x"], "subscribed");
+    let worker = "crossbar.worker.worker001";
+    manage(folder.path(), &format!("{worker}.stop_router_realm"), &["users"]);
+    manage(folder.path(), &format!("{worker}.start_router_realm"), &["users", &realm.to_string()]);
+    assert_eq!(publish(&node, "realm-ann", "com.ann.x"), Some(1), "the one that runs on counts");
+    manage(folder.path(), &format!("{worker}.stop_router_realm"), &["users"]);
+    drop(session);
+    let realms = || manage(folder.path(), &format!("{worker}.get_router_realms"), &[]);
+    let since = Instant::now();
+    while realms() != json!([]) {
+        assert!(since.elapsed() < Duration::from_secs(20), "the realm is still there: {}", realms());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    stop(&mut node);
+}
+
+#[test]
 fn many_realms_are_started_at_the_same_time_and_none_of_them_ends_another() {
     const REALMS: usize = 12;
     let realm = json!({"name": "^realm-(?P<user>[a-z]{3,8})$", "template": true,
@@ -191,6 +214,72 @@ fn a_role_is_there_for_each_name_that_its_template_matches() {
     assert_eq!(publish(&node, "realm1", "com.red.x"), Some(0));
     assert_eq!(publish(&node, "realm1", "com.blue.x"), Some(2));
     stop(&mut node);
+}
+
+#[test]
+fn realms_that_are_needed_at_the_same_time_are_all_started() {
+    let realm = json!({"name": "^realm-(?P<user>[a-z]{3,8})$", "template": true,
+        "roles": [{"name": "anonymous", "permissions": everything("com.")}]});
+    let folder = folder(&realm, &json!({"anonymous": {"type": "static", "role": "anonymous"}}));
+    let mut node = start(folder.path());
+    let names: Vec<String> = ('a'..='p').map(|letter| format!("realm-us{letter}")).collect();
+    let clients: Vec<_> =
+        names.iter().map(|name| node.background(&["pub", "--realm", name, "com.x", "1", "--ack"])).collect();
+    for (mut client, name) in clients.into_iter().zip(&names) {
+        assert_eq!(client.end(), Some(0), "{name}: {:?}", client.told());
+    }
+    let realms = manage(folder.path(), "crossbar.worker.worker001.get_router_realms", &[]);
+    assert_eq!(realms.as_array().unwrap().len(), names.len() + 1);
+    stop(&mut node);
+}
+
+#[test]
+fn nothing_is_started_for_a_client_that_has_proven_itself_by_less_than_the_role_asks_for() {
+    let roles = json!([
+        {"name": "user", "authmethods": ["ticket"], "permissions": everything("com.")},
+        {"name": "team-(?P<team>[a-z]+)", "template": true, "authmethods": ["ticket"], "permissions": everything("com.")},
+    ]);
+    let template = json!({"name": "^realm-[a-z]{3,8}$", "template": true, "roles": roles});
+    let principals = json!({"joe": {"ticket": "open-sesame", "role": "user"},
+        "ann": {"ticket": "open-barley", "role": "team-red"}});
+    let ticket = json!({"type": "static", "principals": principals});
+    for role in ["user", "team-red"] {
+        let auth = json!({"anonymous": {"type": "static", "role": role}, "ticket": ticket});
+        let folder = folder(&template, &auth);
+        fs::write(folder.path().join("joe"), "open-sesame").unwrap();
+        fs::write(folder.path().join("ann"), "open-barley").unwrap();
+        let mut node = start(folder.path());
+        let realms = || manage(folder.path(), "crossbar.worker.worker001.get_router_realms", &[]);
+        let refused = node.run(&["pub", "--realm", "realm-one", "com.x", "1", "--ack"]);
+        assert_eq!(refused.code, Some(1));
+        assert!(refused.stderr.contains("wamp.error.authentication_failed"), "{}", refused.stderr);
+        assert_eq!(realms(), json!(["realm001"]), "only the template is there");
+        let by_ticket = |authid: &str| {
+            let file = folder.path().join(authid).to_str().unwrap().to_owned();
+            let args =
+                ["pub", "--realm", "realm-one", "com.x", "1", "--ack", "--authid", authid, "--ticket-file"];
+            node.run(&[&args[..], &[&file]].concat()).code
+        };
+        assert_eq!(by_ticket("joe"), Some(0));
+        assert_eq!(realms(), json!(["realm001", "realm002"]));
+        let roles = || {
+            let roles =
+                manage(folder.path(), "crossbar.worker.worker001.get_router_realm_roles", &["realm002"]);
+            roles.as_array().unwrap().len()
+        };
+        assert_eq!(roles(), 1, "the role of joe");
+        // The realm runs now: its role of a template is no more for everybody than it is.
+        assert_eq!(publish(&node, "realm-one", "com.x"), Some(1));
+        assert_eq!(roles(), 1);
+        assert_eq!(by_ticket("ann"), Some(0));
+        assert_eq!(roles(), 2);
+        stop(&mut node);
+        let log = [node.process.told(), node.process.rest()].concat().join("\n");
+        assert!(
+            log.contains("is not given to who has proven itself by anonymous: nothing is started"),
+            "{log}"
+        );
+    }
 }
 
 #[test]

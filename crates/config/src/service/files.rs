@@ -1,8 +1,8 @@
 //! `static`: files.
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
-use crate::reading::{Fields, Finding, Reading, Shape, quoted};
+use crate::reading::{At, Fields, Finding, Reading, Shape, quoted};
 
 /// `"type": "static"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,11 @@ impl StaticSource {
         let package = fields.text(reading, "package");
         let resource = fields.text(reading, "resource");
         match (directory, package, resource) {
-            (Some(at), None, None) => reading.existing_directory(&at).map(Self::Directory),
+            (Some(at), None, None) => {
+                let directory = reading.existing_directory(&at)?;
+                warn_of_node_directory(reading, &at, &directory);
+                Some(Self::Directory(directory))
+            }
             (None, Some(package), Some(resource)) => Some(Self::Package { package, resource }),
             (Some(at), ..) => {
                 reading.report(
@@ -80,6 +84,17 @@ impl StaticSource {
                 None
             }
         }
+    }
+}
+
+/// Files that begin with a dot, and what is in such directories, are not served; the node directory may have another name.
+fn warn_of_node_directory(reading: &mut Reading<'_>, at: &At<'_>, directory: &Path) {
+    let is_hidden = |part: Component<'_>| part.as_os_str().to_string_lossy().starts_with('.');
+    let Some((directory, cbdir)) = directory.canonicalize().ok().zip(reading.cbdir()) else { return };
+    if cbdir.strip_prefix(&directory).is_ok_and(|below| !below.components().any(is_hidden)) {
+        let message = "the node directory is in it, and with it the node's key, the configuration and what else is there: \
+                       whoever can connect reads them";
+        reading.report(at, Finding::warning(message).expected("a directory for what is to be served"));
     }
 }
 

@@ -43,6 +43,11 @@ pub enum CookieStore {
         /// `purge_on_startup`: forget what it holds. Default: false.
         purge_on_startup: bool,
     },
+    /// `"type": "rust"`: a store that is linked into the program. Not in Crossbar.io.
+    Linked {
+        /// `name`: by which it was registered. Needed.
+        name: String,
+    },
 }
 
 #[derive(Clone, Copy)]
@@ -50,6 +55,7 @@ enum Kind {
     Memory,
     File,
     Database,
+    Linked,
 }
 
 impl Default for Cookie {
@@ -110,7 +116,12 @@ fn check_name(reading: &mut Reading<'_>, at: &At<'_>, name: &str) {
 
 impl CookieStore {
     fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Option<Self> {
-        let words = &[("memory", Kind::Memory), ("file", Kind::File), ("database", Kind::Database)];
+        let words = &[
+            ("memory", Kind::Memory),
+            ("file", Kind::File),
+            ("database", Kind::Database),
+            ("rust", Kind::Linked),
+        ];
         let kind = fields.required(reading, "type").and_then(|at| reading.word(&at, words))?;
         let file = |reading: &mut Reading<'_>, fields: &mut Fields<'_>, key| {
             let name = fields.required(reading, key).and_then(|at| reading.text(&at)).unwrap_or_default();
@@ -118,6 +129,10 @@ impl CookieStore {
         };
         let store = match kind {
             Kind::Memory => Self::Memory,
+            Kind::Linked => {
+                let name = fields.required(reading, "name").and_then(|at| reading.text(&at));
+                Self::Linked { name: name? }
+            }
             Kind::File => {
                 let (filename, purge_on_startup) = file(reading, &mut fields, "filename");
                 Self::File { filename, purge_on_startup }

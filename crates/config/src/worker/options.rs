@@ -24,7 +24,7 @@ pub struct WorkerOptions {
     pub env: ProcessEnv,
     /// `extra`: any value, handed to the worker. Default: none.
     pub extra: Option<serde_json::Value>,
-    /// `expose_controller`: whether components in it may call the node's management procedures. Default: true.
+    /// `expose_controller`: whether it may call and hear all of the management realm, beside what is its own. Default: true.
     pub expose_controller: bool,
     /// `expose_shared`: whether components in it share one object. Default: false.
     pub expose_shared: bool,

@@ -151,7 +151,7 @@ fn text_that_is_no_yaml() {
 #[test]
 fn the_top_of_the_document() {
     json("§{\"workers\": []}", "$", "has no `version`: it is of version 1, which is too old");
-    json("{\"version\": §1}", "$.version", "version 1 is too old; expected version 2");
+    json("{\"version\": §1}", "$.version", "version 1 is too old; expected `\"version\": 2`");
     json("{\"version\": §3}", "$.version", "this version is not known");
     json("{\"version\": §\"2\"}", "$.version", "`version` is the string \"2\"");
     json("{\"version\": 2, §\"wrokers\": []}", "$.wrokers", "unknown key `wrokers` in a node configuration");

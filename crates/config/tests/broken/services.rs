@@ -66,6 +66,8 @@ fn files_values_and_redirects() {
     );
     service(r#"§{"type": "redirect"}"#, "", "has no `url`");
     service(r#"{"type": "redirect", "url": §"a b"}"#, ".url", "no white space");
+    service(r#"§{"type": "rust"}"#, "", "has no `name`");
+    service(r#"{"type": "rust", "name": "a", §"options": {}}"#, ".options", "unknown key `options`");
     service(r#"{"type": "nodeinfo", §"options": {}}"#, ".options", "unknown key `options`");
     service(r#"{"type": §"pairme"}"#, ".type", "web service `pairme` is refused");
 }
@@ -266,5 +268,14 @@ fn mqtt() {
         r#"{"type": "flashpolicy", "endpoint": {"type": "tcp", "port": 1}, "allowed_ports": [§0]}"#,
         ".allowed_ports[0]",
         "out of range: 0",
+    );
+}
+
+#[test]
+fn an_older_name_of_a_transport_is_told_the_newer_one() {
+    transport(
+        r#"{"type": §"unisocket", "endpoint": {"type": "tcp", "port": 1}, "rawsocket": {}, "websocket": {}}"#,
+        ".type",
+        "transport type `unisocket` is called `universal` now; expected `universal`",
     );
 }

@@ -8,11 +8,17 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 
 # Nobody else may read or write the channel, and whoever reads standard input finds nothing there.
 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 sys.path[:0] = [*task["pythonpath"], os.getcwd()]
+
+# A component that still runs so long after it was told to end does not hear it, and the node, which would end it, may be gone.
+LAST_MOMENT_S = 10
+is_over = threading.Event()
+stops = []
 
 STARTING = (
     "While notifying 'connect'",
@@ -158,7 +164,11 @@ def tls_asyncio(given):
 
 
 def tls_twisted(given):
-    from twisted.internet import ssl
+    try:
+        import service_identity  # noqa: F401: without it Twisted does not compare names of hosts
+        from twisted.internet import ssl
+    except ImportError as error:
+        raise RuntimeError(f"a connection over TLS needs pyOpenSSL and service_identity: {error}") from None
 
     def read(file):
         with open(file, "rb") as opened:
@@ -209,8 +219,12 @@ def make_component(Component, cls, is_asyncio):
             tell(ready=True)
 
     def connect_failed(_component, error):
+        why = said(error)
+        if type(error).__name__ == "ConnectionAborted" and not state.has_joined:
+            # Twisted's words for a handshake that Autobahn did not like, which tell nobody anything.
+            why = "what is there did not open a WAMP connection"
         what = "its session is over" if state.has_joined else f"it cannot join {task['realm']!r} at {address()}"
-        fail(f"{what}: {said(error)}")
+        fail(f"{what}: {why}")
 
     component.on("connectfailure", connect_failed)
     component.on("join", joined)
@@ -220,17 +234,28 @@ def make_component(Component, cls, is_asyncio):
     return component
 
 
+def wait():
+    """Waits until the node has nothing more to say, whatever the component does meanwhile."""
+    try:
+        inbox.read()
+    except OSError:
+        pass
+    is_over.set()
+    tell_stops()
+    time.sleep(LAST_MOMENT_S)
+    os._exit(1)
+
+
 def watch(stop):
     """Calls `stop` when the node has nothing more to say."""
+    stops.append(stop)
+    if is_over.is_set():
+        tell_stops()
 
-    def wait():
-        try:
-            inbox.read()
-        except OSError:
-            pass
-        stop()
 
-    threading.Thread(target=wait, daemon=True).start()
+def tell_stops():
+    while stops:
+        stops.pop()()
 
 
 def run_twisted(cls):
@@ -316,6 +341,7 @@ def main():
         fail(said(error), lasting=not state.has_joined)
 
 
+threading.Thread(target=wait, daemon=True).start()
 main()
 sys.stdout.flush()
 sys.stderr.flush()

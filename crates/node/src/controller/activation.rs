@@ -10,6 +10,7 @@ use tracing::info;
 use super::Controller;
 use super::worker::Worker;
 use crate::boot::realm_steps;
+use crate::service::to_json;
 
 impl Controller {
     pub(super) async fn activate(&self, worker: &Arc<Worker>, asked: ActivateRealm) -> Result<(), Error> {
@@ -27,11 +28,7 @@ impl Controller {
         let taken = self.take_steps(&worker.id, worker.kind.title(), &steps).await;
         if let Err((what, why)) = taken {
             self.lost_realm(&worker_id, &realm_id);
-            // Half a realm is none. One that was not even begun is not ours: another realm may have the id.
-            if steps.first().is_some_and(|first| first.what != what) {
-                let stop = format!("crossbar.worker.{worker_id}.stop_router_realm");
-                let _ = self.shared.client.call(stop).arg(realm_id).await;
-            }
+            self.stop_half(&worker_id, &realm_id, &name).await;
             return Err(Error::new(error::CANNOT_START, format!("{what}: {why}")));
         }
         // They connect as others do, and nobody waits for that: the client that needs the realm could be one of theirs.
@@ -39,5 +36,16 @@ impl Controller {
         let activated = RealmActivated { worker_id, realm_id, realm: name, template_id };
         self.shared.service.tell(&ON_REALM_ACTIVATED, &activated).await;
         Ok(())
+    }
+
+    /// Half a realm is none. One of another name that has the id is somebody else's.
+    async fn stop_half(&self, worker_id: &str, realm_id: &str, name: &str) {
+        let client = &self.shared.client;
+        let on = |procedure: &str| format!("crossbar.worker.{worker_id}.{procedure}");
+        let Ok(answer) = client.call(on("get_router_realm")).arg(realm_id).await else { return };
+        let answer = answer.args().first().map(to_json).unwrap_or_default();
+        if answer["config"]["name"] == name {
+            let _ = client.call(on("stop_router_realm")).arg(realm_id).await;
+        }
     }
 }

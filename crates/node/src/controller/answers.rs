@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crossweave_api::node::*;
+use crossweave_api::worker::ControllerTraffic;
 use crossweave_api::{Error, error};
 use crossweave_auth::cryptosign::challenge_from_hex;
 use serde_json::{Value as Json, json};
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, sleep, timeout};
 
 use super::worker::{Status, Worker};
 use super::{Controller, Why, management};
 use crate::clock::{utc, utcnow};
 use crate::hostmonitor::Sensor;
 use crate::kind::WorkerKind;
-use crate::service::{Caller, answers};
+use crate::service::{Caller, answers, to_json};
 
 /// The caller of `shutdown` still gets its answer.
 const SHUTDOWN_DELAY: Duration = Duration::from_millis(200);
+
+/// What a worker is given to say what it has counted.
+const STATS_DEADLINE: Duration = Duration::from_secs(2);
 
 impl Controller {
     /// Answers from now on.
@@ -155,7 +159,22 @@ impl Controller {
     }
 
     async fn get_worker(&self, _: Caller, asked: GetWorker) -> Result<WorkerInfo, Error> {
-        Ok(self.worker(&asked.worker_id)?.info())
+        let worker = self.worker(&asked.worker_id)?;
+        let mut info = worker.info();
+        if asked.include_stats {
+            info.stats = Some(WorkerStats { controller_traffic: self.traffic(&worker).await });
+        }
+        Ok(info)
+    }
+
+    /// What a worker has counted; none if it has nothing to do with the controller, or cannot be asked.
+    async fn traffic(&self, worker: &Worker) -> Option<ControllerTraffic> {
+        if worker.status() != Status::Started || worker.kind == WorkerKind::Guest {
+            return None;
+        }
+        let call = self.shared.client.call(format!("crossbar.worker.{}.get_controller_traffic", worker.id));
+        let answer = timeout(STATS_DEADLINE, call).await.ok()?.ok()?;
+        serde_json::from_value(to_json(answer.args().first()?)).ok()
     }
 
     async fn answer_start_worker(&self, caller: Caller, asked: StartWorker) -> Result<WorkerStarted, Error> {
@@ -170,6 +189,11 @@ impl Controller {
             let message = format!("there is no worker type {worker_type:?}: expected {}", WorkerKind::NAMES);
             return Err(Error::new(error::FEATURE_UNAVAILABLE, message));
         };
+        if self.worker_templates().iter().any(|it| it.id == worker_id) {
+            let message =
+                format!("{worker_id:?} is the id of a template, by which workers are started with realms");
+            return Err(Error::new(error::WORKER_ALREADY_RUNNING, message));
+        }
         let options = worker_options.unwrap_or_else(|| json!({}));
         let cbdir = &self.shared.options.cbdir;
         let worker = Worker::new(worker_id, kind, false, options, cbdir)?;

@@ -216,9 +216,11 @@ impl Controller {
 
     /// What a configuration has started, whether all of it still runs or not.
     fn plans(&self) -> Vec<WorkerPlan> {
+        // First, as who has this lock may look at the workers.
+        let templates = self.worker_templates();
         let workers = self.shared.workers.lock();
         let configured = workers.values().filter(|it| it.origin == Origin::Configuration && !it.has_failed());
-        configured.map(planned).chain(self.worker_templates()).collect()
+        configured.map(planned).chain(templates).collect()
     }
 }
 

@@ -89,7 +89,7 @@ impl Controller {
             Program::Native(options) => options,
             Program::Guest(guest) => return self.launch_guest(worker, guest),
         };
-        let role = management::role_of(&worker.id);
+        let role = management::role_of(&worker.id, options.expose_controller);
         let realm = crossweave_api::REALM;
         self.shared.router.set_role(realm, role).map_err(|error| error.to_string())?;
         match worker.is_inline {

@@ -39,11 +39,13 @@ struct Outcome {
     why: String,
     /// The node itself has ended it, to start it again.
     is_wanted: bool,
+    /// How long it was what it is to be.
+    ran: Duration,
 }
 
 impl Outcome {
     fn of(ended: Ended, why: String) -> Outcome {
-        Outcome { ended, why, is_wanted: false }
+        Outcome { ended, why, is_wanted: false, ran: Duration::ZERO }
     }
 }
 
@@ -115,8 +117,7 @@ impl Controller {
         let mut first = Some(first);
         let mut failures = 0;
         loop {
-            let begun = Instant::now();
-            let Outcome { ended, why, is_wanted } = self.live_once(worker, &mut first).await;
+            let Outcome { ended, why, is_wanted, ran } = self.live_once(worker, &mut first).await;
             worker.has_process(None);
             // It takes no calls until it runs again.
             worker.go(Status::Waiting);
@@ -147,7 +148,7 @@ impl Controller {
                 self.trigger(worker, false);
                 return;
             }
-            failures = if begun.elapsed() >= STEADY { 1 } else { failures + 1 };
+            failures = in_a_row(failures, ran);
             let restarts = self.restarts(failures);
             self.tell_exit(worker, ended, restarts).await;
             if !restarts {
@@ -194,6 +195,8 @@ impl Controller {
         first: &mut Option<oneshot::Sender<Result<(), String>>>,
     ) -> Outcome {
         const NEVER: Ended = Ended { exit_code: None, signal: None };
+        // That an earlier process was ready does not count for this one.
+        let _ = timeout(Duration::ZERO, worker.ready.notified()).await;
         let mut running = match self.launch(worker).await {
             Ok(running) => running,
             Err(why) => return Outcome::of(NEVER, why),
@@ -221,9 +224,10 @@ impl Controller {
                 return Outcome::of(running.end(true).await, why);
             }
         }
+        let since = Instant::now();
         tokio::select! {
             ended = running.ended_or_changed() => if let Some(ended) = ended {
-                return Outcome::of(ended, ended.shown());
+                return Outcome { ran: since.elapsed(), ..Outcome::of(ended, ended.shown()) };
             },
             () = worker.stop.notified() => {
                 let ended = running.end(worker.is_killed()).await;
@@ -231,7 +235,8 @@ impl Controller {
             }
         }
         let ended = running.end_for_change(worker).await;
-        Outcome { ended, why: "files that it depends on have changed".to_owned(), is_wanted: true }
+        let why = "files that it depends on have changed".to_owned();
+        Outcome { is_wanted: true, ..Outcome::of(ended, why) }
     }
 
     /// Makes of a worker that runs again what it was.
@@ -321,5 +326,23 @@ impl Controller {
         if ends {
             self.stop(Why::Worker { id: worker.id.clone(), has_failed });
         }
+    }
+}
+
+/// How often a worker has failed in a row that has failed again, after it had run so long. That it took long to start is no
+/// merit: one that hangs as it starts is given up as well.
+fn in_a_row(before: u32, ran: Duration) -> u32 {
+    if ran >= STEADY { 1 } else { before + 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_worker_that_has_run_begins_anew() {
+        let of_one_that_hangs = (0..FAILURES_MAX + 1).fold(0, |before, _| in_a_row(before, Duration::ZERO));
+        assert!(of_one_that_hangs > FAILURES_MAX);
+        assert_eq!(in_a_row(FAILURES_MAX, STEADY), 1);
     }
 }

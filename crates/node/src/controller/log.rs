@@ -11,23 +11,33 @@ use crate::clock::utcnow;
 
 /// Lines of a worker that are kept.
 const LINES_MAX: usize = 1_000;
+/// And how many octets they may have; a single line is always kept.
+const OCTETS_MAX: usize = 1 << 20;
 
 /// The last lines of one worker.
 #[derive(Default)]
-pub(super) struct Log(Mutex<VecDeque<String>>);
+pub(super) struct Log(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    lines: VecDeque<String>,
+    octets: usize,
+}
 
 impl Log {
     fn push(&self, line: String) {
-        let mut lines = self.0.lock();
-        if lines.len() == LINES_MAX {
-            lines.pop_front();
+        let mut kept = self.0.lock();
+        kept.octets += line.len();
+        kept.lines.push_back(line);
+        while kept.lines.len() > LINES_MAX || (kept.octets > OCTETS_MAX && kept.lines.len() > 1) {
+            let oldest = kept.lines.pop_front().unwrap_or_default();
+            kept.octets -= oldest.len();
         }
-        lines.push_back(line);
     }
 
     /// The last lines, the oldest first.
     pub(super) fn last(&self, limit: u64) -> Vec<String> {
-        let lines = self.0.lock();
+        let lines = &self.0.lock().lines;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         lines.iter().skip(lines.len().saturating_sub(limit)).cloned().collect()
     }
@@ -112,5 +122,14 @@ mod tests {
         (0..LINES_MAX + 5).for_each(|number| log.push(number.to_string()));
         assert_eq!(log.last(2), ["1003", "1004"]);
         assert_eq!(log.last(u64::MAX).first().map(String::as_str), Some("5"));
+    }
+
+    #[test]
+    fn long_lines_are_kept_within_a_bound() {
+        let log = Log::default();
+        (0..LINES_MAX).for_each(|_| log.push("x".repeat(16 * 1024)));
+        assert_eq!(log.last(u64::MAX).len(), OCTETS_MAX / (16 * 1024));
+        log.push("y".repeat(OCTETS_MAX + 1));
+        assert_eq!(log.last(u64::MAX).len(), 1);
     }
 }

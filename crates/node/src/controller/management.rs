@@ -19,7 +19,7 @@ use crate::native::SERIALIZER;
 pub const SOCKET: &str = "node.sock";
 
 /// The role of the controller. It may do everything.
-const CONTROLLER: &str = "controller";
+pub(super) const CONTROLLER: &str = "controller";
 /// The role of whoever connects to the socket. It may do everything.
 const OPERATOR: &str = "operator";
 
@@ -68,17 +68,24 @@ pub(super) async fn listen(router: &Router, directory: &Path) -> Result<(), Stri
     listening.map(drop).map_err(|error| format!("the node cannot be managed: {error}"))
 }
 
-/// The role of a worker: it answers and tells under its own URIs, and may call and hear what others have.
-pub(super) fn role_of(worker: &str) -> Role {
-    let rule = |uri: String, allow: Actions| Permission {
-        uri,
-        match_policy: MatchPolicy::Prefix,
+/// The role of a worker: it answers and tells under its own URIs. With `expose_controller`, it may call and hear what others have;
+/// without, it may only ask for the node's status, and for the realms that its clients need.
+pub(super) fn role_of(worker: &str, exposes_controller: bool) -> Role {
+    let rule = |uri: &str, match_policy, allow: Actions| Permission {
+        uri: uri.to_owned(),
+        match_policy,
         allow,
         disclose: disclosed(),
     };
-    let others = Actions { call: true, subscribe: true, ..Actions::default() };
-    let rules =
-        [rule(format!("crossbar.worker.{worker}."), Actions::ALL), rule("crossbar.".to_owned(), others)];
+    let call = Actions { call: true, ..Actions::default() };
+    let mut rules = vec![rule(&format!("crossbar.worker.{worker}."), MatchPolicy::Prefix, Actions::ALL)];
+    if exposes_controller {
+        let others = Actions { subscribe: true, ..call };
+        rules.push(rule("crossbar.", MatchPolicy::Prefix, others));
+    } else {
+        let asked = ["crossbar.get_status", "crossbar.activate_realm"];
+        rules.extend(asked.map(|uri| rule(uri, MatchPolicy::Exact, call)));
+    }
     Role::fixed(role_name(worker), Permissions::new(rules).expect("worker ids are URI components"))
 }
 
@@ -101,4 +108,36 @@ fn everything(name: &str) -> Role {
     // What gives power over sessions has to be named.
     let permissions = Permissions::new([rule(""), rule("wamp.")]);
     Role::fixed(name, permissions.expect("two different prefixes are good rules"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_exposes_no_controller_may_ask_for_little() {
+        let router = router().unwrap();
+        for (worker, exposes_controller) in [("open", true), ("closed", false)] {
+            router.set_role(REALM, role_of(worker, exposes_controller)).unwrap();
+            let stream = router.connect_local(SERIALIZER, &role_name(worker), worker);
+            let options = Options { reconnect: Reconnect::Off, ..Options::default() };
+            let client = Client::join_stream(stream, SERIALIZER, REALM, options).await.unwrap();
+            let own = format!("crossbar.worker.{worker}.anything");
+            for (uri, is_allowed) in [
+                ("crossbar.get_status", true),
+                ("crossbar.activate_realm", true),
+                (&own, true),
+                ("crossbar.get_workers", exposes_controller),
+                ("crossbar.worker.other.get_node_id", exposes_controller),
+                ("wamp.session.count", false),
+            ] {
+                // Nobody answers them here.
+                let error = client.call(uri).await.map(drop).unwrap_err().to_string();
+                let expected = if is_allowed { "no_such_procedure" } else { "not_authorized" };
+                assert!(error.contains(expected), "{worker}, {uri}: {error}");
+            }
+            assert_eq!(client.subscribe("crossbar.on_ready").await.is_ok(), exposes_controller);
+            assert!(client.subscribe(format!("crossbar.worker.{worker}.on_log")).await.is_ok());
+        }
+    }
 }

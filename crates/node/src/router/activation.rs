@@ -14,11 +14,13 @@ use crossweave_api::Config;
 use crossweave_api::node::ActivateRealm;
 use crossweave_api::router::StartRouterRealmRole;
 use crossweave_client::Dict;
+use crossweave_config as config;
 use crossweave_router::{Activating, Activation, Missing, NotActivated, RealmProvider};
-use crossweave_wamp::uris;
+use crossweave_wamp::{AuthMethod, uris};
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
+use super::realm;
 use super::template::instance;
 use super::{RouterWorker, Shared, State};
 use crate::service::{Caller, by_name, reason};
@@ -69,7 +71,7 @@ impl RealmProvider for Provider {
             let Some(worker) = worker else { return Err(no_such_realm(&activation.realm)) };
             match activation.missing {
                 Missing::Realm => worker.activate_realm(&activation).await,
-                Missing::Role => worker.activate_role(&activation.realm, &activation.authrole).await,
+                Missing::Role => worker.activate_role(&activation).await,
             }
         })
     }
@@ -93,6 +95,21 @@ fn no_such_realm(realm: &str) -> NotActivated {
 
 fn no_such_role(role: &str) -> NotActivated {
     NotActivated::this_client(uris::NO_SUCH_ROLE, format!("the realm has no role {role:?}"))
+}
+
+/// Whether a role that is to be started is given to the client.
+///
+/// # Errors
+/// It has proven who it is by another method than those of the role.
+fn check_proof(role: &config::Role, activation: &Activation) -> Result<(), NotActivated> {
+    if realm::admits(role, activation.proof) {
+        return Ok(());
+    }
+    let shown = activation.proof.map_or("no known method", AuthMethod::name);
+    let Activation { authrole, realm, .. } = activation;
+    Err(NotActivated::unproven(format!(
+        "role {authrole:?} of realm {realm:?} is not given to who has proven itself by {shown}: nothing is started"
+    )))
 }
 
 /// Who pays for a realm: who has logged in, or else the address.
@@ -170,9 +187,8 @@ impl RouterWorker {
         let mut state = self.shared.state.lock().await;
         let matched = state.templates.iter_mut().find_map(|it| Some((it.instance(realm)?, it)));
         let Some((config, template)) = matched else { return Err(no_such_realm(realm)) };
-        if !template.has_role(authrole) {
-            return Err(no_such_role(authrole));
-        }
+        let Some(role) = template.role(authrole) else { return Err(no_such_role(authrole)) };
+        check_proof(role, activation)?;
         let principal = principal(activation);
         if let Err(why) = template.admit(realm, authrole, &principal, Instant::now()) {
             warn!("Realm '{realm}' is not started for {principal} by template '{}': {why}", template.id);
@@ -185,10 +201,9 @@ impl RouterWorker {
     }
 
     /// Starts a role that a role template of the realm matches.
-    async fn activate_role(&self, realm: &str, authrole: &str) -> Result<(), NotActivated> {
-        let Some((realm_id, role_id, config)) = self.role_instance(realm, authrole).await else {
-            return Err(no_such_role(authrole));
-        };
+    async fn activate_role(&self, activation: &Activation) -> Result<(), NotActivated> {
+        let Activation { realm, authrole, .. } = activation;
+        let (realm_id, role_id, config) = self.role_instance(activation).await?;
         info!("Auto starting role '{authrole}' on realm '{realm}' ..");
         let asked = StartRouterRealmRole { realm_id, role_id, config };
         match self.start_router_realm_role(Caller::default(), asked).await {
@@ -200,16 +215,20 @@ impl RouterWorker {
         }
     }
 
-    /// The role of this name on a realm, with the ids of both.
-    async fn role_instance(&self, realm: &str, authrole: &str) -> Option<(String, String, Config)> {
+    /// The role that a client needs on a realm that runs, by a template of it; with the ids of both.
+    async fn role_instance(&self, activation: &Activation) -> Result<(String, String, Config), NotActivated> {
+        let Activation { realm, authrole, .. } = activation;
         let mut state = self.shared.state.lock().await;
-        let running = state.realms.iter_mut().find(|it| it.realm.name == realm)?;
-        let written = running.config["roles"].as_array()?;
+        let running = state.realms.iter_mut().find(|it| it.realm.name == *realm);
+        let running = running.ok_or_else(|| no_such_role(authrole))?;
+        let written = running.config["roles"].as_array().into_iter().flatten();
         let mut roles = running.realm.roles.iter().zip(written);
-        let (groups, template) =
-            roles.find_map(|(role, written)| Some((role.template.as_ref()?.captures(authrole)?, written)))?;
+        let matched = roles
+            .find_map(|(role, written)| Some((role, role.template.as_ref()?.captures(authrole)?, written)));
+        let Some((role, groups, template)) = matched else { return Err(no_such_role(authrole)) };
+        check_proof(role, activation)?;
         let config = instance(template, authrole, &groups);
-        Some((running.id.clone(), running.new_role_id(), config))
+        Ok((running.id.clone(), running.new_role_id(), config))
     }
 
     /// Nobody is on a realm: if it is one of a template and stays so, it is stopped.
@@ -228,8 +247,11 @@ impl RouterWorker {
 
     async fn idle_timeout(&self, realm: &str) -> Option<Duration> {
         let state = self.shared.state.lock().await;
-        let template_id = state.realms.iter().find(|it| it.realm.name == realm)?.template_id.as_ref()?;
-        state.templates.iter().find(|it| it.id == *template_id)?.idle_timeout()
+        let running = state.realms.iter().find(|it| it.realm.name == realm)?;
+        let template_id = running.template_id.as_ref()?;
+        let template = state.templates.iter().find(|it| it.id == *template_id);
+        // One whose template has gone goes in its time all the same.
+        template.map_or(running.idle_timeout, |template| template.idle_timeout())
     }
 
     /// Stops a realm that nobody is on. False if that has to be tried again.

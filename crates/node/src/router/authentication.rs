@@ -6,7 +6,8 @@ use crossweave_auth::scram::credential::{Credential as Scram, Hashing};
 use crossweave_auth::{Secret, scram, wampcra};
 use crossweave_config as config;
 use crossweave_router::{
-    Anonymous, Asked, CookieOptions, CookieStore, Fingerprint, Methods, Principal, Procedure, Source,
+    Anonymous, Asked, CookieOptions, CookieStore, Fingerprint, Methods, NamedShelf, Principal, Procedure,
+    Source,
 };
 
 use super::Findings;
@@ -39,7 +40,7 @@ pub(super) fn methods(auth: &config::Auth, place: &str, findings: &mut Findings)
 }
 
 /// The cookies of a WebSocket service.
-pub(super) fn cookies(cookie: &config::Cookie) -> CookieOptions {
+pub(super) fn cookies(cookie: &config::Cookie, place: &str, findings: &mut Findings) -> CookieOptions {
     let config::Cookie { name, length, max_age, secure, http_strict, same_site, store } = cookie.clone();
     let store = match store {
         config::CookieStore::Memory => CookieStore::Memory,
@@ -48,6 +49,15 @@ pub(super) fn cookies(cookie: &config::Cookie) -> CookieOptions {
         }
         config::CookieStore::Database { path, purge_on_startup } => {
             CookieStore::Database { path, purge_on_startup }
+        }
+        config::CookieStore::Linked { name } => {
+            match findings.extensions.cookie_stores.find("cookie store", &name) {
+                Ok(shelf) => CookieStore::Shelf(NamedShelf::new(&name, shelf)),
+                Err(what) => {
+                    findings.obstacle(place, what);
+                    CookieStore::Memory
+                }
+            }
         }
     };
     CookieOptions {

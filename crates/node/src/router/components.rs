@@ -129,7 +129,7 @@ impl RouterWorker {
         let (router, authid) = (self.router().clone(), id.to_owned());
         let cannot = |why: String| Error::new(error::CANNOT_START, why);
         if let Code::Rust { name, extra, .. } = code {
-            let constructor = options.extensions.components.find(&name).map_err(cannot)?;
+            let constructor = options.extensions.components.find("component", &name).map_err(cannot)?;
             let (extra, way) = (extra.unwrap_or_default(), Way::Local { router, role, authid });
             return Ok((Program::Rust(Linked { constructor, extra, realm, way }), None));
         }

@@ -1,6 +1,6 @@
 //! What in a configuration cannot be done or has no effect, found before anything of it is started.
 
-use crossweave_config::{Controller, Limits, Node, RouterWorker};
+use crossweave_config::{Controller, Limits, LinkedWorker, Node, RouterWorker, Worker};
 use crossweave_wamp::limits::URI_LEN_MAX;
 
 use super::{Findings, realm, transport};
@@ -24,6 +24,9 @@ pub struct Obstacle {
 pub fn findings(node: &Node, extensions: &Extensions) -> Result<Vec<String>, Vec<Obstacle>> {
     let mut findings = Findings::new(extensions);
     check_controller(&node.controller, &mut findings);
+    for worker in node.workers.iter().filter(|worker| worker.disabled().is_none()) {
+        check_linked(worker, &mut findings);
+    }
     let mut listens = false;
     for worker in node.routers() {
         check_router(worker, &node.controller.options.limits, &mut findings);
@@ -45,6 +48,14 @@ fn check_controller(controller: &Controller, findings: &mut Findings) {
         let what =
             format!("`max_uri_length` of {asked} is more than the {URI_LEN_MAX} bytes that the router takes");
         findings.obstacle("controller.options.limits", what);
+    }
+}
+
+fn check_linked(worker: &Worker, findings: &mut Findings) {
+    if let Worker::Linked(LinkedWorker { id, linked: Some(linked), .. }) = worker
+        && let Err(what) = findings.extensions.workers.find("worker type", &linked.name)
+    {
+        findings.obstacle(&format!("worker {id:?}"), what);
     }
 }
 

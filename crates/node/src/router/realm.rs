@@ -173,6 +173,12 @@ fn authmethod(method: config::AuthMethod) -> AuthMethod {
     }
 }
 
+/// Whether a client that has proven itself so gets the role; none: it is not known how.
+pub(super) fn admits(role: &config::Role, proof: Option<AuthMethod>) -> bool {
+    let accepted = role.authmethods.as_ref();
+    accepted.is_none_or(|list| proof.is_some_and(|proof| list.iter().any(|it| authmethod(*it) == proof)))
+}
+
 fn disclose(disclose: Option<bool>) -> Disclose {
     match disclose {
         None => Disclose::AsAsked,

@@ -3,6 +3,7 @@
 mod changing;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crossweave_api::router::*;
 use crossweave_api::{Config, Error, error};
@@ -15,6 +16,7 @@ use tracing::{info, warn};
 use super::template::RealmTemplate;
 use super::{Findings, RouterWorker, State, invalid, no_such, realm};
 use crate::clock::utcnow;
+use crate::component::Sessions;
 use crate::service::{Caller, answers};
 
 /// The role of clients that do not log in.
@@ -29,6 +31,10 @@ pub(super) struct RunningRealm {
     pub(super) roles: Vec<RunningRole>,
     /// The template that it was started by.
     pub(super) template_id: Option<String>,
+    /// What the program has added to it.
+    sessions: Sessions,
+    /// After how long it is stopped when nobody is on it, as the template said then.
+    pub(super) idle_timeout: Option<Duration>,
     /// The number in the last id that was made for a role.
     last_role_id: usize,
 }
@@ -50,7 +56,9 @@ impl RunningRealm {
     pub(super) fn new_role_id(&mut self) -> String {
         let first = (self.realm.roles.len() + self.roles.len()).max(self.last_role_id) + 1;
         let mut ids = (first..).map(|number| (number, format!("role{number:03}")));
-        let is_free = |id: &str| !self.roles.iter().any(|role| role.id == id);
+        let is_free = |id: &str| {
+            !self.roles.iter().any(|role| role.id == id) && !self.realm.roles.iter().any(|role| role.id == id)
+        };
         let (number, id) = ids.find(|(_, id)| is_free(id)).unwrap_or_default();
         self.last_role_id = number;
         id
@@ -143,7 +151,12 @@ impl RouterWorker {
         let part = part.map_err(|problems| invalid(&problems))?;
         part.warnings.iter().for_each(|warning| warn!(realm = realm_id, "{}", warning.message));
         if part.value.template.is_some() {
-            let template = RealmTemplate::new(realm_id, part.value, config);
+            let mut template = RealmTemplate::new(realm_id, part.value, config);
+            // Realms of one that it replaces run on, and count.
+            let is_its = |it: &&RunningRealm| it.template_id.as_ref() == Some(&template.id);
+            let names = state.realms.iter().filter(is_its).map(|it| it.realm.name.clone());
+            let names: Vec<String> = names.collect();
+            template.adopt(names);
             let marshal = template.marshal();
             state.templates.push(template);
             drop(state);
@@ -157,11 +170,19 @@ impl RouterWorker {
         definition.roles.clear();
         let template = state.templates.iter().find(|it| Some(&it.id) == template_id.as_ref());
         definition.background_roles = template.map_or_else(Vec::new, RealmTemplate::background_roles);
+        let idle_timeout = template.and_then(RealmTemplate::idle_timeout);
         let name = part.value.name.clone();
         self.router().start_realm(&name, definition).map_err(|failure| match failure {
             StartError::RealmExists(_) => Error::new(error::ALREADY_EXISTS, failure),
             _ => Error::new(error::CANNOT_START, failure),
         })?;
+        let sessions = match self.add_sessions(&name).await {
+            Ok(sessions) => sessions,
+            Err(why) => {
+                let _ = self.router().stop_realm(&name).await;
+                return Err(Error::new(error::CANNOT_START, why));
+            }
+        };
         let running = RunningRealm {
             id: realm_id,
             realm: part.value,
@@ -169,6 +190,8 @@ impl RouterWorker {
             created: utcnow(),
             roles: Vec::new(),
             template_id,
+            sessions,
+            idle_timeout,
             last_role_id: 0,
         };
         let marshal = running.marshal();
@@ -179,6 +202,13 @@ impl RouterWorker {
         Ok(marshal)
     }
 
+    /// Starts what the program adds to each realm, before anybody has a role there.
+    async fn add_sessions(&self, realm: &str) -> Result<Sessions, String> {
+        let added = &self.shared.options.extensions.realm_sessions;
+        let extra = serde_json::json!({"realm": realm});
+        Sessions::start(added, self.router(), (realm, crossweave_config::TRUSTED), &extra).await
+    }
+
     async fn stop_router_realm(&self, _: Caller, asked: StopRouterRealm) -> Result<RealmStopped, Error> {
         let mut state = self.shared.state.lock().await;
         if let Some(at) = state.templates.iter().position(|it| it.id == asked.realm_id) {
@@ -186,7 +216,9 @@ impl RouterWorker {
             drop(state);
             return Ok(self.template_stopped(template, asked.with_instances).await);
         }
-        let name = state.realm(&asked.realm_id)?.realm.name.clone();
+        let running = state.realm(&asked.realm_id)?;
+        running.sessions.stop();
+        let name = running.realm.name.clone();
         let detached = self.router().stop_realm(&name).await.unwrap_or_default();
         let id = asked.realm_id;
         self.forget_realm(state, &id, &name).await;
@@ -201,9 +233,9 @@ impl RouterWorker {
             let state = self.shared.state.lock().await;
             let is_its = |it: &&RunningRealm| with_instances && it.template_id.as_ref() == Some(&id);
             let found = state.realms.iter().find(is_its);
-            let Some((instance, realm)) = found.map(|it| (it.id.clone(), it.realm.name.clone())) else {
-                break;
-            };
+            let Some(running) = found else { break };
+            running.sessions.stop();
+            let (instance, realm) = (running.id.clone(), running.realm.name.clone());
             let detached = self.router().stop_realm(&realm).await.unwrap_or_default();
             detached_sessions.extend(detached.iter().map(|it| it.0));
             self.forget_realm(state, &instance, &realm).await;

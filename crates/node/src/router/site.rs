@@ -1,18 +1,18 @@
 //! The web services of a configuration as crate `web` wants them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use crossweave_config as config;
 use crossweave_router::{HttpService, Router};
 use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_web::{
-    Caller, Files, FilesOptions, Json, JsonOptions, LongPoll, LongPollOptions, NodeInfo, NodeStatus,
-    NotBuilt, Nothing, Publisher, Redirect, RestOptions, SigningKey, Site, SiteOptions, WebService, Webhook,
-    WebhookOptions,
+    Caller, Files, FilesOptions, Json, JsonOptions, LongPoll, LongPollOptions, NodeInfo, NotBuilt, Nothing,
+    Publisher, Redirect, RestOptions, SigningKey, Site, SiteOptions, WebService, Webhook, WebhookOptions,
 };
 use ipnet::IpNet;
+
+use super::facts::Facts;
+use crate::extension::Extensions;
 
 /// The web part of a transport.
 #[derive(Clone)]
@@ -32,16 +32,6 @@ impl WebPart {
     }
 }
 
-/// What services tell of the node.
-#[derive(Clone, Debug)]
-pub(super) struct Facts {
-    pub(super) started: SystemTime,
-    /// How many router workers it has.
-    pub(super) routers: usize,
-    /// The node's public key, in hexadecimal.
-    pub(super) pubkey: Option<String>,
-}
-
 /// Services, each with what it is made of.
 pub(super) type Served = Vec<(config::WebPath, Arc<dyn WebService>)>;
 
@@ -54,6 +44,7 @@ pub(super) fn site(
     router: &Router,
     part: &WebPart,
     facts: &Facts,
+    extensions: &Extensions,
     before: &Served,
 ) -> Result<(Arc<dyn HttpService>, Served), (String, String)> {
     let mut served = Served::new();
@@ -61,7 +52,8 @@ pub(super) fn site(
         let same = before.iter().find(|(was, _)| was == at).map(|(_, service)| service.clone());
         let made = match same {
             Some(service) => Some(service),
-            None => web_service(router, part, facts, &at.service).map_err(|why| (at.path.clone(), why))?,
+            None => web_service(router, part, facts, extensions, &at.service)
+                .map_err(|why| (at.path.clone(), why))?,
         };
         served.extend(made.map(|service| (at.clone(), service)));
     }
@@ -80,6 +72,7 @@ fn web_service(
     router: &Router,
     part: &WebPart,
     facts: &Facts,
+    extensions: &Extensions,
     service: &config::WebService,
 ) -> Result<Option<Arc<dyn WebService>>, String> {
     use config::WebService as Configured;
@@ -98,6 +91,10 @@ fn web_service(
         Configured::Caller(it) => Arc::new(Caller::new(router, &it.realm, &it.role, rest(&it.options, part))),
         Configured::Webhook(hook) => Arc::new(webhook(router, hook, part)),
         Configured::LongPoll(longpoll) => Arc::new(LongPoll::new(router, polling(longpoll, part))),
+        Configured::Linked(config::Linked { name, extra }) => {
+            let make = extensions.web_services.find("web service", name)?;
+            make(&router, extra.as_ref().unwrap_or_default())?
+        }
         Configured::Nothing => Arc::new(Nothing),
         other => Arc::new(NotBuilt::new(other.type_name())),
     };
@@ -128,12 +125,9 @@ fn json_value(json: &config::JsonValue) -> Json {
 }
 
 fn node_info(facts: Facts) -> NodeInfo {
-    NodeInfo::new(move || NodeStatus {
-        title: concat!("crossweave ", env!("CARGO_PKG_VERSION")).to_owned(),
-        started: facts.started,
-        controller_pid: std::process::id(),
-        workers_by_type: BTreeMap::from([("router".to_owned(), facts.routers)]),
-        pubkey: facts.pubkey.clone(),
+    NodeInfo::new(move || {
+        let facts = facts.clone();
+        async move { facts.status().await }
     })
 }
 

@@ -67,9 +67,11 @@ impl RealmTemplate {
         Some(instance(&self.config, name, &groups))
     }
 
-    /// Whether the realm has a role of this name, or will have when it is needed.
-    pub(super) fn has_role(&self, authrole: &str) -> bool {
-        self.realm.roles.iter().any(|role| role.is_called(authrole))
+    /// The role that sessions of this name have on its realms: one that is called so, or else the first template that matches.
+    pub(super) fn role(&self, authrole: &str) -> Option<&config::Role> {
+        let is_fixed = |role: &&config::Role| role.template.is_none() && role.name == authrole;
+        let roles = &self.realm.roles;
+        roles.iter().find(is_fixed).or_else(|| roles.iter().find(|role| role.is_called(authrole)))
     }
 
     /// Lets a client start a realm, if the bounds allow it.
@@ -103,6 +105,11 @@ impl RealmTemplate {
         }
         self.started_by.insert(name.to_owned(), principal.to_owned());
         Ok(())
+    }
+
+    /// These realms run already, and nobody knows any more who has started them.
+    pub(super) fn adopt(&mut self, names: Vec<String>) {
+        self.started_by.extend(names.into_iter().map(|name| (name, String::new())));
     }
 
     /// A realm of it runs no more.
@@ -217,7 +224,7 @@ mod tests {
         let roles = json!([{"name": "anonymous", "permissions": permissions}, {"name": "owner", "authorizer": "com.joe.may"}]);
         assert_eq!(instance, json!({"name": "realm-joe", "roles": roles}));
         assert_eq!(template.instance("realm-"), None);
-        assert!(template.has_role("owner") && !template.has_role("admin"));
+        assert!(template.role("owner").is_some() && template.role("admin").is_none());
         assert_eq!(template.pattern(), "^realm-(?P<user>[a-z]{3,8})$");
     }
 

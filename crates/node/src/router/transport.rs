@@ -12,6 +12,7 @@ use crossweave_wamp::Serializer;
 
 use super::certificates::tls_options;
 use super::site::{Served, WebPart};
+use super::speaking::Speaking;
 use super::{Findings, authentication, websocket};
 
 /// Stands for "no limit" where the router wants a time: ten years.
@@ -30,6 +31,8 @@ pub(super) struct Listen {
     pub(super) realms: Vec<String>,
     /// The URL that the configuration says clients know it by.
     pub(super) url: Option<String>,
+    /// What it speaks, if that is a part of this program.
+    pub(super) speaking: Option<Speaking>,
     /// The web services, if the transport has any.
     pub(super) web: Option<WebPart>,
     /// They, once they are made.
@@ -50,8 +53,8 @@ impl Listen {
 
 /// Whether the router speaks what the transport is to speak.
 pub(super) fn is_built(transport: &config::Transport) -> bool {
-    use config::Protocol::{RawSocket, Universal, Web, WebSocket};
-    matches!(transport.protocol, WebSocket(_) | RawSocket(_) | Universal(_) | Web(_))
+    use config::Protocol::{Linked, RawSocket, Universal, Web, WebSocket};
+    matches!(transport.protocol, WebSocket(_) | RawSocket(_) | Universal(_) | Web(_) | Linked(_))
 }
 
 pub(super) fn listen(
@@ -60,20 +63,28 @@ pub(super) fn listen(
     place: &str,
     findings: &mut Findings,
 ) -> Listen {
-    let mut parts = Parts { place, findings, url: None, web: None };
+    let mut parts = Parts { place, findings, url: None, web: None, speaking: None };
     let mut options = TransportOptions::new(endpoint(&transport.endpoint));
     options.tls = tls(&transport.endpoint);
     options.queue = queue(&transport.connection);
     options.resumption = transport.connection.resumption.as_ref().map(resumption);
     options.handshake_timeout_ms = or_unlimited(transport.connection.handshake_timeout);
     parts.protocol(&transport.protocol, &mut options);
-    let (url, web) = (parts.url, parts.web);
+    let (url, web, speaking) = (parts.url, parts.web, parts.speaking);
     let web = web.map(|web| WebPart {
         web: web.clone(),
         is_loopback: transport.endpoint.is_loopback(),
         handshake_timeout_ms: options.handshake_timeout_ms,
     });
-    Listen { ports: ports(&transport.endpoint), options, realms, url, web, served: Served::default() }
+    Listen {
+        ports: ports(&transport.endpoint),
+        options,
+        realms,
+        url,
+        speaking,
+        web,
+        served: Served::default(),
+    }
 }
 
 /// Walks over what a transport speaks.
@@ -82,6 +93,7 @@ struct Parts<'a> {
     findings: &'a mut Findings,
     url: Option<String>,
     web: Option<&'a config::Web>,
+    speaking: Option<Speaking>,
 }
 
 impl<'a> Parts<'a> {
@@ -102,6 +114,7 @@ impl<'a> Parts<'a> {
                     self.websocket(&service.path, &service.websocket, options);
                 }
             }
+            config::Protocol::Linked(it) => self.linked(it),
             // Not built, which the configuration says: such a node is not started.
             config::Protocol::Mqtt(_)
             | config::Protocol::FlashPolicy(_)
@@ -112,6 +125,11 @@ impl<'a> Parts<'a> {
 
     fn web(&mut self, web: &'a config::Web, options: &mut TransportOptions) {
         for path in &web.paths {
+            if let config::WebService::Linked(linked) = &path.service
+                && let Err(what) = self.findings.extensions.web_services.find("web service", &linked.name)
+            {
+                self.findings.obstacle(&format!("{}, path {:?}", self.place, path.path), what);
+            }
             if let config::WebService::WebSocket(part) = &path.service {
                 self.websocket(&path.path, part, options);
             }
@@ -120,6 +138,21 @@ impl<'a> Parts<'a> {
             options.http_idle_timeout_ms = u64::from(seconds) * 1_000;
         }
         self.web = Some(web);
+    }
+
+    fn linked(&mut self, part: &config::LinkedTransport) {
+        let authentication = self.authentication(&part.auth, None);
+        match self.findings.extensions.transports.find("transport type", &part.linked.name) {
+            Ok(make) => match make(part.linked.extra.as_ref().unwrap_or_default()) {
+                Ok(protocol) => {
+                    let name = part.linked.name.clone();
+                    self.speaking =
+                        authentication.map(|authentication| Speaking { name, protocol, authentication });
+                }
+                Err(what) => self.findings.obstacle(self.place, what),
+            },
+            Err(what) => self.findings.obstacle(self.place, what),
+        }
     }
 
     fn rawsocket(&mut self, part: &'a config::RawSocket, options: &mut TransportOptions) {
@@ -141,7 +174,8 @@ impl<'a> Parts<'a> {
         let handshake_timeout_ms = options.handshake_timeout_ms;
         let place =
             if path == ANY_PATH { self.place.to_owned() } else { format!("{}, path {path:?}", self.place) };
-        let cookies = service.cookie.as_ref().map(authentication::cookies);
+        let cookies = service.cookie.as_ref();
+        let cookies = cookies.map(|cookie| authentication::cookies(cookie, &place, self.findings));
         websocket::check(&service.options, handshake_timeout_ms, &place, self.findings);
         let mut part = websocket::options(
             &service.options,

@@ -11,12 +11,14 @@ use crossweave_transport::ListenEndpoint;
 use crossweave_web::{StartPage, StartPageOptions};
 use tracing::{info, warn};
 
+use super::facts::Facts;
 use super::services::Changeable;
-use super::site::{Facts, Served, site};
+use super::site::{Served, site};
+use super::speaking::{self, Accepting};
 use super::transport::Listen;
-use super::{Findings, RouterWorker, Shared, State, invalid, no_such, ready, transport};
+use super::{Findings, RouterWorker, State, invalid, no_such, ready, transport};
 use crate::clock::utcnow;
-use crate::key::{PRIVATE, node_key};
+use crate::key::node_key;
 use crate::service::{Caller, answers};
 
 /// What `state` of a transport means.
@@ -37,6 +39,8 @@ pub(super) struct RunningTransport {
     listening_since: Option<String>,
     listening: Vec<String>,
     handle: Option<TransportId>,
+    /// It, if it speaks what is a part of this program.
+    accepting: Option<Accepting>,
     /// Its web services, if it has any.
     pub(super) site: Option<Arc<Changeable>>,
     pub(super) served: Served,
@@ -121,27 +125,44 @@ impl RouterWorker {
             listening_since: None,
             listening: Vec::new(),
             handle: None,
+            accepting: None,
             site: None,
             served: Served::default(),
         };
         let marshal = starting.marshal(TransportState::Starting);
         self.service().tell(&ON_ROUTER_TRANSPORT_STARTING, &marshal).await;
-        let listening = bind(self.router(), &listen).await.map_err(|failure| {
-            let has_start_page = self.shared.options.has_start_page;
-            let is_there =
-                |it: &&RunningTransport| is_same_place(&it.config["endpoint"], &starting.config["endpoint"]);
-            let own = state.transports.iter().find(is_there).map(|it| it.id.as_str());
-            Error::new(error::CANNOT_LISTEN, explain(&failure, &listen.options.endpoint, own, has_start_page))
-        })?;
-        starting.handle = Some(listening.id);
+        let address = match listen.speaking.take() {
+            Some(speaking) => {
+                let name = speaking.name.clone();
+                let listening = speaking::listen(self.router(), &listen, speaking).await;
+                let (address, accepting) = listening.map_err(|why| Error::new(error::CANNOT_LISTEN, why))?;
+                starting.accepting = Some(accepting);
+                starting.listening = vec![format!("{address} ({name})")];
+                address
+            }
+            None => {
+                let listening = bind(self.router(), &listen).await.map_err(|failure| {
+                    let is_builtin = self.shared.options.has_start_page;
+                    let endpoint = &starting.config["endpoint"];
+                    let is_there = |it: &&RunningTransport| is_same_place(&it.config["endpoint"], endpoint);
+                    let own = state.transports.iter().find(is_there).map(|it| it.id.as_str());
+                    Error::new(
+                        error::CANNOT_LISTEN,
+                        explain(&failure, &listen.options.endpoint, own, is_builtin),
+                    )
+                })?;
+                starting.handle = Some(listening.id);
+                starting.listening = ready::lines(&listening.address, &listen);
+                listening.address
+            }
+        };
         starting.site = site;
         starting.served = listen.served.clone();
         starting.listening_since = Some(utcnow());
-        starting.listening = ready::lines(&listening.address, &listen);
         let marshal = starting.marshal(TransportState::Started);
         state.transports.push(starting);
         drop(state);
-        info!("Transport '{}' started on {}", marshal.id, listening.address);
+        info!("Transport '{}' started on {address}", marshal.id);
         self.service().tell(&ON_ROUTER_TRANSPORT_STARTED, &marshal).await;
         Ok(marshal)
     }
@@ -165,7 +186,8 @@ impl RouterWorker {
             };
             let before = state.transports.iter().find(|it| it.id == id).map(|it| it.served.clone());
             let before = before.unwrap_or_default();
-            let (http, served) = site(self.router(), web, &self.facts(), &before).map_err(cannot)?;
+            let (http, served) =
+                site(self.router(), web, &self.facts(), &options.extensions, &before).map_err(cannot)?;
             listen.options.http = Some(http);
             listen.served = served;
         }
@@ -178,10 +200,7 @@ impl RouterWorker {
 
     /// What web services tell of the node.
     fn facts(&self) -> Facts {
-        let Shared { options, started, .. } = &*self.shared;
-        let has_key = options.cbdir.join(PRIVATE).exists();
-        let key = has_key.then(|| node_key(&options.cbdir).ok()).flatten();
-        Facts { started: *started, routers: 1, pubkey: key.map(|key| key.public().to_hex()) }
+        Facts::new(self.service().client().clone(), self.shared.started)
     }
 
     /// Puts the start page on a transport that speaks WebSocket.
@@ -201,8 +220,9 @@ impl RouterWorker {
     ) -> Result<RouterTransport, Error> {
         let mut state = self.shared.state.lock().await;
         let position = state.transport(&asked.transport_id)?;
-        let running = state.transports.remove(position);
+        let mut running = state.transports.remove(position);
         self.service().tell(&ON_ROUTER_TRANSPORT_STOPPING, &running.marshal(TransportState::Stopping)).await;
+        running.accepting = None;
         if let Some(handle) = running.handle {
             // One that has stopped by itself is as good.
             let _ = self.router().stop_listening(handle).await;
@@ -231,7 +251,7 @@ async fn bind(router: &Router, listen: &Listen) -> Result<Listening, StartError>
     unreachable!("the last port of a range is tried and its outcome returned")
 }
 
-fn with_port(options: &TransportOptions, of_range: u16) -> TransportOptions {
+pub(super) fn with_port(options: &TransportOptions, of_range: u16) -> TransportOptions {
     let mut options = options.clone();
     if let ListenEndpoint::Tcp { port, .. } = &mut options.endpoint {
         *port = of_range;

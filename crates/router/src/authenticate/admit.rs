@@ -47,7 +47,7 @@ pub(crate) fn admit(
     caller: &Caller,
     grant: Grant,
 ) -> Result<Admittance, Refusal> {
-    let realm = find_realm(shared, grant.realm.as_deref())?;
+    let realm = find_realm(shared, &grant)?;
     if realm.is_closing() {
         return Err(Abort::new(uris::SYSTEM_SHUTDOWN, "the router shuts down").into());
     }
@@ -73,14 +73,19 @@ pub(crate) fn admit(
 
 /// Whether the role exists, and is for clients that have proven themselves in this way.
 fn check_role(realm: &RealmCell, grant: &Grant) -> Result<(), Refusal> {
-    let Grant { authid, authrole, method, proof, .. } = grant;
-    // A part of this program proves nothing. Whatever a configuration or an authenticator says, nobody from outside becomes the
-    // router itself.
-    let is_own = *method == TRUSTED;
-    let admits = match &**authrole {
-        TRUSTED if !is_own => None,
-        authrole => realm.admits(authrole, *proof),
+    // Whatever a configuration or an authenticator says, nobody from outside becomes the router itself.
+    let admits = match &*grant.authrole {
+        TRUSTED if grant.method != TRUSTED => None,
+        authrole => realm.admits(authrole, grant.proof),
     };
+    judge(realm.name(), grant, admits)
+}
+
+/// What comes of it that a role of the realm is given to the client, or not, or is not there (none).
+fn judge(realm: &str, grant: &Grant, admits: Option<bool>) -> Result<(), Refusal> {
+    let Grant { authid, authrole, method, proof, .. } = grant;
+    // A part of this program proves nothing.
+    let is_own = *method == TRUSTED;
     match admits {
         Some(admits) if admits || is_own => Ok(()),
         Some(_) => {
@@ -89,17 +94,26 @@ fn check_role(realm: &RealmCell, grant: &Grant) -> Result<(), Refusal> {
             Err(Refusal::unproven(method, Some(authid), cause))
         }
         None => {
-            let text = format!("role {authrole:?} does not exist on realm {:?}", realm.name());
+            let text = format!("role {authrole:?} does not exist on realm {realm:?}");
             Err(Abort::new(uris::NO_SUCH_ROLE, text).into())
         }
     }
 }
 
-fn find_realm(shared: &Shared, name: Option<&str>) -> Result<Arc<RealmCell>, Abort> {
-    let Some(name) = name.filter(|name| !name.is_empty()) else {
-        return Err(Abort::new(uris::NO_SUCH_REALM, "HELLO names no realm"));
+fn find_realm(shared: &Shared, grant: &Grant) -> Result<Arc<RealmCell>, Refusal> {
+    let Some(name) = grant.realm.as_deref().filter(|name| !name.is_empty()) else {
+        return Err(Abort::new(uris::NO_SUCH_REALM, "HELLO names no realm").into());
     };
-    shared.realm(name).ok_or_else(|| no_such_realm(name))
+    if let Some(realm) = shared.realm_that_is_up(name) {
+        return Ok(realm);
+    }
+    // One that went down is not started afresh for a client that it would not let in.
+    if grant.method != TRUSTED
+        && let Some(admits) = shared.would_admit_afresh(name, &grant.authrole, grant.proof)
+    {
+        judge(name, grant, admits)?;
+    }
+    shared.realm(name).ok_or_else(|| no_such_realm(name).into())
 }
 
 fn no_such_realm(name: &str) -> Abort {

@@ -68,6 +68,39 @@ async fn a_realm_that_went_down_is_started_afresh_for_who_has_proven_itself_only
     assert!(matches!(admitted, Ok(true)), "as if the answer were right");
 }
 
+#[tokio::test]
+async fn a_realm_that_went_down_stays_down_for_who_would_not_be_let_in() {
+    let router = Router::new(AdmissionOptions::default());
+    let strict = Role::allow_all("admin").with_authmethods(Some(&[AuthMethod::Scram]));
+    let roles = vec![Role::allow_all("user"), strict];
+    router.start_realm("realm1", RealmDefinition { roles, ..RealmDefinition::default() }).unwrap();
+    let shared = router.shared();
+    let grant = |authrole: &str, proof| Grant {
+        authid: "joe".into(),
+        authrole: authrole.into(),
+        method: "ticket",
+        proof,
+        provider: "static",
+        realm: Some("realm1".into()),
+        authextra: Dict::new(),
+        session: None,
+        questions: 0,
+        said: None,
+    };
+    let joins = |authrole: &str, proof| {
+        admit(&shared, Roles::default(), &caller(), grant(authrole, proof))
+            .map(drop)
+            .map_err(|refusal| refusal.abort.reason.to_string())
+    };
+    shared.realm("realm1").unwrap().break_down();
+    assert_eq!(joins("admin", Some(AuthMethod::Ticket)), Err(uris::AUTHENTICATION_FAILED.to_owned()));
+    assert_eq!(joins("nobody", Some(AuthMethod::Ticket)), Err(uris::NO_SUCH_ROLE.to_owned()));
+    assert_eq!(joins("trusted", Some(AuthMethod::Ticket)), Err(uris::NO_SUCH_ROLE.to_owned()));
+    assert!(shared.realm_that_is_up("realm1").is_none(), "nobody of them could be let in");
+    assert_eq!(joins("admin", Some(AuthMethod::Scram)), Ok(()));
+    assert!(shared.realm_that_is_up("realm1").is_some());
+}
+
 #[derive(Debug)]
 struct Hanging;
 

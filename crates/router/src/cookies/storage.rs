@@ -14,6 +14,7 @@ use crossweave_wamp::{AuthMethod, Dict, Serializer, Value};
 use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
+use super::shelf::NamedShelf;
 use super::{CookieId, Remembered, now_s};
 use backlog::{Backlog, write_all};
 
@@ -40,6 +41,8 @@ pub enum CookieStore {
         /// Whether to forget what it holds.
         purge_on_startup: bool,
     },
+    /// At a place of the program's own.
+    Shelf(NamedShelf),
 }
 
 impl CookieStore {
@@ -47,6 +50,7 @@ impl CookieStore {
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             CookieStore::Memory => None,
+            CookieStore::Shelf(shelf) => Some(shelf.place()),
             CookieStore::File { path, .. } | CookieStore::Database { path, .. } => Some(path),
         }
     }
@@ -68,7 +72,7 @@ pub(super) enum Change {
     Forget(CookieId),
 }
 
-type Stored = HashMap<CookieId, Remembered>;
+pub(super) type Stored = HashMap<CookieId, Remembered>;
 
 /// Hands changes to the thread that writes them. Dropped, it waits until they are.
 #[derive(Default)]
@@ -82,6 +86,13 @@ impl Storage {
     pub(super) fn open(store: &CookieStore, max_age_s: u64) -> Result<(Storage, Stored), CookieStoreError> {
         match store {
             CookieStore::Memory => Ok((Storage::default(), Stored::new())),
+            CookieStore::Shelf(shelf) => {
+                let path = shelf.place().to_owned();
+                let failed = |cause| CookieStoreError { path: path.clone(), cause };
+                let stored = shelf.load(max_age_s).map_err(failed)?;
+                let shelf = shelf.clone();
+                Ok((Storage::start(&path, move |change| shelf.write(change)), stored))
+            }
             CookieStore::File { path, purge_on_startup } => {
                 let failed =
                     |error: io::Error| CookieStoreError { path: path.clone(), cause: error.to_string() };

@@ -192,10 +192,16 @@ async fn serve(shared: Arc<Shared>, realm: String) {
 
 /// What a client cannot do without.
 fn missing(shared: &Shared, activation: &Activation) -> Option<Missing> {
-    match shared.realm(&activation.realm) {
-        None => Some(Missing::Realm),
-        Some(realm) if !realm.has_role(&activation.authrole) => Some(Missing::Role),
+    let Activation { realm, authrole, proof, .. } = activation;
+    match shared.realm_that_is_up(realm) {
+        Some(realm) if !realm.has_role(authrole) => Some(Missing::Role),
         Some(_) => None,
+        // Whether one that went down is started afresh is decided when the client joins.
+        None => match shared.would_admit_afresh(realm, authrole, *proof) {
+            None => Some(Missing::Realm),
+            Some(None) => Some(Missing::Role),
+            Some(Some(_)) => None,
+        },
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crossweave_router_core::Role;
 use crossweave_router_core::boundary::Session;
-use crossweave_wamp::SessionId;
 use crossweave_wamp::message::Goodbye;
+use crossweave_wamp::{AuthMethod, SessionId};
 use tracing::debug;
 
 use super::{RealmDefinition, Router, Shared, StartError};
@@ -24,6 +24,20 @@ impl Shared {
     /// The same, but nothing if it went down: for those who have not proven who they are, and may not start anything.
     pub(crate) fn realm_that_is_up(&self, name: &str) -> Option<Arc<RealmCell>> {
         self.realms.find_up(name)
+    }
+
+    /// Whether a realm that went down would let such a client in; none if there is no such realm.
+    #[cold]
+    pub(crate) fn would_admit_afresh(
+        &self,
+        realm: &str,
+        role: &str,
+        proof: Option<AuthMethod>,
+    ) -> Option<Option<bool>> {
+        let accepts = |role: &Role| {
+            role.authmethods.as_ref().is_none_or(|accepted| proof.is_some_and(|it| accepted.contains(&it)))
+        };
+        self.realms.with_fallen(realm, |roles| roles.iter().find(|it| &*it.name == role).map(accepts))
     }
 
     fn known_realm(&self, name: &str) -> Result<Arc<RealmCell>, RealmError> {

@@ -10,6 +10,7 @@ use crossweave_router::{
     NotActivated, Principal, REALM_NAME_LEN_MAX, RealmProvider, Role, Router, Source, TransportOptions,
 };
 use crossweave_transport::endpoint::BoundAddress;
+use crossweave_wamp::AuthMethod;
 use crossweave_wamp::uris;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -23,6 +24,7 @@ enum Does {
     Starts,
     Refuses,
     RefusesThisClient,
+    RefusesTheProof,
     Panics,
     Lies,
 }
@@ -83,6 +85,7 @@ impl RealmProvider for Provider {
                 (Does::RefusesThisClient, _) => {
                     return Err(NotActivated::this_client("com.example.not_you", "not for you"));
                 }
+                (Does::RefusesTheProof, _) => return Err(NotActivated::unproven("not by this method")),
                 (Does::Panics, _) => panic!("the test wants it so"),
                 (Does::Lies, _) => {}
             }
@@ -146,6 +149,7 @@ async fn a_client_starts_the_realm_that_it_joins() {
     assert_eq!(&*activation.authrole, "anonymous");
     assert_eq!(Some(&*activation.authid), client.session().authid.as_deref());
     assert_eq!((activation.authmethod, activation.authprovider), ("anonymous", "static"));
+    assert_eq!(activation.proof, Some(AuthMethod::Anonymous));
     assert_eq!(activation.transport.str("channel_type"), Some("tcp"));
     let _second = connected(&address, "com.example.user1").await;
     assert_eq!(provider.questions(), 1, "the realm runs");
@@ -183,6 +187,17 @@ async fn a_client_starts_the_role_that_it_has() {
     let asked = provider.asked.lock().clone();
     assert_eq!(asked.len(), 1);
     assert_eq!((asked[0].missing, &*asked[0].authid), (Missing::Role, "joe"));
+}
+
+#[tokio::test]
+async fn a_client_with_too_weak_a_proof_is_told_what_all_are_told_whose_login_fails() {
+    let (router, address) = node(|_| {}).await;
+    let provider = Provider::set(&router, [Does::RefusesTheProof]);
+    let (uri, text) = refusal(&address, "realm9").await;
+    assert_eq!(uri, "wamp.error.authentication_failed");
+    assert!(text.contains("authentication failed") && !text.contains("method"), "{text}");
+    connected(&address, "realm9").await;
+    assert_eq!(provider.questions(), 2, "another client may be let in");
 }
 
 #[tokio::test]

@@ -167,6 +167,8 @@ async fn a_folder_has_a_slash_at_its_end() {
         assert_eq!((answer.status, answer.field("Location")), (307, location), "{path}");
     }
     assert_eq!(node.get("/files/index.html/").await.status, 404);
+    let node = serve(scratch.path(), "/my files", FilesOptions::default()).await;
+    assert_eq!(node.get("/my%20files/sub").await.field("Location"), "/my%20files/sub/");
 }
 
 #[tokio::test]

@@ -75,6 +75,11 @@ async fn heads_that_follow_are_bounded_as_the_first_is() {
         (&many, 431),
         ("GET /2 HTTP/1.1\r\n\r\n", 400),
         ("GET /2 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        ("POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400),
+        (
+            "POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
         ("nonsense\r\n\r\n", 400),
     ] {
         let answers = node.raw(format!("{first}{second}")).await;

@@ -127,15 +127,15 @@ async fn hsts_is_not_said_without_tls() {
 
 #[tokio::test]
 async fn the_state_of_the_node_is_a_page_or_json() {
-    let status = || NodeStatus {
+    let status = NodeStatus {
         title: "crossweave <test>".into(),
         started: std::time::SystemTime::UNIX_EPOCH,
         controller_pid: 7,
         workers_by_type: [("router".to_owned(), 2)].into(),
         pubkey: None,
     };
-    let node =
-        Node::with_site(SiteOptions::default(), |_| vec![("/info", Arc::new(NodeInfo::new(status)))]).await;
+    let info = NodeInfo::new(move || std::future::ready(status.clone()));
+    let node = Node::with_site(SiteOptions::default(), |_| vec![("/info", Arc::new(info))]).await;
     let page = node.get("/info").await;
     assert_eq!((page.status, page.field("Content-Type")), (200, "text/html; charset=utf-8"));
     assert!(page.body.contains("<h1>crossweave &lt;test&gt;</h1>"), "{}", page.body);

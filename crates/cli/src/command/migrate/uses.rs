@@ -58,6 +58,7 @@ impl Uses {
             Protocol::Mqtt(_)
             | Protocol::FlashPolicy(_)
             | Protocol::WebSocketTestee(_)
+            | Protocol::Linked(_)
             | Protocol::StreamTestee => return,
         }
         transport.auths().into_iter().for_each(|auth| self.auth(auth));

@@ -127,9 +127,10 @@ impl Table {
 
     /// A realm of a router has ended; none: all of them.
     pub(super) fn end(&mut self, router: &str, realm_id: Option<&str>) {
-        let is_it = |id: &(String, String)| id.0 == router && realm_id.is_none_or(|it| it == id.1);
-        let ended: Vec<Realm> =
-            self.realms.extract_if(.., |id, _| is_it(id)).map(|(_, realm)| realm).collect();
+        let ended: Vec<Realm> = match realm_id {
+            Some(id) => self.realms.remove(&(router.to_owned(), id.to_owned())).into_iter().collect(),
+            None => self.realms.extract_if(.., |(of, _), _| of == router).map(|(_, realm)| realm).collect(),
+        };
         for realm in ended {
             for (place, kept) in &self.kept {
                 if place.router == router && place.realm == realm.name {

@@ -164,6 +164,13 @@ fn check(request: &Request<Incoming>) -> Result<(), &'static str> {
         0 | 1 => {}
         _ => return Err("host header repeated"),
     }
+    let mut encodings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
+    if let Some(encoding) = encodings.next() {
+        // Somebody in between may have understood another length. Behind a request with `Content-Length` as well hyper closes.
+        if encodings.next().is_some() || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+            return Err("transfer-encoding other than chunked");
+        }
+    }
     match *request.method() {
         Method::CONNECT => Err("this is no proxy"),
         _ => Ok(()),

@@ -44,6 +44,7 @@ fn activation(realm: &str) -> Activation {
         authrole: "guest".into(),
         authid: "joe".into(),
         authmethod: "anonymous",
+        proof: None,
         authprovider: "static",
         transport: Dict::new(),
         missing: Missing::Realm,

@@ -1,0 +1,111 @@
+//! A place for cookies that a program brings along.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crossweave_wamp::{AuthMethod, Dict};
+
+use super::storage::{Change, Stored};
+use super::{CookieId, Remembered, now_s};
+
+/// Keeps cookies, so that they outlive the router. It is called by one thread at a time, which may be blocked: what has changed
+/// meanwhile waits, and what fails is tried again.
+pub trait CookieShelf: Send + Sync {
+    /// All that is kept. Called when the first transport that uses it starts.
+    ///
+    /// # Errors
+    /// It cannot be read: the transport does not start.
+    fn load(&self) -> Result<Vec<KeptCookie>, String>;
+
+    /// Keeps a cookie, in the place of what was kept under its id.
+    ///
+    /// # Errors
+    /// It cannot be written. The text is for the log.
+    fn keep(&self, cookie: &KeptCookie) -> Result<(), String>;
+
+    /// Keeps it no more. It may not be there.
+    ///
+    /// # Errors
+    /// It cannot be written. The text is for the log.
+    fn forget(&self, id: &[u8; 32]) -> Result<(), String>;
+}
+
+/// Who a cookie stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptCookie {
+    /// The hash of the cookie, which is no secret.
+    pub id: [u8; 32],
+    /// When it was remembered, in seconds since 1970.
+    pub created_s: u64,
+    /// Who.
+    pub authid: String,
+    /// In which role.
+    pub authrole: String,
+    /// How the client had proven who it is.
+    pub authmethod: Option<AuthMethod>,
+    /// On which realm.
+    pub realm: String,
+    /// `authextra` of its WELCOME.
+    pub authextra: Dict,
+}
+
+/// A shelf by its name.
+#[derive(Clone)]
+pub struct NamedShelf {
+    /// Its name, as a place beside files.
+    place: PathBuf,
+    shelf: Arc<dyn CookieShelf>,
+}
+
+impl NamedShelf {
+    /// The shelf that has this name. Transports that name the same one share a jar.
+    pub fn new(name: &str, shelf: Arc<dyn CookieShelf>) -> NamedShelf {
+        NamedShelf { place: PathBuf::from(format!("rust:{name}")), shelf }
+    }
+
+    pub(super) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// What is kept and not too old; what is too old is forgotten.
+    pub(super) fn load(&self, max_age_s: u64) -> Result<Stored, String> {
+        let mut stored = Stored::new();
+        for kept in self.shelf.load()? {
+            if kept.created_s.saturating_add(max_age_s) < now_s() {
+                self.shelf.forget(&kept.id)?;
+                continue;
+            }
+            let KeptCookie { id, created_s, authid, authrole, authmethod, realm, authextra } = kept;
+            let remembered = Remembered { created_s, authid, authrole, authmethod, realm, authextra };
+            stored.insert(CookieId(id), remembered);
+        }
+        Ok(stored)
+    }
+
+    pub(super) fn write(&self, change: &Change) -> Result<(), String> {
+        match change {
+            Change::Forget(id) => self.shelf.forget(&id.0),
+            Change::Remember(id, remembered) => {
+                let Remembered { created_s, authid, authrole, authmethod, realm, authextra } =
+                    remembered.clone();
+                let id = id.0;
+                self.shelf.keep(&KeptCookie { id, created_s, authid, authrole, authmethod, realm, authextra })
+            }
+        }
+    }
+}
+
+impl PartialEq for NamedShelf {
+    fn eq(&self, other: &NamedShelf) -> bool {
+        self.place == other.place && Arc::ptr_eq(&self.shelf, &other.shelf)
+    }
+}
+
+impl Eq for NamedShelf {}
+
+impl fmt::Debug for NamedShelf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NamedShelf").field(&self.place).finish()
+    }
+}

@@ -1,0 +1,39 @@
+//! Sessions that the program adds to the management realm and to every realm.
+
+use crossweave_client::Options;
+use serde_json::json;
+
+use crate::node::{Node, realm, router, transport};
+
+#[tokio::test]
+async fn a_procedure_is_added_to_the_management_realm_and_another_one_is_taken_from_the_node() {
+    let node = Node::start(&[router(&[transport(json!({}))])]);
+    let manager = node.manager().await;
+    assert_eq!(manager.call_with::<u64>("crossbar.example.count_workers", ()).await.unwrap(), 1);
+    let refused = manager.call("crossbar.shutdown").await.unwrap_err().to_string();
+    assert!(refused.contains("this node is stopped by its operator alone"), "{refused}");
+    manager.leave().await;
+    node.stop();
+}
+
+#[tokio::test]
+async fn every_realm_has_a_session_of_its_own_also_one_that_starts_later() {
+    let template = json!({"name": "(?P<who>[a-z]+)-notes", "template": true,
+        "roles": [{"name": "anonymous", "allow-by-default": true}]});
+    let mut worker = router(&[transport(json!({}))]);
+    worker["realms"] = json!([realm(), template]);
+    let node = Node::start(&[worker]);
+    let one = node.client().await;
+    let two = node.join("router", "alice-notes", Options::default()).await.unwrap();
+    assert!(one.call_with::<bool>("com.example.note", ("a", "b")).await.unwrap());
+    let noted = |client: &crossweave_client::Client| {
+        let call = client.call("com.example.noted").arg("a");
+        async move { call.await.unwrap().args().first().and_then(|it| it.as_str().map(str::to_owned)) }
+    };
+    assert_eq!(noted(&one).await.as_deref(), Some("b (realm1)"));
+    assert_eq!(noted(&two).await, None);
+    for client in [one, two] {
+        client.leave().await;
+    }
+    node.stop();
+}
