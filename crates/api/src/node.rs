@@ -162,7 +162,7 @@ objects! {
     ConfigurationDifference {
         /// The worker's id.
         worker: String,
-        /// The part: `realm "realm1"`; empty for the worker itself.
+        /// The part by its kind and its name, such as a realm; empty for the worker itself.
         what: String,
         /// `added`, `removed` or `changed`.
         change: String,

@@ -35,7 +35,7 @@ const GRACE: Duration = Duration::from_millis(1500);
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
-    /// The router: ws://, wss://, rs://, rss://, unix:/path or unix+ws:///path
+    /// The router: ws://, wss://, rs://, rss://, unix:path or unix+ws:///path
     #[arg(long, env = "CROSSWEAVE_URL", default_value = "ws://127.0.0.1:8080/ws", value_name = "URL")]
     url: String,
     /// The realm to join

@@ -1,6 +1,8 @@
 //! `activation` of a template realm: who may start realms by it, how many, and how long they stay. Not in Crossbar.io.
 
-use crate::reading::{Fields, Reading};
+use crate::document::Value;
+use crate::reading::{Fields, Finding, Reading, nearest, one_of, quoted};
+use crate::role::{Role, TRUSTED};
 
 /// Bounds of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +38,7 @@ impl Default for RealmActivation {
 }
 
 impl RealmActivation {
-    pub(crate) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
+    pub(crate) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>, roles: &[Role]) -> Self {
         const A_YEAR_S: i64 = 31_536_000;
         let default = Self::default();
         let authroles = fields
@@ -56,7 +58,23 @@ impl RealmActivation {
             idle_timeout: fields.int(reading, "idle_timeout", 1..=A_YEAR_S, "seconds"),
             background_authroles: fields.texts(reading, "background_authroles", "a list of names of roles"),
         };
+        for key in ["authroles", "background_authroles"] {
+            check_roles(reading, &mut fields, key, roles);
+        }
         fields.finish(reading);
         activation
+    }
+}
+
+/// Nobody has a role that the realm has not.
+fn check_roles(reading: &mut Reading<'_>, fields: &mut Fields<'_>, key: &'static str, roles: &[Role]) {
+    for at in fields.list(reading, key, "a list of names of roles") {
+        let Value::String(name) = &at.item.value else { continue };
+        if name.is_empty() || name == TRUSTED || roles.iter().any(|role| role.is_called(name)) {
+            continue;
+        }
+        let names = || roles.iter().map(|role| role.name.as_str());
+        let finding = Finding::error(format!("no role of this template is {}", quoted(name)));
+        reading.report(&at, finding.expected(one_of(names())).nearest(nearest(name, names())));
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::Checked;
 use crate::document::{FILE_LEN_MAX, Format};
-use crate::endpoint::TlsCheck;
 use crate::environment::Environment;
+use crate::host::Host;
 use crate::node::Node;
 use crate::places::Places;
 use crate::problem::{Problem, Problems, Severity};
@@ -79,22 +79,18 @@ pub fn load_with(cbdir: &Path, config: Option<&Path>, env: Environment<'_>) -> R
     read(cbdir, config, env, None)
 }
 
-/// [`load`] with a look into the files of TLS, which `tls_check` takes: what is wrong with one is an error at its name.
-pub fn load_checking(
-    cbdir: &Path,
-    config: Option<&Path>,
-    tls_check: TlsCheck<'_>,
-) -> Result<Loaded, Problems> {
-    read(cbdir, config, Environment::process(), Some(tls_check))
+/// [`load`] for this host: what it does not have, or cannot use, is an error at its name.
+pub fn load_checking(cbdir: &Path, config: Option<&Path>, host: &dyn Host) -> Result<Loaded, Problems> {
+    read(cbdir, config, Environment::process(), Some(host))
 }
 
 /// What a node directory has, right or wrong: as much of the node as can be read, and every problem.
 ///
 /// For reports; a node is not to be started from it.
-pub fn survey(file: &ConfigFile, cbdir: &Path, env: Environment<'_>) -> (Node, Problems) {
+pub fn survey(file: &ConfigFile, cbdir: &Path, env: Environment<'_>, host: &dyn Host) -> (Node, Problems) {
     let name = file.path.display().to_string();
     let Checked { node, warnings: problems, .. } =
-        crate::examine(&file.text, file.format, &name, env, Some(cbdir), None);
+        crate::examine(&file.text, file.format, &name, env, Some(cbdir), Some(host));
     (node, problems)
 }
 
@@ -142,7 +138,7 @@ fn read(
     cbdir: &Path,
     config: Option<&Path>,
     env: Environment<'_>,
-    tls_check: Option<TlsCheck<'_>>,
+    host: Option<&dyn Host>,
 ) -> Result<Loaded, Problems> {
     let Some(file) = ConfigFile::find(cbdir, config)? else {
         let warnings = Problems::new(Arc::new(Source::new("", "")), Vec::new());
@@ -157,7 +153,7 @@ fn read(
         });
     };
     let name = file.path.display().to_string();
-    let checked = crate::check(&file.text, file.format, &name, env, Some(cbdir), tls_check)?;
+    let checked = crate::check(&file.text, file.format, &name, env, Some(cbdir), host)?;
     Ok(Loaded {
         cbdir: cbdir.to_path_buf(),
         config_file: Some(file.path),

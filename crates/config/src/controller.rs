@@ -150,14 +150,22 @@ impl Controller {
 
 fn node_id(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<String> {
     let id = fields.text(reading, "id")?;
-    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-    if (1..=64).contains(&id.len()) && id.bytes().all(is_inner) {
+    if is_node_id(&id) {
         return Some(id);
     }
     let at = fields.get("id")?;
     let finding = Finding::error(format!("{} cannot be a node id", quoted(&id)));
-    reading.report(&at, finding.expected("1 to 64 letters, digits, `_`, `-` and `.`"));
+    reading.report(&at, finding.expected(NODE_ID));
     None
+}
+
+/// What [`is_node_id`] takes, in words.
+pub const NODE_ID: &str = "1 to 64 letters, digits, `_`, `-` and `.`";
+
+/// Whether this can be the id of a node.
+pub fn is_node_id(text: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(is_inner)
 }
 
 impl ControllerOptions {

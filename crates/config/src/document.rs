@@ -3,7 +3,7 @@
 mod json;
 mod yaml;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::source::Source;
@@ -102,6 +102,19 @@ impl Item {
             Value::String(text) if self.is_plain && is(["no", "off"], text) => Some(false),
             _ => None,
         }
+    }
+
+    /// Makes a boolean of each word that may be one, unless it was read as a text; `texts` has where those begin.
+    pub(crate) fn settle(&mut self, texts: &HashSet<usize>) {
+        if self.is_plain && !texts.contains(&self.range.start) {
+            self.value = self.as_bool().map_or_else(|| self.value.clone(), Value::Bool);
+        }
+        match &mut self.value {
+            Value::List(items) => items.iter_mut().for_each(|item| item.settle(texts)),
+            Value::Object(entries) => entries.iter_mut().for_each(|entry| entry.item.settle(texts)),
+            _ => {}
+        }
+        self.is_plain = false;
     }
 
     /// The value as JSON. A number that JSON has no place for becomes the text of the file.

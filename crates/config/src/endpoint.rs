@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 pub use tcp::{IpVersion, Ports, TcpEndpoint};
 pub(crate) use tcp::{port, version};
-pub use tls::{Tls, TlsCheck, UnusableFile};
+pub use tls::{Tls, UnusableFile};
 pub use unix::UnixEndpoint;
 pub(crate) use unix::unix_path;
 

@@ -23,6 +23,7 @@ mod delivery;
 mod document;
 mod endpoint;
 mod environment;
+mod host;
 mod identity;
 mod linked;
 mod node;
@@ -59,11 +60,14 @@ pub use cbdir::{
     tidy,
 };
 pub use connecting::{ClientTls, ConnectingEndpoint, ConnectingProtocol, ConnectingTcp, ConnectingTransport};
-pub use controller::{Controller, ControllerOptions, Fabric, Heartbeat, Keyring, Limits, ShutdownTrigger};
+pub use controller::{
+    Controller, ControllerOptions, Fabric, Heartbeat, Keyring, Limits, NODE_ID, ShutdownTrigger, is_node_id,
+};
 pub use delivery::{Delivery, DeliveryKey, DeliveryPolicy};
 pub use document::{FILE_LEN_MAX, Format, NESTING_MAX, VALUES_MAX};
-pub use endpoint::{Endpoint, IpVersion, Ports, TcpEndpoint, Tls, TlsCheck, UnixEndpoint, UnusableFile};
+pub use endpoint::{Endpoint, IpVersion, Ports, TcpEndpoint, Tls, UnixEndpoint, UnusableFile};
 pub use environment::Environment;
+pub use host::Host;
 pub use identity::Identity;
 pub use linked::Linked;
 pub use node::Node;
@@ -129,9 +133,9 @@ fn check(
     file_name: &str,
     env: Environment<'_>,
     cbdir: Option<&Path>,
-    tls_check: Option<TlsCheck<'_>>,
+    host: Option<&dyn Host>,
 ) -> Result<Checked, Problems> {
-    let checked = examine(text, format, file_name, env, cbdir, tls_check);
+    let checked = examine(text, format, file_name, env, cbdir, host);
     match checked.warnings.count(Severity::Error) {
         0 => Ok(checked),
         _ => Err(checked.warnings),
@@ -145,18 +149,19 @@ fn examine(
     file_name: &str,
     env: Environment<'_>,
     cbdir: Option<&Path>,
-    tls_check: Option<TlsCheck<'_>>,
+    host: Option<&dyn Host>,
 ) -> Checked {
     let source = Arc::new(Source::new(file_name, text));
     let mut reading = Reading::new(&source, env, cbdir);
-    reading.tls_check = tls_check;
+    reading.host = host;
     let mut node = Node::default();
     let mut written = serde_json::Value::Null;
     match Document::parse(&source, format) {
-        Ok(document) => {
-            written = document.root.to_json();
+        Ok(mut document) => {
             let root = reading.root(&document);
             node = node::read(&mut reading, root);
+            document.root.settle(&reading.texts);
+            written = document.root.to_json();
         }
         Err(error) => {
             let finding = Finding::error(error.message).expected_if(error.expected);

@@ -1,7 +1,8 @@
 //! The whole configuration: `{"version": 2, "controller": {...}, "workers": [...]}`.
 
 use crate::controller::Controller;
-use crate::reading::{At, Fields, Finding, Reading};
+use crate::document::Value;
+use crate::reading::{At, Fields, Finding, Reading, Shape};
 use crate::worker::{RouterWorker, Siblings, Worker};
 
 /// The only version of the configuration format there is today.
@@ -26,7 +27,10 @@ impl Node {
 pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>) -> Node {
     let Some(mut fields) = reading.object(at, "a node configuration") else { return Node::default() };
     fields.text(reading, "$schema");
-    version(reading, &mut fields);
+    if let Version::Old = version(reading, &mut fields) {
+        // All else that would be told of it is that it is old.
+        return Node::default();
+    }
     let controller = fields
         .object(reading, "controller", "the controller")
         .map(|fields| Controller::read(reading, fields))
@@ -81,24 +85,31 @@ fn check_worker_templates(reading: &mut Reading<'_>, places: &[At<'_>], workers:
     }
 }
 
-fn version(reading: &mut Reading<'_>, fields: &mut Fields<'_>) {
-    const EXPECTED: &str = "`\"version\": 2`; `crossweave upgrade` writes one of version 1 so";
-    let Some(at) = fields.get("version") else {
-        reading.is_of_version_1 = true;
-        let finding =
-            Finding::error("the configuration has no `version`: it is of version 1, which is too old");
-        return reading.report(&fields.at.start(), finding.expected(EXPECTED));
+/// What `version` says.
+enum Version {
+    /// 1, which had no permissions as they are now.
+    Old,
+    /// 2, or what has been reported.
+    Other,
+}
+
+fn version(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Version {
+    const UPGRADE: &str = "version 2: `crossweave upgrade` writes it anew";
+    fields.note(reading, "version", || Shape::integer(&(1..=VERSION), ""));
+    let Some(at) = fields.set("version") else {
+        let message = "the configuration has no `version`: that is version 1, which is too old";
+        reading.report(&fields.at.start(), Finding::error(message).expected(UPGRADE));
+        return Version::Old;
     };
-    if fields.int::<i64>(reading, "version", 1..=i64::MAX, "") == Some(VERSION) {
-        return;
-    }
-    let message = match at.item.value {
-        crate::document::Value::Integer(1) => {
-            reading.is_of_version_1 = true;
-            return reading.report(&at, Finding::error("version 1 is too old").expected(EXPECTED));
+    let (message, expected, version) = match at.item.value {
+        Value::Integer(VERSION) => return Version::Other,
+        Value::Integer(1) => ("version 1 is too old", UPGRADE, Version::Old),
+        Value::Integer(_) => ("this version is not known", "version 2", Version::Other),
+        _ => {
+            reading.wrong_type(&at, "the number 2");
+            return Version::Other;
         }
-        crate::document::Value::Integer(version) if version > VERSION => "this version is not known",
-        _ => return,
     };
-    reading.report(&at, Finding::error(message).expected("version 2"));
+    reading.report(&at, Finding::error(message).expected(expected));
+    version
 }

@@ -96,11 +96,7 @@ impl Permission {
             fields.object(reading, "validate", "`validate`").map(|fields| Validate::read(reading, fields));
         fields.not_built(reading, "validate", "validation of payloads");
         for action in ["call", "register", "publish", "subscribe"] {
-            match reading.is_of_version_1 {
-                // That it is to be upgraded says it all.
-                true => drop(fields.get(action)),
-                false => fields.elsewhere(action, "it under `allow`"),
-            }
+            fields.elsewhere(action, "it under `allow`");
         }
         for discloses in ["caller", "publisher"] {
             fields.elsewhere(discloses, "it under `disclose`");

@@ -12,19 +12,20 @@ pub(crate) use fields::Fields;
 pub(crate) use names::{AutoIds, Unique};
 pub(crate) use shapes::{Shape, Shapes};
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 use crate::authmethod::Wanted;
 use crate::document::{Document, Item, Value};
-use crate::endpoint::TlsCheck;
 use crate::environment::Environment;
+use crate::host::Host;
 use crate::places::Places;
 use crate::problem::{Problem, Severity};
 use crate::secrets::{self, Secret};
 use crate::source::Source;
 use crate::template::placeholders;
+use crate::worker::ProcessEnv;
 
 /// The JSON path of the document as a whole.
 const ROOT_PATH: &str = "$";
@@ -46,15 +47,17 @@ pub(crate) struct Reading<'e> {
     env: Environment<'e>,
     /// The node directory; None while a text is checked for itself, then paths stay relative and no file is looked at.
     cbdir: Option<&'e Path>,
-    /// What looks into the files of TLS; without it, only their being there is checked.
-    pub(crate) tls_check: Option<TlsCheck<'e>>,
+    /// Who is to run it; without it nothing is asked of the program and the machine, but whether files are there.
+    pub(crate) host: Option<&'e dyn Host>,
     problems: Vec<Problem>,
     places: Places,
     pub(crate) ids: AutoIds,
     /// The files in which realms keep their events, with the line.
     pub(crate) stores: HashMap<PathBuf, usize>,
-    /// Whether the whole was written for version 1.
-    pub(crate) is_of_version_1: bool,
+    /// Where words begin that YAML may take for booleans and that were read as texts.
+    pub(crate) texts: HashSet<usize>,
+    /// The environment of the worker's process that what is read now belongs to; none for the node's own process.
+    pub(crate) worker_env: Option<ProcessEnv>,
     /// Whether what is read now belongs to a worker that is not started.
     pub(crate) is_disabled: bool,
     /// Whether what is read now belongs to a proxy: whether realms and roles are there is decided behind it.
@@ -76,12 +79,13 @@ impl<'e> Reading<'e> {
             source,
             env,
             cbdir,
-            tls_check: None,
+            host: None,
             problems: Vec::new(),
             places: Places::default(),
             ids: AutoIds::default(),
             stores: HashMap::new(),
-            is_of_version_1: false,
+            texts: HashSet::new(),
+            worker_env: None,
             is_disabled: false,
             is_proxy: false,
             groups: Vec::new(),
@@ -213,7 +217,12 @@ impl<'e> Reading<'e> {
                 self.report(at, Finding::error(format!("{} is empty", at.name())));
                 None
             }
-            Value::String(text) => Some(text.clone()),
+            Value::String(text) => {
+                if at.item.as_bool().is_some() {
+                    self.texts.insert(at.item.range.start);
+                }
+                Some(text.clone())
+            }
             _ => {
                 self.wrong_type(at, "a string");
                 None
@@ -242,10 +251,17 @@ impl<'e> Reading<'e> {
 
     /// The value of an environment variable; a missing one is a problem at this place.
     pub(crate) fn variable(&mut self, at: &At<'_>, name: &str) -> Option<String> {
-        let value = self.env.get(name);
+        let value = self.variable_if_set(name);
         if value.is_none() {
             let message = format!("environment variable {} is not set", quoted(name));
-            self.report(at, Finding::error(message));
+            let finding = match self.env.get(name) {
+                Some(_) => {
+                    Finding::error(format!("{message} in this worker: `inherit` of its `env` leaves it out"))
+                        .expected("it in `inherit`, or a value in `vars`")
+                }
+                None => Finding::error(message),
+            };
+            self.report(at, finding);
         }
         value
     }
@@ -274,7 +290,10 @@ impl<'e> Reading<'e> {
 
     /// The value of an environment variable that may be missing.
     pub(crate) fn variable_if_set(&self, name: &str) -> Option<String> {
-        self.env.get(name)
+        match &self.worker_env {
+            Some(env) => env.value(name, self.env),
+            None => self.env.get(name),
+        }
     }
 
     /// A path of the configuration: relative ones start at the node directory.
@@ -297,6 +316,17 @@ impl<'e> Reading<'e> {
             return None;
         }
         Some(path)
+    }
+
+    /// The directory of a file that is made when the node starts has to be there.
+    pub(crate) fn existing_parent(&mut self, at: &At<'_>, file: &Path) {
+        let Some(directory) = file.parent().filter(|_| self.cbdir.is_some() && !self.is_disabled) else {
+            return;
+        };
+        if !directory.is_dir() && !self.is_filled_in(&file.to_string_lossy()) {
+            let message = format!("there is no directory {}", quoted(&directory.to_string_lossy()));
+            self.report(at, Finding::error(message));
+        }
     }
 
     /// Whether a template around fills in a part of this text: what it says is known later.
@@ -407,10 +437,18 @@ pub(crate) fn nearest<'w>(found: &str, words: impl Iterator<Item = &'w str>) -> 
     }
     let found = found.to_lowercase();
     words
-        .map(|word| (strsim::normalized_damerau_levenshtein(&found, &word.to_lowercase()), word))
+        .map(|word| (similarity(&found, &word.to_lowercase()), word))
         .filter(|(similarity, _)| *similarity >= SIMILAR)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, word)| word)
+}
+
+/// How similar two words are, from 0 to 1. One is similar to what it is a whole part of: `idle` to `idle_timeout`.
+fn similarity(found: &str, word: &str) -> f64 {
+    const OF_A_PART: f64 = 0.6;
+    let similarity = strsim::normalized_damerau_levenshtein(found, word);
+    let is_part = word.split(['_', '-']).any(|part| part == found);
+    if is_part { similarity.max(OF_A_PART) } else { similarity }
 }
 
 /// A word of the file in backticks, short and without control characters.

@@ -95,7 +95,7 @@ impl Realm {
             .unwrap_or_default();
         let (mut role_ids, mut role_names) = (Unique::new("role id"), Unique::new("role"));
         let list = fields.list(reading, "roles", "a list of roles");
-        let roles = list
+        let roles: Vec<_> = list
             .into_iter()
             .filter_map(|at| Role::read(reading, at, &mut role_ids, &mut role_names))
             .collect();
@@ -103,7 +103,7 @@ impl Realm {
             .object(reading, "store", "the store of a realm")
             .and_then(|fields| Store::read(reading, fields));
         reading.groups = outer;
-        let activation = activation(reading, &mut fields, is_template);
+        let activation = activation(reading, &mut fields, is_template, &roles);
         let (stats, inventory, rlinks) = not_built_parts(reading, &mut fields);
         fields.finish_lenient(reading);
         let name = name.unwrap_or_default();
@@ -156,13 +156,18 @@ fn not_built_parts(
     (stats, inventory, rlinks)
 }
 
-fn activation(reading: &mut Reading<'_>, fields: &mut Fields<'_>, is_template: bool) -> RealmActivation {
+fn activation(
+    reading: &mut Reading<'_>,
+    fields: &mut Fields<'_>,
+    is_template: bool,
+    roles: &[Role],
+) -> RealmActivation {
     if !is_template {
         fields.no_effect(reading, "activation", "the realm is no template");
         return RealmActivation::default();
     }
     let fields = fields.object(reading, "activation", "the bounds of a template");
-    fields.map(|fields| RealmActivation::read(reading, fields)).unwrap_or_default()
+    fields.map(|fields| RealmActivation::read(reading, fields, roles)).unwrap_or_default()
 }
 
 fn name(reading: &mut Reading<'_>, at: &At<'_>, is_template: bool, names: &mut Unique) -> Option<String> {

@@ -100,6 +100,7 @@ fn kind(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<StoreKind>
     let path = fields.required(reading, "path").and_then(|at| {
         let path = reading.text(&at).map(|name| reading.path(&name))?;
         check_is_new(reading, &at, &path);
+        reading.existing_parent(&at, &path);
         Some(path)
     });
     fields.no_effect(reading, "maxsize", "the file is as large as the bounds of `event-history` make it");

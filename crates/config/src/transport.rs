@@ -77,6 +77,8 @@ pub(crate) struct Surroundings<'a> {
     reach: Reach<'a>,
     /// Whether only this machine can connect.
     is_loopback: bool,
+    /// Whether connections are encrypted.
+    has_tls: bool,
 }
 
 impl<'a> Surroundings<'a> {
@@ -148,7 +150,7 @@ impl Transport {
             is_readable: is_network && !is_loopback && tls.is_none(),
             has_certificates: tls.is_some_and(|tls| !tls.ca_certificates.is_empty()),
         };
-        let around = Surroundings { reach, is_loopback };
+        let around = Surroundings { reach, is_loopback, has_tls: tls.is_some() };
         let mut connection = ConnectionOptions::default();
         let protocol = match kind {
             Kind::WebSocket => Some(Protocol::WebSocket(Box::new(WebSocket::read(

@@ -24,6 +24,7 @@ pub use router::RouterWorker;
 pub use template::WorkerTemplate;
 pub use testee::WebSocketTesteeWorker;
 
+use crate::document::Value;
 use crate::endpoint::Listener;
 use crate::reading::{At, Fields, Reading, Unique};
 
@@ -56,8 +57,6 @@ enum Kind {
     WebSocketTestee,
     HostMonitor,
     Linked,
-    /// Of the data markets on a blockchain.
-    Xbrmm,
 }
 
 const KINDS: &[(&str, Kind)] = &[
@@ -68,7 +67,6 @@ const KINDS: &[(&str, Kind)] = &[
     ("websocket-testee", Kind::WebSocketTestee),
     ("hostmonitor", Kind::HostMonitor),
     ("rust", Kind::Linked),
-    ("xbrmm", Kind::Xbrmm),
 ];
 
 /// What all workers of a node share while they are read.
@@ -87,6 +85,11 @@ impl Worker {
     pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>, siblings: &mut Siblings) -> Option<Self> {
         let mut fields = reading.object(at, "a worker")?;
         let at = fields.required(reading, "type")?;
+        if matches!(&at.item.value, Value::String(kind) if kind == "xbrmm") {
+            let why = "it is of the data markets on a blockchain, and Crossweave uses none";
+            reading.refused(&at, "worker type `xbrmm`", why);
+            return None;
+        }
         let kind = reading.word(&at, KINDS)?;
         reading.is_disabled = options::is_disabled(reading, &fields);
         if kind == Kind::Proxy {
@@ -102,16 +105,9 @@ impl Worker {
             }
             Kind::HostMonitor => Some(Self::HostMonitor(HostMonitorWorker::read(reading, fields, siblings))),
             Kind::Linked => Some(Self::Linked(LinkedWorker::read(reading, fields, siblings))),
-            Kind::Xbrmm => {
-                reading.refused(
-                    &at,
-                    "worker type `xbrmm`",
-                    "it is of the data markets on a blockchain, and Crossweave uses none",
-                );
-                None
-            }
         };
         reading.is_disabled = false;
+        reading.worker_env = None;
         worker
     }
 

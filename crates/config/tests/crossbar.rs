@@ -261,7 +261,7 @@ fn examples_of_version_1_can_be_upgraded() {
     assert_eq!(told.count(Severity::Error), 1, "what `upgrade` writes otherwise is not told: {told}");
     let told = told.to_string();
     assert!(
-        told.contains("of version 1, which is too old") && told.contains("`crossweave upgrade`"),
+        told.contains("that is version 1, which is too old") && told.contains("`crossweave upgrade`"),
         "{told}"
     );
     let upgraded = upgrade(&old.to_string(), Format::Json, "config.json").expect("it is of version 1");

@@ -103,7 +103,7 @@ fn what_is_written_is_tidy() {
         "version: 2\nworkers:\n- type: router\n  realms: []\n  options:\n    pythonpath:\n    - \"..\"\n    - \".\"\n"
     );
     let json = converted("a: yes\nb: [1, .5]\n", Format::Yaml, Format::Json);
-    assert_eq!(json, "{\n    \"a\": \"yes\",\n    \"b\": [\n        1,\n        0.5\n    ]\n}\n");
+    assert_eq!(json, "{\n    \"a\": true,\n    \"b\": [\n        1,\n        0.5\n    ]\n}\n");
 }
 
 #[test]
@@ -142,7 +142,7 @@ const VERSION_1: &str = r#"{
 #[test]
 fn version_1_becomes_version_2() {
     let upgraded = upgrade(VERSION_1, Format::Json, "config.json").expect("it is of version 1");
-    assert_eq!(upgraded.remarks, ["`version` is 2 now", "3 permissions written as version 2 has them"]);
+    assert_eq!(upgraded.remarks, ["`version` is 2 now", "3 permissions now written as version 2 has them"]);
     let config: Value = serde_json::from_str(&upgraded.text).expect("JSON");
     assert!(upgraded.text.starts_with("{\n    \"version\": 2,\n"), "{}", upgraded.text);
     let permissions = &config["workers"][0]["realms"][0]["roles"][0]["permissions"];

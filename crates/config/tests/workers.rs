@@ -55,7 +55,7 @@ fn a_container_with_everything() {
         "type": "container", "id": "ce1",
         "options": {
             "title": "ce", "python": "/opt/python", "pythonpath": ["..", "/abs"], "cpu_affinity": [0, 3],
-            "env": {"inherit": ["HOME"], "vars": {"A": "${SECRET}", "B": ""}}, "extra": {"a": [1]},
+            "env": {"inherit": ["HOST", "PORT"], "vars": {"A": "${SECRET}", "B": ""}}, "extra": {"a": [1]},
             "expose_controller": false, "expose_shared": true, "disabled": "NO_CE",
             "shutdown": "shutdown-on-last-component-stopped", "restart": "restart-on-failed"},
         "components": [
@@ -76,7 +76,7 @@ fn a_container_with_everything() {
     );
     assert_eq!(options.pythonpath, [PathBuf::from(".."), PathBuf::from("/abs")]);
     assert_eq!((options.cpu_affinity.as_slice(), &options.extra), (&[0, 3][..], &Some(json!({"a": [1]}))));
-    assert_eq!(options.env.inherit, Inherit::Only(vec!["HOME".to_owned()]));
+    assert_eq!(options.env.inherit, Inherit::Only(vec!["HOST".to_owned(), "PORT".to_owned()]));
     let var = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(options.env.vars, [var("A", "s3cret"), var("B", "")]);
     assert_eq!(container.restart, ContainerRestart::OnFailed);
@@ -170,6 +170,7 @@ fn workers_that_would_never_start_or_keep_their_realms_are_warned_of() {
         json!({"name": "realm-[a-z]+", "template": true, "roles": roles, "activation": {"idle_timeout": 5}});
     assert!(warnings(&template).contains("never idle"), "{}", warnings(&template));
     template["activation"]["background_authroles"] = json!(["backend"]);
+    template["roles"] = json!([{"name": "backend", "allow-by-default": true}]);
     assert_eq!(warnings(&template), "");
 }
 

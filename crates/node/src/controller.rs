@@ -312,7 +312,7 @@ impl Controller {
                 Some(false) => "has failed and is being started again",
                 _ => "started",
             };
-            info!("{title} '{worker}': {} {became}", step.told());
+            info!("{title} '{worker}': {}", step.told(became));
             let lines = result.as_dict().and_then(|it| it.get("listening")?.as_list()).unwrap_or_default();
             listening.extend(lines.iter().filter_map(|it| it.as_str().map(str::to_owned)));
         }

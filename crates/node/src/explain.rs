@@ -1,8 +1,10 @@
 //! What the configuration says about one action of one session, and why. The decision is the router's own: nothing of its
 //! rules is written down here a second time.
 
+mod instances;
 mod named;
 
+pub use instances::instances;
 pub use named::{NamedRealm, RealmKind, realms_named};
 
 use crossweave_config::{AuthMethod, Disclose, Node, Permission, Realm, Role, UriCheck};
@@ -89,7 +91,7 @@ impl Verdict<'_> {
     }
 }
 
-/// Answers a question about a node that can be started.
+/// Answers a question about a node that can be started, with the [`instances`] of its templates.
 ///
 /// # Errors
 /// The question is about nobody, about several, or about what is no URI. The text is for the one who asks.
@@ -142,7 +144,8 @@ fn candidates<'n>(node: &'n Node, question: &Question<'_>) -> Result<Vec<Candida
 fn roles<'n>(node: &'n Node, realm: Option<&str>) -> Vec<Candidate<'n>> {
     let mut roles = Vec::new();
     for worker in node.routers() {
-        for it in worker.realms.iter().filter(|it| realm.is_none_or(|name| name == it.name)) {
+        let running = worker.realms.iter().filter(|it| it.template.is_none());
+        for it in running.filter(|it| realm.is_none_or(|name| name == it.name)) {
             roles.extend(it.roles.iter().map(|role| (&*worker.id, it, role, None)));
         }
     }
@@ -191,14 +194,15 @@ fn identities<'n>(
 }
 
 fn unknown(node: &Node, question: &Question<'_>, roles: &[Candidate<'_>]) -> String {
-    let realms: Vec<&str> = self::roles(node, None).iter().map(|(_, realm, ..)| &*realm.name).collect();
-    if let Some(realm) = question.realm
-        && !realms.contains(&realm)
-    {
-        return format!("there is no realm {realm:?}: there are {}", listed(realms.into_iter()));
-    }
     let names = listed(roles.iter().map(|(.., role, _)| &*role.name));
-    format!("the configuration knows no role and no authid {:?}: there are the roles {names}", question.who)
+    let who = question.who;
+    let message =
+        format!("the configuration knows no role and no authid {who:?}: there are the roles {names}");
+    let has_templates = node.routers().flat_map(|worker| &worker.realms).any(|it| it.template.is_some());
+    match has_templates {
+        false => message,
+        true => format!("{message}; `--realm NAME` asks about a realm that a template starts"),
+    }
 }
 
 fn ambiguous(question: &Question<'_>, found: &[Candidate<'_>]) -> String {

@@ -12,44 +12,94 @@ use tracing::{info, warn};
 pub(crate) const PRIVATE: &str = "key.priv";
 const PUBLIC: &str = "key.pub";
 
-/// Reads the key, or makes one if there is none. Nobody but its owner may read the file afterwards, as at Crossbar.io.
+/// Reads the key, or makes one if there is none. Nobody but its owner may read the file afterwards, and a `key.pub` that is missing
+/// beside it is written again, as at Crossbar.io.
 ///
 /// # Errors
 /// Names the file and what is wrong with it, and never what is in it.
 pub fn node_key(cbdir: &Path) -> Result<PrivateKey, String> {
     let path = cbdir.join(PRIVATE);
-    keep_private(&path);
-    match fs::read_to_string(&path) {
-        Ok(text) => parse(&text).ok_or_else(|| {
+    if is_open(&path) {
+        keep_private(&path);
+    }
+    let Some(key) = read(&path)? else {
+        return make(cbdir)
+            .map_err(|error| format!("cannot write the node's key {}: {error}", path.display()));
+    };
+    if !has_public(cbdir, &key)? {
+        match write_public(cbdir, &key) {
+            Ok(()) => info!("wrote {PUBLIC} again, which was missing beside {PRIVATE}"),
+            Err(error) => warn!("cannot write {}: {error}", cbdir.join(PUBLIC).display()),
+        }
+    }
+    Ok(key)
+}
+
+/// Looks at the key as [`node_key`] would, and changes nothing. The result is what is to be warned of.
+///
+/// # Errors
+/// Those of [`node_key`] with a key that is there.
+pub fn check_node_key(cbdir: &Path) -> Result<Vec<String>, String> {
+    let path = cbdir.join(PRIVATE);
+    let shown = path.display();
+    let Some(key) = read(&path)? else {
+        let is_alone = cbdir.join(PUBLIC).exists();
+        let warning = format!("there is a {PUBLIC} and no {shown}: the node cannot prove itself");
+        return Ok(is_alone.then_some(warning).into_iter().collect());
+    };
+    has_public(cbdir, &key)?;
+    let warning = format!("others can read the node's key {shown}: `crossweave start` takes it from them");
+    Ok(is_open(&path).then_some(warning).into_iter().collect())
+}
+
+/// The key of a file; none if that is not there.
+fn read(path: &Path) -> Result<Option<PrivateKey>, String> {
+    let shown = path.display();
+    match fs::read_to_string(path) {
+        Ok(text) => parse(&text).map(Some).ok_or_else(|| {
             format!(
-                "{} holds no `private-key-ed25519` of 64 hexadecimal digits, or not the one of its \
-                     `public-key-ed25519`",
-                path.display()
+                "{shown} holds no `private-key-ed25519` of 64 hexadecimal digits, or not the one of its \
+                 `public-key-ed25519`"
             )
         }),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            make(cbdir).map_err(|error| format!("cannot write the node's key {}: {error}", path.display()))
-        }
-        Err(error) => Err(format!("cannot read the node's key {}: {error}", path.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("cannot read the node's key {shown}: {error}")),
     }
 }
 
 fn parse(text: &str) -> Option<PrivateKey> {
-    let field = |name: &str| {
-        let fields = text.lines().filter_map(|line| line.split_once(':'));
-        fields.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim()).next()
-    };
-    let key = PrivateKey::from_hex(field("private-key-ed25519")?).ok()?;
-    let is_its_own = field("public-key-ed25519").is_none_or(|public| key.public().to_hex() == public);
+    let key = PrivateKey::from_hex(field(text, "private-key-ed25519")?).ok()?;
+    let is_its_own = field(text, "public-key-ed25519").is_none_or(|public| key.public().to_hex() == public);
     is_its_own.then_some(key)
+}
+
+/// What stands behind `name:`.
+fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let fields = text.lines().filter_map(|line| line.split_once(':'));
+    fields.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim()).next()
+}
+
+/// Whether there is a file with the public key. One with another key is an error: whoever trusts it would trust nobody.
+fn has_public(cbdir: &Path, key: &PrivateKey) -> Result<bool, String> {
+    let path = cbdir.join(PUBLIC);
+    let shown = path.display();
+    match fs::read_to_string(&path) {
+        Ok(text) if field(&text, "public-key-ed25519") == Some(&key.public().to_hex()) => Ok(true),
+        Ok(_) => Err(format!(
+            "{shown} does not hold the public key of {PRIVATE} beside it: one of both is of another node"
+        )),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(format!("cannot read the node's public key {shown}: {error}")),
+    }
+}
+
+/// Whether others than its owner can read a file.
+fn is_open(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 != 0)
 }
 
 /// Takes the file of a key from everybody else.
 fn keep_private(path: &Path) {
-    let Ok(metadata) = fs::metadata(path) else { return };
-    if !metadata.is_file() || metadata.permissions().mode() & 0o077 == 0 {
-        return;
-    }
     match fs::set_permissions(path, Permissions::from_mode(0o600)) {
         Ok(()) => warn!("others could read the node's key {}: now they cannot", path.display()),
         Err(error) => warn!("others can read the node's key {}: {error}", path.display()),
@@ -68,9 +118,14 @@ fn make(cbdir: &Path) -> io::Result<PrivateKey> {
     let title = "Crossweave node private key - KEEP THIS SAFE!";
     let text = format!("{title}\n\n{public}private-key-ed25519: {}\n", key.to_hex());
     write(&cbdir.join(PRIVATE), 0o600, &text)?;
-    write(&cbdir.join(PUBLIC), 0o644, &format!("Crossweave node public key\n\n{public}"))?;
+    write_public(cbdir, &key)?;
     info!(public_key = key.public().to_hex(), "made the node's key {PRIVATE}");
     Ok(key)
+}
+
+fn write_public(cbdir: &Path, key: &PrivateKey) -> io::Result<()> {
+    let text = format!("Crossweave node public key\n\npublic-key-ed25519: {}\n", key.public().to_hex());
+    write(&cbdir.join(PUBLIC), 0o644, &text)
 }
 
 /// All of it or, if the disk is full, nothing. A file that is there already is not written over: two nodes may be starting.
@@ -116,6 +171,43 @@ mod tests {
         let error = node_key(folder.path()).unwrap_err();
         assert!(error.contains("there is a key.pub"), "{error}");
         assert!(!folder.path().join(PRIVATE).exists(), "half a pair was written");
+    }
+
+    #[test]
+    fn a_missing_public_key_is_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        node_key(folder.path()).unwrap();
+        let public = fs::read_to_string(folder.path().join(PUBLIC)).unwrap();
+        fs::remove_file(folder.path().join(PUBLIC)).unwrap();
+        assert_eq!(check_node_key(folder.path()), Ok(Vec::new()));
+        assert!(!folder.path().join(PUBLIC).exists(), "a check changes nothing");
+        node_key(folder.path()).unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join(PUBLIC)).unwrap(), public);
+    }
+
+    #[test]
+    fn the_public_key_of_another_node_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        node_key(folder.path()).unwrap();
+        for other in [format!("public-key-ed25519: {}\n", "ab".repeat(32)), String::new()] {
+            fs::write(folder.path().join(PUBLIC), &other).unwrap();
+            let error = node_key(folder.path()).unwrap_err();
+            assert!(error.contains("key.pub does not hold the public key of key.priv"), "{error}");
+            assert_eq!(check_node_key(folder.path()), Err(error));
+        }
+    }
+
+    #[test]
+    fn a_check_tells_of_a_key_that_others_can_read_and_leaves_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(PRIVATE);
+        assert_eq!(check_node_key(folder.path()), Ok(Vec::new()));
+        assert!(!path.exists(), "a check changes nothing");
+        node_key(folder.path()).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let warnings = check_node_key(folder.path()).unwrap();
+        assert!(warnings.len() == 1 && warnings[0].contains("others can read"), "{warnings:?}");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
     }
 
     #[test]

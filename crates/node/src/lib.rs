@@ -34,6 +34,7 @@ mod controller;
 pub mod explain;
 mod extension;
 mod guest;
+mod host;
 mod hostmonitor;
 mod key;
 mod kind;
@@ -51,7 +52,7 @@ pub use controller::{
 };
 pub use extension::{Extensions, MakeProtocol, MakeWebService, Registry};
 pub use guest::{become_guest, watch_guests};
-pub use key::node_key;
+pub use key::{check_node_key, node_key};
 pub use kind::{NativeKind, WorkerKind};
 pub use native::{NativeOptions, limits_of_environment, options_of_environment, run_worker};
-pub use router::{Entrance, Obstacle, Protocol, findings, unusable};
+pub use router::{Entrance, Obstacle, Protocol, findings};

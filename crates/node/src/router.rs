@@ -39,9 +39,10 @@ use tokio::sync::Mutex;
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::warn;
 
-pub use certificates::unusable;
+pub(crate) use certificates::unusable;
 pub(crate) use echo::{EchoTransport, echo_transport};
 pub use findings::{Obstacle, findings};
+pub(crate) use ready::{authority, reach};
 pub use speaking::{Entrance, Protocol};
 
 use crate::component::Interpreter;

@@ -164,8 +164,34 @@ fn from_call<P: Procedure>(args: Vec<Value>, kwargs: Dict) -> Result<P, Error> {
     }
     match serde_json::from_value(Json::Object(given)) {
         Ok(arguments) => Ok(arguments),
-        Err(error) => invalid(error.to_string()),
+        Err(error) => invalid(in_words_of_wamp(&error.to_string())),
     }
+}
+
+/// What a Rust library says of a value, in the words that callers have for it.
+#[cold]
+fn in_words_of_wamp(text: &str) -> String {
+    const WORDS: &[(&str, &str)] = &[
+        ("missing field", "missing argument"),
+        ("unknown field", "unknown argument"),
+        ("sequence", "list"),
+        (" map", " dict"),
+        ("floating point", "number"),
+    ];
+    const KINDS: &[(&[&str], &str)] = &[
+        (&["u8", "u16", "u32", "u64", "usize"], "an integer that is not negative and not too large"),
+        (&["i8", "i16", "i32", "i64", "isize"], "an integer that is not too large"),
+        (&["f32", "f64"], "a number"),
+    ];
+    let mut text = WORDS.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours));
+    if let Some((before, expected)) = text.clone().rsplit_once("expected ") {
+        if let Some((_, ours)) = KINDS.iter().find(|(theirs, _)| theirs.contains(&expected)) {
+            text = format!("{before}expected {ours}");
+        } else if expected.starts_with("struct ") {
+            text = format!("{before}expected a dict");
+        }
+    }
+    text
 }
 
 fn to_result(result: &impl Serialize) -> Arguments {
@@ -210,13 +236,30 @@ mod tests {
     }
 
     #[test]
+    fn errors_are_in_words_that_callers_know() {
+        for (theirs, ours) in [
+            (
+                "invalid value: integer `-1`, expected u64",
+                "expected an integer that is not negative and not too large",
+            ),
+            ("invalid type: string \"a\", expected a sequence", "expected a list"),
+            ("invalid type: sequence, expected struct Limits", "invalid type: list, expected a dict"),
+            ("invalid type: map, expected f64", "invalid type: dict, expected a number"),
+            ("missing field `worker_id`", "missing argument `worker_id`"),
+        ] {
+            let told = in_words_of_wamp(theirs);
+            assert!(told.ends_with(ours), "{theirs}: {told}");
+        }
+    }
+
+    #[test]
     fn wrong_arguments_are_named() {
         let twice = Dict::new().with("worker_id", "w1");
         for (args, kwargs, named) in [
             (vec![], Dict::new(), "worker_id"),
             (vec!["w1".into()], twice, "given twice"),
             (vec!["w1".into()], Dict::new().with("stats", true), "stats"),
-            (vec![5.into()], Dict::new(), "invalid type"),
+            (vec![5.into()], Dict::new(), "invalid type: integer `5`, expected a string"),
             (vec!["a".into(), true.into(), 3.into()], Dict::new(), "too many"),
         ] {
             let error = get_worker(&args, kwargs).unwrap_err();

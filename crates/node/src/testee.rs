@@ -9,6 +9,7 @@ use crossweave_api::testee::*;
 use crossweave_api::{Config, Error, error};
 use crossweave_config::part;
 use crossweave_transport::codec::Codec;
+use crossweave_transport::endpoint::BoundAddress;
 use crossweave_transport::http::parse_request;
 use crossweave_transport::item::Item;
 use crossweave_transport::tls::TlsAcceptor;
@@ -22,7 +23,7 @@ use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::clock::utcnow;
-use crate::router::{EchoTransport, echo_transport};
+use crate::router::{EchoTransport, authority, echo_transport, reach};
 use crate::service::{Caller, Service, answers};
 
 /// TLS and the opening handshake take no longer.
@@ -100,7 +101,12 @@ impl Testee {
         let listener = Listener::bind(&echo.endpoint).await.map_err(|failure| cannot(&failure))?;
         let scheme = if tls.is_some() { "wss" } else { "ws" };
         let address = listener.address().clone();
-        let listening = vec![format!("{scheme}://{address} (WebSocket echo)")];
+        let url = match &address {
+            BoundAddress::Tcp(address) => format!("{scheme}://{}/", authority(*address)),
+            BoundAddress::Unix(socket) => format!("unix+ws://{}?path=/", socket.display()),
+        };
+        let reach = reach(&address).map(|reach| format!(", {reach}")).unwrap_or_default();
+        let listening = vec![format!("{url} (WebSocket echo{reach})")];
         let transport = TesteeTransport { id, config, created_at: utcnow(), listening };
         let mut running = self.running.lock();
         if running.is_some() {

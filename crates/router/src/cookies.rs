@@ -422,7 +422,7 @@ mod tests {
             let purge = match store {
                 CookieStore::File { path, .. } => CookieStore::File { path, purge_on_startup: true },
                 CookieStore::Database { path, .. } => CookieStore::Database { path, purge_on_startup: true },
-                CookieStore::Memory => CookieStore::Memory,
+                other => other,
             };
             let cookies = Cookies::open(CookieOptions { store: purge, ..options }).unwrap();
             assert!(cookies.greet(Some(&header_kept)).1.is_some());

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `ws://host[:port][/path]`, `wss://…` | WebSocket | TCP, TLS |
 //! | `rs://host[:port]`, `rss://…` | RawSocket | TCP, TLS |
-//! | `unix:/path`, `unix+rs:///path` | RawSocket | Unix domain socket |
+//! | `unix:path`, `unix+rs:///path` | RawSocket | Unix domain socket |
 //! | `unix+ws:///path[?path=/ws]` | WebSocket, at that HTTP path | Unix domain socket |
 //!
 //! The default port is 80 for `ws`, 443 for `wss` and `rss`, and 8080 for `rs`.
@@ -70,8 +70,8 @@ pub enum UrlError {
     /// A RawSocket has no path.
     #[error("rawsocket has no path, but the url has {0:?}")]
     Path(String),
-    /// A Unix socket needs an absolute path.
-    #[error("no absolute path of a unix socket")]
+    /// A Unix socket needs a path, and an absolute one after `//`.
+    #[error("no path of a unix socket, which is absolute after `//`")]
     UnixPath,
     /// The HTTP path of `unix+ws` does not start with a slash.
     #[error("the http path behind ?path= must start with a slash")]
@@ -120,8 +120,12 @@ impl fmt::Display for RouterUrl {
             UrlFraming::RawSocket => ("rs", ""),
         };
         match &self.target {
-            Target::Unix(socket) if path.is_empty() => write!(f, "unix+{name}://{}", socket.display()),
-            Target::Unix(socket) => write!(f, "unix+{name}://{}?path={path}", socket.display()),
+            Target::Unix(socket) => {
+                // What stands after `//` is absolute.
+                let slashes = if socket.is_absolute() { "//" } else { "" };
+                let query = if path.is_empty() { String::new() } else { format!("?path={path}") };
+                write!(f, "unix+{name}:{slashes}{}{query}", socket.display())
+            }
             Target::Tcp { host, port, is_tls } => {
                 let tls = if *is_tls { "s" } else { "" };
                 let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
@@ -186,8 +190,10 @@ fn split_authority(authority: &str, default_port: u16) -> Result<(String, u16), 
 }
 
 fn unix_path(path: &str) -> Result<PathBuf, UrlError> {
-    let path = path.strip_prefix("//").unwrap_or(path);
-    if !path.starts_with('/') || path.len() < 2 || path.contains('\0') {
+    let absolute = path.strip_prefix("//");
+    let path = absolute.unwrap_or(path);
+    let is_wrong = absolute.is_some_and(|path| !path.starts_with('/'));
+    if is_wrong || path.trim_matches('/').is_empty() || path.contains('\0') {
         return Err(UrlError::UnixPath);
     }
     Ok(PathBuf::from(path))
@@ -222,6 +228,8 @@ mod tests {
             ("rss://h/", "rss://h:443"),
             ("rs://h", "rs://h:8080"),
             ("unix:/run/x.sock", "unix+rs:///run/x.sock"),
+            ("unix:.crossbar/node.sock", "unix+rs:.crossbar/node.sock"),
+            ("unix+ws:x.sock?path=/ws", "unix+ws:x.sock?path=/ws"),
             ("unix+rs:///run/x.sock", "unix+rs:///run/x.sock"),
             ("unix+ws:///run/x.sock", "unix+ws:///run/x.sock?path=/"),
             ("unix+ws:///run/x.sock?path=/ws", "unix+ws:///run/x.sock?path=/ws"),
@@ -261,8 +269,9 @@ mod tests {
             ("ws://u:p@h", "user name or password"),
             ("rs://h/ws", "rawsocket has no path"),
             ("ws://h/a b", "space or control"),
-            ("unix:relative", "no absolute path"),
-            ("unix:///", "no absolute path"),
+            ("unix://relative", "no path of a unix socket"),
+            ("unix:///", "no path of a unix socket"),
+            ("unix:", "no path of a unix socket"),
             ("unix+ws:///a?path=b", "the http path"),
         ] {
             let error = RouterUrl::parse(url).expect_err(url).to_string();

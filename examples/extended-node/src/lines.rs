@@ -56,10 +56,10 @@ impl Protocol for Lines {
                 }
             };
             let outwards = async {
-                let mut message = Vec::new();
                 loop {
                     // The router is not hostile: what it announces, it sends.
-                    message.resize(from_router.read_u32().await? as usize & 0x00ff_ffff, 0);
+                    let len = from_router.read_u32().await? as usize;
+                    let mut message = vec![0; len];
                     from_router.read_exact(&mut message).await?;
                     message.push(b'\n');
                     to_client.write_all(&message).await?;

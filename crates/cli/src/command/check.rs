@@ -1,8 +1,8 @@
 //! `crossweave check`.
 
 use clap::Args;
-use crossweave_config::{CONFIG_FILES, Loaded, Problems};
-use crossweave_node::{Extensions, Obstacle, findings};
+use crossweave_config::{CONFIG_FILES, Loaded, Problems, Severity};
+use crossweave_node::{Extensions, check_node_key, findings};
 use serde_json::{Value, json};
 
 use crate::exit::Failure;
@@ -30,6 +30,10 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
+        self.check(terminal).map_err(|failure| failure.tell_if(self.json, terminal))
+    }
+
+    fn check(&self, terminal: Terminal) -> Result<(), Failure> {
         let loaded = match self.directory.load() {
             Ok(loaded) => loaded,
             Err(NotLoaded::Failure(failure)) => return Err(failure),
@@ -41,14 +45,12 @@ impl Check {
                 "there is no {names} in {dir}: `crossweave init` writes one"
             )));
         };
-        let found = findings(&loaded.node, &Extensions::default());
+        let found = Found::of(&loaded, &file.display().to_string());
         match self.json {
-            true => {
-                terminal.print(&verdict(&file.display().to_string(), &loaded.warnings, &found).to_string())?
-            }
-            false => tell(terminal, &loaded, &found)?,
+            true => terminal.print(&found.verdict(&loaded.warnings).to_string())?,
+            false => found.tell(terminal, &loaded.warnings)?,
         }
-        found.map(drop).map_err(|_| Failure::told())
+        if found.is_ok() { Ok(()) } else { Err(Failure::told()) }
     }
 
     fn refuse(&self, terminal: Terminal, problems: &Problems) -> Result<(), Failure> {
@@ -57,7 +59,11 @@ impl Check {
                 let object = json!({"ok": false, "file": problems.file(), "problems": list(problems)});
                 terminal.print(&object.to_string())?;
             }
-            false => show_problems(terminal, problems),
+            false => {
+                show_problems(terminal, problems);
+                let errors = problems.count(Severity::Error) + problems.left_off();
+                terminal.complain(&format!("{} has {}", problems.file(), counted(errors)));
+            }
         }
         Err(Failure::told())
     }
@@ -72,33 +78,58 @@ pub(super) fn show_problems(terminal: Terminal, problems: &Problems) {
     eprintln!("{report}\n");
 }
 
-fn tell(
-    terminal: Terminal,
-    loaded: &Loaded,
-    found: &Result<Vec<String>, Vec<Obstacle>>,
-) -> Result<(), Failure> {
-    show_problems(terminal, &loaded.warnings);
-    match found {
-        Ok(warnings) => {
-            warnings.iter().for_each(|warning| terminal.notice(&format!("warning: {warning}")));
-            terminal.print("Ok, node configuration looks good!")
-        }
-        Err(obstacles) => {
-            obstacles.iter().for_each(|obstacle| terminal.complain(&obstacle.to_string()));
-            Ok(())
-        }
-    }
+/// So many errors.
+pub(super) fn counted(errors: usize) -> String {
+    format!("{errors} {}", if errors == 1 { "error" } else { "errors" })
 }
 
-fn verdict(file: &str, warnings: &Problems, found: &Result<Vec<String>, Vec<Obstacle>>) -> Value {
-    let problem =
-        |severity: &str, message: String| json!({"file": file, "severity": severity, "message": message});
-    let mut problems = list(warnings);
-    match found {
-        Ok(warnings) => problems.extend(warnings.iter().map(|warning| problem("warning", warning.clone()))),
-        Err(obstacles) => problems.extend(obstacles.iter().map(|it| problem("error", it.to_string()))),
+/// What a configuration without errors cannot be started with, or does not do.
+struct Found {
+    file: String,
+    /// The file that each is about, and what it is.
+    warnings: Vec<(String, String)>,
+    errors: Vec<(String, String)>,
+}
+
+impl Found {
+    fn of(loaded: &Loaded, file: &str) -> Found {
+        let about =
+            |file: &str, texts: Vec<String>| texts.into_iter().map(|it| (file.to_owned(), it)).collect();
+        let mut found = Found { file: file.to_owned(), warnings: Vec::new(), errors: Vec::new() };
+        match findings(&loaded.node, &Extensions::default()) {
+            Ok(warnings) => found.warnings = about(file, warnings),
+            Err(obstacles) => found.errors = about(file, obstacles.iter().map(ToString::to_string).collect()),
+        }
+        let key = loaded.cbdir.join("key.priv").display().to_string();
+        match check_node_key(&loaded.cbdir) {
+            Ok(warnings) => found.warnings.extend::<Vec<_>>(about(&key, warnings)),
+            Err(error) => found.errors.push((key, error)),
+        }
+        found
     }
-    json!({"ok": found.is_ok(), "file": file, "problems": problems})
+
+    fn is_ok(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    fn tell(&self, terminal: Terminal, warnings: &Problems) -> Result<(), Failure> {
+        show_problems(terminal, warnings);
+        self.warnings.iter().for_each(|(_, warning)| terminal.notice(&format!("warning: {warning}")));
+        if self.is_ok() {
+            return terminal.print("Ok, node configuration looks good!");
+        }
+        self.errors.iter().for_each(|(_, error)| terminal.complain(error));
+        terminal.complain(&format!("{} cannot be started: {}", self.file, counted(self.errors.len())));
+        Ok(())
+    }
+
+    fn verdict(&self, warnings: &Problems) -> Value {
+        let problem = |severity: &str, (file, message): &(String, String)| json!({"file": file, "severity": severity, "message": message});
+        let mut problems = list(warnings);
+        problems.extend(self.warnings.iter().map(|it| problem("warning", it)));
+        problems.extend(self.errors.iter().map(|it| problem("error", it)));
+        json!({"ok": self.is_ok(), "file": self.file, "problems": problems})
+    }
 }
 
 fn list(problems: &Problems) -> Vec<Value> {

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use crossweave_config::{Loaded, Matching, Permission, Severity};
-use crossweave_node::explain::{Judged, Question, Verdict, judge};
+use crossweave_node::explain::{Judged, Question, Verdict, instances, judge};
 use crossweave_router::Action;
 use crossweave_wamp::MatchPolicy;
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ pub(super) struct Explain {
     /// Who does it: a role, or an authid that the configuration knows; `role:NAME` and `authid:NAME` say which
     #[arg(long = "as", value_name = "AUTHID|ROLE")]
     who: String,
-    /// On which realm [default: the only one that has the role]
+    /// On which realm, also one that a template starts [default: the only one that has the role]
     #[arg(long, value_name = "REALM")]
     realm: Option<String>,
     /// How `subscribe` and `register` match
@@ -92,6 +92,10 @@ impl Policy {
 
 impl Explain {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
+        self.explain(terminal).map_err(|failure| failure.tell_if(self.json, terminal))
+    }
+
+    fn explain(&self, terminal: Terminal) -> Result<(), Failure> {
         let (action, policy) = (self.action.action(), self.policy.policy());
         if policy != MatchPolicy::Exact && matches!(action, Action::Call | Action::Publish) {
             return Err(Failure::setup(format_args!(
@@ -102,7 +106,9 @@ impl Explain {
         let loaded = self.load(terminal)?;
         let question =
             Question { action, uri: &self.uri, policy, who: &self.who, realm: self.realm.as_deref() };
-        let judged = judge(&loaded.node, &question).map_err(Failure::setup)?;
+        let node =
+            instances(&loaded.node, &loaded.document, &loaded.cbdir, &question).map_err(Failure::setup)?;
+        let judged = judge(&node, &question).map_err(Failure::setup)?;
         let explanation = Explanation { question, judged, loaded: &loaded };
         match self.json {
             true => terminal.print(&explanation.json().to_string())?,

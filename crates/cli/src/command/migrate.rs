@@ -2,10 +2,12 @@
 
 mod advantages;
 mod directory;
+mod imports;
 mod uses;
 
 use clap::Args;
 use crossweave_config::{ConfigFile, Environment, Node, Problem, Problems, Severity, survey, upgrade};
+use crossweave_node::{Extensions, check_node_key};
 use serde_json::{Value, json};
 
 use crate::exit::Failure;
@@ -52,7 +54,9 @@ impl Migrate {
         let file = self.directory.file(terminal)?;
         let cbdir = self.directory.directory.find()?;
         let (version, node, problems) = surveyed(&file, &cbdir);
-        let report = Report::new(&file, version, &node, &problems, directory::files(&cbdir));
+        let mut report = Report::new(&file, version, &node, &problems, directory::files(&cbdir));
+        report.different.extend(imports::warnings(&node, &cbdir));
+        report.missing.extend(check_node_key(&cbdir).err().map(of_the_key));
         match self.json {
             true => terminal.print(&report.json().to_string())?,
             false => report.tell(terminal)?,
@@ -64,7 +68,7 @@ impl Migrate {
 /// What the file says; one of version 1 is read as it is after the upgrade.
 fn surveyed(file: &ConfigFile, cbdir: &std::path::Path) -> (u8, Node, Problems) {
     let name = file.path.display().to_string();
-    let survey = |file: &ConfigFile| survey(file, cbdir, Environment::process());
+    let survey = |file: &ConfigFile| survey(file, cbdir, Environment::process(), &Extensions::default());
     match upgrade(&file.text, file.format, &name) {
         Ok(upgraded) => {
             let (node, problems) = survey(&ConfigFile { text: upgraded.text, ..file.clone() });
@@ -75,6 +79,12 @@ fn surveyed(file: &ConfigFile, cbdir: &std::path::Path) -> (u8, Node, Problems) 
             (2, node, problems)
         }
     }
+}
+
+/// What is wrong with the node's key, which is in a file of its own.
+fn of_the_key(message: String) -> Problem {
+    let (severity, path, range) = (Severity::Error, "key.priv".to_owned(), 0..0);
+    Problem { severity, place: None, range, path, message, expected: None, nearest: None }
 }
 
 impl Report {

@@ -53,7 +53,7 @@ impl Realm {
                 Failure::setup(format_args!("{} has {errors} {noun}", problems.file()))
             }
         })?;
-        let realms = realms_named(&loaded.node, &loaded.document, name);
+        let realms = realms_named(&loaded.node, &loaded.document, &loaded.cbdir, name);
         let text = match json {
             true => {
                 json!({"name": name, "realms": realms.iter().map(object).collect::<Vec<_>>()}).to_string()
@@ -64,9 +64,11 @@ impl Realm {
             false => realms.iter().map(|it| shown(it, name)).collect::<Vec<_>>().join("\n\n"),
         };
         terminal.print(&terminal.shown(&text))?;
-        match realms.is_empty() {
-            true => Err(Failure::explained(Code::Wamp)),
-            false => Ok(()),
+        let can_be_joined =
+            |it: &NamedRealm<'_>| matches!(it.kind, RealmKind::Static | RealmKind::Template { .. });
+        match realms.iter().any(can_be_joined) {
+            true => Ok(()),
+            false => Err(Failure::explained(Code::Wamp)),
         }
     }
 }
@@ -91,6 +93,12 @@ fn shown(realm: &NamedRealm<'_>, name: &str) -> String {
                 activation.max_realms, activation.max_realms_per_principal, activation.max_rate
             ));
         }
+        RealmKind::Refused { id, why } => {
+            return format!(
+                "{name}: template {id} of worker {} matches, and no realm is started: {why}",
+                realm.worker
+            );
+        }
         RealmKind::Hidden { id } => {
             lines.push(format!(
                 "{name}: template {id} of worker {} matches too, and is never asked",
@@ -110,7 +118,8 @@ fn role(role: &Value) -> Vec<String> {
     if let Some(procedure) = role["authorizer"].as_str() {
         lines.push(format!("    asks {procedure}"));
     }
-    for permission in role["permissions"].as_array().into_iter().flatten() {
+    let permissions = role["permissions"].as_array().map_or(&[][..], Vec::as_slice);
+    for permission in permissions {
         let uri = permission["uri"].as_str().unwrap_or_default();
         let policy = permission["match"].as_str().map_or(String::new(), |policy| format!(" ({policy})"));
         let allowed: Vec<&str> = ["call", "register", "publish", "subscribe"]
@@ -119,6 +128,11 @@ fn role(role: &Value) -> Vec<String> {
             .collect();
         let allowed = if allowed.is_empty() { "nothing".to_owned() } else { allowed.join(", ") };
         lines.push(format!("    {uri}{policy}: {allowed}"));
+    }
+    if role["authorizer"].is_null() {
+        let others = if permissions.is_empty() { "every URI" } else { "every other URI" };
+        let allowed = if role["allow-by-default"] == true { "everything" } else { "nothing" };
+        lines.push(format!("    {others}: {allowed}"));
     }
     lines
 }
@@ -132,6 +146,7 @@ fn object(realm: &NamedRealm<'_>) -> Value {
             let workers: Vec<&str> = workers.iter().map(|(_, id)| *id).collect();
             json!({"kind": "template", "template": id, "pattern": pattern, "groups": groups, "workers": workers})
         }
+        RealmKind::Refused { id, why } => json!({"kind": "refused", "template": id, "message": why}),
         RealmKind::Hidden { id } => json!({"kind": "hidden", "template": id}),
     };
     let mut object = kind;

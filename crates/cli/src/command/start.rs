@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use crossweave_auth::cryptosign::PrivateKey;
-use crossweave_config::{Loaded, Node, Problems, Severity, ShutdownTrigger};
+use crossweave_config::{Loaded, NODE_ID, Node, Problems, Severity, ShutdownTrigger, is_node_id};
 use crossweave_node::boot::{self, WorkerPlan};
 use crossweave_node::{
     Configuration, Controller, Extensions, NodeOptions, Why, controller_of, findings, node_key,
@@ -136,7 +136,7 @@ impl Start {
             info!("to go on from there, `crossweave init` writes a configuration to edit");
             let (node, document) = builtin(self.port);
             check(&node)?;
-            let options = NodeOptions { has_start_page: true, ..self.options(loaded, &node, None) };
+            let options = NodeOptions { has_start_page: true, ..self.options(loaded, &node, None)? };
             return Ok((options, boot::plan(&node, &document)));
         };
         if self.port.is_some() {
@@ -147,7 +147,7 @@ impl Start {
         info!("running the node of {}", file.display());
         warnings.iter().for_each(|warning| warn!("{warning}"));
         boot::left_out(&loaded.node).iter().for_each(|line| info!("{line}"));
-        let mut options = self.options(loaded, &loaded.node, Some(loaded.cbdir.clone()));
+        let mut options = self.options(loaded, &loaded.node, Some(loaded.cbdir.clone()))?;
         options.key = load_key(&loaded.cbdir)?;
         // Who says when the node ends means the first end of a worker.
         let says_when = loaded.document.pointer("/controller/options/shutdown").is_some();
@@ -156,12 +156,21 @@ impl Start {
         Ok((options, boot::plan(&loaded.node, &loaded.document)))
     }
 
-    fn options(&self, loaded: &Loaded, node: &Node, directory: Option<PathBuf>) -> NodeOptions {
+    fn options(
+        &self,
+        loaded: &Loaded,
+        node: &Node,
+        directory: Option<PathBuf>,
+    ) -> Result<NodeOptions, Failure> {
         let controller = &node.controller;
-        NodeOptions {
+        let node_id = match &controller.id {
+            Some(id) => id.clone(),
+            None => named_node()?.unwrap_or_else(node_id),
+        };
+        Ok(NodeOptions {
             directory,
             cbdir: loaded.cbdir.clone(),
-            node_id: controller.id.clone().or_else(named_node).unwrap_or_else(node_id),
+            node_id,
             configuration: loaded.config_file.as_ref().map(|file| Configuration {
                 file: file.clone(),
                 controller: controller_of(&loaded.document),
@@ -177,7 +186,7 @@ impl Start {
             watch_command: watch_command(),
             has_start_page: false,
             extensions: Extensions::default(),
-        }
+        })
     }
 
     /// Tells what in the configuration is probably not meant as it is written.
@@ -330,9 +339,20 @@ fn ended(why: Option<Why>) -> Result<(), Failure> {
 }
 
 /// The node's id as the environment has it.
-fn named_node() -> Option<String> {
-    let set = NODE_ID_VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
-    set.map(|name| name.trim().to_owned()).find(|name| !name.is_empty())
+fn named_node() -> Result<Option<String>, Failure> {
+    for name in NODE_ID_VARIABLES {
+        let Ok(value) = std::env::var(name) else { continue };
+        match value.trim() {
+            "" => {}
+            id if is_node_id(id) => return Ok(Some(id.to_owned())),
+            id => {
+                return Err(Failure::setup(format_args!(
+                    "{id:?} in {name} cannot be a node id: expected {NODE_ID}"
+                )));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The host's name and this process, in lower case.

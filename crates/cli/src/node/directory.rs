@@ -8,7 +8,7 @@ use clap::Args;
 use crossweave_config::{
     CBDIR_VARIABLES, CONFIG_FILES, ConfigFile, Environment, Loaded, Problems, find_cbdir, load_checking,
 };
-use crossweave_node::unusable;
+use crossweave_node::Extensions;
 
 use crate::exit::Failure;
 use crate::terminal::Terminal;
@@ -49,7 +49,8 @@ impl NodeDirectory {
     pub(crate) fn load(&self) -> Result<Loaded, NotLoaded> {
         let failure = |message: String| NotLoaded::Failure(Failure::setup(message));
         let cbdir = self.directory.find().map_err(NotLoaded::Failure)?;
-        let loaded = load_checking(&cbdir, self.config.as_deref(), &unusable).map_err(NotLoaded::Problems)?;
+        let loaded = load_checking(&cbdir, self.config.as_deref(), &Extensions::default())
+            .map_err(NotLoaded::Problems)?;
         match (&loaded.config_file, self.directory.asked_for()) {
             (None, Some(by)) => {
                 let (names, cbdir) = (CONFIG_FILES.join(" or "), cbdir.display());

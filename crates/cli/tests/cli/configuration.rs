@@ -187,7 +187,12 @@ fn certificates_and_keys_that_cannot_be_used_are_told() {
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
         assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
         assert!(outcome.stderr.contains("key.pem"), "{}", outcome.stderr);
-        assert_eq!(outcome.stderr.matches("error").count(), 1, "told once: {}", outcome.stderr);
+        assert_eq!(
+            outcome.stderr.matches("error: ").count(),
+            2,
+            "told once, and counted: {}",
+            outcome.stderr
+        );
         let verdict: Value = serde_json::from_str(&check(&text, &["--json"]).stdout).unwrap();
         assert_eq!(verdict["ok"], false);
         let problem = &verdict["problems"][0];

@@ -146,3 +146,112 @@ fn what_cannot_be_asked_is_said() {
     assert_eq!(outcome.code, Some(1), "a configuration with errors");
     assert!(outcome.stderr.contains("cannot be the name of a realm"), "{}", outcome.stderr);
 }
+
+/// A template with a role template, and a principal with such a role.
+fn templates() -> TempDir {
+    let text = r#"
+version: 2
+workers:
+- type: router
+  realms:
+  - {name: public, roles: [{name: anonymous, allow-by-default: true}]}
+  - name: ^realm-(?P<user>[a-z/]+)$
+    template: true
+    roles:
+    - name: anonymous
+      permissions:
+      - {uri: "com.example.{user}.", match: prefix, allow: {call: true}}
+    - name: g-(?P<group>[a-z]+)
+      template: true
+      permissions:
+      - {uri: "com.{user}.{group}.", match: prefix, allow: {publish: true}}
+    - {name: nobody}
+  transports:
+  - type: rawsocket
+    endpoint: {type: unix, path: router}
+    auth: {ticket: {type: static, principals: {joe: {ticket: t, role: g-dev}}}}
+"#;
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("config.yaml"), text).unwrap();
+    folder
+}
+
+#[test]
+fn realms_and_roles_of_templates_are_asked_about_as_they_are_started() {
+    let folder = templates();
+    let ask =
+        |args: &[&str]| run(&[&["explain"], args, &["--cbdir", folder.path().to_str().unwrap()]].concat());
+    let alice = ["--as", "anonymous", "--realm", "realm-alice"];
+    let outcome = ask(&[&["call", "com.example.alice.x"], &alice[..]].concat());
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    for part in [
+        "role anonymous, realm realm-alice",
+        r#"permission "com.example.alice." (prefix) decides"#,
+        "config.yaml:12:9 ($.workers[0].realms[1].roles[0].permissions[0])",
+    ] {
+        assert!(outcome.stdout.contains(part), "{part}: {}", outcome.stdout);
+    }
+    assert_eq!(ask(&[&["call", "com.example.joe.x"], &alice[..]].concat()).code, Some(2));
+    for who in ["g-dev", "joe", "authid:joe", "role:g-dev"] {
+        let outcome = ask(&["publish", "com.ann.dev.x", "--as", who, "--realm", "realm-ann"]);
+        assert_eq!(outcome.code, Some(0), "{who}: {outcome:?}");
+        assert!(outcome.stdout.contains("role g-dev, realm realm-ann"), "{}", outcome.stdout);
+        assert!(
+            outcome.stdout.contains("config.yaml:16:9 ($.workers[0].realms[1].roles[1].permissions[0])"),
+            "{outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn a_question_about_a_template_itself_is_answered_with_what_to_ask() {
+    let folder = templates();
+    let ask = |args: &[&str]| {
+        run(&[&["explain", "call", "com.x"], args, &["--cbdir", folder.path().to_str().unwrap()]].concat())
+    };
+    for (args, told) in [
+        (&["--as", "anonymous", "--realm", "^realm-(?P<user>[a-z/]+)$"][..], "is a template, and no realm"),
+        (&["--as", "anonymous", "--realm", "other"], "there are public, and the templates ^realm-"),
+        (&["--as", "anonymous", "--realm", "realm-a/b"], "there is no realm"),
+        (&["--as", "g-dev"], "`--realm NAME` asks about a realm that a template starts"),
+    ] {
+        let outcome = ask(args);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{args:?}");
+        assert!(outcome.stderr.contains(told), "{args:?}: {}", outcome.stderr);
+    }
+    let outcome = ask(&["--as", "stranger", "--json"]);
+    let told: Value = serde_json::from_str(&outcome.stderr).unwrap_or_else(|_| panic!("{outcome:?}"));
+    assert!(told["message"].as_str().unwrap().contains("stranger"), "{told}");
+}
+
+#[test]
+fn a_realm_tells_what_its_roles_may_do_without_permissions() {
+    let folder = templates();
+    let of = |name: &str| run(&["realm", "explain", name, "--cbdir", folder.path().to_str().unwrap()]);
+    let outcome = of("public");
+    assert!(outcome.stdout.contains("role anonymous\n    every URI: everything"), "{}", outcome.stdout);
+    let outcome = of("realm-ann");
+    assert!(
+        outcome.stdout.contains("com.example.ann. (prefix): call\n    every other URI: nothing"),
+        "{}",
+        outcome.stdout
+    );
+    assert!(outcome.stdout.contains("role nobody\n    every URI: nothing"), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_name_that_no_realm_can_have_is_not_told_to_be_started() {
+    let realm = json!({"name": "(?P<user>.+)", "template": true, "roles": [{"name": "user", "allow-by-default": true}]});
+    let folder = TempDir::new().unwrap();
+    let worker = json!({"type": "router", "realms": [realm], "transports": []});
+    fs::write(folder.path().join("config.json"), json!({"version": 2, "workers": [worker]}).to_string())
+        .unwrap();
+    let of = |name: &str| run(&["realm", "explain", name, "--cbdir", folder.path().to_str().unwrap()]);
+    assert_eq!(of("alice").code, Some(0));
+    for name in ["ab", "1alice", "jörg"] {
+        let outcome = of(name);
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        assert!(outcome.stdout.contains("no realm is started: "), "{}", outcome.stdout);
+        assert!(outcome.stdout.contains("cannot be the name of a realm"), "{}", outcome.stdout);
+    }
+}

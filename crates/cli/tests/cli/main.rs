@@ -16,6 +16,7 @@ mod managed;
 mod management;
 mod node;
 mod peer;
+mod preflight;
 mod realm_workers;
 mod register;
 mod rewriting;

@@ -62,6 +62,71 @@ fn what_is_written_can_be_read_by_as_many_as_the_original() {
 }
 
 #[test]
+fn words_of_yaml_mean_in_json_what_they_meant() {
+    let yaml = r#"
+version: 2
+workers:
+- type: router
+  options: {disabled: off}
+  realms:
+  - name: realm1
+    template: no
+    roles:
+    - name: anonymous
+      permissions:
+      - {uri: com.example., match: prefix, allow: {call: yes, publish: On}}
+    - {name: yes}
+  transports:
+  - type: rawsocket
+    endpoint: {type: unix, path: router}
+    auth: {ticket: {type: static, principals: {joe: {ticket: no, role: "yes"}}}}
+"#;
+    let folder = folder(&[("config.yaml", yaml)]);
+    assert_eq!(run(&folder, &["check"]).code, Some(0), "{:?}", run(&folder, &["check"]));
+    assert_eq!(run(&folder, &["convert"]).code, Some(0));
+    let outcome = run(&folder, &["check", "--config", "config.json"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let json: Value = serde_json::from_str(&read(&folder, "config.json")).unwrap();
+    let worker = &json["workers"][0];
+    let (realm, ticket) = (&worker["realms"][0], &worker["transports"][0]["auth"]["ticket"]);
+    assert_eq!((&worker["options"]["disabled"], &realm["template"]), (&json!(false), &json!(false)));
+    assert_eq!(realm["roles"][0]["permissions"][0]["allow"], json!({"call": true, "publish": true}));
+    assert_eq!(
+        (&realm["roles"][1]["name"], &ticket["principals"]["joe"]["ticket"]),
+        (&json!("yes"), &json!("no"))
+    );
+}
+
+#[test]
+fn comments_that_are_lost_are_told_of() {
+    for (text, told) in [
+        ("{\"version\": 2 // two\n}", "note: comments are not kept\n"),
+        ("{\"version\": 2 /* two */}", "note: comments are not kept\n"),
+        ("{\"$schema\": \"http://x/\\\"/*\", \"version\": 2}", ""),
+    ] {
+        let outcome = run(&folder(&[("config.json", text)]), &["convert", "--print"]);
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), told), "{text}");
+    }
+    let commented = VERSION_1.replacen("\"roles\"", "// who\n\"roles\"", 1).replacen(
+        "{\"workers\"",
+        "{ // v1\n\"workers\"",
+        1,
+    );
+    let outcome = run(&folder(&[("config.json", &commented)]), &["upgrade", "--print"]);
+    assert!(outcome.stderr.contains("comments are not kept"), "{}", outcome.stderr);
+}
+
+#[test]
+fn check_of_version_1_says_what_to_run_and_nothing_else() {
+    for text in [VERSION_1.to_owned(), VERSION_1.replacen('{', "{\"version\": 1, ", 1)] {
+        let outcome = run(&folder(&[("config.json", &text)]), &["check"]);
+        assert_eq!(outcome.code, Some(1));
+        assert!(outcome.stderr.contains("`crossweave upgrade` writes it anew"), "{}", outcome.stderr);
+        assert!(outcome.stderr.trim_end().ends_with("has 1 error"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn convert_can_print() {
     let folder = folder(&[("config.yaml", "version: 2 # two\n")]);
     let outcome = run(&folder, &["convert", "--print"]);
@@ -124,7 +189,8 @@ fn migrate(folder: &TempDir) -> (Option<i32>, Value) {
 fn migrate_tells_of_a_node_that_works() {
     let mut transports = rawsocket();
     transports[0]["auth"] = json!({"ticket": {"type": "static", "principals": {"joe": {"ticket": "s3cret", "role": "anonymous"}}}});
-    let folder = folder(&[("config.json", &config(&transports)), ("key.priv", "x"), ("node.log", "")]);
+    let folder = folder(&[("config.json", &config(&transports)), ("node.log", "")]);
+    assert_eq!(run(&folder, &["keys"]).code, Some(0));
     let (code, report) = migrate(&folder);
     assert_eq!((code, &report["ok"], &report["version"]), (Some(0), &json!(true), &json!(2)));
     let supported = report["supported"].as_array().unwrap();
@@ -132,7 +198,7 @@ fn migrate_tells_of_a_node_that_works() {
     let better = report["better"].to_string();
     assert!(better.contains("compared in constant time"), "{better}");
     let names: Vec<&Value> = report["files"].as_array().unwrap().iter().map(|file| &file["name"]).collect();
-    assert_eq!(names, ["key.priv", "node.log"]);
+    assert_eq!(names, ["key.priv", "key.pub", "node.log"]);
     let outcome = run(&folder, &["migrate"]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
     assert!(outcome.stdout.contains("This node can be started as it is"), "{}", outcome.stdout);
@@ -171,5 +237,50 @@ fn migrate_reads_version_1_as_it_will_be() {
         outcome.stdout.contains("This node can be started after `crossweave upgrade`"),
         "{}",
         outcome.stdout
+    );
+}
+
+#[test]
+fn migrate_tells_of_all_workers_and_of_components_that_need_crossbar() {
+    let mut node: Value = serde_json::from_str(&config(&rawsocket())).unwrap();
+    let transport =
+        json!({"type": "rawsocket", "serializer": "json", "endpoint": {"type": "unix", "path": "router"}});
+    let class =
+        |name: &str| json!({"type": "class", "classname": name, "realm": "realm1", "transport": transport});
+    let components =
+        json!([class("crossbar.adapter.rest.RESTCallee"), class("app.Backend"), class("other.Backend")]);
+    let options = json!({"python": "/bin/sh", "pythonpath": ["modules"]});
+    let endpoint = json!({"type": "tcp", "port": 2, "interface": "127.0.0.1"});
+    node["workers"].as_array_mut().unwrap().extend([
+        json!({"type": "container", "options": options, "components": components}),
+        json!({"type": "guest", "executable": "sh"}),
+        json!({"type": "hostmonitor", "options": {"monitors": {"cpu": {}}}}),
+        json!({"type": "websocket-testee", "transport": {"type": "websocket", "endpoint": endpoint}}),
+    ]);
+    let folder = folder(&[("config.json", &node.to_string()), ("other.py", "import os\n")]);
+    fs::create_dir(folder.path().join("modules")).unwrap();
+    fs::write(folder.path().join("modules/app.py"), "from crossbar.common import checkconfig\n").unwrap();
+    let (code, report) = migrate(&folder);
+    assert_eq!(code, Some(0), "{report}");
+    let supported = report["supported"].as_array().unwrap();
+    for (what, count) in [
+        ("router worker", 1),
+        ("container worker", 1),
+        ("guest worker", 1),
+        ("hostmonitor worker", 1),
+        ("websocket-testee worker", 1),
+        ("monitor `cpu`", 1),
+        ("component in Python, `class`", 3),
+    ] {
+        assert!(supported.contains(&json!({"what": what, "count": count})), "{what}: {report}");
+    }
+    let different = report["different"].as_array().unwrap();
+    let told: Vec<_> =
+        different.iter().filter(|it| it["message"].to_string().contains("Crossbar.io itself")).collect();
+    assert_eq!(told.len(), 2, "{report}");
+    assert_eq!(told[0]["path"], "$.workers[1].components[0]");
+    assert!(
+        told[0]["message"].to_string().contains("RESTCallee")
+            && told[1]["message"].to_string().contains("app.py")
     );
 }

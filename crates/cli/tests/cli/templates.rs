@@ -76,7 +76,7 @@ fn the_example_starts_a_realm_for_each_user_and_tells_it_as_crossbar_did() {
         "Realm 'realm-user1' matched from template '^realm-(?P<user>[a-z][a-z0-9_-]{2,8})$'",
         "Realm 'realm-user1' started",
         "realm 'realm003' (named 'realm-user1') started",
-        "role 'role001' (named 'anonymous') on realm 'realm003' started",
+        "role 'role001' (named 'anonymous') started on realm 'realm003'",
         "Realm 'realm-user1' auto started successfully",
     ];
     // Two processes tell it: which line comes first is not certain.

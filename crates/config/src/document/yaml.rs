@@ -20,6 +20,7 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
             if error.info().contains("recursion limit") {
                 return SyntaxError::too_deep(at..at);
             }
+            let at = if error.info().contains("tab") { tab(text, at) } else { at };
             SyntaxError::at(at..at, format!("not YAML: {}", error.info()))
         })?;
         builder.event(event, offsets.range(span))?;
@@ -28,6 +29,20 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
         return Err(SyntaxError::at(0..0, "the file is empty").expected("a mapping"));
     };
     Ok(Document { root, duplicates: builder.duplicates })
+}
+
+/// The tab in an indentation that an error at this place is about. The scanner tells a place around it.
+fn tab(text: &str, at: usize) -> usize {
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let mut line = start;
+    for text in text[start..].split_inclusive('\n') {
+        let indentation = text.len() - text.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = text[..indentation].find('\t') {
+            return line + tab;
+        }
+        line += text.len();
+    }
+    at
 }
 
 /// Byte offsets of characters: the parser counts characters.

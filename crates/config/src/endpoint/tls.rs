@@ -31,9 +31,6 @@ pub struct Certificate {
     pub chain_certificates: Vec<PathBuf>,
 }
 
-/// Looks into the files, all of which are there, and says which cannot be used.
-pub type TlsCheck<'c> = &'c dyn Fn(&Tls) -> Vec<UnusableFile>;
-
 /// A file of [`Tls`] that is there and cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnusableFile {
@@ -53,8 +50,8 @@ impl Tls {
             certificates: files.certificates(reading, &mut fields),
             ca_certificates: files.list(reading, &mut fields, "ca_certificates"),
         };
-        if let Some(check) = reading.tls_check.filter(|_| !files.is_incomplete && !reading.is_disabled) {
-            check(&tls).into_iter().for_each(|unusable| files.report(reading, unusable));
+        if let Some(host) = reading.host.filter(|_| !files.is_incomplete && !reading.is_disabled) {
+            host.unusable(&tls).into_iter().for_each(|unusable| files.report(reading, unusable));
         }
         fields.no_effect(reading, "dhparam", "keys are agreed on with elliptic curves");
         fields.no_effect(reading, "ciphers", "TLS 1.2 and 1.3 are spoken with safe cipher suites only");

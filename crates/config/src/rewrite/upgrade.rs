@@ -29,8 +29,8 @@ pub(super) fn upgrade(root: &mut Item) -> Result<Vec<String>, NotUpgraded> {
             count += 1;
         }
     }
-    let noun = if count == 1 { "permission" } else { "permissions" };
-    Ok(vec!["`version` is 2 now".to_owned(), format!("{count} {noun} written as version 2 has them")])
+    let (noun, them) = if count == 1 { ("permission", "it") } else { ("permissions", "them") };
+    Ok(vec!["`version` is 2 now".to_owned(), format!("{count} {noun} now written as version 2 has {them}")])
 }
 
 fn check_version(entries: &[Entry]) -> Result<(), NotUpgraded> {

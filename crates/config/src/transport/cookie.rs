@@ -124,8 +124,12 @@ impl CookieStore {
         ];
         let kind = fields.required(reading, "type").and_then(|at| reading.word(&at, words))?;
         let file = |reading: &mut Reading<'_>, fields: &mut Fields<'_>, key| {
-            let name = fields.required(reading, key).and_then(|at| reading.text(&at)).unwrap_or_default();
-            (reading.path(&name), fields.bool(reading, "purge_on_startup", false))
+            let path = fields.required(reading, key).and_then(|at| {
+                let path = reading.text(&at).map(|name| reading.path(&name))?;
+                reading.existing_parent(&at, &path);
+                Some(path)
+            });
+            (path.unwrap_or_else(|| reading.path("")), fields.bool(reading, "purge_on_startup", false))
         };
         let store = match kind {
             Kind::Memory => Self::Memory,

@@ -57,7 +57,7 @@ impl Web {
         }
         let options = fields
             .object(reading, "options", "the web options")
-            .map(|fields| WebOptions::read(reading, fields, connection))
+            .map(|fields| WebOptions::read(reading, fields, connection, around.has_tls))
             .unwrap_or_default();
         Self { paths, options }
     }
@@ -127,6 +127,7 @@ impl WebOptions {
         reading: &mut Reading<'_>,
         mut fields: Fields<'_>,
         connection: Option<&mut ConnectionOptions>,
+        has_tls: bool,
     ) -> Self {
         let default = Self::default();
         connection::read_or_refuse(reading, &mut fields, connection);
@@ -138,6 +139,9 @@ impl WebOptions {
                 .unwrap_or(default.hsts_max_age),
             client_timeout: fields.int(reading, "client_timeout", 1..=86_400, "seconds"),
         };
+        if options.hsts && !has_tls {
+            fields.no_effect(reading, "hsts", "browsers are told so over TLS only, and there is no `tls`");
+        }
         fields.no_effect(reading, "display_tracebacks", "there is no Python to trace");
         fields.finish(reading);
         options

@@ -173,7 +173,11 @@ impl Code {
                 extra: fields.any(reading, "extra"),
             },
             Kind::Rust => {
-                let name = fields.required(reading, "name").and_then(|at| reading.text(&at));
+                let name = fields.required(reading, "name").and_then(|at| {
+                    let name = reading.text(&at)?;
+                    reading.check_component(&at, &name);
+                    Some(name)
+                });
                 let extra = fields.any(reading, "extra");
                 Self::Rust { name: name?, auth: None, extra }
             }

@@ -70,8 +70,9 @@ impl ContainerWorker {
         }
         let mut ids = Unique::new("component id");
         let list = fields.list(reading, "components", "a list of components");
-        let components =
+        let components: Vec<_> =
             list.into_iter().filter_map(|at| ContainerComponent::read(reading, at, &mut ids)).collect();
+        reading.check_python(&fields.at, options.python.as_ref(), components.iter().map(|it| &it.code));
         reading.groups = outer;
         no_python_process(reading, &mut fields);
         fields.finish(reading);

@@ -1,10 +1,11 @@
 //! `"type": "guest"`: any program, as a process of the node.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::options::disabled;
 use super::{Disabled, ProcessEnv, Siblings, WorkerTemplate};
 use crate::document::Value;
+use crate::host::Needed;
 use crate::reading::{At, Fields, Finding, Reading, Shape};
 
 /// A program that the node runs.
@@ -99,6 +100,10 @@ impl GuestWorker {
             .object(reading, "options", "the guest's options")
             .map(|fields| GuestOptions::read(reading, fields))
             .unwrap_or_default();
+        if let (Some(at), Some(program)) = (fields.get("executable"), &executable) {
+            let (program, directory) = (Path::new(program), options.workdir.as_ref());
+            reading.check_program(&at, &Needed { program, directory });
+        }
         reading.groups = outer;
         fields.finish(reading);
         Self { id, executable: executable.unwrap_or_default(), arguments, options, template }

@@ -64,7 +64,7 @@ impl WorkerOptions {
         let title = fields.text(reading, "title");
         fields.no_effect(reading, "reactor", "there is no Twisted");
         fields.no_effect(reading, "traceback", "there is no Python to trace");
-        Self {
+        let options = Self {
             title,
             python: python(reading, fields),
             pythonpath: pythonpath(reading, fields),
@@ -74,7 +74,9 @@ impl WorkerOptions {
             expose_controller: fields.bool(reading, "expose_controller", true),
             expose_shared: fields.bool(reading, "expose_shared", false),
             disabled: disabled(reading, fields),
-        }
+        };
+        reading.worker_env = Some(options.env.clone());
+        options
     }
 
     /// Reads `options` of a worker that has no others.

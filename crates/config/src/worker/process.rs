@@ -1,6 +1,7 @@
 //! `env`: the environment variables of a process.
 
 use crate::document::Value;
+use crate::environment::Environment;
 use crate::reading::{Fields, Finding, Reading, quoted};
 
 /// `env` of `options`.
@@ -32,6 +33,19 @@ impl ProcessEnv {
         let env = Self { inherit: inherit(reading, &mut fields), vars: vars(reading, &mut fields) };
         fields.finish(reading);
         env
+    }
+
+    /// The value that a variable has in the process, if that is started by a process with this environment.
+    pub(crate) fn value(&self, name: &str, outer: Environment<'_>) -> Option<String> {
+        if let Some((_, value)) = self.vars.iter().find(|(given, _)| given == name) {
+            return Some(value.clone());
+        }
+        let is_inherited = match &self.inherit {
+            Inherit::All => true,
+            Inherit::None => false,
+            Inherit::Only(names) => names.iter().any(|it| it == name),
+        };
+        outer.get(name).filter(|_| is_inherited)
     }
 }
 

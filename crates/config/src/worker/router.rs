@@ -49,6 +49,7 @@ impl RouterWorker {
         let auths: Vec<_> = transports.iter().flat_map(Transport::auths).collect();
         authmethod::warn_of_missing(reading, &auths);
         let components = components(reading, &mut fields, &realms);
+        reading.check_python(&fields.at, options.python.as_ref(), components.iter().map(|it| &it.code));
         no_python_process(reading, &mut fields);
         fields.finish(reading);
         Self { id, options, is_inline, realms, transports, components }
@@ -61,6 +62,7 @@ impl WorkerOptions {
         let options = WorkerOptions::read(reading, &mut fields);
         let is_inline = fields.bool(reading, "inline", false);
         if is_inline {
+            reading.worker_env = None;
             for key in ["title", "cpu_affinity", "env"] {
                 fields.no_effect(reading, key, "an `inline` router is no process of its own");
             }

@@ -143,6 +143,8 @@ fn text_that_is_no_json() {
 fn text_that_is_no_yaml() {
     yaml("§", "$", "the file is empty");
     yaml("version: 2\nworkers: [§", "$", "not YAML");
+    yaml("version: 2\nworkers:\n§\t- type: router\n", "$", "tabs disallowed");
+    yaml("version: 2\nworkers:\n- type: router\n§\toptions: {}\n", "$", "found a tab");
     yaml("version: 2\n§---\nversion: 2\n", "$", "second document");
     yaml("version: 2\nworkers: §!mine [1]\n", "$", "unknown tag");
     yaml("version: 2\n§[a]: 1\n", "$", "a key is not a string");
@@ -150,10 +152,10 @@ fn text_that_is_no_yaml() {
 
 #[test]
 fn the_top_of_the_document() {
-    json("§{\"workers\": []}", "$", "has no `version`: it is of version 1, which is too old");
-    json("{\"version\": §1}", "$.version", "version 1 is too old; expected `\"version\": 2`");
+    json("§{\"workers\": []}", "$", "has no `version`: that is version 1, which is too old");
+    json("{\"version\": §1}", "$.version", "version 1 is too old; expected version 2: `crossweave upgrade`");
     json("{\"version\": §3}", "$.version", "this version is not known");
-    json("{\"version\": §\"2\"}", "$.version", "`version` is the string \"2\"");
+    json("{\"version\": §\"2\"}", "$.version", "`version` is the string \"2\"; expected the number 2");
     json("{\"version\": 2, §\"wrokers\": []}", "$.wrokers", "unknown key `wrokers` in a node configuration");
     json("{\"version\": 2, §\"wrokers\": []}", "$.wrokers", "nearest workers");
     json(

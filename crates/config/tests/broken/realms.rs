@@ -2,7 +2,7 @@
 
 use crossweave_config::Format;
 
-use super::{Case, check, controller, json};
+use super::{Case, check, controller, json, worker};
 
 /// A disabled router with one realm: what is not built yet does not matter there.
 fn realm(inner: &str, rest: &str, fragment: &'static str) {
@@ -124,4 +124,21 @@ fn the_controller_too() {
         let text = format!("{{\"version\": 2, \"controller\": {text}}}");
         check(&Case { text, format: Format::Json, expected: paths.to_vec() });
     }
+}
+
+#[test]
+fn roles_of_an_activation() {
+    let realm = |activation: &str| {
+        format!(
+            "{{\"type\": \"router\", \"realms\": [{{\"name\": \"r-[a-z]+\", \"template\": true, \"activation\": {activation}, \
+             \"roles\": [{{\"name\": \"user\", \"allow-by-default\": true}}]}}]}}"
+        )
+    };
+    let path = "$.workers[0].realms[0].activation";
+    for key in ["authroles", "background_authroles"] {
+        let path: &'static str = Box::leak(format!("{path}.{key}[1]").into_boxed_str());
+        let told = "no role of this template is `usr`; expected `user`; nearest user";
+        worker(&realm(&format!("{{\"{key}\": [\"user\", §\"usr\"]}}")), path, told);
+    }
+    worker(&realm("{§\"idle\": 5}"), "$.workers[0].realms[0].activation.idle", "nearest idle_timeout");
 }

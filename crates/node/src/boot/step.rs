@@ -87,18 +87,20 @@ impl Step {
         Step { what: self.what.clone(), start }
     }
 
-    /// What it starts, as the log of Crossbar.io has it: `realm 'realm001' (named 'realm1')`.
-    pub(crate) fn told(&self) -> String {
+    /// What has become of it, as the log of Crossbar.io has it: `realm 'realm001' (named 'realm1') started`.
+    pub(crate) fn told(&self, became: &str) -> String {
         let (id, name) = (self.start.id(), self.start.config()["name"].as_str().unwrap_or_default());
         match &self.start {
             Start::Realm(realm) if realm.config["template"] == true => {
-                format!("realm template '{id}' ('{name}')")
+                format!("realm template '{id}' ('{name}') {became}")
             }
-            Start::Realm(_) => format!("realm '{id}' (named '{name}')"),
-            Start::Role(role) => format!("role '{id}' (named '{name}') on realm '{}'", role.realm_id),
-            Start::Transport(_) | Start::TesteeTransport(_) => format!("transport '{id}'"),
-            Start::RouterComponent(_) | Start::Component(_) => format!("component '{id}'"),
-            Start::Monitoring(_) => self.what.clone(),
+            Start::Realm(_) => format!("realm '{id}' (named '{name}') {became}"),
+            Start::Role(role) => {
+                format!("role '{id}' (named '{name}') {became} on realm '{}'", role.realm_id)
+            }
+            Start::Transport(_) | Start::TesteeTransport(_) => format!("transport '{id}' {became}"),
+            Start::RouterComponent(_) | Start::Component(_) => format!("component '{id}' {became}"),
+            Start::Monitoring(_) => format!("{} {became}", self.what),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::worker::{Origin, Status, Worker};
 use super::{Controller, NodeOptions};
 use crate::boot::{self, Step, WorkerPlan};
 use crate::change::{self, Action};
-use crate::router::{findings, unusable};
+use crate::router::findings;
 use crate::service::{Caller, to_json};
 
 /// A worker that does not say within this time what it runs is taken to run what it was told to.
@@ -227,7 +227,7 @@ impl Controller {
 /// Reads and checks the configuration.
 fn read(options: &NodeOptions, file: &std::path::Path) -> Result<Loaded, Error> {
     let invalid = |text: String| Error::new(error::INVALID_CONFIGURATION, text);
-    let loaded = load_checking(&options.cbdir, Some(file), &unusable)
+    let loaded = load_checking(&options.cbdir, Some(file), &options.extensions)
         .map_err(|problems| invalid(problems.to_string()))?;
     if loaded.warnings.count(Severity::NotBuilt) > 0 {
         return Err(invalid(loaded.warnings.to_string()));

@@ -1,12 +1,10 @@
 //! Guests: programs that the node runs, and that know nothing of it.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
 use crossweave_config::{GuestOutput, GuestStdin, GuestWorker};
-use rustix::fs::{Access, access};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{ChildStdin, Command};
 use tokio::task::JoinHandle;
@@ -17,6 +15,7 @@ use super::launch::{Guest, Running};
 use super::log::Source;
 use super::program::set_environment;
 use super::worker::Worker;
+use crate::host::find;
 
 impl Controller {
     /// Starts a guest.
@@ -72,10 +71,7 @@ impl Controller {
 pub(super) fn program(guest: &GuestWorker, cbdir: &Path) -> Result<PathBuf, String> {
     let workdir = guest.options.workdir.as_deref().unwrap_or(cbdir);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = find(&guest.executable, workdir, &path).ok_or_else(|| {
-        let workdir = workdir.display();
-        format!("{:?} is no program in {workdir}, nor one of the directories of PATH", guest.executable)
-    })?;
+    let found = find(Path::new(&guest.executable), workdir, &path)?;
     std::path::absolute(&found).map_err(|error| error.to_string())
 }
 
@@ -98,38 +94,4 @@ fn feed(mut stdin: ChildStdin, what: &GuestStdin) -> JoinHandle<Option<ChildStdi
         let _ = stdin.write_all(line.as_bytes()).await;
         (!is_closed).then_some(stdin)
     })
-}
-
-/// The program of this name: a path from the directory, else in one of the directories of `PATH`.
-fn find(name: &str, workdir: &Path, path: &OsStr) -> Option<PathBuf> {
-    let is_program = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
-    let here = workdir.join(name);
-    if is_program(&here) {
-        return Some(here);
-    }
-    if name.contains('/') {
-        return None;
-    }
-    std::env::split_paths(path).map(|directory| directory.join(name)).find(is_program)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn programs_are_looked_for_in_the_working_directory_first() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::TempDir::new().unwrap();
-        let own = folder.path().join("sh");
-        std::fs::write(&own, "#!/bin/sh\n").unwrap();
-        let path = OsStr::new("/nowhere:/bin");
-        // It cannot be run yet.
-        assert_eq!(find("sh", folder.path(), path), Some("/bin/sh".into()));
-        std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o755)).unwrap();
-        assert_eq!(find("sh", folder.path(), path), Some(own.clone()));
-        assert_eq!(find("./sh", folder.path(), path), Some(folder.path().join("./sh")));
-        assert_eq!(find("bin/sh", folder.path(), path), None);
-        assert_eq!(find("no-such-program", folder.path(), path), None);
-    }
 }

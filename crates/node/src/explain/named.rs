@@ -1,7 +1,9 @@
 //! Which realm a client finds that wants to join one of some name.
 
+use std::path::Path;
+
 use crossweave_api::Config;
-use crossweave_config::{Node, RealmActivation, Worker};
+use crossweave_config::{Node, RealmActivation, Worker, part};
 
 use crate::router::template::instance;
 
@@ -34,6 +36,13 @@ pub enum RealmKind<'n> {
         /// The workers that are started with it: their types and ids.
         workers: Vec<(&'static str, &'n str)>,
     },
+    /// A template matches, and the node starts no realm of this name.
+    Refused {
+        /// The template's id.
+        id: &'n str,
+        /// Why.
+        why: String,
+    },
     /// A template matches, and another realm or template of the worker comes before it.
     Hidden {
         /// The template's id.
@@ -41,8 +50,8 @@ pub enum RealmKind<'n> {
     },
 }
 
-/// The realms of this name, worker by worker. `document` is what `node` was read from.
-pub fn realms_named<'n>(node: &'n Node, document: &Config, name: &str) -> Vec<NamedRealm<'n>> {
+/// The realms of this name, worker by worker. `document` is what `node` was read from, in the node directory `cbdir`.
+pub fn realms_named<'n>(node: &'n Node, document: &Config, cbdir: &Path, name: &str) -> Vec<NamedRealm<'n>> {
     let mut found = Vec::new();
     let written = document["workers"].as_array().into_iter().flatten();
     for (worker, written) in node.workers.iter().zip(written) {
@@ -61,9 +70,14 @@ pub fn realms_named<'n>(node: &'n Node, document: &Config, name: &str) -> Vec<Na
             let Some(groups) = template.captures(name) else { continue };
             let config = instance(config, name, &groups);
             let (id, pattern) = (realm.id.as_str(), template.pattern.as_str());
-            let kind = match has_one {
-                true => RealmKind::Hidden { id },
-                false => {
+            let refused = part::realm(&config, "the realm", cbdir).err();
+            let kind = match refused {
+                _ if has_one => RealmKind::Hidden { id },
+                Some(problems) => {
+                    let why = problems.iter().next().map(|it| it.message.clone()).unwrap_or_default();
+                    RealmKind::Refused { id, why }
+                }
+                None => {
                     let (activation, workers) = (&realm.activation, workers_of(node, name));
                     RealmKind::Template { id, pattern, groups, activation, workers }
                 }
@@ -102,7 +116,7 @@ mod tests {
         let document = json!({"version": 2, "workers": [{"type": "router", "realms": realms}, guest]});
         let checked = parse(&document.to_string(), Format::Json, "config.json", Environment::empty());
         let checked = checked.unwrap_or_else(|problems| panic!("{problems}"));
-        let named = |name: &str| realms_named(&checked.node, &checked.document, name);
+        let named = |name: &str| realms_named(&checked.node, &checked.document, Path::new("/srv"), name);
         assert!(named("public").is_empty());
         let joe = named("realm-joe");
         assert!(matches!(joe[0].kind, RealmKind::Static) && matches!(joe[1].kind, RealmKind::Hidden { .. }));

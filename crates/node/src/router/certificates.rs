@@ -22,7 +22,7 @@ pub(super) fn tls_options(tls: &Tls) -> TlsServerOptions {
 }
 
 /// Loads them as a listener would, and says what cannot be used.
-pub fn unusable(tls: &Tls) -> Vec<UnusableFile> {
+pub(crate) fn unusable(tls: &Tls) -> Vec<UnusableFile> {
     let all = tls_options(tls);
     // Each without the others and the clients' authorities first: so it is known which files an error is about.
     let unusable: Vec<UnusableFile> = all.certificates.iter().filter_map(unusable_certificate).collect();

@@ -27,7 +27,7 @@ pub fn findings(node: &Node, extensions: &Extensions) -> Result<Vec<String>, Vec
     for worker in node.workers.iter().filter(|worker| worker.disabled().is_none()) {
         check_linked(worker, &mut findings);
     }
-    let mut listens = false;
+    let mut listens = node.workers.iter().any(is_testee);
     for worker in node.routers() {
         check_router(worker, &node.controller.options.limits, &mut findings);
         listens |= !worker.transports.is_empty();
@@ -40,6 +40,10 @@ pub fn findings(node: &Node, extensions: &Extensions) -> Result<Vec<String>, Vec
         true => Ok(findings.warnings),
         false => Err(findings.obstacles),
     }
+}
+
+fn is_testee(worker: &Worker) -> bool {
+    worker.disabled().is_none() && matches!(worker, Worker::WebSocketTestee(it) if it.transport.is_some())
 }
 
 fn check_controller(controller: &Controller, findings: &mut Findings) {

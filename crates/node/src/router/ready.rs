@@ -49,7 +49,7 @@ fn urls(bound: &BoundAddress, options: &TransportOptions, known_as: Option<&str>
 }
 
 /// Host and port that a client of this machine can use: "all interfaces" is no address to connect to.
-fn authority(address: SocketAddr) -> SocketAddr {
+pub(crate) fn authority(address: SocketAddr) -> SocketAddr {
     let mut address = address;
     if address.ip().is_unspecified() {
         let loopback: std::net::IpAddr =
@@ -60,7 +60,7 @@ fn authority(address: SocketAddr) -> SocketAddr {
 }
 
 /// Who can connect, in words, if it is not only this machine.
-fn reach(bound: &BoundAddress) -> Option<&'static str> {
+pub(crate) fn reach(bound: &BoundAddress) -> Option<&'static str> {
     match bound {
         BoundAddress::Tcp(address) if address.ip().is_unspecified() => Some("on all interfaces"),
         _ => None,

@@ -1,5 +1,7 @@
 //! The request that opens a session.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crossweave_wamp::{Batching, Dict, Serializer, Value};
@@ -42,7 +44,10 @@ impl Opened {
             Some(Opened { serializer, batching, protocol: protocol.to_owned() })
         });
         chosen.ok_or_else(|| {
-            let spoken: Vec<&str> = serializers.iter().map(|it| it.subprotocol()).collect();
+            // Two serializers may have one name on the wire.
+            let mut spoken: Vec<&str> = serializers.iter().map(|it| it.subprotocol()).collect();
+            let mut seen = HashSet::new();
+            spoken.retain(|name| seen.insert(*name));
             NotOpened::NoProtocol(spoken.join(", "))
         })
     }

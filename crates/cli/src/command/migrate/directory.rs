@@ -6,7 +6,7 @@ use std::path::Path;
 /// Files that are known by name, and what becomes of them.
 const KNOWN: &[(&str, &str)] = &[
     ("key.priv", "the node's key; it stays the same"),
-    ("key.pub", "the public part of the node's key; not read"),
+    ("key.pub", "the public part of the node's key; it stays the same"),
     ("node.pid", "of a node that runs, or did not end in order: stop it before this one is started"),
     ("node.log", "the log of Crossbar.io; not read"),
     ("key.activate", "of the management by Crossbar.io FX; not read"),

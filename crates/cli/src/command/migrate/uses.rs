@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crossweave_config::{Auth, Node, Protocol, RouterWorker, Transport, Web, Worker};
+use crossweave_config::{Auth, Code, Node, Protocol, RouterWorker, Transport, Web, Worker};
 
 /// The parts of a node that are built, each with how often it is there.
 pub(super) fn uses(node: &Node) -> Vec<(String, usize)> {
     let mut uses = Uses::default();
-    for router in node.workers.iter().filter_map(Worker::as_router) {
-        uses.router(router);
-    }
+    node.workers.iter().for_each(|worker| uses.worker(worker));
     uses.0.into_iter().collect()
 }
 
@@ -21,10 +19,38 @@ impl Uses {
         *self.0.entry(what.into()).or_default() += 1;
     }
 
+    fn worker(&mut self, worker: &Worker) {
+        // A proxy is not built, and named as that.
+        if !matches!(worker, Worker::Proxy(_)) {
+            self.add(format!("{} worker", worker.type_name()));
+        }
+        match worker {
+            Worker::Router(router) => self.router(router),
+            Worker::Container(container) => {
+                container.components.iter().for_each(|it| self.component(&it.code))
+            }
+            Worker::Guest(guest) if guest.options.watch.is_some() => {
+                self.add("guest that is started again when files change")
+            }
+            Worker::HostMonitor(monitor) => {
+                monitor.monitors.iter().for_each(|(name, _)| self.add(format!("monitor `{name}`")));
+            }
+            _ => {}
+        }
+    }
+
+    fn component(&mut self, code: &Code) {
+        self.add(match code {
+            Code::Class { .. } => "component in Python, `class`",
+            Code::Function { .. } => "component in Python, `function`",
+            Code::Rust { .. } => "component in Rust",
+        });
+    }
+
     fn router(&mut self, router: &RouterWorker) {
-        self.add("router worker");
-        for realm in router.realms.iter().filter(|realm| realm.template.is_none()) {
-            self.add("realm");
+        router.components.iter().for_each(|it| self.component(&it.code));
+        for realm in &router.realms {
+            self.add(if realm.template.is_some() { "template of realms" } else { "realm" });
             if realm.store.as_ref().is_some_and(|store| !store.event_history.is_empty()) {
                 self.add("event history");
             }

@@ -126,7 +126,8 @@ impl WorkerReport {
         let uptime = uptime.map_or(String::new(), |uptime| format!(" for {}", time(uptime)));
         let restarts = match restarts {
             0 => String::new(),
-            once => format!(", started again {once} times after it had failed"),
+            1 => ", started again once after it had failed".to_owned(),
+            times => format!(", started again {times} times after it had failed"),
         };
         let silence = if self.answers { "" } else { ", does not answer" };
         lines.push(format!("worker {id}: {kind}{pid}, {status}{uptime}{restarts}{silence}"));
@@ -134,8 +135,9 @@ impl WorkerReport {
             let (received, sent) = (count(stats, "received"), count(stats, "sent"));
             let sessions = stats.sessions;
             let noun = if sessions == 1 { "session" } else { "sessions" };
+            let messages = if received == 1 { "message" } else { "messages" };
             lines.push(format!(
-                "  realm {name}: {sessions} {noun}, {received} messages received, {sent} sent"
+                "  realm {name}: {sessions} {noun}, {received} {messages} received, {sent} sent"
             ));
         }
         let urls = self.transports.iter().flat_map(|transport| &transport.listening);

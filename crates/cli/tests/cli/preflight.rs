@@ -1,0 +1,153 @@
+//! `crossweave check` finds what `crossweave start` would not find on this machine.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::background::{Outcome, crossweave};
+use crate::start::config;
+
+fn run(folder: &TempDir, command: &str, more: &[&str]) -> Outcome {
+    let mut of = crossweave();
+    of.env("SOCKDIR", "/run").arg(command).args(["--cbdir", folder.path().to_str().unwrap()]).args(more);
+    Outcome::of(of.output().unwrap())
+}
+
+fn rawsocket() -> Value {
+    json!([{"type": "rawsocket", "endpoint": {"type": "unix", "path": "router"}}])
+}
+
+/// A router, and this.
+fn with(worker: Value) -> String {
+    let mut node: Value = serde_json::from_str(&config(&rawsocket())).unwrap();
+    node["workers"].as_array_mut().unwrap().push(worker);
+    serde_json::to_string_pretty(&node).unwrap()
+}
+
+fn folder(text: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("config.json"), text).unwrap();
+    folder
+}
+
+/// `check`, `migrate` and `start` refuse it for this reason, and at this place.
+fn is_refused(text: &str, path: &str, told: &str) {
+    let folder = folder(text);
+    let outcome = run(&folder, "check", &["--json"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let verdict: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let problem = &verdict["problems"][0];
+    assert_eq!((&verdict["ok"], &problem["path"]), (&json!(false), &json!(path)), "{verdict}");
+    assert!(problem["place"]["line"].as_u64() > Some(1), "{verdict}");
+    assert!(problem["message"].as_str().unwrap().contains(told), "{verdict}");
+    for command in ["migrate", "start"] {
+        let outcome = run(&folder, command, &[]);
+        assert_eq!(outcome.code, Some(1), "{command}: {outcome:?}");
+        assert!((outcome.stdout + &outcome.stderr).contains(told), "{command}");
+    }
+}
+
+fn component(more: Value) -> Value {
+    let endpoint = json!({"type": "unix", "path": "router"});
+    let transport = json!({"type": "rawsocket", "serializer": "json", "endpoint": endpoint});
+    let mut component = json!({"realm": "realm1", "transport": transport});
+    component.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    component
+}
+
+#[test]
+fn a_program_that_is_not_there_is_refused() {
+    let guest = |executable: &str| json!({"type": "guest", "executable": executable});
+    let path = "$.workers[1].executable";
+    is_refused(&with(guest("/no/such/program")), path, "there is no program \"/no/such/program\"");
+    is_refused(&with(guest("no-such-program")), path, "nor one of the directories of PATH");
+    assert_eq!(run(&folder(&with(guest("sh"))), "check", &[]).code, Some(0));
+    let mut disabled = guest("no-such-program");
+    disabled["options"] = json!({"disabled": true});
+    assert_eq!(run(&folder(&with(disabled)), "check", &[]).code, Some(0));
+    let template =
+        json!({"type": "guest", "executable": "/srv/{realm}/tool", "template": "realm", "realm": "r-[a-z]+"});
+    assert_eq!(run(&folder(&with(template)), "check", &[]).code, Some(0), "it is known later");
+}
+
+#[test]
+fn a_python_that_is_not_there_is_refused_where_components_need_it() {
+    let container = |components: Value| {
+        let options = json!({"python": "/no/such/python"});
+        json!({"type": "container", "options": options, "components": components})
+    };
+    let class = component(json!({"type": "class", "classname": "app.Backend"}));
+    is_refused(&with(container(json!([class]))), "$.workers[1].options.python", "/no/such/python");
+    assert_eq!(run(&folder(&with(container(json!([])))), "check", &[]).code, Some(0));
+}
+
+#[test]
+fn a_component_that_is_not_linked_is_refused() {
+    let component = component(json!({"type": "rust", "name": "backend"}));
+    let container = json!({"type": "container", "components": [component]});
+    let told = "there is no component \"backend\": none is linked into this program";
+    is_refused(&with(container), "$.workers[1].components[0].name", told);
+}
+
+#[test]
+fn files_in_directories_that_are_not_there_are_refused() {
+    let mut node: Value = serde_json::from_str(&config(&rawsocket())).unwrap();
+    let history = json!([{"uri": "com.example"}]);
+    node["workers"][0]["realms"][0]["store"] =
+        json!({"type": "sqlite", "path": "no-such-dir/events.db", "event-history": history});
+    let text = serde_json::to_string_pretty(&node).unwrap();
+    is_refused(&text, "$.workers[0].realms[0].store.path", "no-such-dir");
+}
+
+#[test]
+fn a_variable_that_the_worker_does_not_inherit_is_refused_with_the_reason() {
+    let mut node: Value = serde_json::from_str(&config(&rawsocket())).unwrap();
+    node["workers"][0]["transports"][0]["endpoint"]["path"] = json!("${SOCKDIR}/router.sock");
+    let text = |node: &Value| serde_json::to_string_pretty(node).unwrap();
+    assert_eq!(run(&folder(&text(&node)), "check", &[]).code, Some(0));
+    node["workers"][0]["options"] = json!({"env": {"inherit": ["PATH"]}});
+    let told = "`SOCKDIR` is not set in this worker: `inherit` of its `env` leaves it out";
+    is_refused(&text(&node), "$.workers[0].transports[0].endpoint.path", told);
+    node["workers"][0]["options"]["env"]["vars"] = json!({"SOCKDIR": "/run"});
+    assert_eq!(run(&folder(&text(&node)), "check", &[]).code, Some(0));
+}
+
+#[test]
+fn a_key_that_cannot_be_used_is_refused() {
+    let folder = folder(&config(&rawsocket()));
+    assert_eq!(run(&folder, "keys", &[]).code, Some(0));
+    assert_eq!(run(&folder, "check", &[]).code, Some(0));
+    let other = format!("public-key-ed25519: {}\n", "ab".repeat(32));
+    for (file, text, told) in
+        [("key.pub", other.as_str(), "key.pub does not hold"), ("key.priv", "x", "key.priv holds no")]
+    {
+        fs::write(folder.path().join(file), text).unwrap();
+        for command in ["check", "migrate", "start", "keys"] {
+            let outcome = run(&folder, command, &[]);
+            assert_eq!(outcome.code, Some(1), "{command}: {outcome:?}");
+            assert!((outcome.stdout + &outcome.stderr).contains(told), "{command}");
+        }
+        let verdict: Value = serde_json::from_str(&run(&folder, "check", &["--json"]).stdout).unwrap();
+        let problem = &verdict["problems"][0];
+        assert!(problem["file"].as_str().unwrap().ends_with("/key.priv"), "{verdict}");
+        assert_eq!(problem["severity"], "error");
+    }
+}
+
+#[test]
+fn check_counts_what_it_has_found() {
+    let folder = folder(r#"{"version": 2, "workres": [], "controler": {}}"#);
+    let outcome = run(&folder, "check", &[]);
+    assert!(outcome.stderr.trim_end().ends_with("config.json has 2 errors"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_check_for_a_program_is_always_an_object() {
+    let mut check = crossweave();
+    let outcome =
+        Outcome::of(check.args(["check", "--json", "--cbdir", "/no/such/directory"]).output().unwrap());
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
+    let told: Value = serde_json::from_str(&outcome.stderr).unwrap_or_else(|_| panic!("{outcome:?}"));
+    assert!(told["message"].as_str().unwrap().contains("/no/such/directory"), "{told}");
+}
