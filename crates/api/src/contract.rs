@@ -14,6 +14,8 @@ pub enum Scope {
     Worker,
     /// Router workers.
     Router,
+    /// Proxy workers.
+    Proxy,
     /// Container workers.
     Container,
     /// Host monitors.
@@ -24,11 +26,12 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of the documentation.
-    pub const ALL: [Scope; 7] = [
+    pub const ALL: [Scope; 8] = [
         Scope::Node,
         Scope::Process,
         Scope::Worker,
         Scope::Router,
+        Scope::Proxy,
         Scope::Container,
         Scope::HostMonitor,
         Scope::Testee,

@@ -19,6 +19,7 @@ pub mod error;
 pub mod hostmonitor;
 pub mod node;
 pub mod process;
+pub mod proxy;
 mod reference;
 pub mod router;
 pub mod testee;
@@ -43,6 +44,7 @@ pub fn procedures() -> impl Iterator<Item = &'static Contract> {
         worker::PROCEDURES,
         router::PROCEDURES,
         tracing::PROCEDURES,
+        proxy::PROCEDURES,
         container::PROCEDURES,
         hostmonitor::PROCEDURES,
         testee::PROCEDURES,
@@ -60,6 +62,7 @@ pub fn events() -> impl Iterator<Item = &'static Event> {
         worker::EVENTS,
         router::EVENTS,
         tracing::EVENTS,
+        proxy::EVENTS,
         container::EVENTS,
         hostmonitor::EVENTS,
         testee::EVENTS,
@@ -77,6 +80,7 @@ pub fn shapes() -> impl Iterator<Item = &'static Shape> {
         worker::SHAPES,
         router::SHAPES,
         tracing::SHAPES,
+        proxy::SHAPES,
         container::SHAPES,
         hostmonitor::SHAPES,
         testee::SHAPES,

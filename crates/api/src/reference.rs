@@ -51,6 +51,10 @@ fn heading(scope: Scope) -> (&'static str, &'static str) {
         ),
         Scope::Worker => ("Every native worker", "`crossbar.worker.ID.NAME`."),
         Scope::Router => ("Router workers", "`crossbar.worker.ID.NAME`."),
+        Scope::Proxy => (
+            "Proxy workers",
+            "`crossbar.worker.ID.NAME`. They also answer for the web services of their transports, as router workers do.",
+        ),
         Scope::Container => ("Container workers", "`crossbar.worker.ID.NAME`."),
         Scope::HostMonitor => ("Host monitors", "`crossbar.worker.ID.NAME`."),
         Scope::Testee => ("WebSocket testees", "`crossbar.worker.ID.NAME`."),

@@ -95,6 +95,41 @@ procedures! { Router:
         role_id: String,
     } -> RealmRole, errors [error::NO_SUCH_OBJECT], events ["on_router_realm_role_stopped"];
 
+    /// The ids of the links of a realm to other routers, sorted.
+    "get_router_realm_links" GetRouterRealmLinks {
+        /// The realm's id.
+        realm_id: String,
+    } -> Vec<String>, errors [error::NO_SUCH_OBJECT];
+
+    /// A link of a realm to another router.
+    "get_router_realm_link" GetRouterRealmLink {
+        /// The realm's id.
+        realm_id: String,
+        /// The link's id.
+        link_id: String,
+    } -> RouterRealmLink, errors [error::NO_SUCH_OBJECT];
+
+    /// Links a realm with a realm of another router. Answers once it is connected, or cannot connect at once; it is then tried
+    /// again until the link is stopped.
+    "start_router_realm_link" StartRouterRealmLink {
+        /// The realm's id.
+        realm_id: String,
+        /// An id for the link.
+        link_id: String,
+        /// An item of `rlinks`.
+        config: Config,
+    } -> RouterRealmLink,
+    errors [error::NO_SUCH_OBJECT, error::ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::CANNOT_START],
+    events ["on_router_realm_link_started"];
+
+    /// Ends a link: nothing is forwarded any more.
+    "stop_router_realm_link" StopRouterRealmLink {
+        /// The realm's id.
+        realm_id: String,
+        /// The link's id.
+        link_id: String,
+    } -> RouterRealmLink, errors [error::NO_SUCH_OBJECT], events ["on_router_realm_link_stopped"];
+
     /// The transports.
     "get_router_transports" GetRouterTransports {} -> Vec<RouterTransport>;
 
@@ -268,6 +303,20 @@ objects! {
         config: Config,
     }
 
+    /// A link of a realm to another router.
+    RouterRealmLink {
+        /// Its id.
+        id: String,
+        /// The part of the configuration that it was started with.
+        config: Config,
+        /// When it was started, in UTC.
+        started: String,
+        /// Who has started it.
+        started_by: crate::process::Requester,
+        /// Whether it is connected now.
+        connected: bool,
+    }
+
     /// A realm was stopped.
     RealmStopped {
         /// Its id.
@@ -324,6 +373,14 @@ events! { Router:
     ON_ROUTER_REALM_ROLE_CHANGED = "on_router_realm_role_changed" (RealmRole);
     /// A role was taken away.
     ON_ROUTER_REALM_ROLE_STOPPED = "on_router_realm_role_stopped" (RealmRole);
+    /// A link to another router was started.
+    ON_ROUTER_REALM_LINK_STARTED = "on_router_realm_link_started" (RouterRealmLink);
+    /// A link is connected with the other router. Not in Crossbar.io.
+    ON_ROUTER_REALM_LINK_CONNECTED = "on_router_realm_link_connected" (RouterRealmLink);
+    /// A link has lost the other router, and tries to connect again. Not in Crossbar.io.
+    ON_ROUTER_REALM_LINK_DISCONNECTED = "on_router_realm_link_disconnected" (RouterRealmLink);
+    /// A link was stopped.
+    ON_ROUTER_REALM_LINK_STOPPED = "on_router_realm_link_stopped" (RouterRealmLink);
     /// A transport is about to listen.
     ON_ROUTER_TRANSPORT_STARTING = "on_router_transport_starting" (RouterTransport);
     /// A transport listens.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crossweave_wamp::message::Passthru;
 use crossweave_wamp::{Dict, Payload, Serializer, Value};
 
+use crate::content::Content;
 use crate::error::EncodeError;
 use crate::typed;
 
@@ -33,6 +34,8 @@ enum Args {
     Encoded(Vec<u8>),
     /// The opaque binary of payload passthru.
     Opaque(Vec<u8>),
+    /// What has come in a message.
+    Received(Payload<'static>),
 }
 
 impl Default for Args {
@@ -64,6 +67,12 @@ impl Arguments {
         Arguments { args: Args::Opaque(bytes), passthru: Some(Box::new(passthru)), ..Arguments::default() }
     }
 
+    /// What has come, to be passed on as it is: octet for octet where the serializer is the same.
+    pub fn received(content: Content) -> Arguments {
+        let (payload, passthru) = content.into_parts();
+        Arguments { args: Args::Received(payload), passthru, ..Arguments::default() }
+    }
+
     /// Appends an argument.
     pub fn arg(mut self, value: impl Into<Value>) -> Arguments {
         match &mut self.args {
@@ -75,6 +84,12 @@ impl Arguments {
                 }
                 Err(error) => return self.failed(error),
             },
+            Args::Received(payload) => {
+                let mut values = payload.args();
+                values.push(value.into());
+                self.kwargs = merged(payload, std::mem::take(&mut self.kwargs));
+                self.args = Args::Values(values);
+            }
             Args::Opaque(_) => {
                 return self.failed(EncodeError::Value("an opaque payload has no arguments".to_owned()));
             }
@@ -124,6 +139,10 @@ impl Arguments {
             return Err(error);
         }
         let payload = match self.args {
+            Args::Received(payload) if !self.kwargs.is_empty() => {
+                Payload::new(serializer, &payload.args(), &merged(&payload, self.kwargs))
+            }
+            Args::Received(payload) => payload.transcoded(serializer).into_owned(),
             Args::Opaque(bytes) => opaque(serializer, &bytes, self.passthru.as_deref()),
             Args::Values(values) => Payload::new(serializer, &values, &self.kwargs),
             Args::Encoded(bytes) if !self.kwargs.is_empty() => {
@@ -136,6 +155,15 @@ impl Arguments {
         };
         Ok((payload, self.passthru))
     }
+}
+
+/// The keyword arguments that came, with others added or in their place.
+fn merged(payload: &Payload<'_>, kwargs: Dict) -> Dict {
+    let mut all = payload.kwargs();
+    for (name, value) in kwargs {
+        all.insert(name, value);
+    }
+    all
 }
 
 /// The older form stands in the place of `args`, the specification's in a list.

@@ -50,6 +50,16 @@ pub enum Auth {
         /// Who; absent, the router finds out by the certificate.
         authid: Option<String>,
     },
+    /// `anonymous-proxy`: says in [`Options::authextra`](crate::Options::authextra) for whom it speaks (`proxy_realm`,
+    /// `proxy_authid`, `proxy_authrole`, ...), over a Unix socket.
+    AnonymousProxy,
+    /// `cryptosign-proxy`: the same, proven by a private key whose public key the router knows.
+    CryptosignProxy {
+        /// Who; absent, the router finds out by the key.
+        authid: Option<String>,
+        /// The private key.
+        key: PrivateKey,
+    },
     /// The `Cookie` of [`Options::headers`](crate::Options::headers).
     Cookie,
 }
@@ -127,16 +137,20 @@ impl Auth {
             Auth::Cryptosign { .. } => &["cryptosign"],
             Auth::Tls { .. } => &["tls"],
             Auth::Cookie => &["cookie"],
+            Auth::AnonymousProxy => &["anonymous-proxy"],
+            Auth::CryptosignProxy { .. } => &["cryptosign-proxy"],
         }
     }
 
     fn authid(&self) -> Option<&str> {
         match self {
-            Auth::Anonymous | Auth::Cookie => None,
+            Auth::Anonymous | Auth::AnonymousProxy | Auth::Cookie => None,
             Auth::Ticket { authid, .. } | Auth::WampCra { authid, .. } | Auth::Scram { authid, .. } => {
                 Some(authid)
             }
-            Auth::Cryptosign { authid, .. } | Auth::Tls { authid } => authid.as_deref(),
+            Auth::Cryptosign { authid, .. } | Auth::CryptosignProxy { authid, .. } | Auth::Tls { authid } => {
+                authid.as_deref()
+            }
         }
     }
 }

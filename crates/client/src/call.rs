@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
-use crossweave_wamp::message::{self, CallOptions, CallSharding, CancelMode, RunMode};
+use crossweave_wamp::message::{self, CallOptions, CallSharding, CancelMode, ForwardFor, RunMode};
 use crossweave_wamp::{RequestId, Value, features::Features};
 
 use crate::arguments::Arguments;
@@ -36,12 +36,22 @@ pub struct Call {
     disclose_me: bool,
     cancel_mode: CancelMode,
     sharding: Option<Box<CallSharding>>,
+    forward_for: Option<Box<[ForwardFor]>>,
 }
 
 impl Call {
     pub(crate) fn new(client: Client, procedure: String) -> Call {
         let (arguments, cancel_mode) = (Arguments::new(), CancelMode::KillNoWait);
-        Call { client, procedure, arguments, timeout: None, disclose_me: false, cancel_mode, sharding: None }
+        Call {
+            client,
+            procedure,
+            arguments,
+            timeout: None,
+            disclose_me: false,
+            cancel_mode,
+            sharding: None,
+            forward_for: None,
+        }
     }
 
     /// Appends an argument.
@@ -110,6 +120,12 @@ impl Call {
         self
     }
 
+    /// Passes on a call that was made on another router: who calls, and which routers it came through.
+    pub fn forward_for(mut self, hops: impl Into<Box<[ForwardFor]>>) -> Call {
+        self.forward_for = Some(hops.into());
+        self
+    }
+
     /// Waits for the result as `R`: one argument is `R` itself, several are a tuple or list, none is `()` or `None`.
     ///
     /// # Errors
@@ -166,6 +182,7 @@ impl Call {
             disclose_me: self.disclose_me,
             sharding: self.sharding,
             passthru,
+            forward_for: self.forward_for,
             ..CallOptions::default()
         };
         let procedure = self.procedure;

@@ -13,6 +13,7 @@ use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::driver::Driver;
 use crate::error::{CallError, ConnectError, Disconnected, WampError};
+use crate::inbox::Inbox;
 use crate::invocation::Invocation;
 use crate::join::join;
 use crate::life::{self, Home};
@@ -164,6 +165,11 @@ impl Client {
     /// Prepares a subscription; `.await` it for the stream of events.
     pub fn subscribe(&self, topic: impl Into<String>) -> Subscribe {
         Subscribe::new(self.clone(), topic.into())
+    }
+
+    /// Events of several topics in one line, for at most so many events and octets that wait to be read.
+    pub fn inbox(&self, events_max: usize, bytes_max: usize) -> Inbox {
+        Inbox::new(self.clone(), events_max, bytes_max)
     }
 
     /// Prepares a registration; `.await` it. The handler gets the arguments as `A`: a tuple takes them all, `()` none, any

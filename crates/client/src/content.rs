@@ -21,6 +21,10 @@ impl Content {
         Content { payload: payload.into_owned(), passthru }
     }
 
+    pub(crate) fn into_parts(self) -> (Payload<'static>, Option<Box<Passthru>>) {
+        (self.payload, self.passthru)
+    }
+
     /// What it costs to keep it, in octets.
     pub(crate) fn cost(&self) -> usize {
         ITEM_BYTES + self.payload.bytes().len()

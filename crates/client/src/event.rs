@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossweave_wamp::message;
+use crossweave_wamp::message::{self, ForwardFor};
 use crossweave_wamp::{PublicationId, SessionId};
 
 use crate::content::{Content, has_content};
@@ -26,6 +26,8 @@ pub struct Event {
     /// Events of the subscription that the router dropped before this one, as the connection did not take them in time. Only
     /// told under a delivery contract: see [`Subscribe::delivery`](crate::Subscribe::delivery).
     pub lost: u64,
+    /// The routers that it came through, if it was published on another one; empty else.
+    pub forward_for: Vec<ForwardFor>,
     /// The arguments.
     pub content: Content,
 }
@@ -44,6 +46,7 @@ impl Event {
             publisher_authrole: details.publisher_authrole.map(Into::into),
             is_retained: details.retained,
             lost: details.lost,
+            forward_for: details.forward_for.map_or_else(Vec::new, Vec::from),
             content: Content::new(event.payload, details.passthru),
         }
     }

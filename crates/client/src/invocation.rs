@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crossweave_wamp::message::{self, YieldOptions};
+use crossweave_wamp::message::{self, ForwardFor, YieldOptions};
 use crossweave_wamp::{RequestId, SessionId};
 
 use crate::arguments::Arguments;
@@ -29,6 +29,8 @@ pub struct Invocation {
     pub wants_progress: bool,
     /// The caller's timeout, if the router passes it on.
     pub timeout: Option<Duration>,
+    /// The routers that the call came through, if it was made on another one; empty else.
+    pub forward_for: Vec<ForwardFor>,
     /// The arguments.
     pub content: Content,
     epoch: Epoch,
@@ -55,6 +57,7 @@ impl Invocation {
             caller_authrole: details.caller_authrole.map(Into::into),
             wants_progress: details.receive_progress,
             timeout: (details.timeout_ms > 0).then(|| Duration::from_millis(details.timeout_ms)),
+            forward_for: details.forward_for.map_or_else(Vec::new, Vec::from),
             content: Content::new(it.payload, details.passthru),
             epoch,
             request: it.request,

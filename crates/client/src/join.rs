@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossweave_transport::item::Item;
-use crossweave_wamp::features::Roles;
+use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::{Abort, Goodbye, Hello, Message};
 use crossweave_wamp::serializer::ubjson::dialect;
 use crossweave_wamp::session::joiner::{Joiner, Step};
@@ -29,7 +29,20 @@ pub(crate) async fn join(
     options: &Options,
     claim: Option<&Claim>,
 ) -> Result<Session, ConnectError> {
-    let opened = match tokio::time::timeout(options.join_timeout, open(wire, realm, options, claim)).await {
+    join_as(wire, url, realm, options, None, claim).await
+}
+
+/// The same, with `roles` of somebody else instead of this client's own.
+pub(crate) async fn join_as(
+    wire: &mut Wire,
+    url: &str,
+    realm: &str,
+    options: &Options,
+    roles: Option<Dict>,
+    claim: Option<&Claim>,
+) -> Result<Session, ConnectError> {
+    let opening = open(wire, realm, options, roles, claim);
+    let opened = match tokio::time::timeout(options.join_timeout, opening).await {
         Ok(opened) => opened,
         Err(_) => Err(JoinError::Timeout(options.join_timeout.as_millis())),
     };
@@ -46,11 +59,12 @@ async fn open(
     wire: &mut Wire,
     realm: &str,
     options: &Options,
+    roles: Option<Dict>,
     claim: Option<&Claim>,
 ) -> Result<Session, JoinError> {
     let mut joiner = Joiner::default();
     let mut login = Login::new(&options.auth, channel(wire, options)?);
-    send(wire, &hello(realm, options, &login, claim)).await?;
+    send(wire, &hello(realm, options, roles, &login, claim)).await?;
     joiner.hello();
     loop {
         match joiner.receive(receive(wire).await?)? {
@@ -79,8 +93,15 @@ fn channel(wire: &Wire, options: &Options) -> Result<Option<[u8; 32]>, Challenge
     }
 }
 
-fn hello(realm: &str, options: &Options, login: &Login, claim: Option<&Claim>) -> Message<'static> {
-    let mut details = Dict::new().with("roles", Roles::client().to_dict()).with("agent", AGENT);
+fn hello(
+    realm: &str,
+    options: &Options,
+    roles: Option<Dict>,
+    login: &Login,
+    claim: Option<&Claim>,
+) -> Message<'static> {
+    let roles = roles.unwrap_or_else(|| own_roles(options));
+    let mut details = Dict::new().with("roles", roles).with("agent", AGENT);
     login.announce(&mut details, &options.authextra);
     if options.resume.is_some() {
         details.insert("resumable", true);
@@ -89,6 +110,14 @@ fn hello(realm: &str, options: &Options, login: &Login, claim: Option<&Claim>) -
         claim.announce(&mut details);
     }
     Hello { realm: Some(realm.to_owned()), details }.into()
+}
+
+fn own_roles(options: &Options) -> Dict {
+    let mut roles = Roles::client();
+    if options.reroutes_calls {
+        roles.callee = roles.callee.map(|callee| callee.and(Features::CALL_REROUTE));
+    }
+    roles.to_dict()
 }
 
 fn refusal(abort: Abort) -> WampError {

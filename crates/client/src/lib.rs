@@ -62,12 +62,14 @@ mod driver;
 pub mod error;
 mod event;
 mod handler;
+mod inbox;
 mod invocation;
 mod join;
 mod life;
 pub mod limits;
 mod options;
 mod outbox;
+mod pipe;
 mod publish;
 mod queue;
 mod reconnect;
@@ -93,8 +95,10 @@ pub use error::{
     CallError, ConnectError, DecodeError, Disconnected, EncodeError, JoinError, RequestError, WampError,
 };
 pub use event::Event;
+pub use inbox::{Inbox, Listener, Listening};
 pub use invocation::Invocation;
 pub use options::{Keepalive, Options};
+pub use pipe::{Pipe, PipeReader, PipeWriter, Piped};
 pub use publish::Publish;
 pub use reconnect::{Backoff, Reconnect};
 pub use register::{Register, Registration};
@@ -104,6 +108,6 @@ pub use session::Session;
 pub use state::State;
 pub use subscribe::{Lagged, Subscribe, Subscription};
 
-pub use crossweave_wamp::message::{CancelMode, InvokePolicy, Passthru, RunMode};
+pub use crossweave_wamp::message::{CancelMode, ForwardFor, InvokePolicy, Passthru, RunMode};
 pub use crossweave_wamp::{ConflationKey, Delivery, OnSlow};
 pub use crossweave_wamp::{Dict, MatchPolicy, PublicationId, Serializer, SessionId, Value, uris};

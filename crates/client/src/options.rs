@@ -25,6 +25,9 @@ pub struct Options {
     /// The serializers to offer, best first. Default MessagePack, CBOR, JSON; typed arguments are MessagePack from the
     /// start, so that it costs least.
     pub serializers: Vec<Serializer>,
+    /// Whether handlers may answer a call with `wamp.error.unavailable` for another callee of a shared registration to get it
+    /// (`call_reroute`, where the router does that). Default no: the caller gets that error.
+    pub reroutes_calls: bool,
     /// What to do when the connection is lost. Default: back-off of at most 30 seconds, without end.
     pub reconnect: Reconnect,
     /// Whether to go on with the session when the connection is made again, if the router lets sessions be resumed. Default
@@ -61,6 +64,7 @@ impl Default for Options {
         Options {
             auth: Auth::Anonymous,
             serializers: vec![Serializer::MsgPack, Serializer::Cbor, Serializer::Json],
+            reroutes_calls: false,
             reconnect: Reconnect::default(),
             resume: None,
             connect_timeout: Duration::from_secs(10),

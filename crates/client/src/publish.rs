@@ -6,7 +6,7 @@ use std::pin::Pin;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use crossweave_wamp::message::{self, PublishOptions, Receivers};
+use crossweave_wamp::message::{self, ForwardFor, PublishOptions, Receivers};
 use crossweave_wamp::{PublicationId, SessionId, Value};
 
 use crate::arguments::Arguments;
@@ -87,6 +87,12 @@ impl Publish {
     /// FlatBuffers, everybody does.
     pub fn rkey(self, rkey: impl Into<Box<str>>) -> Publish {
         self.receivers(|receivers| receivers.rkey = Some(rkey.into()))
+    }
+
+    /// Passes on what was published on other routers: whom it comes from, and which routers it came through.
+    pub fn forward_for(mut self, hops: impl Into<Box<[ForwardFor]>>) -> Publish {
+        self.options.forward_for = Some(hops.into());
+        self
     }
 
     /// Sends it and waits until the router has taken it.

@@ -95,9 +95,14 @@ impl Subscribe {
     }
 
     async fn run(self) -> Result<Subscription, RequestError> {
+        let queue = Arc::new(Queue::new(self.bounds));
+        self.into_queue(queue).await
+    }
+
+    /// Its events go into this queue, whoever else's do.
+    pub(crate) async fn into_queue(self, queue: Arc<EventQueue>) -> Result<Subscription, RequestError> {
         let shared = self.client.shared().clone();
         let key = TopicKey { policy: self.policy, uri: self.topic.into() };
-        let queue = Arc::new(Queue::new(self.bounds));
         let member = Member { queue: queue.clone(), wishes: self.wishes };
         let (ack, answer) = oneshot::channel();
         let asked = key.clone();

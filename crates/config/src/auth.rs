@@ -4,6 +4,7 @@ mod anonymous;
 mod asked;
 mod cryptosign;
 mod principals;
+mod proxies;
 mod scram;
 mod ticket;
 mod tls;
@@ -12,6 +13,7 @@ mod wampcra;
 pub use anonymous::Anonymous;
 pub use asked::{Dynamic, Function};
 pub use cryptosign::CryptosignPrincipal;
+pub use proxies::ProxyPrincipal;
 pub use scram::ScramPrincipal;
 pub use ticket::TicketPrincipal;
 pub use tls::TlsPrincipal;
@@ -39,6 +41,10 @@ pub struct Auth {
     pub tls: Option<Method<Vec<TlsPrincipal>>>,
     /// `cookie`: whether a cookie that stands for somebody is enough. Default: false.
     pub cookie: bool,
+    /// `anonymous-proxy`: whether proxies, which reach the Unix socket, say for whom they speak. Default: false.
+    pub anonymous_proxy: bool,
+    /// `cryptosign-proxy`: `principals`, the proxies that say for whom they speak, proven by a key.
+    pub cryptosign_proxy: Option<Vec<ProxyPrincipal>>,
 }
 
 /// Where a method looks its clients up.
@@ -75,10 +81,6 @@ struct By<'a> {
     method: AuthMethod,
 }
 
-/// The methods by which Crossbar.io's proxy workers say whom they have let in. Asking for one is refused: to run without it
-/// would leave its clients out, or let others in.
-const OF_PROXIES: &[&str] = &["anonymous-proxy", "cryptosign-proxy"];
-
 /// Reads `auth` of a transport. Not having it means anonymous.
 pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &Reach<'_>) -> Auth {
     fields.note(reading, "auth", || Shape::Object("`auth`"));
@@ -103,17 +105,10 @@ pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &R
             .part(reading, "cookie", "authentication by cookie")
             .map(|fields| fields.finish(reading))
             .is_some(),
+        anonymous_proxy: proxies::read_anonymous(reading, &mut fields),
+        cryptosign_proxy: proxies::read_cryptosign(reading, &mut fields),
     };
     warn_of_the_transport(reading, &mut fields, &auth, reach);
-    for method in OF_PROXIES {
-        if let Some(at) = fields.key(method) {
-            let message = format!(
-                "`{method}` belongs to proxy workers: by it, one of them says whom it has let in, and they are not built yet"
-            );
-            let expected = "the methods by which the clients themselves log in";
-            reading.report(&at, Finding::not_built(message).expected(expected));
-        }
-    }
     fields.finish(reading);
     auth
 }
@@ -138,7 +133,7 @@ impl<T> Method<T> {
 impl Auth {
     /// The functions that the methods need.
     pub fn functions(&self) -> impl Iterator<Item = &Function> {
-        let Self { anonymous, ticket, wampcra, scram, cryptosign, tls, cookie: _ } = self;
+        let Self { anonymous, ticket, wampcra, scram, cryptosign, tls, .. } = self;
         let functions = [
             anonymous.as_ref().and_then(Method::function),
             ticket.as_ref().and_then(Method::function),
@@ -159,6 +154,8 @@ impl Auth {
             cryptosign: None,
             tls: None,
             cookie: false,
+            anonymous_proxy: false,
+            cryptosign_proxy: None,
         }
     }
 }

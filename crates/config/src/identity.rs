@@ -21,7 +21,7 @@ pub struct Identity<'n> {
 impl Auth {
     /// The authids that are named here, each with its role; those that a procedure or function knows are not.
     pub fn identities(&self) -> Vec<Identity<'_>> {
-        let Self { anonymous, ticket, wampcra, scram, cryptosign, tls, cookie: _ } = self;
+        let Self { anonymous, ticket, wampcra, scram, cryptosign, tls, .. } = self;
         let anonymous = anonymous.as_ref().and_then(Method::known).and_then(|it| {
             let authid = it.authid.as_deref()?;
             Some(identity(AuthMethod::Anonymous, authid, &it.role, &it.realm))

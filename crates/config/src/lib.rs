@@ -51,7 +51,7 @@ use std::sync::Arc;
 
 pub use activation::RealmActivation;
 pub use auth::{
-    Anonymous, Auth, CryptosignPrincipal, Dynamic, Function, Method, Salting, ScramPrincipal,
+    Anonymous, Auth, CryptosignPrincipal, Dynamic, Function, Method, ProxyPrincipal, Salting, ScramPrincipal,
     TicketPrincipal, TlsPrincipal, WampCraUser,
 };
 pub use authmethod::AuthMethod;
@@ -74,6 +74,7 @@ pub use node::Node;
 pub use permission::{Allow, Disclose, Matching, Permission, Validate};
 pub use places::Places;
 pub use problem::{PROBLEMS_MAX, Problem, Problems, Severity};
+pub use reading::{ID, is_id};
 pub use realm::{Catalog, Inventory, Realm, RealmOptions, RouterLink, SessionStats, UriCheck};
 pub use rewrite::{Rewritten, convert, upgrade};
 pub use role::{Role, TRUSTED};

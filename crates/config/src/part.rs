@@ -13,12 +13,13 @@ use crate::endpoint::Endpoint;
 use crate::environment::Environment;
 use crate::problem::Problems;
 use crate::reading::{At, Finding, Reading, Unique};
-use crate::realm::Realm;
+use crate::realm::{Realm, RouterLink};
 use crate::role::Role;
 use crate::source::Source;
 use crate::transport::Transport;
 use crate::worker::{
-    ContainerComponent, ContainerRestart, ContainerShutdown, HostMonitorWorker, LinkedWorker, RouterComponent,
+    ContainerComponent, ContainerRestart, ContainerShutdown, HostMonitorWorker, LinkedWorker,
+    ProxyConnection, ProxyRoute, RouterComponent, routed,
 };
 use crate::worker::{ContainerWorker, GuestWorker, Siblings, WorkerOptions};
 
@@ -57,6 +58,18 @@ pub fn role(config: &serde_json::Value, what: &str, cbdir: &Path) -> Result<Part
 /// All that is wrong with it.
 pub fn endpoint(config: &serde_json::Value, what: &str, cbdir: &Path) -> Result<Part<Endpoint>, Problems> {
     part(config, what, cbdir, |reading, at| Endpoint::read(reading, at, &mut Vec::new()))
+}
+
+/// An item of `rlinks`.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn router_link(
+    config: &serde_json::Value,
+    what: &str,
+    cbdir: &Path,
+) -> Result<Part<RouterLink>, Problems> {
+    part(config, what, cbdir, |reading, at| RouterLink::read(reading, at, &mut Unique::new("rlink id")))
 }
 
 /// An item of `transports`, on a worker with these realms.
@@ -206,6 +219,49 @@ pub fn router_component(
 ) -> Result<Part<RouterComponent>, Problems> {
     part(config, what, cbdir, |reading, at| {
         RouterComponent::read(reading, at, realms, &mut Unique::new("component id"))
+    })
+}
+
+/// The connection of this name of a proxy.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn proxy_connection(
+    config: &serde_json::Value,
+    name: &str,
+    cbdir: &Path,
+) -> Result<Part<ProxyConnection>, Problems> {
+    part(config, &format!("connection {name}"), cbdir, |reading, at| ProxyConnection::read(reading, name, at))
+}
+
+/// The connections of a proxy by role, for this realm. `known` are the names of those that it has.
+///
+/// # Errors
+/// All that is wrong with them.
+pub fn proxy_routes(
+    config: &serde_json::Value,
+    realm: &str,
+    cbdir: &Path,
+    known: &[String],
+) -> Result<Part<Vec<ProxyRoute>>, Problems> {
+    part(config, &format!("route of realm {realm}"), cbdir, |reading, at| {
+        Some(ProxyRoute::read(reading, realm, at, known))
+    })
+}
+
+/// An item of `transports` of a proxy with these routes.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn proxy_transport(
+    config: &serde_json::Value,
+    what: &str,
+    cbdir: &Path,
+    routes: &[ProxyRoute],
+) -> Result<Part<Transport>, Problems> {
+    part(config, what, cbdir, |reading, at| {
+        reading.is_proxy = true;
+        Transport::read(reading, at, &routed(routes), &mut Unique::new("transport id"), &mut Vec::new())
     })
 }
 

@@ -10,6 +10,7 @@ mod shapes;
 
 pub(crate) use fields::Fields;
 pub(crate) use names::{AutoIds, Unique};
+pub use names::{ID, is_id};
 pub(crate) use shapes::{Shape, Shapes};
 
 use std::collections::{HashMap, HashSet};

@@ -104,7 +104,8 @@ impl Realm {
             .and_then(|fields| Store::read(reading, fields));
         reading.groups = outer;
         let activation = activation(reading, &mut fields, is_template, &roles);
-        let (stats, inventory, rlinks) = not_built_parts(reading, &mut fields);
+        let (stats, inventory) = not_built_parts(reading, &mut fields);
+        let rlinks = rlinks(reading, &mut fields);
         fields.finish_lenient(reading);
         let name = name.unwrap_or_default();
         Some(Self { id, name, template, activation, options, roles, store, stats, inventory, rlinks })
@@ -140,7 +141,7 @@ impl Realm {
 fn not_built_parts(
     reading: &mut Reading<'_>,
     fields: &mut Fields<'_>,
-) -> (Option<SessionStats>, Option<Inventory>, Vec<RouterLink>) {
+) -> (Option<SessionStats>, Option<Inventory>) {
     let stats = fields
         .object(reading, "stats", "statistics of sessions")
         .map(|fields| SessionStats::read(reading, fields));
@@ -149,11 +150,13 @@ fn not_built_parts(
         .object(reading, "inventory", "the types of payloads")
         .map(|fields| Inventory::read(reading, fields));
     fields.not_built(reading, "inventory", "validation of payloads");
+    (stats, inventory)
+}
+
+fn rlinks(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Vec<RouterLink> {
     let mut ids = Unique::new("rlink id");
     let list = fields.list(reading, "rlinks", "a list of links to other routers");
-    let rlinks = list.into_iter().filter_map(|at| RouterLink::read(reading, at, &mut ids)).collect();
-    fields.not_built(reading, "rlinks", "linking routers");
-    (stats, inventory, rlinks)
+    list.into_iter().filter_map(|at| RouterLink::read(reading, at, &mut ids)).collect()
 }
 
 fn activation(

@@ -19,6 +19,7 @@ pub use hostmonitor::HostMonitorWorker;
 pub use linked::LinkedWorker;
 pub use options::{Disabled, WorkerOptions};
 pub use process::{Inherit, ProcessEnv};
+pub(crate) use proxy::routed;
 pub use proxy::{ProxyAuth, ProxyConnection, ProxyRoute, ProxyWorker};
 pub use router::RouterWorker;
 pub use template::WorkerTemplate;
@@ -92,9 +93,6 @@ impl Worker {
         }
         let kind = reading.word(&at, KINDS)?;
         reading.is_disabled = options::is_disabled(reading, &fields);
-        if kind == Kind::Proxy {
-            reading.not_built(&at, "worker type `proxy`");
-        }
         let worker = match kind {
             Kind::Router => Some(Self::Router(RouterWorker::read(reading, fields, siblings))),
             Kind::Container => Some(Self::Container(ContainerWorker::read(reading, fields, siblings))),

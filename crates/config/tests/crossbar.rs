@@ -182,7 +182,7 @@ fn nodes() -> Vec<Example> {
         Example {
             name: "proxy",
             config: node(json!([router(realm(&["anonymous", "backend"]), json!([behind])), proxy])),
-            not_built: &["`anonymous-proxy`", "worker type `proxy`"],
+            not_built: &[],
             errors: &[],
         },
         Example { name: "xbr", config: market, not_built: &[], errors: &["worker type `xbrmm` is refused"] },

@@ -275,9 +275,11 @@ fn nothing_is_not_built_in_a_disabled_worker() {
     let config = json!({"version": 2, "workers": [
         {"type": "container", "options": {"disabled": true}},
         {"type": "router", "options": {"disabled": "${NO_CE}"}, "realms": [{"name": "a-[a-z]+", "template": true}]},
-        {"type": "proxy"}]});
+        {"type": "router", "realms": [{"name": "realm1", "options": {"bridge_meta_api": true}}]},
+        {"type": "router", "options": {"disabled": true},
+            "realms": [{"name": "realm1", "options": {"bridge_meta_api": true}}]}]});
     let found = checked(&config).warnings;
     let not_built: Vec<_> =
         found.iter().filter(|it| it.severity == Severity::NotBuilt).map(|it| it.path.as_str()).collect();
-    assert_eq!(not_built, ["$.workers[2].type"]);
+    assert_eq!(not_built, ["$.workers[2].realms[0].options.bridge_meta_api"]);
 }

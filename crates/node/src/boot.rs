@@ -5,12 +5,13 @@ mod step;
 use crossweave_api::Config;
 use crossweave_api::container::StartComponent;
 use crossweave_api::hostmonitor::StartMonitoring;
+use crossweave_api::proxy::{StartProxyConnection, StartProxyRealmRoute, StartProxyTransport};
 use crossweave_api::router::{
-    StartRouterComponent, StartRouterRealm, StartRouterRealmRole, StartRouterTransport,
+    StartRouterComponent, StartRouterRealm, StartRouterRealmLink, StartRouterRealmRole, StartRouterTransport,
 };
 use crossweave_api::testee::StartTesteeTransport;
 use crossweave_config::{
-    ContainerWorker, Disabled, GuestWorker, HostMonitorWorker, Node, Realm, RouterWorker,
+    ContainerWorker, Disabled, GuestWorker, HostMonitorWorker, Node, ProxyWorker, Realm, RouterWorker,
     WebSocketTesteeWorker, Worker, WorkerTemplate,
 };
 use serde_json::Value as Json;
@@ -81,15 +82,14 @@ pub fn plan(node: &Node, document: &Config) -> Vec<WorkerPlan> {
     let workers = node.workers.iter().zip(written);
     workers
         .filter(|(worker, _)| worker.disabled().is_none())
-        .filter_map(|(worker, written)| match worker {
-            Worker::Router(worker) => Some(router(worker, written)),
-            Worker::Container(worker) => Some(container(worker, written)),
-            Worker::Guest(worker) => Some(guest(worker, written)),
-            Worker::HostMonitor(worker) => Some(hostmonitor(worker, written)),
-            Worker::WebSocketTestee(worker) => Some(testee(worker, written)),
-            Worker::Linked(worker) => Some(native(&worker.id, NativeKind::Linked, written, Vec::new())),
-            // Named by the configuration as not built yet: such a node is not started.
-            Worker::Proxy(_) => None,
+        .map(|(worker, written)| match worker {
+            Worker::Router(worker) => router(worker, written),
+            Worker::Container(worker) => container(worker, written),
+            Worker::Guest(worker) => guest(worker, written),
+            Worker::HostMonitor(worker) => hostmonitor(worker, written),
+            Worker::WebSocketTestee(worker) => testee(worker, written),
+            Worker::Linked(worker) => native(&worker.id, NativeKind::Linked, written, Vec::new()),
+            Worker::Proxy(worker) => proxy(worker, written),
         })
         .collect()
 }
@@ -167,7 +167,29 @@ fn router(worker: &RouterWorker, written: &Config) -> WorkerPlan {
     WorkerPlan { is_inline: worker.is_inline, ..native(&worker.id, NativeKind::Router, written, steps) }
 }
 
-/// A realm and its roles; `config` is what `realm` was read from. Of a template only the template itself: its roles come with
+fn proxy(worker: &ProxyWorker, written: &Config) -> WorkerPlan {
+    let mut steps = Vec::new();
+    for (name, config) in entries(written, "connections") {
+        let (connection_id, config) = (name.clone(), config.clone());
+        let what = format!("connection {name:?}");
+        steps.push(Step::new(what, Start::ProxyConnection(StartProxyConnection { connection_id, config })));
+    }
+    for (realm, config) in entries(written, "routes") {
+        let (realm_name, config) = (realm.clone(), config.clone());
+        let route_id = Some("route000".to_owned());
+        let what = format!("route to realm {realm:?}");
+        let start = StartProxyRealmRoute { realm_name, config, route_id };
+        steps.push(Step::new(what, Start::ProxyRoute(start)));
+    }
+    for (transport, config) in worker.transports.iter().zip(items(written, "transports")) {
+        let (transport_id, config) = (transport.id.clone(), config.clone());
+        let what = format!("transport {transport_id:?}");
+        steps.push(Step::new(what, Start::ProxyTransport(StartProxyTransport { transport_id, config })));
+    }
+    native(&worker.id, NativeKind::Proxy, written, steps)
+}
+
+/// A realm, its roles and its links; `config` is what `realm` was read from. Of a template only the template itself: its roles come with
 /// the realms that are started by it.
 pub(crate) fn realm_steps(realm: &Realm, config: &Config, template_id: Option<String>) -> Vec<Step> {
     let what = format!("realm {:?}", realm.name);
@@ -183,7 +205,17 @@ pub(crate) fn realm_steps(realm: &Realm, config: &Config, template_id: Option<St
         let what = format!("{what}, role {:?}", role.name);
         steps.push(Step::new(what, Start::Role(StartRouterRealmRole { realm_id, role_id, config })));
     }
+    for (link, config) in realm.rlinks.iter().zip(items(config, "rlinks")) {
+        let (realm_id, link_id, config) = (realm.id.clone(), link.id.clone(), config.clone());
+        let what = format!("{what}, link {:?}", link.id);
+        steps.push(Step::new(what, Start::Link(StartRouterRealmLink { realm_id, link_id, config })));
+    }
     steps
+}
+
+/// The entries of an object of the document.
+fn entries<'d>(document: &'d Config, key: &str) -> impl Iterator<Item = (&'d String, &'d Config)> {
+    document.get(key).and_then(Json::as_object).into_iter().flatten()
 }
 
 /// The items of a list of the document.

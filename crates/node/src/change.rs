@@ -201,12 +201,16 @@ impl Action {
                 steps.push(step.clone());
             }
         }
-        // A boot listens at last, and gives a realm what it has once the realm is there.
-        steps.sort_by_key(|step| match step.start {
-            Start::Realm(_) => 0,
-            Start::Transport(_) => 2,
-            _ => 1,
-        });
+        steps.sort_by_key(rank);
+    }
+}
+
+/// A boot listens at last, gives a realm what it has once the realm is there, and leads routes over connections that are.
+fn rank(step: &Step) -> u8 {
+    match step.start {
+        Start::Realm(_) | Start::ProxyConnection(_) => 0,
+        Start::Transport(_) | Start::ProxyTransport(_) => 2,
+        _ => 1,
     }
 }
 
@@ -217,7 +221,7 @@ fn found<'s>(steps: &'s [Step], step: &Step) -> Option<&'s Step> {
 
 fn is_it(one: &Step, other: &Step) -> bool {
     let (one, other) = (&one.start, &other.start);
-    one.is_like(other) && one.id() == other.id() && one.realm_id() == other.realm_id()
+    one.is_like(other) && one.id() == other.id() && one.realm() == other.realm()
 }
 
 fn is_realm(step: &Step) -> bool {
@@ -226,7 +230,7 @@ fn is_realm(step: &Step) -> bool {
 
 /// Whether a step is about something within this realm.
 fn is_in(step: &Step, realm: &Step) -> bool {
-    step.start.realm_id().is_some_and(|id| id == realm.start.id())
+    step.start.realm().is_some_and(|id| id == realm.start.id())
 }
 
 /// Whether what one step has started can become what the other would start.
@@ -237,16 +241,20 @@ fn is_changed_in_place(before: &Step, now: &Step) -> bool {
 /// Whether both would start the same.
 fn is_same(one: &Step, other: &Step) -> bool {
     match is_realm(one) {
-        true => without_roles(one) == without_roles(other),
+        true => without_parts(one) == without_parts(other),
         false => one.start == other.start,
     }
 }
 
-/// A realm but for those roles that have steps of their own: not templates, nor what is in one. What trust they have is the realm's.
-fn without_roles(step: &Step) -> (Map<String, Json>, Vec<Json>) {
+/// A realm but for what has steps of its own: roles, if they are no templates nor in one, and links. What trust roles have is the
+/// realm's.
+fn without_parts(step: &Step) -> (Map<String, Json>, Vec<Json>) {
     let mut config = step.start.config().as_object().cloned().unwrap_or_default();
     let roles = config.remove("roles").unwrap_or_default();
     let is_template = config.get("template") == Some(&Json::Bool(true));
+    if !is_template {
+        config.remove("rlinks");
+    }
     let is_of_realm =
         |role: &&Json| is_template || role["template"] == true || role.to_string().contains("\"trustlevel\"");
     let roles = roles.as_array().into_iter().flatten();

@@ -17,7 +17,7 @@ use crate::component::{
     of_host, task_of_python, url,
 };
 use crate::native::NativeOptions;
-use crate::service::{Caller, Service, answers};
+use crate::service::{Caller, Service, answers, check_id};
 
 /// A container.
 #[derive(Clone)]
@@ -115,6 +115,7 @@ impl ContainerWorker {
 
     async fn start_component(&self, _: Caller, asked: StartComponent) -> Result<ComponentStarted, Error> {
         let StartComponent { component_id: id, config, .. } = asked;
+        check_id("component", &id)?;
         let program = self.program(&id, &config)?;
         self.run(id, config, program).await
     }

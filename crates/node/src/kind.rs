@@ -14,6 +14,8 @@ pub enum WorkerKind {
 pub enum NativeKind {
     /// `router`.
     Router,
+    /// `proxy`.
+    Proxy,
     /// `container`.
     Container,
     /// `hostmonitor`.
@@ -26,7 +28,8 @@ pub enum NativeKind {
 
 impl WorkerKind {
     /// The names of all types that are built.
-    pub const NAMES: &str = "`router`, `container`, `guest`, `hostmonitor`, `websocket-testee` or `rust`";
+    pub const NAMES: &str =
+        "`router`, `proxy`, `container`, `guest`, `hostmonitor`, `websocket-testee` or `rust`";
 
     /// Its name in configurations and in the management API.
     pub fn as_str(self) -> &'static str {
@@ -59,8 +62,9 @@ impl WorkerKind {
 }
 
 impl NativeKind {
-    const ALL: [NativeKind; 5] = [
+    const ALL: [NativeKind; 6] = [
         NativeKind::Router,
+        NativeKind::Proxy,
         NativeKind::Container,
         NativeKind::HostMonitor,
         NativeKind::Testee,
@@ -71,6 +75,7 @@ impl NativeKind {
     pub fn as_str(self) -> &'static str {
         match self {
             NativeKind::Router => "router",
+            NativeKind::Proxy => "proxy",
             NativeKind::Container => "container",
             NativeKind::HostMonitor => "hostmonitor",
             NativeKind::Testee => "websocket-testee",
@@ -82,6 +87,7 @@ impl NativeKind {
     pub fn title(self) -> &'static str {
         match self {
             NativeKind::Router => "Router",
+            NativeKind::Proxy => "Proxy",
             NativeKind::Container => "Container",
             NativeKind::HostMonitor => "HostMonitor",
             NativeKind::Testee => "WebSocketTestee",

@@ -33,6 +33,7 @@ use crate::kind::NativeKind;
 use crate::linked::LinkedWorker;
 use crate::process::Process;
 use crate::router::RouterWorker;
+use crate::router::proxy::ProxyWorker;
 use crate::service::{Caller, Service};
 use crate::testee::Testee;
 use traffic::{Counted, Counts};
@@ -122,6 +123,7 @@ pub fn limits_of_environment(cbdir: &Path) -> Result<Limits, String> {
 /// What a worker does.
 enum Work {
     Router(RouterWorker),
+    Proxy(ProxyWorker),
     Container(ContainerWorker),
     HostMonitor(HostMonitor),
     Testee(Testee),
@@ -133,6 +135,7 @@ impl Work {
     async fn shutdown(&self) {
         match self {
             Work::Router(router) => router.shutdown().await,
+            Work::Proxy(proxy) => proxy.shutdown().await,
             Work::Container(container) => container.shutdown().await,
             Work::HostMonitor(monitor) => monitor.shutdown(),
             Work::Testee(testee) => testee.shutdown(),
@@ -210,6 +213,7 @@ impl Native {
             NativeKind::Router => {
                 Work::Router(RouterWorker::start(&id, service.clone(), options.into()).await?)
             }
+            NativeKind::Proxy => Work::Proxy(ProxyWorker::start(&id, service.clone(), options.into()).await?),
             NativeKind::Container => {
                 Work::Container(ContainerWorker::start(service.clone(), options, stop.clone()).await?)
             }

@@ -4,7 +4,7 @@
 //! procedure ──▶ part of a configuration, checked ──▶ what the router wants ──▶ Router
 //! ```
 //!
-//! `realms`, `transports` and `traces` answer the procedures. `activation` starts what clients need by `template`s. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
+//! `realms`, `transports`, `links` and `traces` answer the procedures. `activation` starts what clients need by `template`s. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
 //! the configuration into what the router wants; they start nothing, so that `findings` can say beforehand what is in the way of a
 //! whole node.
 
@@ -15,6 +15,8 @@ mod components;
 mod echo;
 mod facts;
 mod findings;
+mod links;
+pub(crate) mod proxy;
 mod ready;
 pub(crate) mod realm;
 mod realms;
@@ -51,10 +53,11 @@ use crate::native::NativeOptions;
 use crate::service::Service;
 use activation::Idle;
 use components::RunningComponents;
+use links::RunningLinks;
 use realms::RunningRealm;
 use template::RealmTemplate;
 use traces::Traces;
-use transports::RunningTransport;
+use transports::{ROUTER_EVENTS, RunningTransport, TransportEvents};
 
 /// What a router worker is told when it starts.
 #[derive(Clone, Debug)]
@@ -97,8 +100,13 @@ struct Shared {
     demos: parking_lot::Mutex<JoinSet<()>>,
     components: RunningComponents,
     traces: Traces,
+    links: RunningLinks,
     /// Realms of templates that nobody is on.
     idle: parking_lot::Mutex<Idle>,
+    /// What is told of its transports.
+    transport_events: TransportEvents,
+    /// Whether its clients have their sessions on other routers.
+    is_proxy: bool,
 }
 
 /// What runs.
@@ -111,6 +119,8 @@ struct State {
     /// The number in the last id that was made for a realm. None is given twice: what is told of the end of one realm may come after
     /// another one was asked for.
     last_id: usize,
+    /// Of a proxy: which realms and roles clients can have.
+    routes: Option<Vec<crossweave_config::ProxyRoute>>,
     /// By which the router proves itself, once it has been read.
     has_key: bool,
 }
@@ -160,30 +170,52 @@ impl RouterWorker {
         service: Service,
         options: RouterOptions,
     ) -> Result<RouterWorker, String> {
+        let worker = RouterWorker::new(id, service, options, ROUTER_EVENTS, None);
+        worker.answer_for_realms().await?;
+        worker.answer_for_transports().await?;
+        worker.answer_for_services().await?;
+        worker.answer_for_components().await?;
+        worker.answer_for_links().await?;
+        worker.answer_for_traces().await?;
+        worker.provide_realms();
+        Ok(worker)
+    }
+
+    /// A router without anything, which answers nothing. A proxy's has routes.
+    fn new(
+        id: &str,
+        service: Service,
+        options: RouterOptions,
+        transport_events: TransportEvents,
+        routes: Option<Vec<crossweave_config::ProxyRoute>>,
+    ) -> RouterWorker {
         let router = Router::new(admission(&options.limits));
+        let is_proxy = routes.is_some();
         let shared = Shared {
             router,
             options,
             service,
             id: id.to_owned(),
             started: SystemTime::now(),
-            state: Mutex::default(),
+            state: Mutex::new(State { routes, ..State::default() }),
             demos: Default::default(),
             components: Default::default(),
             traces: Default::default(),
+            links: Default::default(),
             idle: Default::default(),
+            transport_events,
+            is_proxy,
         };
         let worker = RouterWorker { shared: Arc::new(shared) };
         for (name, authenticator) in worker.shared.options.extensions.authenticators.iter() {
             worker.router().add_authenticator(name, authenticator.clone());
         }
-        worker.answer_for_realms().await?;
-        worker.answer_for_transports().await?;
-        worker.answer_for_services().await?;
-        worker.answer_for_components().await?;
-        worker.answer_for_traces().await?;
-        worker.provide_realms();
-        Ok(worker)
+        worker
+    }
+
+    /// Of a proxy: which realms and roles clients can have.
+    async fn set_routes(&self, routes: Vec<crossweave_config::ProxyRoute>) {
+        self.shared.state.lock().await.routes = Some(routes);
     }
 
     fn router(&self) -> &Router {
@@ -200,6 +232,7 @@ impl RouterWorker {
         let mut demos = std::mem::take(&mut *self.shared.demos.lock());
         demos.shutdown().await;
         self.stop_components().await;
+        self.stop_links(None).await;
         self.shared.router.shutdown().await;
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossweave_api::process::Requester;
 use crossweave_api::{Error, Event, Procedure, Scope, error};
 use crossweave_client::{Arguments, CallError, Client, Dict, Invocation, Value, WampError};
+use crossweave_config::{ID, is_id};
 use crossweave_wamp::Serializer;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -192,6 +193,18 @@ fn in_words_of_wamp(text: &str) -> String {
         }
     }
     text
+}
+
+/// Refuses an id that could not stand in a configuration; `what` it is the id of.
+///
+/// # Errors
+/// It is no such id.
+pub(crate) fn check_id(what: &str, id: &str) -> Result<(), Error> {
+    if is_id(id) {
+        return Ok(());
+    }
+    let message = format!("{id:?} cannot be the id of a {what}: expected {ID}");
+    Err(Error::new(error::INVALID_ARGUMENT, message))
 }
 
 fn to_result(result: &impl Serialize) -> Arguments {

@@ -24,7 +24,7 @@ use tracing::{debug, info, warn};
 
 use crate::clock::utcnow;
 use crate::router::{EchoTransport, authority, echo_transport, reach};
-use crate::service::{Caller, Service, answers};
+use crate::service::{Caller, Service, answers, check_id};
 
 /// TLS and the opening handshake take no longer.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
@@ -91,6 +91,7 @@ impl Testee {
         asked: StartTesteeTransport,
     ) -> Result<TesteeTransport, Error> {
         let StartTesteeTransport { transport_id: id, config } = asked;
+        check_id("transport", &id)?;
         let is_running = || Error::new(error::ALREADY_RUNNING, "the testee has a transport");
         if self.running.lock().is_some() {
             return Err(is_running());

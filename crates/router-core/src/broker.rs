@@ -25,6 +25,7 @@ use record::{Record, Recorded};
 use retained::Retained;
 
 use crate::boundary::{Contract, Outbox, Session, Slot};
+use crate::forwarding::disclosed;
 use crate::ids::Ids;
 use crate::limits::{HistoryRule, RealmLimits};
 use crate::meta;
@@ -405,9 +406,8 @@ impl Broker {
         };
         if route.attribution.disclose.holds(options.disclose_me) {
             let publisher = from.session(sessions);
-            details.publisher = Some(publisher.id);
-            details.publisher_authid = Some(Cow::Borrowed(&publisher.authid));
-            details.publisher_authrole = Some(Cow::Borrowed(&publisher.authrole));
+            (details.publisher, details.publisher_authid, details.publisher_authrole) =
+                disclosed(publisher, details.forward_for.as_deref(), options.disclose_me);
         }
         let payload = publish.payload.borrowed();
         let mut event =

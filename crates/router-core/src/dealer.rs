@@ -26,6 +26,7 @@ pub(crate) use registration::{Registered, Registration};
 
 use crate::boundary::{Outbox, Slot};
 use crate::broker::Ended;
+use crate::forwarding::disclosed;
 use crate::ids::Ids;
 use crate::limits::{CallQueueRule, RealmLimits};
 use crate::meta;
@@ -351,9 +352,8 @@ impl Dealer {
         details.trustlevel = attribution.trustlevel;
         if attribution.disclose.holds(is_asked_for) {
             let caller = &sessions.sender(from).session;
-            details.caller = Some(caller.id);
-            details.caller_authid = Some(Cow::Borrowed(&caller.authid));
-            details.caller_authrole = Some(Cow::Borrowed(&caller.authrole));
+            (details.caller, details.caller_authid, details.caller_authrole) =
+                disclosed(caller, details.forward_for.as_deref(), call.options.disclose_me);
         }
         let registration = &self.registrations[place];
         if registration.policy != MatchPolicy::Exact {

@@ -14,6 +14,7 @@
 //! | roles and permissions | [`authorization`], `permit` |
 //! | what an authorizer is asked, and which answers are remembered | `question`, `decisions` |
 //! | what is told of a denial | `denial` |
+//! | who has sent what came through another router | `forwarding` |
 //! | how far senders are trusted | `trust` |
 //! | `wamp.session.*`, `wamp.subscription.*`, `wamp.registration.*` | `meta` |
 //! | every bound | [`limits`] |
@@ -29,6 +30,7 @@ mod clock;
 mod dealer;
 mod decisions;
 mod denial;
+mod forwarding;
 mod ids;
 mod meta;
 mod permit;

@@ -17,6 +17,7 @@ mod admit;
 mod asked;
 mod certificate;
 mod pending;
+mod proxied;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use crossweave_wamp::{AuthMethod, Dict, SessionId, uris};
 
 use crate::cookies::Visit;
 use crate::peer::Wire;
+use crate::upstream::UpstreamSession;
 
 /// What is known of a connection when its HELLO comes.
 #[derive(Clone)]
@@ -78,6 +80,8 @@ impl Caller {
 pub(crate) enum Verdict {
     /// It is who it says.
     Admit(Box<Grant>),
+    /// It is who it says, and has a session at another router.
+    Forward(Box<UpstreamSession>, Box<Grant>),
     /// It has to prove it.
     Challenge(Challenge, Box<Pending>),
     /// It may not join.

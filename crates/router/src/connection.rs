@@ -13,6 +13,7 @@
 
 mod batch;
 mod closing;
+mod forwarding;
 mod opening;
 mod ping;
 mod receive;
@@ -49,6 +50,7 @@ use crate::router::Shared;
 
 use batch::Unread;
 use closing::Closing;
+use forwarding::Forwarded;
 use opening::Opening;
 use ping::Ping;
 pub(crate) use ping::PingOptions;
@@ -125,6 +127,8 @@ enum Stage {
         /// It was resumed, and has sent nothing since: its WELCOME may be lost.
         is_unconfirmed: bool,
     },
+    /// The session is one of another router.
+    Forwarded(Box<Forwarded>),
     /// The session has left; the queue's note says what comes next.
     Detached,
     Closing(Box<Closing>),
@@ -195,6 +199,11 @@ impl Connection {
         {
             realm.close(*slot, uris::CLOSE_LOGOUT, &mut self.effects);
         }
+        if matches!(self.stage, Stage::Forwarded(_))
+            && std::mem::take(&mut self.peer.queue.lock().is_logged_out)
+        {
+            self.log_out_forwarded();
+        }
         let (detached, is_resumed, is_taken_over) = {
             let mut queue = self.peer.queue.lock();
             let is_taken_over = std::mem::take(&mut queue.is_taken_over);
@@ -260,6 +269,11 @@ impl Future for Connection {
         this.heed_notes();
         let had_to_wait = !this.may_read();
         this.poll_send(cx);
+        if let Stage::Forwarded(forwarded) = &this.stage
+            && this.reads_its_replies()
+        {
+            forwarded.tell_room();
+        }
         has_more |= had_to_wait && this.may_read();
         if matches!(this.stage, Stage::Closing(_)) {
             this.poll_closing(cx);

@@ -34,6 +34,7 @@
 //! | cookies that remember who a browser is | `cookies` |
 //! | realms by name, that come and go | `realms` |
 //! | realms and roles that start when somebody needs them | [`RealmProvider`], `provision` |
+//! | sessions that go on to another router | [`Upstream`], `connection::forwarding` |
 //! | the realm behind its lock, its clock, panics in it | `realm` |
 //! | roles that ask: a program, or a procedure | [`Authorizer`], `authorizer` |
 //! | events that survive a restart | `history` |
@@ -76,6 +77,7 @@ mod tap;
 mod trace;
 mod traffic;
 mod transports;
+mod upstream;
 
 pub use admission::Refused;
 pub use authenticator::{
@@ -107,3 +109,4 @@ pub use tap::{
 };
 pub use traffic::MessageCounts;
 pub use transports::{Listening, NoSuchTransport, TransportId, TransportState, TransportStatus};
+pub use upstream::{Forwarded, Forwarding, NotForwarded, Upstream, UpstreamSession};

@@ -52,6 +52,10 @@ pub struct Methods {
     pub cryptosign: Option<Source<Directory<Vec<PublicKey>>>>,
     /// `cookie`: a cookie of the handshake that stands for somebody.
     pub cookie: bool,
+    /// `anonymous-proxy`: a proxy, over a Unix socket, says for whom it speaks.
+    pub anonymous_proxy: bool,
+    /// `cryptosign-proxy`: a proxy with one of these keys says for whom it speaks; on the realm of its entry only, if that has one.
+    pub cryptosign_proxy: Option<Directory<Vec<PublicKey>>>,
     /// `tls`: the certificate that the client has shown.
     pub tls: Option<Source<Directory<Fingerprint>>>,
 }
@@ -68,7 +72,7 @@ pub enum Source<T> {
 impl Methods {
     /// The names of functions that must be registered.
     pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
-        let Methods { anonymous, ticket, wampcra, scram, cryptosign, cookie: _, tls } = self;
+        let Methods { anonymous, ticket, wampcra, scram, cryptosign, tls, .. } = self;
         let asked = [
             anonymous.as_ref().and_then(Source::asked),
             ticket.as_ref().and_then(Source::asked),

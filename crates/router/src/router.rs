@@ -33,6 +33,7 @@ use crate::quota::LogQuota;
 use crate::realms::Realms;
 use crate::tap::{Tap, TapOptions, Taps, TooManyTaps};
 use crate::transports::{Listening, NoSuchTransport, TransportId, TransportStatus, Transports};
+use crate::upstream::Upstreams;
 
 /// How long sessions get to take their GOODBYE.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
@@ -114,6 +115,8 @@ pub(crate) struct Shared {
     realms: Arc<Realms>,
     /// Who starts realms that somebody needs.
     pub(crate) provision: Arc<Provision>,
+    /// Where clients go, if not to realms here.
+    pub(crate) upstreams: Upstreams,
     transports: Transports,
     taps: Arc<Taps>,
     stop: watch::Sender<bool>,
@@ -162,6 +165,7 @@ impl Router {
             questions: Arc::default(),
             realms: Realms::new(quota, provision.clone(), taps.clone()),
             provision,
+            upstreams: Upstreams::default(),
             transports: Transports::default(),
             taps,
             stop,
@@ -280,6 +284,7 @@ impl Router {
         self.shared.stop.send_replace(true);
         // It may hold this router.
         self.shared.provision.set(None);
+        self.shared.upstreams.close();
         self.shared.realms.cells().iter().for_each(|realm| realm.close_all(uris::SYSTEM_SHUTDOWN));
         // Until nobody listens: a process that ends before would leave its socket files behind.
         if timeout(UNHEARD_DEADLINE, self.shared.stop.closed()).await.is_err() {

@@ -10,6 +10,7 @@ use std::fs;
 
 use crossweave_api::node::*;
 use crossweave_api::process::*;
+use crossweave_api::proxy::*;
 use crossweave_api::router::*;
 use crossweave_api::tracing::*;
 use crossweave_api::{error, procedures, worker};
@@ -22,6 +23,8 @@ use crate::background::PATIENCE;
 use crate::node::Node;
 use driver::Driver;
 
+/// A proxy that is started.
+const PROXY: Option<&str> = Some("proxy1");
 /// The router worker of the configuration.
 const ROUTER: Option<&str> = Some("worker001");
 
@@ -86,10 +89,12 @@ async fn drive(is_inline: bool) {
     workers(&mut driver).await;
     realms_and_roles(&mut driver, &folder).await;
     transports(&mut driver, &folder).await;
+    links(&mut driver, &folder).await;
     services(&mut driver).await;
     traces(&mut driver, &folder).await;
     configuration(&mut driver, &folder).await;
-    driver.wrong_arguments(ROUTER).await;
+    proxies(&mut driver, &folder).await;
+    driver.wrong_arguments(ROUTER, PROXY).await;
     let stopping = driver.right(None, &Shutdown { restart: true, mode: Some("test".to_owned()) }).await;
     assert_eq!((stopping.restart, stopping.mode.as_deref()), (true, Some("test")));
     assert_eq!((stopping.node_id.as_str(), stopping.was_clean), ("the-node", true));
@@ -283,6 +288,104 @@ async fn realms_and_roles(driver: &mut Driver, folder: &TempDir) {
     );
     closed(&guest).await;
     driver.wrong(ROUTER, &stop, error::NO_SUCH_OBJECT).await;
+}
+
+async fn links(driver: &mut Driver, folder: &TempDir) {
+    let of = |realm_id: &str| GetRouterRealmLinks { realm_id: realm_id.to_owned() };
+    assert_eq!(driver.right(ROUTER, &of("realm001")).await, Vec::<String>::new());
+    driver.wrong(ROUTER, &of("nothing"), error::NO_SUCH_OBJECT).await;
+    // From one realm of the node to its other one.
+    let endpoint = json!({"type": "unix", "path": folder.path().join("a.sock")});
+    let transport = json!({"type": "rawsocket", "serializer": "cbor", "endpoint": endpoint});
+    let config = json!({"realm": "two", "transport": transport, "auth": {"anonymous": {}}});
+    let start = |realm_id: &str, config: Value| {
+        let (realm_id, link_id) = (realm_id.to_owned(), "link1".to_owned());
+        StartRouterRealmLink { realm_id, link_id, config }
+    };
+    driver.wrong(ROUTER, &start("nothing", config.clone()), error::NO_SUCH_OBJECT).await;
+    driver.wrong(ROUTER, &start("realm001", json!({"realm": "two"})), error::INVALID_CONFIGURATION).await;
+    let link = driver.right(ROUTER, &start("realm001", config.clone())).await;
+    assert_eq!((link.id.as_str(), &link.config, link.connected), ("link1", &config, true));
+    assert_eq!(link.started_by.session_id, driver.session());
+    driver.wrong(ROUTER, &start("realm001", config), error::ALREADY_RUNNING).await;
+    assert_eq!(driver.right(ROUTER, &of("realm001")).await, ["link1"]);
+    let realm = driver.right(ROUTER, &GetRouterRealm { realm_id: "realm001".to_owned() }).await;
+    assert_eq!(realm.rlinks, ["link1"]);
+    let get = |link_id: &str| {
+        let (realm_id, link_id) = ("realm001".to_owned(), link_id.to_owned());
+        GetRouterRealmLink { realm_id, link_id }
+    };
+    assert!(driver.right(ROUTER, &get("link1")).await.connected);
+    driver.wrong(ROUTER, &get("link2"), error::NO_SUCH_OBJECT).await;
+    let stop = StopRouterRealmLink { realm_id: "realm001".to_owned(), link_id: "link1".to_owned() };
+    assert!(!driver.right(ROUTER, &stop).await.connected);
+    driver.wrong(ROUTER, &stop, error::NO_SUCH_OBJECT).await;
+}
+
+async fn proxies(driver: &mut Driver, folder: &TempDir) {
+    let (worker_id, worker_type) = ("proxy1".to_owned(), "proxy".to_owned());
+    driver.right_with(None, &StartWorker { worker_id, worker_type, worker_options: None }, &[]).await;
+    driver.event("crossbar.on_proxy_started").await;
+
+    let endpoint = json!({"type": "unix", "path": folder.path().join("a.sock")});
+    let transport = json!({"type": "rawsocket", "serializer": "cbor", "endpoint": endpoint});
+    let start = |config: Value| StartProxyConnection { connection_id: "conn1".to_owned(), config };
+    driver.wrong(PROXY, &start(json!({})), error::INVALID_CONFIGURATION).await;
+    let connection = driver.right(PROXY, &start(json!({"transport": transport}))).await;
+    assert_eq!((connection.id.as_str(), connection.state.as_str()), ("conn1", "started"));
+    driver.wrong(PROXY, &start(json!({"transport": transport})), error::ALREADY_RUNNING).await;
+    assert_eq!(driver.right(PROXY, &GetProxyConnections {}).await, ["conn1"]);
+    let get = |id: &str| GetProxyConnection { connection_id: id.to_owned() };
+    assert_eq!(driver.right(PROXY, &get("conn1")).await, connection);
+    driver.wrong(PROXY, &get("conn2"), error::NO_SUCH_OBJECT).await;
+
+    let start = |role: Value, route_id: Option<&str>| StartProxyRealmRoute {
+        realm_name: "one".to_owned(),
+        config: json!({"anonymous": role}),
+        route_id: route_id.map(str::to_owned),
+    };
+    driver.wrong(PROXY, &start(json!("conn2"), None), error::INVALID_CONFIGURATION).await;
+    let route = driver.right(PROXY, &start(json!("conn1"), None)).await;
+    assert_eq!(
+        (route.realm.as_str(), route.id.as_str(), route.state.as_str()),
+        ("one", "route000", "started")
+    );
+    assert_eq!(driver.right(PROXY, &start(json!(["conn1"]), None)).await.id, "route001");
+    driver.wrong(PROXY, &start(json!("conn1"), Some("route001")), error::ALREADY_RUNNING).await;
+    assert_eq!(driver.right(PROXY, &GetProxyRoutes {}).await, ["one"]);
+    let list = |realm: &str| ListProxyRealmRoutes { realm_name: realm.to_owned() };
+    assert_eq!(driver.right(PROXY, &list("one")).await.len(), 2);
+    driver.wrong(PROXY, &list("two"), error::NO_SUCH_OBJECT).await;
+    let get = |id: &str| {
+        let (realm_name, route_id) = ("one".to_owned(), id.to_owned());
+        GetProxyRealmRoute { realm_name, route_id }
+    };
+    assert_eq!(driver.right(PROXY, &get("route000")).await, route);
+    driver.wrong(PROXY, &get("route002"), error::NO_SUCH_OBJECT).await;
+
+    let start = |config: Value| StartProxyTransport { transport_id: "front".to_owned(), config };
+    driver.wrong(PROXY, &start(json!({})), error::INVALID_CONFIGURATION).await;
+    let path = folder.path().join("front.sock");
+    let transport = driver.right(PROXY, &start(socket(&path.display().to_string()))).await;
+    assert_eq!((transport.id.as_str(), transport.state), ("front", 3));
+    driver.wrong(PROXY, &start(socket("other.sock")), error::ALREADY_RUNNING).await;
+    assert_eq!(driver.right(PROXY, &GetProxyTransports {}).await.len(), 1);
+    let get = |id: &str| GetProxyTransport { transport_id: id.to_owned() };
+    assert_eq!(driver.right(PROXY, &get("front")).await.listening, transport.listening);
+    driver.wrong(PROXY, &get("back"), error::NO_SUCH_OBJECT).await;
+
+    for id in ["route000", "route001"] {
+        let (realm_name, route_id) = ("one".to_owned(), id.to_owned());
+        let stop = StopProxyRealmRoute { realm_name, route_id };
+        assert_eq!(driver.right(PROXY, &stop).await.state, "stopped");
+        driver.wrong(PROXY, &stop, error::NO_SUCH_OBJECT).await;
+    }
+    let stop = StopProxyConnection { connection_id: "conn1".to_owned() };
+    assert_eq!(driver.right(PROXY, &stop).await.state, "stopped");
+    driver.wrong(PROXY, &stop, error::NO_SUCH_OBJECT).await;
+    let stop = StopProxyTransport { transport_id: "front".to_owned() };
+    assert_eq!(driver.right(PROXY, &stop).await.state, 6);
+    driver.wrong(PROXY, &stop, error::NO_SUCH_OBJECT).await;
 }
 
 async fn roles(driver: &mut Driver) {

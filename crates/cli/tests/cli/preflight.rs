@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::background::{Outcome, crossweave};
+use crate::managed::{Managed, router};
+use crate::node::Node;
 use crate::start::config;
 
 fn run(folder: &TempDir, command: &str, more: &[&str]) -> Outcome {
@@ -150,4 +152,58 @@ fn a_check_for_a_program_is_always_an_object() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
     let told: Value = serde_json::from_str(&outcome.stderr).unwrap_or_else(|_| panic!("{outcome:?}"));
     assert!(told["message"].as_str().unwrap().contains("/no/such/directory"), "{told}");
+}
+
+#[test]
+fn a_websocket_testee_listens() {
+    let transport =
+        json!({"type": "websocket", "endpoint": {"type": "tcp", "port": 0, "interface": "127.0.0.1"}});
+    let node = json!({"version": 2, "workers": [{"type": "websocket-testee", "transport": transport}]});
+    let folder = folder(&node.to_string());
+    let outcome = run(&folder, "check", &[]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    let node = Node::start_in(folder.path(), &["--cbdir", "."], 1);
+    assert!(node.url().starts_with("ws://127.0.0.1:") && node.address().port() > 0, "{:?}", node.ready);
+}
+
+#[test]
+fn what_only_tls_makes_true_is_warned_of_without_it() {
+    let web = json!([{"type": "web", "endpoint": {"type": "tcp", "port": 1, "interface": "127.0.0.1"},
+        "paths": {"/": {"type": "nodeinfo"}}, "options": {"hsts": true}}]);
+    let outcome = run(&folder(&config(&web)), "check", &[]);
+    assert_eq!(outcome.code, Some(0));
+    assert!(outcome.stderr.contains("`hsts` has no effect"), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_id_in_the_environment_is_checked_as_one_in_the_file() {
+    let folder = folder(&config(&rawsocket()));
+    let mut start = crossweave();
+    start.env("CROSSBAR_NODE_ID", "my node").args(["start", "--cbdir", folder.path().to_str().unwrap()]);
+    let outcome = Outcome::of(start.output().unwrap());
+    assert_eq!(outcome.code, Some(1));
+    let told = "\"my node\" in CROSSBAR_NODE_ID cannot be a node id: expected 1 to 64 letters";
+    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_node_is_asked_by_a_relative_path_of_its_socket() {
+    let folder = folder(&config(&rawsocket()));
+    let _node = Node::start_in(folder.path(), &["--cbdir", "."], 1);
+    let mut call = crossweave();
+    call.args(["call", "crossbar.get_status", "--realm", "crossbar", "--url", "unix:node.sock"]);
+    let outcome = Outcome::of(call.current_dir(folder.path()).output().unwrap());
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+}
+
+#[test]
+fn ids_by_the_management_api_are_as_in_a_file() {
+    let node = Managed::start(&json!([router()]), &[]);
+    let transport = json!({"type": "rawsocket", "endpoint": {"type": "unix", "path": "second"}});
+    let start = "crossbar.worker.router.start_router_transport";
+    for wrong in ["t2", "2nd", "Second", "a-b"] {
+        let told = node.call(start, &[json!(wrong), transport.clone()]).unwrap_err();
+        assert!(told.contains("cannot be the id of a transport: expected 3 to 64 of a-z"), "{told}");
+    }
+    node.call(start, &[json!("second"), transport]).unwrap();
 }

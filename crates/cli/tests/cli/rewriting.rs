@@ -208,7 +208,8 @@ fn migrate_tells_of_a_node_that_works() {
 #[test]
 fn migrate_tells_what_is_in_the_way() {
     let mut node: Value = serde_json::from_str(&config(&rawsocket())).unwrap();
-    node["workers"].as_array_mut().unwrap().push(json!({"type": "proxy"}));
+    let realm = json!({"name": "realm2", "options": {"bridge_meta_api": true}});
+    node["workers"].as_array_mut().unwrap().push(json!({"type": "router", "realms": [realm]}));
     node["controller"] = json!({"blockchain": {"type": "ethereum"}});
     let folder = folder(&[("config.json", &node.to_string())]);
     let (code, report) = migrate(&folder);
@@ -219,12 +220,16 @@ fn migrate_tells_what_is_in_the_way() {
         kinds,
         [
             (&json!("problem"), &json!("$.controller.blockchain")),
-            (&json!("not-built"), &json!("$.workers[1].type")),
+            (&json!("not-built"), &json!("$.workers[1].realms[0].options.bridge_meta_api")),
         ]
     );
     let outcome = run(&folder, &["migrate"]);
     assert_eq!(outcome.code, Some(1));
-    assert!(outcome.stdout.contains("worker type `proxy` is not built yet"), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains("the meta API on the node's realm is not built yet"),
+        "{}",
+        outcome.stdout
+    );
 }
 
 #[test]

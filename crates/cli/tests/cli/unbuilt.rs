@@ -31,12 +31,22 @@ fn rawsocket() -> Value {
     json!([{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 0, "interface": "127.0.0.1"}}])
 }
 
+/// A worker with a part that is not built.
+fn unbuilt(options: &Value) -> Value {
+    let realm = json!({"name": "realm2", "options": {"bridge_meta_api": true}});
+    json!({"type": "router", "options": options, "realms": [realm]})
+}
+
 #[test]
-fn a_worker_that_is_not_built_is_correct_and_not_started() {
-    let folder = folder(&node(&rawsocket(), &[json!({"type": "proxy"})]));
+fn a_part_that_is_not_built_is_correct_and_not_started() {
+    let folder = folder(&node(&rawsocket(), &[unbuilt(&json!({}))]));
     let outcome = run(&folder, &["check"]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "Ok, node configuration looks good!\n"));
-    assert!(outcome.stderr.contains("not built: worker type `proxy` is not built yet"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("not built: the meta API on the node's realm is not built yet"),
+        "{}",
+        outcome.stderr
+    );
     let verdict: Value = serde_json::from_str(&run(&folder, &["check", "--json"]).stdout).unwrap();
     assert_eq!((&verdict["ok"], &verdict["problems"][0]["severity"]), (&json!(true), &json!("not-built")));
 
@@ -44,7 +54,7 @@ fn a_worker_that_is_not_built_is_correct_and_not_started() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
     for part in [
         "config.json:1:",
-        "worker type `proxy` is not built yet",
+        "the meta API on the node's realm is not built yet",
         "has 1 part that is not built yet; nothing was started",
     ] {
         assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
@@ -53,13 +63,10 @@ fn a_worker_that_is_not_built_is_correct_and_not_started() {
 
 #[test]
 fn every_kind_of_part_that_is_not_built_keeps_the_node_from_starting() {
-    let unix = json!({"type": "rawsocket", "serializer": "cbor", "endpoint": {"type": "unix", "path": "s"}});
     let mqtt =
         json!({"type": "mqtt", "endpoint": {"type": "tcp", "port": 0}, "options": {"realm": "realm1"}});
-    let link = json!({"type": "router", "realms": [{"name": "realm1", "rlinks": [{"realm": "realm1", "transport": unix}]}]});
     for (node, what) in [
-        (node(&rawsocket(), &[json!({"type": "proxy"})]), "worker type `proxy`"),
-        (node(&rawsocket(), &[link]), "linking routers"),
+        (node(&rawsocket(), &[unbuilt(&json!({}))]), "the meta API on the node's realm"),
         (node(&json!([mqtt]), &[]), "transport type `mqtt`"),
     ] {
         let folder = folder(&node);
@@ -73,18 +80,17 @@ fn every_kind_of_part_that_is_not_built_keeps_the_node_from_starting() {
 
 #[test]
 fn a_disabled_worker_is_in_nobodys_way() {
-    let proxy = json!({"type": "proxy", "options": {"disabled": "WITHOUT_PROXY"}});
-    let folder = folder(&node(&rawsocket(), &[proxy]));
+    let folder = folder(&node(&rawsocket(), &[unbuilt(&json!({"disabled": "WITHOUT_WORKER"}))]));
     let start = || {
         let mut command = crossweave();
         command.args(["start", "--loglevel", "warn"]).current_dir(folder.path());
         command
     };
-    let mut node = Background::start(start().env("WITHOUT_PROXY", "1"));
+    let mut node = Background::start(start().env("WITHOUT_WORKER", "1"));
     assert!(node.line().starts_with("listening on rs://"));
     node.signal(Signal::INT);
     assert_eq!(node.end(), Some(0));
-    let outcome = Outcome::of(start().env("WITHOUT_PROXY", "").output().unwrap());
+    let outcome = Outcome::of(start().env("WITHOUT_WORKER", "").output().unwrap());
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
 }
 

@@ -40,10 +40,15 @@ impl Login {
         if let Some(scram) = &self.scram {
             scram.authextra().into_iter().for_each(|(key, value)| extra.insert(key, value));
         }
-        if let Auth::Cryptosign { key, router, .. } = &self.auth {
+        let key = match &self.auth {
+            Auth::Cryptosign { key, router, .. } => Some((key, router.is_some())),
+            Auth::CryptosignProxy { key, .. } => Some((key, false)),
+            _ => None,
+        };
+        if let Some((key, knows_router)) = key {
             extra.insert("pubkey", key.public().to_hex());
             extra.insert("channel_binding", self.binding.map(|(binding, _)| binding.name()));
-            if router.is_some() {
+            if knows_router {
                 extra.insert("challenge", cryptosign::challenge_to_hex(&self.router_challenge));
             }
         }
@@ -59,12 +64,13 @@ impl Login {
         }
         let extra = &challenge.extra;
         let signature = match &self.auth {
-            Auth::Anonymous | Auth::Tls { .. } | Auth::Cookie => {
+            Auth::Anonymous | Auth::AnonymousProxy | Auth::Tls { .. } | Auth::Cookie => {
                 return Err(ChallengeError::Method(challenge.method.clone()));
             }
             Auth::Ticket { ticket, .. } => ticket.reveal().to_owned(),
             Auth::WampCra { secret, .. } => wampcra::answer(secret, extra)?,
             Auth::Cryptosign { key, router, .. } => self.sign(key, router.as_ref(), extra)?,
+            Auth::CryptosignProxy { key, .. } => self.sign(key, None, extra)?,
             Auth::Scram { password, .. } => {
                 let scram = self.scram.as_mut().expect("was made with the login");
                 return Ok(scram.answer(extra, password)?);

@@ -72,10 +72,10 @@ impl AutoIds {
 }
 
 /// What an id looks like, for people.
-pub(super) const ID: &str = "3 to 64 of a-z, 0-9 and _, a letter first";
+pub const ID: &str = "3 to 64 of a-z, 0-9 and _, a letter first";
 
-/// Whether this can be the id of a worker, realm, role or transport.
-pub(super) fn is_id(id: &str) -> bool {
+/// Whether this can be the id of a worker, transport or component.
+pub fn is_id(id: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     (3..=64).contains(&id.len())
         && id.starts_with(|first: char| first.is_ascii_lowercase())

@@ -92,7 +92,7 @@ fn connections(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Vec<ProxyC
 }
 
 impl ProxyConnection {
-    fn read(reading: &mut Reading<'_>, name: &str, at: At<'_>) -> Option<Self> {
+    pub(crate) fn read(reading: &mut Reading<'_>, name: &str, at: At<'_>) -> Option<Self> {
         let mut fields = reading.object(at, "a connection to a router")?;
         let transport =
             fields.required(reading, "transport").and_then(|at| ConnectingTransport::read(reading, at));
@@ -146,34 +146,42 @@ fn routes(
 ) -> Vec<ProxyRoute> {
     let Some(realms) = fields.object(reading, "routes", "routes by realm") else { return Vec::new() };
     let mut routes = Vec::new();
+    let known: Vec<String> = connections.iter().map(|connection| connection.name.clone()).collect();
     for (realm, at) in realms.named(reading) {
-        let Some(roles) = reading.object(at, "connections by role") else { continue };
+        routes.extend(ProxyRoute::read(reading, &realm.key, at, &known));
+    }
+    routes
+}
+
+impl ProxyRoute {
+    /// What stands below a realm: connections by role. `known` are the names of those that are there.
+    pub(crate) fn read(reading: &mut Reading<'_>, realm: &str, at: At<'_>, known: &[String]) -> Vec<Self> {
+        let Some(roles) = reading.object(at, "connections by role") else { return Vec::new() };
+        let mut routes = Vec::new();
         for (role, at) in roles.named(reading) {
             let names = match at.item.value {
                 Value::List(_) => reading.elements(&at, "names of connections"),
                 _ => vec![at],
             };
-            let connections: Vec<_> =
-                names.iter().filter_map(|at| connection(reading, at, connections)).collect();
-            let (realm, role) = (realm.key.clone(), role.key.clone());
-            routes.push(ProxyRoute { realm, role, connections });
+            let connections = names.iter().filter_map(|at| connection(reading, at, known)).collect();
+            routes.push(Self { realm: realm.to_owned(), role: role.key.clone(), connections });
         }
+        routes
     }
-    routes
 }
 
-fn connection(reading: &mut Reading<'_>, at: &At<'_>, known: &[ProxyConnection]) -> Option<String> {
+fn connection(reading: &mut Reading<'_>, at: &At<'_>, known: &[String]) -> Option<String> {
     let name = reading.text(at)?;
-    let names = || known.iter().map(|connection| connection.name.as_str());
-    if !names().any(|known| known == name) {
+    if !known.contains(&name) {
         let finding = Finding::error(format!("this proxy has no connection {}", quoted(&name)));
-        reading.report(at, finding.expected("a name in `connections`").nearest(nearest(&name, names())));
+        let near = nearest(&name, known.iter().map(String::as_str));
+        reading.report(at, finding.expected("a name in `connections`").nearest(near));
     }
     Some(name)
 }
 
 /// The realms that clients of a proxy can join, for the checks of authentication.
-fn routed(routes: &[ProxyRoute]) -> Vec<Realm> {
+pub(crate) fn routed(routes: &[ProxyRoute]) -> Vec<Realm> {
     let mut realms: Vec<Realm> = Vec::new();
     for route in routes {
         if !realms.iter().any(|realm| realm.name == route.realm) {

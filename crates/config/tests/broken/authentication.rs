@@ -12,14 +12,19 @@ fn authentication() {
         "nearest anonymous",
     );
     websocket(
-        r#""auth": {§"anonymous-proxy": {}}"#,
-        "$.workers[0].transports[0].auth[\"anonymous-proxy\"]",
-        "not built: `anonymous-proxy` belongs to proxy workers: by it, one of them says whom it has let in, and they are not built yet",
+        r#""auth": {"anonymous-proxy": {"type": §"dynamic"}}"#,
+        "$.workers[0].transports[0].auth[\"anonymous-proxy\"].type",
+        "unknown type `dynamic`",
     );
     websocket(
-        r#""auth": {§"cryptosign-proxy": {"type": "static"}, "anonymous": {"type": "static"}}"#,
+        r#""auth": {"cryptosign-proxy": §{"type": "static"}, "anonymous": {"type": "static"}}"#,
         "$.workers[0].transports[0].auth[\"cryptosign-proxy\"]",
-        "not built: `cryptosign-proxy` belongs to proxy workers",
+        "has no `principals`",
+    );
+    websocket(
+        r#""auth": {"cryptosign-proxy": {"type": "static", "principals": {"node2": {"authorized_keys": §[]}}}}"#,
+        "$.workers[0].transports[0].auth[\"cryptosign-proxy\"].principals.node2.authorized_keys",
+        "this proxy has no key",
     );
     websocket(r#""auth": {"anonymous": §{}}"#, "$.workers[0].transports[0].auth.anonymous", "has no `type`");
     websocket(

@@ -210,7 +210,6 @@ fn workers() {
     worker(r#"{"type": §"rooter"}"#, "$.workers[0].type", "unknown type `rooter`");
     worker(r#"{"type": §"rooter"}"#, "$.workers[0].type", "nearest router");
     worker(r#"§{"type": "guest"}"#, "$.workers[0]", "has no `executable`");
-    worker(r#"{"type": §"proxy"}"#, "$.workers[0].type", "worker type `proxy` is not built yet");
     router(r#""id": §"W1""#, "$.workers[0].id", "`W1` cannot be an id; expected 3 to 64 of a-z");
     router(r#"§"realm": []"#, "$.workers[0].realm", "unknown key `realm` in a worker");
     router(r#"§"realm": []"#, "$.workers[0].realm", "nearest realms");
@@ -273,11 +272,6 @@ fn realms() {
         r#""options": {"event_dispatching_chunk_size": §0}"#,
         "$.workers[0].realms[0].options.event_dispatching_chunk_size",
         "out of range: 0; expected an integer from 1 to 100000 receivers",
-    );
-    realm(
-        r#"§"rlinks": [{"realm": "realm1", "transport": {"type": "rawsocket", "serializer": "cbor", "endpoint": {"type": "unix", "path": "s"}}}]"#,
-        "$.workers[0].realms[0].rlinks",
-        "linking routers is not built yet",
     );
     realm(r#"§"rolls": []"#, "$.workers[0].realms[0].rolls", "warning: unknown key `rolls` in a realm");
 }

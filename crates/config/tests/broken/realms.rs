@@ -65,6 +65,11 @@ fn links_statistics_and_types() {
         "expected a list of authids",
     );
     realm(
+        &format!(r#""name": "realm1", "rlinks": [{{"realm": "realm1", "auth": §"anonymous", {TRANSPORT}}}]"#),
+        ".rlinks[0].auth",
+        "expected an object: how a link logs in",
+    );
+    realm(
         r#""name": "realm1", "stats": {"rated_message_size": §3}"#,
         ".stats.rated_message_size",
         "expected an even number",

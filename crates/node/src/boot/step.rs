@@ -2,10 +2,15 @@
 
 use crossweave_api::container::{GetComponent, StartComponent, StopComponent};
 use crossweave_api::hostmonitor::{GetMonitoring, StartMonitoring, StopMonitoring};
+use crossweave_api::proxy::{
+    GetProxyConnection, GetProxyRealmRoute, GetProxyTransport, StartProxyConnection, StartProxyRealmRoute,
+    StartProxyTransport, StopProxyConnection, StopProxyRealmRoute, StopProxyTransport,
+};
 use crossweave_api::router::{
-    ChangeRouterRealmRole, GetRouterComponent, GetRouterRealm, GetRouterRealmRole, GetRouterTransport,
-    StartRouterComponent, StartRouterRealm, StartRouterRealmRole, StartRouterTransport, StopRouterComponent,
-    StopRouterRealm, StopRouterRealmRole, StopRouterTransport,
+    ChangeRouterRealmRole, GetRouterComponent, GetRouterRealm, GetRouterRealmLink, GetRouterRealmRole,
+    GetRouterTransport, StartRouterComponent, StartRouterRealm, StartRouterRealmLink, StartRouterRealmRole,
+    StartRouterTransport, StopRouterComponent, StopRouterRealm, StopRouterRealmLink, StopRouterRealmRole,
+    StopRouterTransport,
 };
 use crossweave_api::testee::{GetTesteeTransport, StartTesteeTransport, StopTesteeTransport};
 use crossweave_api::{Config, Procedure};
@@ -32,10 +37,18 @@ pub enum Start {
     Realm(StartRouterRealm),
     /// A role of a realm.
     Role(StartRouterRealmRole),
+    /// A link of a realm to another router.
+    Link(StartRouterRealmLink),
     /// A transport of a router.
     Transport(StartRouterTransport),
     /// A component in a router.
     RouterComponent(StartRouterComponent),
+    /// A way from a proxy to a router.
+    ProxyConnection(StartProxyConnection),
+    /// What lets clients of a proxy join a realm. It has a `route_id`.
+    ProxyRoute(StartProxyRealmRoute),
+    /// A transport of a proxy.
+    ProxyTransport(StartProxyTransport),
     /// A component in a container.
     Component(StartComponent),
     /// The sensors of a host monitor.
@@ -98,7 +111,14 @@ impl Step {
             Start::Role(role) => {
                 format!("role '{id}' (named '{name}') {became} on realm '{}'", role.realm_id)
             }
-            Start::Transport(_) | Start::TesteeTransport(_) => format!("transport '{id}' {became}"),
+            Start::Link(link) => {
+                format!("router-to-router link '{id}' on realm '{}' {became}", link.realm_id)
+            }
+            Start::ProxyConnection(_) => format!("connection '{id}' {became}"),
+            Start::ProxyRoute(route) => format!("route to realm '{}' {became}", route.realm_name),
+            Start::Transport(_) | Start::ProxyTransport(_) | Start::TesteeTransport(_) => {
+                format!("transport '{id}' {became}")
+            }
             Start::RouterComponent(_) | Start::Component(_) => format!("component '{id}' {became}"),
             Start::Monitoring(_) => format!("{} {became}", self.what),
         }
@@ -111,8 +131,12 @@ impl Start {
         match self {
             Start::Realm(call) => Call::of(call),
             Start::Role(call) => Call::of(call),
+            Start::Link(call) => Call::of(call),
             Start::Transport(call) => Call::of(call),
             Start::RouterComponent(call) => Call::of(call),
+            Start::ProxyConnection(call) => Call::of(call),
+            Start::ProxyRoute(call) => Call::of(call),
+            Start::ProxyTransport(call) => Call::of(call),
             Start::Component(call) => Call::of(call),
             Start::Monitoring(call) => Call::of(call),
             Start::TesteeTransport(call) => Call::of(call),
@@ -130,8 +154,22 @@ impl Start {
                 let (realm_id, role_id) = (it.realm_id.clone(), it.role_id.clone());
                 Call::of(&StopRouterRealmRole { realm_id, role_id })
             }
+            Start::Link(it) => {
+                let (realm_id, link_id) = (it.realm_id.clone(), it.link_id.clone());
+                Call::of(&StopRouterRealmLink { realm_id, link_id })
+            }
             Start::Transport(it) => Call::of(&StopRouterTransport { transport_id: it.transport_id.clone() }),
             Start::RouterComponent(it) => Call::of(&StopRouterComponent { id: it.id.clone() }),
+            Start::ProxyConnection(it) => {
+                Call::of(&StopProxyConnection { connection_id: it.connection_id.clone() })
+            }
+            Start::ProxyRoute(it) => {
+                let (realm_name, route_id) = (it.realm_name.clone(), it.route_id.clone().unwrap_or_default());
+                Call::of(&StopProxyRealmRoute { realm_name, route_id })
+            }
+            Start::ProxyTransport(it) => {
+                Call::of(&StopProxyTransport { transport_id: it.transport_id.clone() })
+            }
             Start::Component(it) => Call::of(&StopComponent { component_id: it.component_id.clone() }),
             Start::Monitoring(_) => Call::of(&StopMonitoring {}),
             Start::TesteeTransport(_) => Call::of(&StopTesteeTransport {}),
@@ -153,8 +191,22 @@ impl Start {
                 let (realm_id, role_id) = (it.realm_id.clone(), it.role_id.clone());
                 Call::of(&GetRouterRealmRole { realm_id, role_id })
             }
+            Start::Link(it) => {
+                let (realm_id, link_id) = (it.realm_id.clone(), it.link_id.clone());
+                Call::of(&GetRouterRealmLink { realm_id, link_id })
+            }
             Start::Transport(it) => Call::of(&GetRouterTransport { transport_id: it.transport_id.clone() }),
             Start::RouterComponent(it) => Call::of(&GetRouterComponent { id: it.id.clone() }),
+            Start::ProxyConnection(it) => {
+                Call::of(&GetProxyConnection { connection_id: it.connection_id.clone() })
+            }
+            Start::ProxyRoute(it) => {
+                let (realm_name, route_id) = (it.realm_name.clone(), it.route_id.clone().unwrap_or_default());
+                Call::of(&GetProxyRealmRoute { realm_name, route_id })
+            }
+            Start::ProxyTransport(it) => {
+                Call::of(&GetProxyTransport { transport_id: it.transport_id.clone() })
+            }
             Start::Component(it) => Call::of(&GetComponent { component_id: it.component_id.clone() }),
             Start::Monitoring(_) => Call::of(&GetMonitoring { sensors: None }),
             Start::TesteeTransport(_) => Call::of(&GetTesteeTransport {}),
@@ -179,8 +231,12 @@ impl Start {
         match self {
             Start::Realm(it) => &it.realm_id,
             Start::Role(it) => &it.role_id,
+            Start::Link(it) => &it.link_id,
             Start::Transport(it) => &it.transport_id,
             Start::RouterComponent(it) => &it.id,
+            Start::ProxyConnection(it) => &it.connection_id,
+            Start::ProxyRoute(it) => it.route_id.as_deref().unwrap_or_default(),
+            Start::ProxyTransport(it) => &it.transport_id,
             Start::Component(it) => &it.component_id,
             Start::Monitoring(_) => "",
             Start::TesteeTransport(it) => &it.transport_id,
@@ -192,26 +248,33 @@ impl Start {
         match self {
             Start::Realm(it) => Some(&mut it.realm_id),
             Start::Role(it) => Some(&mut it.role_id),
+            Start::Link(it) => Some(&mut it.link_id),
             Start::Transport(it) => Some(&mut it.transport_id),
             Start::RouterComponent(it) => Some(&mut it.id),
+            Start::ProxyConnection(it) => Some(&mut it.connection_id),
+            Start::ProxyRoute(it) => it.route_id.as_mut(),
+            Start::ProxyTransport(it) => Some(&mut it.transport_id),
             Start::Component(it) => Some(&mut it.component_id),
             Start::Monitoring(_) => None,
             Start::TesteeTransport(it) => Some(&mut it.transport_id),
         }
     }
 
-    /// The id of the realm that it is in.
-    pub(crate) fn realm_id(&self) -> Option<&str> {
+    /// The realm that it is in: its id on a router, its name on a proxy.
+    pub(crate) fn realm(&self) -> Option<&str> {
         match self {
             Start::Role(it) => Some(&it.realm_id),
+            Start::Link(it) => Some(&it.realm_id),
+            Start::ProxyRoute(it) => Some(&it.realm_name),
             _ => None,
         }
     }
 
-    /// The same, to be changed.
+    /// The id of the realm that it is in, on a router, to be changed.
     pub(crate) fn realm_id_mut(&mut self) -> Option<&mut String> {
         match self {
             Start::Role(it) => Some(&mut it.realm_id),
+            Start::Link(it) => Some(&mut it.realm_id),
             _ => None,
         }
     }
@@ -221,8 +284,12 @@ impl Start {
         match self {
             Start::Realm(it) => &it.config,
             Start::Role(it) => &it.config,
+            Start::Link(it) => &it.config,
             Start::Transport(it) => &it.config,
             Start::RouterComponent(it) => &it.config,
+            Start::ProxyConnection(it) => &it.config,
+            Start::ProxyRoute(it) => &it.config,
+            Start::ProxyTransport(it) => &it.config,
             Start::Component(it) => &it.config,
             Start::Monitoring(it) => it.config.as_ref().unwrap_or(&NONE),
             Start::TesteeTransport(it) => &it.config,
@@ -234,8 +301,12 @@ impl Start {
         match self {
             Start::Realm(it) => Some(&mut it.config),
             Start::Role(it) => Some(&mut it.config),
+            Start::Link(it) => Some(&mut it.config),
             Start::Transport(it) => Some(&mut it.config),
             Start::RouterComponent(it) => Some(&mut it.config),
+            Start::ProxyConnection(it) => Some(&mut it.config),
+            Start::ProxyRoute(it) => Some(&mut it.config),
+            Start::ProxyTransport(it) => Some(&mut it.config),
             Start::Component(it) => Some(&mut it.config),
             Start::Monitoring(it) => it.config.as_mut(),
             Start::TesteeTransport(it) => Some(&mut it.config),

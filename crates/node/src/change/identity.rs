@@ -32,7 +32,7 @@ fn assign(old: &[Step], steps: Vec<&mut Step>, told: &mut HashMap<String, String
     let mut strangers = Vec::new();
     for step in steps {
         let before = step.start.id().to_owned();
-        let is_written = step.start.config().get("id").is_some();
+        let is_written = step.start.config().get("id").is_some() || is_a_key(step);
         let known = old.iter().find(|it| is_alike(it, step)).map(|it| it.start.id());
         let (false, Some(own)) = (is_written, step.start.id_mut()) else {
             told.insert(before.clone(), before.clone());
@@ -65,7 +65,12 @@ fn assign(old: &[Step], steps: Vec<&mut Step>, told: &mut HashMap<String, String
 type Scope = (Discriminant<Start>, Option<String>);
 
 fn scope(step: &Step) -> Scope {
-    (discriminant(&step.start), step.start.realm_id().map(str::to_owned))
+    (discriminant(&step.start), step.start.realm().map(str::to_owned))
+}
+
+/// Whether its id is a key of the configuration, which somebody has written.
+fn is_a_key(step: &Step) -> bool {
+    matches!(step.start, Start::ProxyConnection(_))
 }
 
 /// Whether both are about the same thing, whatever its id.

@@ -199,10 +199,14 @@ fn everything() -> Value {
         json!([{"type": "class", "classname": "a.B", "realm": "one", "role": "user"}]);
     with_component["realms"].as_array_mut().unwrap().push(json!({"name": "team-(?P<team>[a-z]+)",
         "template": true, "roles": [{"name": "anonymous"}]}));
+    with_component["realms"][0]["rlinks"] = json!([{"realm": "two", "transport": transport}]);
     let testee = json!({"type": "websocket", "endpoint": {"type": "tcp", "port": 9001}});
+    let proxy = json!({"type": "proxy", "connections": {"conn1": {"transport": transport}},
+        "routes": {"one": {"anonymous": "conn1"}},
+        "transports": [{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 9002}}]});
     json!([with_component, {"type": "container", "components": [component]},
         {"type": "hostmonitor", "options": {"monitors": {"cpu": true}}},
-        {"type": "websocket-testee", "transport": testee}])
+        {"type": "websocket-testee", "transport": testee}, proxy])
 }
 
 #[test]
@@ -238,7 +242,7 @@ fn every_call_has_the_arguments_of_its_procedure() {
             kinds.insert(call.procedure());
         }
     }
-    assert_eq!(kinds.len(), 15, "{kinds:?}");
+    assert_eq!(kinds.len(), 23, "{kinds:?}");
 }
 
 #[test]
@@ -286,4 +290,47 @@ fn a_role_with_another_name_is_another_role() {
             "worker \"worker001\": start realm \"one\", role \"guest\""
         ]
     );
+}
+
+#[test]
+fn a_link_changes_without_its_realm() {
+    let link = |path: &str| {
+        let endpoint = json!({"type": "unix", "path": path});
+        let transport = json!({"type": "rawsocket", "serializer": "cbor", "endpoint": endpoint});
+        json!({"id": "link1", "realm": "two", "transport": transport})
+    };
+    let linked = |path: &str| {
+        let mut router = router();
+        router["realms"][1]["rlinks"] = json!([link(path)]);
+        router
+    };
+    let (differences, actions) = between(&json!([router()]), &json!([linked("a")]));
+    assert_eq!(differences, ["+ w01 realm \"two\", link \"link1\""]);
+    assert_eq!(actions, ["worker \"w01\": start realm \"two\", link \"link1\""]);
+    let (differences, actions) = between(&json!([linked("a")]), &json!([linked("b")]));
+    assert_eq!(differences, ["~ w01 realm \"two\", link \"link1\""]);
+    let what = "realm \"two\", link \"link1\"";
+    assert_eq!(actions, [format!("worker \"w01\": stop {what}"), format!("worker \"w01\": start {what}")]);
+}
+
+#[test]
+fn routes_and_connections_of_a_proxy_are_what_their_keys_say() {
+    let endpoint = json!({"type": "unix", "path": "router"});
+    let connection = json!({"transport": {"type": "rawsocket", "serializer": "cbor", "endpoint": endpoint}});
+    let proxy = |names: &[&str], realms: &[&str]| {
+        let connections: serde_json::Map<_, _> =
+            names.iter().map(|name| (name.to_string(), connection.clone())).collect();
+        let routes: serde_json::Map<_, _> =
+            realms.iter().map(|realm| (realm.to_string(), json!({"user": names[0]}))).collect();
+        json!([{"id": "w01", "type": "proxy", "connections": connections, "routes": routes}])
+    };
+    // What is written the same below another key is something else.
+    let (differences, _) = between(&proxy(&["conn1"], &["one"]), &proxy(&["conn1", "conn2"], &["two"]));
+    let expected =
+        ["- w01 route to realm \"one\"", "+ w01 connection \"conn2\"", "+ w01 route to realm \"two\""];
+    assert_eq!(differences, expected);
+    let plan = plan(&planned(&proxy(&["conn1"], &["one"])), &planned(&proxy(&["conn1"], &["two"])));
+    let (_, call) = plan.actions[0].call().expect("it is a call");
+    assert_eq!(call.procedure(), "stop_proxy_realm_route");
+    assert_eq!(call.arguments(), &json!({"realm_name": "one", "route_id": "route000"}));
 }

@@ -70,7 +70,7 @@ pub(crate) fn url(transport: &ConnectingTransport) -> Result<String, String> {
         ConnectingEndpoint::Tcp(tcp) => {
             if let Some(tls) = tcp.tls.as_ref().filter(|tls| tls.hostname != tcp.host) {
                 return Err(format!(
-                    "a component in Rust connects to the host that the certificate is for: `host` is {:?}, and `hostname` {:?}",
+                    "the client in Rust connects to the host that the certificate is for: `host` is {:?}, and `hostname` {:?}",
                     tcp.host, tls.hostname
                 ));
             }
@@ -94,9 +94,7 @@ pub(crate) fn client_options(
         && let Some(tls) = &tcp.tls
     {
         if tls.ca_certificates.len() > 1 {
-            return Err(
-                "a component in Rust takes one file of `ca_certificates`, with all of them".to_owned()
-            );
+            return Err("the client in Rust takes one file of `ca_certificates`, with all of them".to_owned());
         }
         options.ca_file = tls.ca_certificates.first().cloned();
         options.certificate = tls.certificate.clone().zip(tls.key.clone());
@@ -125,6 +123,6 @@ fn login(auth: &Json) -> Result<Auth, String> {
             let key = PrivateKey::from_hex(&text("privkey")?).map_err(|error| error.to_string())?;
             Ok(Auth::Cryptosign { authid: text("authid").ok(), key, router: None })
         }
-        other => Err(format!("a component in Rust cannot log in by {other:?}")),
+        other => Err(format!("the client in Rust cannot log in by {other:?}")),
     }
 }

@@ -15,7 +15,7 @@ use super::{Controller, Why, management};
 use crate::clock::{utc, utcnow};
 use crate::hostmonitor::Sensor;
 use crate::kind::WorkerKind;
-use crate::service::{Caller, answers, to_json};
+use crate::service::{Caller, answers, check_id, to_json};
 
 /// The caller of `shutdown` still gets its answer.
 const SHUTDOWN_DELAY: Duration = Duration::from_millis(200);
@@ -179,12 +179,7 @@ impl Controller {
 
     async fn answer_start_worker(&self, caller: Caller, asked: StartWorker) -> Result<WorkerStarted, Error> {
         let StartWorker { worker_id, worker_type, worker_options } = asked;
-        if !is_id(&worker_id) {
-            let message = format!(
-                "{worker_id:?} cannot be a worker id: expected 3 to 64 of a-z, 0-9 and `_`, a letter first"
-            );
-            return Err(Error::new(error::INVALID_ARGUMENT, message));
-        }
+        check_id("worker", &worker_id)?;
         let Some(kind) = WorkerKind::parse(&worker_type) else {
             let message = format!("there is no worker type {worker_type:?}: expected {}", WorkerKind::NAMES);
             return Err(Error::new(error::FEATURE_UNAVAILABLE, message));
@@ -240,24 +235,5 @@ impl Controller {
             Error::new(error::INVALID_ARGUMENT, "sign: `data` is not 64 hexadecimal digits")
         })?;
         Ok(key.sign(&data))
-    }
-}
-
-/// Whether this can be an id.
-fn is_id(text: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    (3..=64).contains(&text.len()) && text.as_bytes()[0].is_ascii_lowercase() && text.bytes().all(is_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_short_words() {
-        assert!(is_id("worker001") && is_id("abc"));
-        for wrong in ["ab", "", "1ab", "Worker", "a.b.c", "wörker", &"a".repeat(65)] {
-            assert!(!is_id(wrong), "{wrong}");
-        }
     }
 }

@@ -66,10 +66,10 @@ fn address(step: &Step, own: &[TcpEndpoint], cbdir: &Path) -> Result<(), String>
     }
 }
 
-/// Where a router is to listen.
+/// Where a router or a proxy is to listen.
 fn endpoint(step: &Step, cbdir: &Path) -> Option<TcpEndpoint> {
-    let Start::Transport(start) = &step.start else { return None };
-    let part = part::endpoint(&start.config["endpoint"], "endpoint", cbdir).ok()?;
+    let (Start::Transport(_) | Start::ProxyTransport(_)) = &step.start else { return None };
+    let part = part::endpoint(&step.start.config()["endpoint"], "endpoint", cbdir).ok()?;
     match part.value {
         Endpoint::Tcp(tcp) => Some(tcp),
         Endpoint::Unix(_) => None,

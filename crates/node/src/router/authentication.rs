@@ -19,7 +19,7 @@ pub(super) fn methods(auth: &config::Auth, place: &str, findings: &mut Findings)
             findings.obstacle(place, what);
         }
     }
-    let config::Auth { anonymous, ticket, wampcra, scram, cryptosign, tls, cookie } = auth;
+    let config::Auth { anonymous, ticket, wampcra, scram, cryptosign, tls, cookie, .. } = auth;
     Methods {
         anonymous: anonymous.as_ref().map(|method| source(method, anonymous_principal)),
         ticket: ticket
@@ -35,6 +35,11 @@ pub(super) fn methods(auth: &config::Auth, place: &str, findings: &mut Findings)
             source(method, |list| list.iter().map(|it| cryptosign_principal(it, place, findings)).collect())
         }),
         cookie: *cookie,
+        anonymous_proxy: auth.anonymous_proxy,
+        cryptosign_proxy: auth
+            .cryptosign_proxy
+            .as_ref()
+            .map(|list| list.iter().map(|it| proxy_principal(it, place, findings)).collect()),
         tls: tls.as_ref().map(|method| source(method, |list| list.iter().map(tls_principal).collect())),
     }
 }
@@ -122,19 +127,37 @@ fn cryptosign_principal(
     place: &str,
     findings: &mut Findings,
 ) -> (String, Principal<Vec<PublicKey>>) {
+    let keys = keys("cryptosign", &it.authid, &it.authorized_keys, place, findings);
+    principal(&it.authid, &it.role, it.realm.as_ref(), keys)
+}
+
+/// Its role means nothing: clients have those that it says.
+fn proxy_principal(
+    it: &config::ProxyPrincipal,
+    place: &str,
+    findings: &mut Findings,
+) -> (String, Principal<Vec<PublicKey>>) {
+    let keys = keys("cryptosign-proxy", &it.authid, &it.authorized_keys, place, findings);
+    principal(&it.authid, "", it.realm.as_ref(), keys)
+}
+
+fn keys(
+    method: &str,
+    authid: &str,
+    written: &[[u8; 32]],
+    place: &str,
+    findings: &mut Findings,
+) -> Vec<PublicKey> {
     let mut keys = Vec::new();
-    for key in &it.authorized_keys {
+    for key in written {
         match PublicKey::from_bytes(key) {
             Ok(key) => keys.push(key),
             Err(error) => {
-                findings.obstacle(
-                    place,
-                    format!("`auth.cryptosign`: a key of client {:?} is {error}", it.authid),
-                );
+                findings.obstacle(place, format!("`auth.{method}`: a key of client {authid:?} is {error}"));
             }
         }
     }
-    principal(&it.authid, &it.role, it.realm.as_ref(), keys)
+    keys
 }
 
 fn tls_principal(it: &config::TlsPrincipal) -> (String, Principal<Fingerprint>) {

@@ -15,7 +15,7 @@ use super::{RouterWorker, invalid, no_such};
 use crate::component::{
     Linked, LocalTransport, Program, PythonTask, Restart, Supervised, Told, Way, task_of_python,
 };
-use crate::service::{Caller, answers};
+use crate::service::{Caller, answers, check_id};
 
 /// The components that run, by id.
 pub(super) type RunningComponents = Mutex<BTreeMap<String, Running>>;
@@ -77,6 +77,7 @@ impl RouterWorker {
         asked: StartRouterComponent,
     ) -> Result<RouterComponentTold, Error> {
         let StartRouterComponent { id, config } = asked;
+        check_id("component", &id)?;
         let (program, transport) = self.prepare_component(&id, &config).await?;
         let component = Supervised::new(id.clone(), config);
         {

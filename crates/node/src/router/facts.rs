@@ -21,13 +21,15 @@ const DEADLINE: Duration = Duration::from_secs(1);
 pub(super) struct Facts {
     client: Client,
     started: SystemTime,
+    /// Whether there are no realms here, but routers behind.
+    pub(super) is_proxy: bool,
     known: Arc<Mutex<Option<(Instant, NodeStatus)>>>,
 }
 
 impl Facts {
     /// Of a router that was started at this time, with its session on the management realm.
-    pub(super) fn new(client: Client, started: SystemTime) -> Facts {
-        Facts { client, started, known: Arc::default() }
+    pub(super) fn new(client: Client, started: SystemTime, is_proxy: bool) -> Facts {
+        Facts { client, started, is_proxy, known: Arc::default() }
     }
 
     /// The node as it is, or was a moment ago. If the controller does not say, as much as this process knows.

@@ -32,6 +32,9 @@ pub fn findings(node: &Node, extensions: &Extensions) -> Result<Vec<String>, Vec
         check_router(worker, &node.controller.options.limits, &mut findings);
         listens |= !worker.transports.is_empty();
     }
+    let is_listening_proxy =
+        |worker: &Worker| matches!(worker, Worker::Proxy(proxy) if !proxy.transports.is_empty());
+    listens |= node.workers.iter().any(is_listening_proxy);
     if !listens {
         let warning = "nothing listens: there is no transport by which clients could connect";
         findings.warnings.push(warning.to_owned());

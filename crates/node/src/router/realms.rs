@@ -64,7 +64,8 @@ impl RunningRealm {
         id
     }
 
-    fn marshal(&self) -> RouterRealm {
+    /// With the ids of its links.
+    fn marshal(&self, rlinks: Vec<String>) -> RouterRealm {
         RouterRealm {
             id: self.id.clone(),
             config: self.config.clone(),
@@ -73,7 +74,7 @@ impl RunningRealm {
             roles: self.roles.iter().map(RunningRole::marshal).collect(),
             has_router: true,
             has_service_session: self.realm.options.enable_meta_api,
-            rlinks: Vec::new(),
+            rlinks,
         }
     }
 }
@@ -84,7 +85,7 @@ impl State {
         self.realms.iter().any(|it| it.id == id) || self.templates.iter().any(|it| it.id == id)
     }
 
-    fn realm(&mut self, id: &str) -> Result<&mut RunningRealm, Error> {
+    pub(super) fn realm(&mut self, id: &str) -> Result<&mut RunningRealm, Error> {
         self.realms.iter_mut().find(|it| it.id == id).ok_or_else(|| no_such("realm", id))
     }
 }
@@ -121,7 +122,10 @@ impl RouterWorker {
         let mut state = self.shared.state.lock().await;
         match state.templates.iter().find(|it| it.id == asked.realm_id) {
             Some(template) => Ok(template.marshal()),
-            None => state.realm(&asked.realm_id).map(|it| it.marshal()),
+            None => {
+                let links = self.link_ids(&asked.realm_id);
+                state.realm(&asked.realm_id).map(|it| it.marshal(links))
+            }
         }
     }
 
@@ -132,7 +136,7 @@ impl RouterWorker {
     ) -> Result<RouterRealm, Error> {
         let state = self.shared.state.lock().await;
         let found = state.realms.iter().find(|it| it.realm.name == asked.realm_name);
-        found.map(RunningRealm::marshal).ok_or_else(|| {
+        found.map(|it| it.marshal(self.link_ids(&it.id))).ok_or_else(|| {
             Error::new(
                 error::NO_SUCH_OBJECT,
                 format!("there is no realm with the name {:?}", asked.realm_name),
@@ -194,7 +198,7 @@ impl RouterWorker {
             idle_timeout,
             last_role_id: 0,
         };
-        let marshal = running.marshal();
+        let marshal = running.marshal(Vec::new());
         state.realms.push(running);
         drop(state);
         info!("Realm '{name}' started");
@@ -219,6 +223,7 @@ impl RouterWorker {
         let running = state.realm(&asked.realm_id)?;
         running.sessions.stop();
         let name = running.realm.name.clone();
+        self.stop_links(Some(&asked.realm_id)).await;
         let detached = self.router().stop_realm(&name).await.unwrap_or_default();
         let id = asked.realm_id;
         self.forget_realm(state, &id, &name).await;
@@ -248,6 +253,7 @@ impl RouterWorker {
     pub(super) async fn forget_realm(&self, mut state: MutexGuard<'_, State>, id: &str, name: &str) {
         state.forget(id);
         drop(state);
+        self.stop_links(Some(id)).await;
         info!("Realm '{name}' stopped");
         self.service().tell(&ON_REALM_STOPPED, &id).await;
     }

@@ -85,6 +85,10 @@ fn web_service(
             Arc::new(Redirect::new(&redirect.url).map_err(|error| error.to_string())?)
         }
         Configured::NodeInfo => Arc::new(node_info(facts.clone())),
+        // They call and publish on realms, which are elsewhere.
+        Configured::Publisher(_) if facts.is_proxy => Arc::new(NotBuilt::new("publisher, on a proxy,")),
+        Configured::Caller(_) if facts.is_proxy => Arc::new(NotBuilt::new("caller, on a proxy,")),
+        Configured::Webhook(_) if facts.is_proxy => Arc::new(NotBuilt::new("webhook, on a proxy,")),
         Configured::Publisher(it) => {
             Arc::new(Publisher::new(router, &it.realm, &it.role, rest(&it.options, part)))
         }

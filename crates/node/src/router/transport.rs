@@ -4,7 +4,8 @@ use std::ops::RangeInclusive;
 
 use crossweave_config as config;
 use crossweave_router::{
-    Authentication, OnSlow, QueueOptions, RawSocketOptions, ResumptionOptions, TransportOptions,
+    Asked, Authentication, OnSlow, QueueOptions, RawSocketOptions, ResumptionOptions, Source,
+    TransportOptions,
 };
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::tls::TlsServerOptions;
@@ -46,8 +47,31 @@ impl Listen {
             Some(Authentication::Methods(methods)) => methods.cryptosign.is_some(),
             _ => false,
         };
-        self.options.rawsocket.iter().any(|part| has_cryptosign(&part.authentication))
-            || self.options.websocket.values().any(|part| has_cryptosign(&part.authentication))
+        self.authentications().any(has_cryptosign)
+    }
+
+    /// Whether a procedure is called to find out who a client is.
+    pub(super) fn asks_procedures(&self) -> bool {
+        fn asks<T>(source: &Option<Source<T>>) -> bool {
+            matches!(source, Some(Source::Asked(Asked::Procedure(_))))
+        }
+        self.authentications().any(|authentication| match authentication {
+            Some(Authentication::Methods(it)) => {
+                asks(&it.anonymous)
+                    || asks(&it.ticket)
+                    || asks(&it.wampcra)
+                    || asks(&it.scram)
+                    || asks(&it.cryptosign)
+                    || asks(&it.tls)
+            }
+            _ => false,
+        })
+    }
+
+    /// Of all parts of the transport.
+    fn authentications(&self) -> impl Iterator<Item = &Option<Authentication>> {
+        let rawsocket = self.options.rawsocket.iter().map(|part| &part.authentication);
+        rawsocket.chain(self.options.websocket.values().map(|part| &part.authentication))
     }
 }
 

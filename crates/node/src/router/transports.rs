@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use crossweave_api::router::*;
-use crossweave_api::{Config, Error, error};
+use crossweave_api::{Config, Error, Event, error};
 use crossweave_config as config;
 use crossweave_router::{HttpService, Listening, Router, StartError, TransportId, TransportOptions};
 use crossweave_transport::ListenEndpoint;
@@ -19,7 +19,7 @@ use super::transport::Listen;
 use super::{Findings, RouterWorker, State, invalid, no_such, ready, transport};
 use crate::clock::utcnow;
 use crate::key::node_key;
-use crate::service::{Caller, answers};
+use crate::service::{Caller, answers, check_id};
 
 /// What `state` of a transport means.
 #[derive(Clone, Copy)]
@@ -29,6 +29,23 @@ enum TransportState {
     Stopping = 5,
     Stopped = 6,
 }
+
+/// What is told of transports: of a router's, or of a proxy's.
+#[derive(Clone, Copy)]
+pub(super) struct TransportEvents {
+    pub(super) starting: &'static Event,
+    pub(super) started: &'static Event,
+    pub(super) stopping: &'static Event,
+    pub(super) stopped: &'static Event,
+}
+
+/// Those of a router's.
+pub(super) const ROUTER_EVENTS: TransportEvents = TransportEvents {
+    starting: &ON_ROUTER_TRANSPORT_STARTING,
+    started: &ON_ROUTER_TRANSPORT_STARTED,
+    stopping: &ON_ROUTER_TRANSPORT_STOPPING,
+    stopped: &ON_ROUTER_TRANSPORT_STOPPED,
+};
 
 /// A transport that listens.
 pub(super) struct RunningTransport {
@@ -84,8 +101,12 @@ impl RouterWorker {
         _: Caller,
         _: GetRouterTransports,
     ) -> Result<Vec<RouterTransport>, Error> {
+        Ok(self.transports().await)
+    }
+
+    pub(super) async fn transports(&self) -> Vec<RouterTransport> {
         let state = self.shared.state.lock().await;
-        Ok(state.transports.iter().map(|it| it.marshal(TransportState::Started)).collect())
+        state.transports.iter().map(|it| it.marshal(TransportState::Started)).collect()
     }
 
     async fn get_router_transport(
@@ -93,8 +114,12 @@ impl RouterWorker {
         _: Caller,
         asked: GetRouterTransport,
     ) -> Result<RouterTransport, Error> {
+        self.transport(&asked.transport_id).await
+    }
+
+    pub(super) async fn transport(&self, id: &str) -> Result<RouterTransport, Error> {
         let state = self.shared.state.lock().await;
-        let position = state.transport(&asked.transport_id)?;
+        let position = state.transport(id)?;
         Ok(state.transports[position].marshal(TransportState::Started))
     }
 
@@ -103,7 +128,12 @@ impl RouterWorker {
         _: Caller,
         asked: StartRouterTransport,
     ) -> Result<RouterTransport, Error> {
-        let StartRouterTransport { transport_id: id, config, .. } = asked;
+        self.start_transport(asked.transport_id, asked.config).await
+    }
+
+    pub(super) async fn start_transport(&self, id: String, config: Config) -> Result<RouterTransport, Error> {
+        check_id("transport", &id)?;
+        let events = self.shared.transport_events;
         let mut state = self.shared.state.lock().await;
         if state.transport(&id).is_ok() {
             return Err(Error::new(error::ALREADY_RUNNING, format!("there is a transport {id:?}")));
@@ -130,7 +160,7 @@ impl RouterWorker {
             served: Served::default(),
         };
         let marshal = starting.marshal(TransportState::Starting);
-        self.service().tell(&ON_ROUTER_TRANSPORT_STARTING, &marshal).await;
+        self.service().tell(events.starting, &marshal).await;
         let address = match listen.speaking.take() {
             Some(speaking) => {
                 let name = speaking.name.clone();
@@ -163,7 +193,7 @@ impl RouterWorker {
         state.transports.push(starting);
         drop(state);
         info!("Transport '{}' started on {address}", marshal.id);
-        self.service().tell(&ON_ROUTER_TRANSPORT_STARTED, &marshal).await;
+        self.service().tell(events.started, &marshal).await;
         Ok(marshal)
     }
 
@@ -173,12 +203,22 @@ impl RouterWorker {
         let running = state.realms.iter().map(|it| &it.realm);
         let all = running.chain(state.templates.iter().map(|it| &it.realm));
         let realms: Vec<config::Realm> = all.cloned().collect();
-        let part = config::part::transport(config, &format!("transport {id}"), &options.cbdir, &realms);
+        let what = format!("transport {id}");
+        let part = match &state.routes {
+            Some(routes) => config::part::proxy_transport(config, &what, &options.cbdir, routes),
+            None => config::part::transport(config, &what, &options.cbdir, &realms),
+        };
         let part = part.map_err(|problems| invalid(&problems))?;
         part.warnings.iter().for_each(|warning| warn!(transport = id, "{}", warning.message));
-        let names: Vec<String> = realms.into_iter().map(|it| it.name).collect();
+        let mut names: Vec<String> = realms.into_iter().map(|it| it.name).collect();
+        names.extend(state.routes.iter().flatten().map(|route| route.realm.clone()));
+        names.dedup();
         let mut findings = Findings::new(&self.shared.options.extensions);
         let mut listen = transport::listen(&part.value, names, &format!("transport {id:?}"), &mut findings);
+        if state.routes.is_some() && listen.asks_procedures() {
+            let what = "authentication by a procedure (`dynamic`) is not built yet for proxies: there is no realm to call it on";
+            findings.obstacle(&format!("transport {id:?}"), what);
+        }
         findings.settle()?;
         if let Some(web) = &listen.web {
             let cannot = |(path, why): (String, String)| {
@@ -200,7 +240,7 @@ impl RouterWorker {
 
     /// What web services tell of the node.
     fn facts(&self) -> Facts {
-        Facts::new(self.service().client().clone(), self.shared.started)
+        Facts::new(self.service().client().clone(), self.shared.started, self.shared.is_proxy)
     }
 
     /// Puts the start page on a transport that speaks WebSocket.
@@ -218,10 +258,15 @@ impl RouterWorker {
         _: Caller,
         asked: StopRouterTransport,
     ) -> Result<RouterTransport, Error> {
+        self.stop_transport(&asked.transport_id).await
+    }
+
+    pub(super) async fn stop_transport(&self, id: &str) -> Result<RouterTransport, Error> {
+        let events = self.shared.transport_events;
         let mut state = self.shared.state.lock().await;
-        let position = state.transport(&asked.transport_id)?;
+        let position = state.transport(id)?;
         let mut running = state.transports.remove(position);
-        self.service().tell(&ON_ROUTER_TRANSPORT_STOPPING, &running.marshal(TransportState::Stopping)).await;
+        self.service().tell(events.stopping, &running.marshal(TransportState::Stopping)).await;
         running.accepting = None;
         if let Some(handle) = running.handle {
             // One that has stopped by itself is as good.
@@ -230,7 +275,7 @@ impl RouterWorker {
         drop(state);
         let marshal = running.marshal(TransportState::Stopped);
         info!("Transport '{}' stopped", marshal.id);
-        self.service().tell(&ON_ROUTER_TRANSPORT_STOPPED, &marshal).await;
+        self.service().tell(events.stopped, &marshal).await;
         Ok(marshal)
     }
 

@@ -8,6 +8,7 @@ use crossweave_wamp::{MatchPolicy, Payload, PublicationId, SessionId, Subscripti
 use super::Subscription;
 use super::audience::Audience;
 use crate::boundary::Session;
+use crate::forwarding::disclosed;
 use crate::trust::Attribution;
 
 /// What one kept event takes besides its texts and payload.
@@ -42,9 +43,11 @@ impl Kept {
         let mut details = details(options);
         details.trustlevel = attribution.trustlevel;
         if attribution.disclose.holds(options.disclose_me) {
-            details.publisher = Some(publisher.id);
-            details.publisher_authid = Some(Cow::Owned(publisher.authid.to_string()));
-            details.publisher_authrole = Some(Cow::Owned(publisher.authrole.to_string()));
+            let owned = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+            let (session, authid, authrole) =
+                disclosed(publisher, details.forward_for.as_deref(), options.disclose_me);
+            details.publisher = session;
+            (details.publisher_authid, details.publisher_authrole) = (owned(authid), owned(authrole));
         }
         Kept {
             number,

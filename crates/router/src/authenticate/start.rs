@@ -59,6 +59,12 @@ pub(crate) fn start(shared: &Arc<Shared>, methods: &Methods, hello: &Hello, call
             "anonymous" => methods.anonymous.as_ref().map(|it| attempt("anonymous").anonymous(it)),
             "ticket" => methods.ticket.as_ref().map(|it| attempt("ticket").ticket(it)),
             "wampcra" => methods.wampcra.as_ref().map(|it| attempt("wampcra").wampcra(it)),
+            "anonymous-proxy" if methods.anonymous_proxy => {
+                Some(attempt("anonymous-proxy").anonymous_proxy())
+            }
+            "cryptosign-proxy" => {
+                methods.cryptosign_proxy.as_ref().map(|it| attempt("cryptosign-proxy").cryptosign_proxy(it))
+            }
             "cryptosign" => methods.cryptosign.as_ref().map(|it| attempt("cryptosign").cryptosign(it)),
             // A client that has shown no certificate has another method for that case.
             "tls" if caller.certificate().is_none() => None,
@@ -119,7 +125,7 @@ fn none_fits(offered: &[&str], methods: &Methods, caller: &Caller) -> Refusal {
 impl Methods {
     /// As a client offers them.
     fn names(&self) -> Vec<&'static str> {
-        let Methods { anonymous, ticket, wampcra, scram, cryptosign, cookie, tls } = self;
+        let Methods { anonymous, ticket, wampcra, scram, cryptosign, cookie, tls, .. } = self;
         [
             anonymous.as_ref().map(|_| "anonymous"),
             ticket.as_ref().map(|_| "ticket"),
@@ -128,6 +134,8 @@ impl Methods {
             cryptosign.as_ref().map(|_| "cryptosign"),
             tls.as_ref().map(|_| "tls"),
             cookie.then_some("cookie"),
+            self.anonymous_proxy.then_some("anonymous-proxy"),
+            self.cryptosign_proxy.as_ref().map(|_| "cryptosign-proxy"),
         ]
         .into_iter()
         .flatten()
@@ -231,10 +239,14 @@ impl Attempt {
     }
 
     fn cryptosign(self, source: &Source<Directory<Vec<PublicKey>>>) -> Verdict {
-        let directory = match source {
-            Source::Static(directory) => directory,
-            Source::Asked(asked) => return Question::new(self, asked.clone()).ask(),
-        };
+        match source {
+            Source::Static(directory) => self.cryptosign_of(directory),
+            Source::Asked(asked) => Question::new(self, asked.clone()).ask(),
+        }
+    }
+
+    /// Challenges whoever says that it has one of these keys.
+    pub(super) fn cryptosign_of(self, directory: &Directory<Vec<PublicKey>>) -> Verdict {
         let key = match self.offered_key() {
             Ok(key) => key,
             Err(refusal) => return Verdict::Refuse(refusal),

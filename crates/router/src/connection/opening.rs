@@ -33,6 +33,8 @@ pub(super) struct Opening {
     deadline: Pin<Box<Sleep>>,
     pub(super) pending: Option<Pending>,
     roles: Roles,
+    /// The same as it was sent, if the session is to go on elsewhere.
+    pub(super) announced: Dict,
     /// The session that the client wants to go on with.
     pub(super) resume: Option<Request>,
     pub(super) wants_resumption: bool,
@@ -41,7 +43,7 @@ pub(super) struct Opening {
     /// An authenticator, or who starts its realm or role, is asked; nothing is read meanwhile.
     pub(super) deciding: Option<Pin<Box<dyn Future<Output = Verdict> + Send>>>,
     /// How it is refused if the authenticator that is asked does not answer in time.
-    late: Option<Box<Refusal>>,
+    pub(super) late: Option<Box<Refusal>>,
 }
 
 impl Opening {
@@ -51,6 +53,7 @@ impl Opening {
             deadline: Box::pin(sleep_until(deadline)),
             pending,
             roles: Roles::default(),
+            announced: Dict::new(),
             resume: None,
             wants_resumption: false,
             challenged: None,
@@ -118,6 +121,9 @@ impl Connection {
             let text = "HELLO announces no role in details.roles";
             return self.refuse(&Abort::new(uris::PROTOCOL_VIOLATION, text));
         }
+        if self.shared.upstreams.get().is_some() {
+            opening.announced = hello.details.dict("roles").cloned().unwrap_or_default();
+        }
         if self.options.resumption.is_some() {
             opening.wants_resumption = resumption::wants(hello);
             opening.resume = Request::of(hello);
@@ -140,36 +146,52 @@ impl Connection {
 
     /// The cookie of the connection stands for the session from now on, unless that has proven nothing.
     fn note_in_cookie(&self, admittance: &Admittance) -> Result<(), Refusal> {
-        let Some(visit) = &self.visit else { return Ok(()) };
         let Session { authid, authrole, authmethod, authextra, .. } = &*admittance.session;
-        match &**authmethod {
+        self.note(authmethod, || Remembered {
+            created_s: now_s(),
+            authid: authid.to_string(),
+            authrole: authrole.to_string(),
+            authmethod: admittance.proof,
+            realm: admittance.realm.name().to_string(),
+            authextra: authextra.clone(),
+        })
+    }
+
+    /// The same for a session that is one of another router.
+    pub(super) fn note_grant_in_cookie(&self, grant: &Grant) -> Result<(), Refusal> {
+        self.note(grant.method, || Remembered {
+            created_s: now_s(),
+            authid: grant.authid.to_string(),
+            authrole: grant.authrole.to_string(),
+            authmethod: grant.proof,
+            realm: grant.realm.clone().unwrap_or_default(),
+            authextra: grant.authextra.clone(),
+        })
+    }
+
+    fn note(&self, authmethod: &str, remembered: impl FnOnce() -> Remembered) -> Result<(), Refusal> {
+        let Some(visit) = &self.visit else { return Ok(()) };
+        match authmethod {
             // What was proven when the cookie was made is all that is known.
             "cookie" => {}
             "anonymous" => visit.forget(),
             _ => {
-                let mut authextra = authextra.clone();
+                let mut remembered = remembered();
                 // The router's proof was for this login.
                 for proof in ["verifier", "scram_server_signature"] {
-                    authextra.remove(proof);
+                    remembered.authextra.remove(proof);
                 }
-                let remembered = Remembered {
-                    created_s: now_s(),
-                    authid: authid.to_string(),
-                    authrole: authrole.to_string(),
-                    authmethod: admittance.proof,
-                    realm: admittance.realm.name().to_string(),
-                    authextra,
-                };
+                let authid = remembered.authid.clone();
                 if !visit.remember(remembered, &self.peer) {
                     let cause = "its cookie was logged out while its session was being opened";
-                    return Err(Refusal::unproven(authmethod, Some(authid), cause));
+                    return Err(Refusal::unproven(authmethod, Some(&authid), cause));
                 }
             }
         }
         Ok(())
     }
 
-    fn caller(&self) -> Caller {
+    pub(super) fn caller(&self) -> Caller {
         Caller {
             address: self.address.clone(),
             wire: self.peer.wire,
@@ -188,12 +210,19 @@ impl Connection {
     /// Does what was decided.
     fn heed(&mut self, verdict: Verdict) {
         let is_forgotten = matches!(&verdict, Verdict::Admit(grant) if self.is_by_forgotten_cookie(grant));
+        let upstream = self.shared.upstreams.get();
         let Stage::Opening(opening) = &mut self.stage else { return };
         match verdict {
             Verdict::Admit(grant) if is_forgotten => {
                 let cause = "the cookie was forgotten while its session was being opened";
                 self.refuse_unproven(&Refusal::unproven(grant.method, Some(&grant.authid), cause));
             }
+            Verdict::Admit(grant) if upstream.is_some() => {
+                if let Some(upstream) = upstream {
+                    self.ask_upstream(&upstream, grant);
+                }
+            }
+            Verdict::Forward(session, grant) => self.join_upstream(*session, &grant),
             Verdict::Admit(grant) => {
                 let (roles, resumes) = (opening.roles, opening.resume.is_some().then(|| grant.clone()));
                 let again = (self.shared.provision.is_set() || grant.said.is_some()).then(|| grant.clone());
@@ -285,7 +314,7 @@ impl Connection {
     }
 
     /// Refuses a client that may not join; the log is told why.
-    fn refuse_unproven(&mut self, refusal: &Refusal) {
+    pub(super) fn refuse_unproven(&mut self, refusal: &Refusal) {
         if !refusal.is_of_proof() {
             return self.refuse(&refusal.abort);
         }
@@ -316,7 +345,7 @@ impl Connection {
     }
 
     /// Queues a message of the opening. False if it is longer than the peer takes.
-    fn say(&mut self, message: &Message<'_>, lane: Lane) -> bool {
+    pub(super) fn say(&mut self, message: &Message<'_>, lane: Lane) -> bool {
         let mut framed = Vec::new();
         let at = self.peer.wire.append(message, &mut framed);
         if at.body_len() > self.peer.message_len_max {

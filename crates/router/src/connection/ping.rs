@@ -125,12 +125,12 @@ impl Connection {
             self.ping = Some(ping);
             match due {
                 Due::Nothing => {}
-                Due::Ping if matches!(self.stage, Stage::Joined { .. }) => {
+                Due::Ping if matches!(self.stage, Stage::Joined { .. } | Stage::Forwarded(_)) => {
                     self.append_control(|encoder, out| encoder.append_ping(out, b"crossweave"));
                     self.flush();
                 }
                 Due::Ping => {}
-                Due::Dead if matches!(self.stage, Stage::Joined { .. }) => {
+                Due::Dead if matches!(self.stage, Stage::Joined { .. } | Stage::Forwarded(_)) => {
                     debug!(session = self.peer.session(), "peer does not answer pings");
                     self.lose();
                 }
@@ -144,6 +144,13 @@ impl Connection {
         let reading = match &self.stage {
             Stage::Joined { is_paused: false, .. } if self.effects.dirty.is_empty() => {
                 if self.reads_its_replies() { Reading::On } else { Reading::Behind }
+            }
+            Stage::Forwarded(forwarded) if forwarded.has_room() => {
+                if self.reads_its_replies() {
+                    Reading::On
+                } else {
+                    Reading::Behind
+                }
             }
             _ => Reading::Held,
         };

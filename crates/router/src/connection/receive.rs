@@ -108,6 +108,7 @@ impl Connection {
             Stage::Detached | Stage::Ended => false,
             Stage::Opening(opening) => !opening.is_deciding(),
             Stage::Closing(_) => !self.has_peer_finished(),
+            Stage::Forwarded(forwarded) => forwarded.has_room() && self.effects.dirty.is_empty(),
             Stage::Joined { is_paused, .. } => {
                 !is_paused && self.effects.dirty.is_empty() && self.reads_its_replies()
             }
@@ -171,7 +172,7 @@ impl Connection {
 
     /// Whether the peer has, or may open, a session.
     pub(super) fn takes_messages(&self) -> bool {
-        matches!(self.stage, Stage::Opening(_) | Stage::Joined { .. })
+        matches!(self.stage, Stage::Opening(_) | Stage::Joined { .. } | Stage::Forwarded(_))
     }
 
     fn keep(&mut self, rest: &[u8]) {
@@ -235,7 +236,9 @@ impl Connection {
     /// What came is no message.
     pub(super) fn violated(&mut self, violation: ProtocolViolation) {
         match &mut self.stage {
-            Stage::Opening(_) => self.refuse(&Abort::new(violation.uri(), violation.message())),
+            Stage::Opening(_) | Stage::Forwarded(_) => {
+                self.refuse(&Abort::new(violation.uri(), violation.message()));
+            }
             Stage::Joined { realm, slot, .. } => {
                 let _ = realm.messages(*slot, [Err(violation)].iter_mut(), &mut self.effects);
                 self.heed_notes();
@@ -252,6 +255,10 @@ impl Connection {
             match &self.stage {
                 Stage::Opening(_) => {
                     self.receive_opening(frame(next).0);
+                    next += 1;
+                }
+                Stage::Forwarded(_) => {
+                    self.route_forwarded(frame(next).0);
                     next += 1;
                 }
                 Stage::Joined { .. } => next += self.route_joined(len - next, |index| frame(next + index)),

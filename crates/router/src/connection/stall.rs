@@ -59,7 +59,7 @@ impl Stall {
 
 impl Connection {
     pub(super) fn poll_stall(&mut self, cx: &mut Context<'_>) {
-        if !matches!(self.stage, Stage::Joined { .. }) {
+        if !matches!(self.stage, Stage::Joined { .. } | Stage::Forwarded(_)) {
             return;
         }
         if !self.may_read() {

@@ -14,6 +14,7 @@ use crate::provision::RealmProvider;
 use crate::realm::RealmCell;
 use crate::realm::status::RealmStats;
 use crate::realms::RealmError;
+use crate::upstream::Upstream;
 
 impl Shared {
     /// The running realm of this name. One that went down by a defect is started afresh.
@@ -85,6 +86,12 @@ impl Router {
     /// there; nobody by default. Replaces the one before. It is not asked for sessions of this program.
     pub fn set_realm_provider(&self, provider: Option<Arc<dyn RealmProvider>>) {
         self.shared.provision.set(provider);
+    }
+
+    /// Where clients get their sessions once they have proven who they are; on the realms of this router by default. Holds for
+    /// those that join from now on, and not for sessions of this program.
+    pub fn set_upstream(&self, upstream: Option<Arc<dyn Upstream>>) {
+        self.shared.upstreams.set(upstream);
     }
 
     /// The names of the realms that run, in order.

@@ -99,12 +99,13 @@ impl Driver {
     }
 
     /// Arguments that no procedure takes: every one says so.
-    pub(super) async fn wrong_arguments(&mut self, router: Option<&str>) {
+    pub(super) async fn wrong_arguments(&mut self, router: Option<&str>, proxy: Option<&str>) {
         for contract in procedures() {
             let answers: &[Option<&str>] = match contract.scope {
                 Scope::Node => &[None],
                 Scope::Process => &[None, router],
                 Scope::Worker | Scope::Router => &[router],
+                Scope::Proxy => &[proxy],
                 _ => &[],
             };
             for who in answers {
@@ -180,6 +181,7 @@ fn scope(scope: Scope) -> &'static str {
         Scope::Process => "process",
         Scope::Worker => "worker",
         Scope::Router => "router",
+        Scope::Proxy => "proxy",
         Scope::Container => "container",
         Scope::HostMonitor => "host monitor",
         Scope::Testee => "testee",

@@ -1,0 +1,62 @@
+//! `auth.anonymous-proxy` and `auth.cryptosign-proxy`: proxies, which say whom they have let in.
+
+use super::principals::hexadecimal;
+use crate::reading::{Fields, Finding, Reading};
+
+/// A proxy with private keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyPrincipal {
+    /// The key in `principals`.
+    pub authid: String,
+    /// `realm`: the only realm for whose clients it speaks. Default: all.
+    pub realm: Option<String>,
+    /// `authorized_keys`: its public keys (Ed25519), 64 hexadecimal digits each. At least one.
+    pub authorized_keys: Vec<[u8; 32]>,
+}
+
+pub(super) fn read_anonymous(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> bool {
+    let Some(mut fields) = fields.part(reading, "anonymous-proxy", "authentication of proxies") else {
+        return false;
+    };
+    read_type(reading, &mut fields);
+    fields.finish(reading);
+    true
+}
+
+pub(super) fn read_cryptosign(
+    reading: &mut Reading<'_>,
+    fields: &mut Fields<'_>,
+) -> Option<Vec<ProxyPrincipal>> {
+    let mut fields = fields.part(reading, "cryptosign-proxy", "authentication of proxies")?;
+    read_type(reading, &mut fields);
+    let mut proxies = Vec::new();
+    let list = fields.required(reading, "principals");
+    let list = list.and_then(|at| reading.object(at, "the proxies by authid"));
+    let listed = list.map(|list| list.named(reading)).unwrap_or_default();
+    for (entry, at) in listed {
+        proxies.extend(read_proxy(reading, &entry.key, at));
+    }
+    fields.finish(reading);
+    Some(proxies)
+}
+
+fn read_type(reading: &mut Reading<'_>, fields: &mut Fields<'_>) {
+    fields.word(reading, "type", &[("static", ())]);
+}
+
+fn read_proxy(reading: &mut Reading<'_>, authid: &str, at: crate::reading::At<'_>) -> Option<ProxyPrincipal> {
+    let mut fields = reading.object(at, "a proxy")?;
+    let realm = fields.text(reading, "realm");
+    // As in Crossbar.io it is there and means nothing: clients have the roles that their proxy says.
+    fields.text(reading, "role");
+    let list = fields.required(reading, "authorized_keys")?;
+    let mut authorized_keys = Vec::new();
+    for at in reading.elements(&list, "a list of public keys") {
+        authorized_keys.extend(hexadecimal(reading, &at, 32).and_then(|key| <[u8; 32]>::try_from(key).ok()));
+    }
+    if authorized_keys.is_empty() && reading.elements(&list, "").is_empty() {
+        reading.report(&list, Finding::error("this proxy has no key").expected("at least one"));
+    }
+    fields.finish(reading);
+    Some(ProxyPrincipal { authid: authid.to_owned(), realm, authorized_keys })
+}

@@ -1,0 +1,273 @@
+//! A proxy worker: takes the connections of clients, finds out who they are, and passes their sessions on to routers.
+//!
+//! ```text
+//!  client ── transport ── who is it? ── route of realm and role ── connection ── a session of its own at a router
+//! ```
+//!
+//! It is a router worker without realms: transports and web services are the same. `backends` opens the sessions.
+
+mod backends;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossweave_api::proxy::*;
+use crossweave_api::router::RouterTransport;
+use crossweave_api::{Error, error};
+use crossweave_config as config;
+use parking_lot::Mutex;
+use tracing::{info, warn};
+
+use super::transports::TransportEvents;
+use super::{RouterOptions, RouterWorker, invalid, no_such};
+use crate::clock::utcnow;
+use crate::key::node_key;
+use crate::service::{Caller, Service, answers};
+use backends::{Backend, Backends};
+
+/// What is told of the transports of a proxy.
+const TRANSPORT_EVENTS: TransportEvents = TransportEvents {
+    starting: &ON_PROXY_TRANSPORT_STARTING,
+    started: &ON_PROXY_TRANSPORT_STARTED,
+    stopping: &ON_PROXY_TRANSPORT_STOPPING,
+    stopped: &ON_PROXY_TRANSPORT_STOPPED,
+};
+
+/// A proxy worker.
+#[derive(Clone)]
+pub(crate) struct ProxyWorker {
+    inner: RouterWorker,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    backends: Arc<Backends>,
+    connections: Mutex<BTreeMap<String, ProxyConnection>>,
+    /// By realm and id.
+    routes: Mutex<BTreeMap<(String, String), Running>>,
+}
+
+struct Running {
+    route: ProxyRoute,
+    by_role: Vec<config::ProxyRoute>,
+}
+
+impl ProxyWorker {
+    /// A proxy without anything, whose procedures are answered from now on. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The procedures cannot be registered.
+    pub(crate) async fn start(
+        id: &str,
+        service: Service,
+        options: RouterOptions,
+    ) -> Result<ProxyWorker, String> {
+        let inner = RouterWorker::new(id, service, options, TRANSPORT_EVENTS, Some(Vec::new()));
+        let backends = Arc::new(Backends::default());
+        inner.router().set_upstream(Some(backends.clone()));
+        let shared = Shared { backends, connections: Mutex::default(), routes: Mutex::default() };
+        let worker = ProxyWorker { inner, shared: Arc::new(shared) };
+        worker.inner.answer_for_services().await?;
+        answers!(
+            worker.inner.service(), worker,
+            GetProxyTransports => get_proxy_transports,
+            GetProxyTransport => get_proxy_transport,
+            StartProxyTransport => start_proxy_transport,
+            StopProxyTransport => stop_proxy_transport,
+            GetProxyRoutes => get_proxy_routes,
+            ListProxyRealmRoutes => list_proxy_realm_routes,
+            GetProxyRealmRoute => get_proxy_realm_route,
+            StartProxyRealmRoute => start_proxy_realm_route,
+            StopProxyRealmRoute => stop_proxy_realm_route,
+            GetProxyConnections => get_proxy_connections,
+            GetProxyConnection => get_proxy_connection,
+            StartProxyConnection => start_proxy_connection,
+            StopProxyConnection => stop_proxy_connection,
+        );
+        Ok(worker)
+    }
+
+    /// Ends all connections.
+    pub(crate) async fn shutdown(&self) {
+        self.inner.shutdown().await;
+    }
+
+    async fn get_proxy_transports(
+        &self,
+        _: Caller,
+        _: GetProxyTransports,
+    ) -> Result<Vec<RouterTransport>, Error> {
+        Ok(self.inner.transports().await)
+    }
+
+    async fn get_proxy_transport(
+        &self,
+        _: Caller,
+        asked: GetProxyTransport,
+    ) -> Result<RouterTransport, Error> {
+        self.inner.transport(&asked.transport_id).await
+    }
+
+    async fn start_proxy_transport(
+        &self,
+        _: Caller,
+        asked: StartProxyTransport,
+    ) -> Result<RouterTransport, Error> {
+        self.inner.start_transport(asked.transport_id, asked.config).await
+    }
+
+    async fn stop_proxy_transport(
+        &self,
+        _: Caller,
+        asked: StopProxyTransport,
+    ) -> Result<RouterTransport, Error> {
+        self.inner.stop_transport(&asked.transport_id).await
+    }
+
+    async fn get_proxy_routes(&self, _: Caller, _: GetProxyRoutes) -> Result<Vec<String>, Error> {
+        let routes = self.shared.routes.lock();
+        let mut realms: Vec<String> = routes.keys().map(|(realm, _)| realm.clone()).collect();
+        realms.dedup();
+        Ok(realms)
+    }
+
+    async fn list_proxy_realm_routes(
+        &self,
+        _: Caller,
+        asked: ListProxyRealmRoutes,
+    ) -> Result<Vec<ProxyRoute>, Error> {
+        let routes = self.shared.routes.lock();
+        let of_realm = routes.values().filter(|it| it.route.realm == asked.realm_name);
+        let found: Vec<ProxyRoute> = of_realm.map(|it| it.route.clone()).collect();
+        match found.is_empty() {
+            true => Err(no_such("route for realm", &asked.realm_name)),
+            false => Ok(found),
+        }
+    }
+
+    async fn get_proxy_realm_route(&self, _: Caller, asked: GetProxyRealmRoute) -> Result<ProxyRoute, Error> {
+        let routes = self.shared.routes.lock();
+        let found = routes.get(&(asked.realm_name, asked.route_id.clone()));
+        found.map(|it| it.route.clone()).ok_or_else(|| no_such("route", &asked.route_id))
+    }
+
+    async fn start_proxy_realm_route(
+        &self,
+        _: Caller,
+        asked: StartProxyRealmRoute,
+    ) -> Result<ProxyRoute, Error> {
+        let StartProxyRealmRoute { realm_name: realm, config, route_id } = asked;
+        let known: Vec<String> = self.shared.connections.lock().keys().cloned().collect();
+        let part = config::part::proxy_routes(&config, &realm, &self.inner.shared.options.cbdir, &known);
+        let part = part.map_err(|problems| invalid(&problems))?;
+        let mut route = {
+            let mut routes = self.shared.routes.lock();
+            let is_free = |id: &String| !routes.contains_key(&(realm.clone(), id.clone()));
+            let numbered = (0..).map(|number| format!("route{number:03}"));
+            let id = route_id.or_else(|| numbered.into_iter().find(&is_free)).unwrap_or_default();
+            if !is_free(&id) {
+                let message = format!("realm {realm:?} has a route {id:?}");
+                return Err(Error::new(error::ALREADY_RUNNING, message));
+            }
+            let state = "starting".to_owned();
+            let route = ProxyRoute { realm: realm.clone(), id, config, started: None, stopped: None, state };
+            let running = Running { route: route.clone(), by_role: part.value };
+            routes.insert((realm.clone(), route.id.clone()), running);
+            route
+        };
+        self.inner.service().tell(&ON_PROXY_ROUTE_STARTING, &route).await;
+        (route.started, route.state) = (Some(utcnow()), "started".to_owned());
+        if let Some(running) = self.shared.routes.lock().get_mut(&(realm.clone(), route.id.clone())) {
+            running.route = route.clone();
+        }
+        self.set_routes().await;
+        info!("Route '{}' to realm '{realm}' started", route.id);
+        self.inner.service().tell(&ON_PROXY_ROUTE_STARTED, &route).await;
+        Ok(route)
+    }
+
+    async fn stop_proxy_realm_route(
+        &self,
+        _: Caller,
+        asked: StopProxyRealmRoute,
+    ) -> Result<ProxyRoute, Error> {
+        let removed = self.shared.routes.lock().remove(&(asked.realm_name, asked.route_id.clone()));
+        let Running { mut route, .. } = removed.ok_or_else(|| no_such("route", &asked.route_id))?;
+        "stopping".clone_into(&mut route.state);
+        self.inner.service().tell(&ON_PROXY_ROUTE_STOPPING, &route).await;
+        self.set_routes().await;
+        (route.stopped, route.state) = (Some(utcnow()), "stopped".to_owned());
+        info!("Route '{}' to realm '{}' stopped", route.id, route.realm);
+        self.inner.service().tell(&ON_PROXY_ROUTE_STOPPED, &route).await;
+        Ok(route)
+    }
+
+    /// What clients can join from now on.
+    async fn set_routes(&self) {
+        let all: Vec<config::ProxyRoute> =
+            self.shared.routes.lock().values().flat_map(|it| it.by_role.clone()).collect();
+        self.shared.backends.set_routes(&all);
+        self.inner.set_routes(all).await;
+    }
+
+    async fn get_proxy_connections(&self, _: Caller, _: GetProxyConnections) -> Result<Vec<String>, Error> {
+        Ok(self.shared.connections.lock().keys().cloned().collect())
+    }
+
+    async fn get_proxy_connection(
+        &self,
+        _: Caller,
+        asked: GetProxyConnection,
+    ) -> Result<ProxyConnection, Error> {
+        let connections = self.shared.connections.lock();
+        let found = connections.get(&asked.connection_id).cloned();
+        found.ok_or_else(|| no_such("connection", &asked.connection_id))
+    }
+
+    async fn start_proxy_connection(
+        &self,
+        _: Caller,
+        asked: StartProxyConnection,
+    ) -> Result<ProxyConnection, Error> {
+        let StartProxyConnection { connection_id: id, config } = asked;
+        let cbdir = &self.inner.shared.options.cbdir;
+        let part = config::part::proxy_connection(&config, &id, cbdir).map_err(|it| invalid(&it))?;
+        part.warnings.iter().for_each(|warning| warn!(connection = id, "{}", warning.message));
+        let key = node_key(cbdir).map_err(|why| Error::new(error::CANNOT_START, why))?;
+        let backend = Backend::new(&part.value, key);
+        let backend = backend.map_err(|why| Error::new(error::INVALID_CONFIGURATION, why))?;
+        let state = "starting".to_owned();
+        let mut connection = ProxyConnection { id, config, started: None, stopped: None, state };
+        {
+            let mut connections = self.shared.connections.lock();
+            if connections.contains_key(&connection.id) {
+                let message = format!("there is a connection {:?}", connection.id);
+                return Err(Error::new(error::ALREADY_RUNNING, message));
+            }
+            connections.insert(connection.id.clone(), connection.clone());
+        }
+        self.inner.service().tell(&ON_PROXY_CONNECTION_STARTING, &connection).await;
+        (connection.started, connection.state) = (Some(utcnow()), "started".to_owned());
+        self.shared.connections.lock().insert(connection.id.clone(), connection.clone());
+        self.shared.backends.add(connection.id.clone(), backend);
+        info!("Connection '{}' started", connection.id);
+        self.inner.service().tell(&ON_PROXY_CONNECTION_STARTED, &connection).await;
+        Ok(connection)
+    }
+
+    async fn stop_proxy_connection(
+        &self,
+        _: Caller,
+        asked: StopProxyConnection,
+    ) -> Result<ProxyConnection, Error> {
+        let removed = self.shared.connections.lock().remove(&asked.connection_id);
+        let mut connection = removed.ok_or_else(|| no_such("connection", &asked.connection_id))?;
+        "stopping".clone_into(&mut connection.state);
+        self.inner.service().tell(&ON_PROXY_CONNECTION_STOPPING, &connection).await;
+        self.shared.backends.remove(&connection.id);
+        (connection.stopped, connection.state) = (Some(utcnow()), "stopped".to_owned());
+        info!("Connection '{}' stopped", connection.id);
+        self.inner.service().tell(&ON_PROXY_CONNECTION_STOPPED, &connection).await;
+        Ok(connection)
+    }
+}

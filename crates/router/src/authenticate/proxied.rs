@@ -1,0 +1,67 @@
+//! Proxies, which say for whom they speak: `anonymous-proxy` and `cryptosign-proxy`, as Crossbar.io names them.
+//!
+//! Who the client is, its proxy has found out. It says so in `HELLO.Details.authextra`: `proxy_realm`, `proxy_authid`,
+//! `proxy_authrole`, `proxy_authextra`, and, beyond Crossbar.io, `proxy_authmethod` and `proxy_authprovider`.
+
+use crossweave_auth::cryptosign::PublicKey;
+use crossweave_transport::PeerAddress;
+use crossweave_wamp::{AuthMethod, Dict};
+
+use super::start::Attempt;
+use super::{Grant, Verdict, excerpt};
+use crate::methods::Directory;
+
+/// How clients may have been looked up.
+const PROVIDERS: [&str; 4] = ["static", "dynamic", "function", "cookie"];
+
+impl Attempt {
+    /// A proxy on this machine: that it reaches the socket is its proof.
+    pub(super) fn anonymous_proxy(self) -> Verdict {
+        if !matches!(self.caller.address, PeerAddress::Unix { .. } | PeerAddress::Memory) {
+            return self.unproven("anonymous-proxy is for Unix sockets only");
+        }
+        match self.client() {
+            Ok(grant) => Verdict::Admit(Box::new(grant)),
+            Err(what) => Verdict::Refuse(self.malformed_refusal(what)),
+        }
+    }
+
+    /// A proxy that has to prove that it has a key.
+    pub(super) fn cryptosign_proxy(self, directory: &Directory<Vec<PublicKey>>) -> Verdict {
+        let client = match self.client() {
+            Ok(client) => client,
+            Err(what) => return Verdict::Refuse(self.malformed_refusal(what)),
+        };
+        // A realm of the entry is the only one that the proxy may speak for.
+        let asked = Attempt { realm: client.realm.clone(), ..self.clone() };
+        match asked.cryptosign_of(directory) {
+            Verdict::Challenge(_, pending) if pending.grant.realm != client.realm => {
+                let realm = excerpt(client.realm.as_deref().unwrap_or_default());
+                self.unproven(format!("the proxy may not speak for clients of realm {realm:?}"))
+            }
+            Verdict::Challenge(challenge, mut pending) => {
+                pending.grant = client;
+                Verdict::Challenge(challenge, pending)
+            }
+            other => other,
+        }
+    }
+
+    /// For whom it speaks.
+    fn client(&self) -> Result<Grant, String> {
+        let none = Dict::new();
+        let extra = self.authextra.as_ref().unwrap_or(&none);
+        let text = |key: &str| extra.str(key).filter(|text| !text.is_empty());
+        let needed = |key: &str| text(key).ok_or_else(|| format!("authextra has no {key}"));
+        let (authid, authrole) = (needed("proxy_authid")?, needed("proxy_authrole")?);
+        let proof = text("proxy_authmethod").and_then(AuthMethod::parse);
+        let provider = text("proxy_authprovider");
+        let provider = PROVIDERS.into_iter().find(|known| Some(*known) == provider).unwrap_or("static");
+        let mut grant = self.grant(authid, authrole, None, provider);
+        grant.realm = Some(needed("proxy_realm")?.to_owned());
+        grant.authextra = extra.dict("proxy_authextra").cloned().unwrap_or_default();
+        grant.method = proof.map_or(self.method, AuthMethod::name);
+        grant.proof = proof;
+        Ok(grant)
+    }
+}

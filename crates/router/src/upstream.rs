@@ -1,0 +1,103 @@
+//! Sessions that go on to another router: what a proxy is made of.
+//!
+//! ```text
+//!  client ── transport, authentication ── connection ── upstream: a session at a router of its own for each client
+//! ```
+//!
+//! A router with an [`Upstream`] has no use for realms: whoever has proven who it is gets a session there.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crossweave_client::Pipe;
+use crossweave_wamp::Dict;
+use crossweave_wamp::message::Welcome;
+use parking_lot::RwLock;
+use tokio::sync::watch;
+
+/// A client that has proven who it is.
+#[derive(Clone, Debug)]
+pub struct Forwarded {
+    /// The realm that it joins.
+    pub realm: String,
+    /// Who it is.
+    pub authid: Arc<str>,
+    /// In which role.
+    pub authrole: Arc<str>,
+    /// How it has proven that; `anonymous` if not at all.
+    pub authmethod: &'static str,
+    /// To whom: `static`, ....
+    pub authprovider: &'static str,
+    /// What its authenticator gave it along.
+    pub authextra: Dict,
+    /// `HELLO.Details.roles`: what it can do.
+    pub roles: Dict,
+    /// The `transport` dict of the meta API: kind of channel, peer address, serializer.
+    pub transport: Dict,
+}
+
+/// A session that was opened for a client.
+#[derive(Debug)]
+pub struct UpstreamSession {
+    /// By which its messages come and go.
+    pub pipe: Pipe,
+    /// What the client is told.
+    pub welcome: Welcome,
+}
+
+/// Why a client gets no session. Both texts are sent to it in an ABORT.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{uri}: {message}")]
+pub struct NotForwarded {
+    /// The reason, a URI such as `wamp.error.no_such_realm`.
+    pub uri: String,
+    /// One sentence.
+    pub message: String,
+}
+
+/// What an upstream answers, sooner or later.
+pub type Forwarding = Pin<Box<dyn Future<Output = Result<UpstreamSession, NotForwarded>> + Send>>;
+
+/// Opens sessions for clients elsewhere. Set with [`Router::set_upstream`](crate::Router::set_upstream).
+pub trait Upstream: Send + Sync {
+    /// Opens one. The client waits no longer than its transport's handshake may take; then the future is dropped.
+    fn open(&self, client: Forwarded) -> Forwarding;
+}
+
+/// Where a router's clients go, if not to its own realms.
+#[derive(Default)]
+pub(crate) struct Upstreams {
+    upstream: RwLock<Option<Arc<dyn Upstream>>>,
+    /// Whether the router shuts down: sessions elsewhere end as well.
+    is_closing: watch::Sender<bool>,
+}
+
+impl fmt::Debug for Upstreams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstreams").finish_non_exhaustive()
+    }
+}
+
+impl Upstreams {
+    pub(crate) fn set(&self, upstream: Option<Arc<dyn Upstream>>) {
+        // Dropped when the lock is free: it may hold the router.
+        let _before = std::mem::replace(&mut *self.upstream.write(), upstream);
+    }
+
+    /// Ends the sessions of all clients.
+    pub(crate) fn close(&self) {
+        self.set(None);
+        self.is_closing.send_replace(true);
+    }
+
+    /// True when they are to end.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.is_closing.subscribe()
+    }
+
+    pub(crate) fn get(&self) -> Option<Arc<dyn Upstream>> {
+        self.upstream.read().clone()
+    }
+}
