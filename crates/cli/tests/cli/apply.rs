@@ -346,6 +346,88 @@ fn what_somebody_has_stopped_is_started_again() {
     assert!(it.of(&["apply"]).stdout.starts_with("nothing to do"));
 }
 
+/// A router whose realm `one` has a link to a router that is not there, and a proxy before it.
+fn with_link_and_proxy() -> Changing {
+    let mut it = Changing::new();
+    let rawsocket = |path: &str| json!({"type": "rawsocket", "serializer": "cbor", "endpoint": {"type": "unix", "path": path}});
+    let mut behind = socket("behind.sock");
+    behind["auth"] = json!({"anonymous-proxy": {"type": "static"}});
+    it.router()["transports"].as_array_mut().unwrap().push(behind);
+    it.router()["realms"][0]["rlinks"] =
+        json!([{"id": "away", "realm": "far", "transport": rawsocket("away.sock")}]);
+    let mut front = socket("front.sock");
+    front["id"] = json!("front");
+    front["auth"] = json!({"anonymous": {"type": "static", "role": "anonymous"}});
+    let proxy = json!({"type": "proxy", "connections": {"conn1": {"transport": rawsocket("behind.sock")}},
+        "routes": {"one": {"anonymous": "conn1"}}, "transports": [front]});
+    it.config["workers"].as_array_mut().unwrap().push(proxy);
+    it.write();
+    it
+}
+
+#[test]
+fn links_and_what_a_proxy_has_are_started_again_if_somebody_has_stopped_them() {
+    let it = with_link_and_proxy();
+    let _node = Node::start_in(it.folder(), &[], 4);
+    assert!(it.reaches("front.sock", "one"));
+    let nothing = it.of(&["apply"]);
+    assert!(nothing.stdout.starts_with("nothing to do"), "{}{}", nothing.stdout, nothing.stderr);
+    let url = it.url("node.sock");
+    let by_hand = |procedure: &str, arguments: &[&str]| {
+        let uri = format!("crossbar.worker.{procedure}");
+        let called = run(&[&["call", &uri, "--url", &url, "--realm", "crossbar"], arguments].concat());
+        assert_eq!(called.code, Some(0), "{}", called.stderr);
+    };
+    by_hand("worker001.stop_router_realm_link", &["realm001", "away"]);
+    by_hand("worker002.stop_proxy_transport", &["front"]);
+    by_hand("worker002.stop_proxy_realm_route", &["one", "route000"]);
+    by_hand("worker002.stop_proxy_connection", &["conn1"]);
+    assert!(!it.reaches("front.sock", "one"));
+    let applied = it.of(&["apply"]);
+    assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
+    for started in [
+        "worker001: realm \"one\", link \"away\"",
+        "worker002: connection \"conn1\"",
+        "worker002: route to realm \"one\"",
+        "worker002: transport \"front\"",
+    ] {
+        assert!(applied.stdout.contains(&format!("+ worker {started}\n")), "{}", applied.stdout);
+    }
+    assert!(it.reaches("front.sock", "one"));
+    assert!(it.of(&["apply"]).stdout.starts_with("nothing to do"));
+}
+
+#[test]
+fn links_and_what_a_proxy_has_are_put_back_if_something_fails() {
+    let mut it = with_link_and_proxy();
+    let _node = Node::start_in(it.folder(), &[], 4);
+    let before = it.config.clone();
+    it.router()["realms"][0]["rlinks"][0]["realm"] = json!("farther");
+    let proxy = &mut it.config["workers"][1];
+    proxy["connections"]["conn1"]["transport"]["endpoint"]["path"] = json!("other.sock");
+    proxy["routes"] = json!({"two": {"anonymous": "conn1"}});
+    proxy["transports"][0]["endpoint"]["path"] = json!("nowhere/front.sock");
+    it.write();
+    let outcome = it.of(&["apply"]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("nowhere/front.sock"), "{}", outcome.stderr);
+    let put_back = outcome.stdout.split_once("put back as it was:\n").expect("it is told").1;
+    for what in [
+        "link \"away\"",
+        "start connection \"conn1\"",
+        "stop route to realm \"two\"",
+        "start route to realm \"one\"",
+        "start transport \"front\"",
+    ] {
+        assert!(put_back.contains(what) && !put_back.contains("could not"), "{what}: {put_back}");
+    }
+    assert!(it.reaches("front.sock", "one") && !it.reaches("front.sock", "two"));
+    it.config = before;
+    it.write();
+    let nothing = it.of(&["apply"]);
+    assert!(nothing.stdout.starts_with("nothing to do"), "{}{}", nothing.stdout, nothing.stderr);
+}
+
 #[test]
 fn realms_are_stopped_and_replaced() {
     let mut it = Changing::new();
