@@ -62,6 +62,8 @@ objects! {
         id: String,
         /// The part of the configuration that it was started with.
         config: Config,
+        /// Whether it has joined its realm; false if it has failed to, and is being started again. Not in Crossbar.io.
+        has_joined: bool,
     }
 
     /// A component was stopped, or has ended.

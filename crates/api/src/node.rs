@@ -78,8 +78,8 @@ procedures! { Node:
     } -> (), errors [error::NO_SUCH_WORKER, error::CANNOT_START], events ["on_realm_activated"];
 
     /// Reads the node's configuration again, checks it, and makes the node what it says now. What is the same is not touched; roles
-    /// change under their sessions; other parts that have changed are stopped and started again. Also reads certificates again.
-    /// Not in Crossbar.io.
+    /// change under their sessions; other parts that have changed, or were stopped by somebody, are stopped and started again. If one
+    /// of them cannot be started, the node is made what it was before. Also reads certificates again. Not in Crossbar.io.
     "apply_configuration" ApplyConfiguration {
         /// Whether only to say what would be done.
         #[serde(default)] dry_run: bool,
@@ -148,8 +148,12 @@ objects! {
         done: Vec<String>,
         /// What could not be done, and why; null if everything was done.
         failed: Option<String>,
-        /// What is still to be done; with `dry_run`, what would be done.
+        /// What is still to be done, which is everything if a part could not be done; with `dry_run`, what would be done.
         left: Vec<String>,
+        /// What was done to make the node what it was before, as a part could not be done.
+        #[serde(default)] put_back: Vec<String>,
+        /// What of that could not be done, and why.
+        #[serde(default)] not_put_back: Vec<String>,
         /// What the configuration says and only a new start of the node brings.
         needs_restart: Vec<String>,
     }
@@ -188,7 +192,7 @@ objects! {
         pid: Option<u32>,
         /// Its type.
         #[serde(rename = "type")] kind: String,
-        /// `starting`, `started`, `stopping`, or `waiting` before it is started again.
+        /// `starting`, `started`, `stopping`, `waiting` before it is started again, or `failed` if it has failed too often for that.
         status: String,
         /// When it was asked for, in UTC.
         created: String,

@@ -41,10 +41,12 @@ procedures! { Router:
     errors [error::ALREADY_RUNNING, error::ALREADY_EXISTS, error::INVALID_CONFIGURATION, error::CANNOT_START],
     events ["on_realm_started"];
 
-    /// Stops a realm: its sessions get GOODBYE.
+    /// Stops a realm: its sessions get GOODBYE. After a template is stopped, no realms are started by it any more.
     "stop_router_realm" StopRouterRealm {
         /// Its id.
         realm_id: String,
+        /// Of a template: whether the realms that it has started stop with it. Not in Crossbar.io.
+        #[serde(default)] with_instances: bool,
     } -> RealmStopped, errors [error::NO_SUCH_OBJECT], events ["on_realm_stopped"];
 
     /// The roles of a realm.

@@ -99,6 +99,9 @@ enum Command {
     Worker(worker::Worker),
     #[command(name = guest::NAME, hide = true)]
     Guest(guest::Guest),
+    /// End what guests have started when the node is gone; started by its controller
+    #[command(name = guest::WATCH, hide = true)]
+    Watch,
 }
 
 /// Does what the command line says.
@@ -163,6 +166,10 @@ impl Command {
             Command::Version(version) => version.run(terminal),
             Command::Worker(worker) => worker.run(terminal),
             Command::Guest(guest) => guest.run(),
+            Command::Watch => {
+                guest::watch();
+                Ok(())
+            }
             Command::Completion(completion) => completion.run(terminal, CommandLine::command()),
         }
     }

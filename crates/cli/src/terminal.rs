@@ -82,8 +82,11 @@ impl Terminal {
         let _ = writeln!(io::stderr().lock(), "{}", printable(line));
     }
 
-    /// Tells why the program fails.
+    /// Tells why the program fails. Problems of a configuration say themselves that they are errors.
     pub(crate) fn complain(&self, message: &str) {
+        if message.starts_with("error: ") {
+            return self.notice(message);
+        }
         let style = anstyle::AnsiColor::Red.on_default().bold();
         let label = paint(self.has_colours_on_stderr, style, "error");
         let _ = writeln!(io::stderr().lock(), "{label}: {}", printable(message));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::Severity;
 use crate::controller::Limits;
 use crate::document::{Document, Format};
+use crate::endpoint::Endpoint;
 use crate::environment::Environment;
 use crate::problem::Problems;
 use crate::reading::{At, Finding, Reading, Unique};
@@ -49,6 +50,14 @@ pub fn role(config: &serde_json::Value, what: &str, cbdir: &Path) -> Result<Part
     part(config, what, cbdir, |reading, at| {
         Role::read(reading, at, &mut Unique::new("role id"), &mut Unique::new("role"))
     })
+}
+
+/// The `endpoint` of a transport.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn endpoint(config: &serde_json::Value, what: &str, cbdir: &Path) -> Result<Part<Endpoint>, Problems> {
+    part(config, what, cbdir, |reading, at| Endpoint::read(reading, at, &mut Vec::new()))
 }
 
 /// An item of `rlinks`.

@@ -1,5 +1,8 @@
 //! What a configuration means: workers, and the calls by which each becomes what it says. A pure function.
 
+mod step;
+
+use crossweave_api::Config;
 use crossweave_api::container::StartComponent;
 use crossweave_api::hostmonitor::StartMonitoring;
 use crossweave_api::proxy::{StartProxyConnection, StartProxyRealmRoute, StartProxyTransport};
@@ -7,7 +10,6 @@ use crossweave_api::router::{
     StartRouterComponent, StartRouterRealm, StartRouterRealmLink, StartRouterRealmRole, StartRouterTransport,
 };
 use crossweave_api::testee::StartTesteeTransport;
-use crossweave_api::{Config, Procedure};
 use crossweave_config::{
     ContainerWorker, Disabled, GuestWorker, HostMonitorWorker, Node, ProxyWorker, Realm, RouterWorker,
     WebSocketTesteeWorker, Worker, WorkerTemplate,
@@ -16,6 +18,8 @@ use serde_json::Value as Json;
 
 use crate::kind::{NativeKind, WorkerKind};
 use crate::router::template::filled;
+pub(crate) use step::Call;
+pub use step::{Start, Step};
 
 /// A worker, and what is to be called on it.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,11 +60,7 @@ impl WorkerPlan {
         if let Some((group, value)) = groups.iter().find(|(_, value)| is_misleading(value)) {
             return Some(Err(Misleading { group: group.clone(), value: value.clone() }));
         }
-        let fill = |step: &Step| {
-            let what = step.what.clone();
-            Step { what, procedure: step.procedure, arguments: filled(&step.arguments, &groups) }
-        };
-        let steps = self.steps.iter().map(fill).collect();
+        let steps = self.steps.iter().map(|step| step.filled(&groups)).collect();
         let mut options = filled(&self.options, &groups);
         if let (WorkerKind::Guest, Json::Object(item)) = (self.kind, &mut options) {
             for key in ["template", "realm", "max_workers", "id"] {
@@ -74,57 +74,6 @@ impl WorkerPlan {
 /// Whether a text can be something else than a part of a name: `-x` is an option, and `..` another directory.
 fn is_misleading(text: &str) -> bool {
     text.starts_with('-') || text.split('/').any(|part| part == "." || part == "..")
-}
-
-/// One call.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// What it is about, for messages: `realm "realm1"`.
-    pub what: String,
-    /// The procedure's name.
-    pub procedure: &'static str,
-    /// Its arguments.
-    pub arguments: Json,
-}
-
-impl Step {
-    fn new<P: Procedure>(what: String, call: &P) -> Step {
-        let arguments = serde_json::to_value(call).expect("the API's own types can be written as JSON");
-        Step { what, procedure: P::CONTRACT.name, arguments }
-    }
-}
-
-impl Step {
-    /// That it has started, as the log of Crossbar.io has it: `realm 'realm001' (named 'realm1') started`.
-    pub(crate) fn told(&self) -> String {
-        let text = |key: &str| self.arguments[key].as_str().unwrap_or_default();
-        let name = self.arguments["config"]["name"].as_str().unwrap_or_default();
-        let what = match self.procedure {
-            "start_router_realm" if self.arguments["config"]["template"] == true => {
-                format!("realm template '{}' ('{name}')", text("realm_id"))
-            }
-            "start_router_realm" => format!("realm '{}' (named '{name}')", text("realm_id")),
-            "start_router_realm_role" => {
-                return format!(
-                    "role '{}' (named '{name}') started on realm '{}'",
-                    text("role_id"),
-                    text("realm_id")
-                );
-            }
-            "start_router_realm_link" => {
-                format!("router-to-router link '{}' on realm '{}'", text("link_id"), text("realm_id"))
-            }
-            "start_proxy_connection" => format!("connection '{}'", text("connection_id")),
-            "start_proxy_realm_route" => format!("route to realm '{}'", text("realm_name")),
-            "start_router_transport" | "start_proxy_transport" | "start_websocket_testee_transport" => {
-                format!("transport '{}'", text("transport_id"))
-            }
-            "start_component" => format!("component '{}'", text("component_id")),
-            "start_router_component" => format!("component '{}'", text("id")),
-            _ => self.what.clone(),
-        };
-        format!("{what} started")
-    }
 }
 
 /// The workers of a node. `document` is what `node` was read from.
@@ -169,7 +118,7 @@ fn container(worker: &ContainerWorker, written: &Config) -> WorkerPlan {
     let steps = components.map(|(component, config)| {
         let (component_id, config) = (component.id.clone(), config.clone());
         let what = format!("component {component_id:?}");
-        Step::new(what, &StartComponent { component_id, config, reload_modules: false })
+        Step::new(what, Start::Component(StartComponent { component_id, config, reload_modules: false }))
     });
     let plan = native(&worker.id, NativeKind::Container, written, steps.collect());
     WorkerPlan { template: worker.template.clone(), ..plan }
@@ -183,7 +132,8 @@ fn guest(worker: &GuestWorker, written: &Config) -> WorkerPlan {
 fn hostmonitor(worker: &HostMonitorWorker, written: &Config) -> WorkerPlan {
     let mut steps = Vec::new();
     if !worker.monitors.is_empty() {
-        steps.push(Step::new("monitoring".to_owned(), &StartMonitoring { config: None }));
+        let start = Start::Monitoring(StartMonitoring { config: None });
+        steps.push(Step::new("monitoring".to_owned(), start));
     }
     native(&worker.id, NativeKind::HostMonitor, written, steps)
 }
@@ -193,7 +143,7 @@ fn testee(worker: &WebSocketTesteeWorker, written: &Config) -> WorkerPlan {
     let steps = transports.map(|(transport, config)| {
         let (transport_id, config) = (transport.id.clone(), config.clone());
         let what = format!("transport {transport_id:?}");
-        Step::new(what, &StartTesteeTransport { transport_id, config })
+        Step::new(what, Start::TesteeTransport(StartTesteeTransport { transport_id, config }))
     });
     native(&worker.id, NativeKind::Testee, written, steps.collect())
 }
@@ -206,11 +156,13 @@ fn router(worker: &RouterWorker, written: &Config) -> WorkerPlan {
     for (transport, config) in worker.transports.iter().zip(items(written, "transports")) {
         let (transport_id, config) = (transport.id.clone(), config.clone());
         let what = format!("transport {transport_id:?}");
-        steps.push(Step::new(what, &StartRouterTransport { transport_id, config, create_paths: true }));
+        let start = StartRouterTransport { transport_id, config, create_paths: true };
+        steps.push(Step::new(what, Start::Transport(start)));
     }
     for (component, config) in worker.components.iter().zip(items(written, "components")) {
         let (id, config) = (component.id.clone(), config.clone());
-        steps.push(Step::new(format!("component {id:?}"), &StartRouterComponent { id, config }));
+        let what = format!("component {id:?}");
+        steps.push(Step::new(what, Start::RouterComponent(StartRouterComponent { id, config })));
     }
     WorkerPlan { is_inline: worker.is_inline, ..native(&worker.id, NativeKind::Router, written, steps) }
 }
@@ -220,18 +172,19 @@ fn proxy(worker: &ProxyWorker, written: &Config) -> WorkerPlan {
     for (name, config) in entries(written, "connections") {
         let (connection_id, config) = (name.clone(), config.clone());
         let what = format!("connection {name:?}");
-        steps.push(Step::new(what, &StartProxyConnection { connection_id, config }));
+        steps.push(Step::new(what, Start::ProxyConnection(StartProxyConnection { connection_id, config })));
     }
     for (realm, config) in entries(written, "routes") {
         let (realm_name, config) = (realm.clone(), config.clone());
         let route_id = Some("route000".to_owned());
         let what = format!("route to realm {realm:?}");
-        steps.push(Step::new(what, &StartProxyRealmRoute { realm_name, config, route_id }));
+        let start = StartProxyRealmRoute { realm_name, config, route_id };
+        steps.push(Step::new(what, Start::ProxyRoute(start)));
     }
     for (transport, config) in worker.transports.iter().zip(items(written, "transports")) {
         let (transport_id, config) = (transport.id.clone(), config.clone());
         let what = format!("transport {transport_id:?}");
-        steps.push(Step::new(what, &StartProxyTransport { transport_id, config }));
+        steps.push(Step::new(what, Start::ProxyTransport(StartProxyTransport { transport_id, config })));
     }
     native(&worker.id, NativeKind::Proxy, written, steps)
 }
@@ -241,8 +194,8 @@ fn proxy(worker: &ProxyWorker, written: &Config) -> WorkerPlan {
 pub(crate) fn realm_steps(realm: &Realm, config: &Config, template_id: Option<String>) -> Vec<Step> {
     let what = format!("realm {:?}", realm.name);
     let (realm_id, of_realm) = (realm.id.clone(), config.clone());
-    let mut steps =
-        vec![Step::new(what.clone(), &StartRouterRealm { realm_id, config: of_realm, template_id })];
+    let start = Start::Realm(StartRouterRealm { realm_id, config: of_realm, template_id });
+    let mut steps = vec![Step::new(what.clone(), start)];
     if realm.template.is_some() {
         return steps;
     }
@@ -250,12 +203,12 @@ pub(crate) fn realm_steps(realm: &Realm, config: &Config, template_id: Option<St
     for (role, config) in roles.filter(|(role, _)| role.template.is_none()) {
         let (realm_id, role_id, config) = (realm.id.clone(), role.id.clone(), config.clone());
         let what = format!("{what}, role {:?}", role.name);
-        steps.push(Step::new(what, &StartRouterRealmRole { realm_id, role_id, config }));
+        steps.push(Step::new(what, Start::Role(StartRouterRealmRole { realm_id, role_id, config })));
     }
     for (link, config) in realm.rlinks.iter().zip(items(config, "rlinks")) {
         let (realm_id, link_id, config) = (realm.id.clone(), link.id.clone(), config.clone());
         let what = format!("{what}, link {:?}", link.id);
-        steps.push(Step::new(what, &StartRouterRealmLink { realm_id, link_id, config }));
+        steps.push(Step::new(what, Start::Link(StartRouterRealmLink { realm_id, link_id, config })));
     }
     steps
 }
@@ -300,7 +253,7 @@ mod tests {
             ("worker001", WorkerKind::Native(NativeKind::Router), false)
         );
         let steps: Vec<(&str, &str)> =
-            worker.steps.iter().map(|step| (step.procedure, step.what.as_str())).collect();
+            worker.steps.iter().map(|step| (step.start.call().procedure(), step.what.as_str())).collect();
         assert_eq!(
             steps,
             [
@@ -311,8 +264,8 @@ mod tests {
                 ("start_router_transport", "transport \"transport001\""),
             ]
         );
-        assert_eq!(worker.steps[2].arguments["role_id"], "users");
-        assert_eq!(worker.steps[4].arguments["config"], router()["transports"][0]);
+        assert_eq!(worker.steps[2].start.id(), "users");
+        assert_eq!(worker.steps[4].start.config(), &router()["transports"][0]);
     }
 
     #[test]
@@ -330,8 +283,8 @@ mod tests {
         assert_eq!(container.for_realm("public"), None);
         let of_joe = container.for_realm("realm-joe").expect("it matches").expect("a name");
         assert_eq!(of_joe.options["title"], "backend of joe");
-        assert_eq!(of_joe.steps[0].arguments["component_id"], "component001");
-        let component = &of_joe.steps[0].arguments["config"];
+        assert_eq!(of_joe.steps[0].start.id(), "component001");
+        let component = of_joe.steps[0].start.config();
         assert_eq!((&component["realm"], &component["extra"]["user"]), (&json!("realm-joe"), &json!("joe")));
         assert_eq!(component["extra"]["other"], "{x}");
         assert!(container.for_realm("realm--rf").expect("it matches").is_err());

@@ -14,7 +14,7 @@ mod identity;
 
 use serde_json::{Map, Value as Json};
 
-use crate::boot::{Step, WorkerPlan};
+use crate::boot::{Call, Start, Step, WorkerPlan};
 use identity::keep_ids;
 
 /// What becomes of a part of the configuration.
@@ -178,17 +178,13 @@ impl Action {
         }
     }
 
-    /// The call that it is; none for workers as a whole. Worker, procedure, arguments.
-    pub(crate) fn call(&self) -> Option<(&str, String, Json)> {
+    /// The call that it is, and of which worker; none for workers as a whole.
+    pub(crate) fn call(&self) -> Option<(&str, Call)> {
         match self {
             Action::StopWorker(_) | Action::StartWorker(_) => None,
-            Action::Undo { worker, step } => Some((worker, undo(step), arguments_of_undo(step))),
-            Action::Take { worker, step } => {
-                Some((worker, step.procedure.to_owned(), step.arguments.clone()))
-            }
-            Action::Change { worker, step } => {
-                Some((worker, change_of(step)?.to_owned(), step.arguments.clone()))
-            }
+            Action::Undo { worker, step } => Some((worker, step.start.stop())),
+            Action::Take { worker, step } => Some((worker, step.start.call())),
+            Action::Change { worker, step } => Some((worker, step.start.change()?)),
         }
     }
 
@@ -207,53 +203,13 @@ impl Action {
         }
         steps.sort_by_key(rank);
     }
-
-    /// What would undo this, where it stops something that has these steps.
-    pub(crate) fn inverse(&self, before: &WorkerPlan) -> Vec<Action> {
-        match self {
-            Action::StopWorker(_) => vec![Action::StartWorker(before.clone())],
-            Action::Undo { worker, step } => {
-                let goes = |it: &&Step| is_it(it, step) || (is_realm(step) && is_in(it, step));
-                let take = |step: &Step| Action::Take { worker: worker.clone(), step: step.clone() };
-                before.steps.iter().filter(goes).map(take).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// The worker that it is about.
-    pub(crate) fn worker(&self) -> &str {
-        match self {
-            Action::StopWorker(worker)
-            | Action::Undo { worker, .. }
-            | Action::Take { worker, .. }
-            | Action::Change { worker, .. } => worker,
-            Action::StartWorker(plan) => &plan.id,
-        }
-    }
 }
 
-/// Of what was stopped, given as what starts it again: that whose place nothing takes, as `left` was not done. In the order of
-/// the boot.
-pub(crate) fn comes_back(stopped: Vec<Action>, left: &[Action]) -> Vec<Action> {
-    let was_to_replace = |left: &Action, it: &Action| match (left, it) {
-        (Action::StartWorker(shall), Action::StartWorker(was)) => shall.id == was.id,
-        (Action::Take { step: shall, .. }, Action::Take { step, .. }) => {
-            left.worker() == it.worker() && (is_it(step, shall) || (is_realm(shall) && is_in(step, shall)))
-        }
-        _ => false,
-    };
-    let mut back: Vec<Action> =
-        stopped.into_iter().filter(|it| left.iter().any(|left| was_to_replace(left, it))).collect();
-    back.sort_by_key(|it| if let Action::Take { step, .. } = it { rank(step) } else { 0 });
-    back
-}
-
-/// A boot listens at last, and gives a realm what it has once the realm is there.
+/// A boot listens at last, gives a realm what it has once the realm is there, and leads routes over connections that are.
 fn rank(step: &Step) -> u8 {
-    match step.procedure {
-        "start_router_realm" | "start_proxy_connection" => 0,
-        "start_router_transport" | "start_proxy_transport" => 2,
+    match step.start {
+        Start::Realm(_) | Start::ProxyConnection(_) => 0,
+        Start::Transport(_) | Start::ProxyTransport(_) => 2,
         _ => 1,
     }
 }
@@ -264,64 +220,36 @@ fn found<'s>(steps: &'s [Step], step: &Step) -> Option<&'s Step> {
 }
 
 fn is_it(one: &Step, other: &Step) -> bool {
-    one.procedure == other.procedure && ids(one) == ids(other)
+    let (one, other) = (&one.start, &other.start);
+    one.is_like(other) && one.id() == other.id() && one.realm() == other.realm()
 }
 
 fn is_realm(step: &Step) -> bool {
-    step.procedure == "start_router_realm"
+    matches!(step.start, Start::Realm(_))
 }
 
 /// Whether a step is about something within this realm.
 fn is_in(step: &Step, realm: &Step) -> bool {
-    !is_realm(step) && step.arguments.get("realm_id").is_some_and(|id| *id == realm.arguments["realm_id"])
-}
-
-/// The arguments that name what a step is about: not the template by which a realm was started.
-fn ids(step: &Step) -> Json {
-    let is_id =
-        |name: &str| (name.ends_with("_id") && name != "template_id") || ["id", "realm_name"].contains(&name);
-    let arguments = step.arguments.as_object().into_iter().flatten();
-    let named = arguments.filter(|(name, _)| is_id(name));
-    Json::Object(named.map(|(name, value)| (name.clone(), value.clone())).collect())
-}
-
-/// The procedure that undoes a step.
-fn undo(step: &Step) -> String {
-    format!("stop_{}", step.procedure.strip_prefix("start_").unwrap_or(step.procedure))
-}
-
-/// The arguments of the procedure that undoes a step: those of the step that it takes.
-fn arguments_of_undo(step: &Step) -> Json {
-    let procedure = undo(step);
-    let contract = crossweave_api::procedures().find(|it| it.name == procedure);
-    let takes = |name: &str| contract.is_some_and(|it| it.arguments.iter().any(|taken| taken.name == name));
-    let arguments = step.arguments.as_object().into_iter().flatten();
-    let taken = arguments.filter(|(name, _)| takes(name));
-    Json::Object(taken.map(|(name, value)| (name.clone(), value.clone())).collect())
-}
-
-/// The procedure that changes what a step has started, if there is one.
-fn change_of(step: &Step) -> Option<&'static str> {
-    (step.procedure == "start_router_realm_role").then_some("change_router_realm_role")
+    step.start.realm().is_some_and(|id| id == realm.start.id())
 }
 
 /// Whether what one step has started can become what the other would start.
 fn is_changed_in_place(before: &Step, now: &Step) -> bool {
-    change_of(now).is_some() && before.arguments["config"]["name"] == now.arguments["config"]["name"]
+    now.start.change().is_some() && before.start.config()["name"] == now.start.config()["name"]
 }
 
 /// Whether both would start the same.
 fn is_same(one: &Step, other: &Step) -> bool {
     match is_realm(one) {
         true => without_parts(one) == without_parts(other),
-        false => one.arguments == other.arguments,
+        false => one.start == other.start,
     }
 }
 
 /// A realm but for what has steps of its own: roles, if they are no templates nor in one, and links. What trust roles have is the
 /// realm's.
 fn without_parts(step: &Step) -> (Map<String, Json>, Vec<Json>) {
-    let mut config = step.arguments["config"].as_object().cloned().unwrap_or_default();
+    let mut config = step.start.config().as_object().cloned().unwrap_or_default();
     let roles = config.remove("roles").unwrap_or_default();
     let is_template = config.get("template") == Some(&Json::Bool(true));
     if !is_template {

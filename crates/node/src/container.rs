@@ -136,8 +136,8 @@ impl ContainerWorker {
             async move { worker.told(&running, what).await }
         };
         let started = component.start(program, self.shared.restart, tell).await;
-        started.map_err(|why| Error::new(error::CANNOT_START, why))?;
-        Ok(ComponentStarted { id, config })
+        let has_joined = started.map_err(|why| Error::new(error::CANNOT_START, why))?;
+        Ok(ComponentStarted { id, config, has_joined })
     }
 
     /// Passes on what happens to a component.
@@ -147,7 +147,8 @@ impl ContainerWorker {
         let stopper = stopper.lock().clone();
         match what {
             Told::Started => {
-                self.shared.service.tell(&ON_COMPONENT_STARTED, &ComponentStarted { id, config }).await;
+                let started = ComponentStarted { id, config, has_joined: true };
+                self.shared.service.tell(&ON_COMPONENT_STARTED, &started).await;
             }
             Told::Stopped { uptime } => {
                 let caller = stopper.map(|it| it.caller.requester());

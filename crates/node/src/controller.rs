@@ -5,25 +5,28 @@ mod answers;
 mod apply;
 mod files;
 mod guest;
+mod guest_watch;
 mod launch;
 mod life;
 mod log;
 mod management;
 mod pidfile;
+mod preflight;
 mod program;
 mod realm_workers;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use crossweave_api::node::{NodeShutdown, ON_READY, ON_SHUTDOWN};
-use crossweave_api::{Config, Error, REALM};
+use crossweave_api::{Config, Error, REALM, error};
 use crossweave_auth::cryptosign::PrivateKey;
-use crossweave_client::Client;
+use crossweave_client::{CallError, Client, Value};
 use crossweave_config::{ControllerOptions, Limits, ShutdownTrigger};
 use crossweave_router::Router;
 use parking_lot::Mutex;
@@ -32,13 +35,14 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::boot::{Step, WorkerPlan};
+use crate::boot::{Call, Step, WorkerPlan};
 use crate::clock::utcnow;
 use crate::component::Sessions;
 use crate::extension::Extensions;
 use crate::process::Process;
 use crate::service::{Service, by_name, reason};
 pub use apply::{Configuration, controller_of};
+use guest_watch::GuestWatch;
 pub use management::SOCKET;
 use pidfile::PidFile;
 pub use pidfile::running_pid;
@@ -77,6 +81,9 @@ pub struct NodeOptions {
     /// arguments, and calls [`become_guest`](crate::become_guest). Empty: a guest is run directly, and outlives a node that is
     /// killed.
     pub guest_command: Vec<OsString>,
+    /// The program that ends what guests have started should the node be killed, with its first arguments: it calls
+    /// [`watch_guests`](crate::watch_guests) with its standard input. Empty: that goes on.
+    pub watch_command: Vec<OsString>,
     /// Transports of routers have the start page.
     pub has_start_page: bool,
     /// What is linked into this program, for inline workers; a worker that is a process has its own.
@@ -100,6 +107,7 @@ impl NodeOptions {
             limits,
             worker_command: Vec::new(),
             guest_command: Vec::new(),
+            watch_command: Vec::new(),
             has_start_page: false,
             extensions: Extensions::default(),
             configuration: None,
@@ -111,6 +119,37 @@ impl NodeOptions {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotStarted(pub String);
+
+/// Why a worker has not done what it was called for.
+#[derive(Debug)]
+enum Unanswered {
+    /// It says why, or is not there.
+    Failed(CallError),
+    /// It says nothing.
+    Late,
+}
+
+impl Unanswered {
+    /// Whether there is nothing of this id.
+    fn is_gone(&self) -> bool {
+        matches!(self, Unanswered::Failed(CallError::Application(answer))
+            if [error::NO_SUCH_OBJECT, error::NOT_RUNNING].contains(&&*answer.uri))
+    }
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unanswered::Failed(failure) => f.write_str(without_label(&reason(failure))),
+            Unanswered::Late => write!(f, "no answer within {} s", STEP_DEADLINE.as_secs()),
+        }
+    }
+}
+
+/// What is wrong with a part of a configuration, to be said behind where that is.
+fn without_label(problems: &str) -> &str {
+    problems.strip_prefix("error: ").unwrap_or(problems)
+}
 
 /// Why a node stops.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +186,7 @@ pub(crate) struct Shared {
     started: (SystemTime, Instant),
     workers: Mutex<BTreeMap<String, Arc<Worker>>>,
     realm_workers: RealmWorkers,
+    guest_watch: GuestWatch,
     stop: watch::Sender<Option<Why>>,
     has_failed: Mutex<bool>,
     /// Held while a configuration is being applied, the first one included.
@@ -176,6 +216,7 @@ impl Controller {
             started: (SystemTime::now(), Instant::now()),
             workers: Mutex::default(),
             realm_workers: RealmWorkers::default(),
+            guest_watch: GuestWatch::new(options.watch_command.clone()),
             stop,
             has_failed: Mutex::new(false),
             applying: tokio::sync::Mutex::default(),
@@ -244,7 +285,7 @@ impl Controller {
     async fn run_plan(&self, plan: WorkerPlan, origin: Origin) -> Result<Vec<String>, NotStarted> {
         let WorkerPlan { id, kind, is_inline, options, steps, template: _ } = plan;
         let not_started = |what: &str, why: String| NotStarted(format!("worker {id:?}{what}: {why}"));
-        let refused = |error: Error| not_started("", error.message);
+        let refused = |error: Error| not_started("", without_label(&error.message).to_owned());
         let worker = Worker::new(id.clone(), kind, is_inline, options, &self.shared.options.cbdir);
         let worker = worker.map_err(refused)?;
         let worker = self.start_worker(worker.of(origin), None).await.map_err(refused)?;
@@ -264,22 +305,29 @@ impl Controller {
     ) -> Result<Vec<String>, (String, String)> {
         let mut listening = Vec::new();
         for step in steps {
-            let procedure = format!("crossbar.worker.{worker}.{}", step.procedure);
-            let call = self.shared.client.call(procedure).arguments(by_name(&step.arguments));
-            let answer = match timeout(STEP_DEADLINE, call).await {
-                Ok(Ok(reply)) => reply,
-                Ok(Err(error)) => return Err((step.what.clone(), reason(&error))),
-                Err(_) => {
-                    let why = format!("no answer within {} s", STEP_DEADLINE.as_secs());
-                    return Err((step.what.clone(), why));
-                }
+            let answer = self.call(worker, step.start.call()).await;
+            let result = answer.map_err(|unanswered| (step.what.clone(), unanswered.to_string()))?;
+            let field = |name: &str| result.as_dict().and_then(|it| it.get(name));
+            let became = match field("has_joined").and_then(Value::as_bool) {
+                Some(false) => "has failed and is being started again",
+                _ => "started",
             };
-            info!("{title} '{worker}': {}", step.told());
-            let result = answer.args().into_iter().next().unwrap_or_default();
+            info!("{title} '{worker}': {}", step.told(became));
             let lines = result.as_dict().and_then(|it| it.get("listening")?.as_list()).unwrap_or_default();
             listening.extend(lines.iter().filter_map(|it| it.as_str().map(str::to_owned)));
         }
         Ok(listening)
+    }
+
+    /// Calls a procedure of a worker, and answers its result.
+    async fn call(&self, worker: &str, call: Call) -> Result<Value, Unanswered> {
+        let uri = format!("crossbar.worker.{worker}.{}", call.procedure());
+        match timeout(STEP_DEADLINE, self.shared.client.call(uri).arguments(by_name(call.arguments()))).await
+        {
+            Ok(Ok(reply)) => Ok(reply.args().into_iter().next().unwrap_or_default()),
+            Ok(Err(error)) => Err(Unanswered::Failed(error)),
+            Err(_) => Err(Unanswered::Late),
+        }
     }
 
     /// Waits until the node is to stop by itself.

@@ -51,8 +51,8 @@ pub use controller::{
     Configuration, Controller, NodeOptions, NotStarted, SOCKET, Why, controller_of, running_pid,
 };
 pub use extension::{Extensions, MakeProtocol, MakeWebService, Registry};
-pub use guest::become_guest;
+pub use guest::{become_guest, watch_guests};
 pub use key::{check_node_key, node_key};
 pub use kind::{NativeKind, WorkerKind};
-pub use native::{NativeOptions, options_of_environment, run_worker};
+pub use native::{NativeOptions, limits_of_environment, options_of_environment, run_worker};
 pub use router::{Entrance, Obstacle, Protocol, findings};

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,9 @@ pub(crate) const SERIALIZER: Serializer = Serializer::MsgPack;
 /// The environment variable in which a worker finds its `options`, as JSON.
 pub(crate) const OPTIONS_VARIABLE: &str = "CROSSWEAVE_WORKER_OPTIONS";
 
+/// The environment variable in which a worker finds what peers may use up, as JSON.
+pub(crate) const LIMITS_VARIABLE: &str = "CROSSWEAVE_WORKER_LIMITS";
+
 /// The caller of `shutdown` still gets its answer.
 const SHUTDOWN_DELAY: Duration = Duration::from_millis(50);
 
@@ -69,8 +72,8 @@ pub struct NativeOptions {
 }
 
 impl NativeOptions {
-    /// Reads what the controller puts behind [`worker_command`](crate::NodeOptions::worker_command): `--id`, `--type`, `--node`,
-    /// `--cbdir` and `--limits`, each with a value. For programs that embed the node.
+    /// Reads what the controller puts behind [`worker_command`](crate::NodeOptions::worker_command): `--id`, `--type`, `--node`
+    /// and `--cbdir`, each with a value; the rest is in its environment. For programs that embed the node.
     ///
     /// # Errors
     /// One of them is missing or wrong: nobody but a controller runs a worker.
@@ -87,14 +90,13 @@ impl NativeOptions {
         let of = |name: &str| given.get(name).copied().ok_or_else(|| format!("a worker needs {name}"));
         let kind = of("--type")?;
         let cbdir = PathBuf::from(of("--cbdir")?);
-        let limits = serde_json::from_str(of("--limits")?).map_err(|error| error.to_string())?;
-        let limits = part::limits(&limits, &cbdir).map_err(|problems| problems.to_string())?;
+        let limits = limits_of_environment(&cbdir)?;
         Ok(NativeOptions {
             id: of("--id")?.to_owned(),
             kind: NativeKind::parse(kind).ok_or_else(|| format!("there is no worker type {kind:?}"))?,
             node_id: of("--node")?.to_owned(),
             cbdir,
-            limits: limits.value,
+            limits,
             has_start_page: false,
             options: options_of_environment(),
             extensions,
@@ -106,6 +108,16 @@ impl NativeOptions {
 pub fn options_of_environment() -> Config {
     let text = std::env::var(OPTIONS_VARIABLE).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_else(|_| serde_json::json!({}))
+}
+
+/// What peers may use up of the worker that this process is, as its controller has put it into its environment.
+///
+/// # Errors
+/// It is not there, or has errors: nobody but a controller runs a worker.
+pub fn limits_of_environment(cbdir: &Path) -> Result<Limits, String> {
+    let text = std::env::var(LIMITS_VARIABLE).map_err(|_| format!("a worker needs {LIMITS_VARIABLE}"))?;
+    let limits = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    part::limits(&limits, cbdir).map(|part| part.value).map_err(|problems| problems.to_string())
 }
 
 /// What a worker does.

@@ -54,7 +54,7 @@ pub struct Activation {
     pub authrole: Arc<str>,
     /// Who it is.
     pub authid: Arc<str>,
-    /// How it has proven that; `anonymous` if not at all.
+    /// How it has proven that; `anonymous` if not at all, `trusted` for a part of this program.
     pub authmethod: &'static str,
     /// The same; of a client with a cookie, how it had proven who it is when it got that. None if that is not known.
     pub proof: Option<AuthMethod>,
@@ -218,6 +218,30 @@ pub(crate) fn ask(
             }
         }
     }))
+}
+
+/// A part of this program needs a realm and a role. The provider is asked for them as for a client; whether they are there
+/// after that is for the one who joins to see.
+pub(crate) async fn provide(
+    shared: &Arc<Shared>,
+    realm: &str,
+    authrole: &str,
+    authid: &str,
+) -> Result<(), NotActivated> {
+    if !shared.provision.is_set() || is_own_role(authrole) || !is_name(realm) {
+        return Ok(());
+    }
+    let activation = Activation {
+        realm: realm.to_owned(),
+        authrole: authrole.into(),
+        authid: authid.into(),
+        authmethod: TRUSTED,
+        proof: None,
+        authprovider: "static",
+        transport: Dict::new(),
+        missing: Missing::Realm,
+    };
+    line::join(shared, activation).await
 }
 
 /// Whether a realm could have this name.

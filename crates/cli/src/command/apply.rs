@@ -9,7 +9,7 @@ use crate::terminal::Terminal;
 
 const EXAMPLES: &str = "\
 Exit code 0 if the node is now what its configuration says, 1 if that could not
-be done whole, 2 if the configuration has errors, 69 if no node runs.
+be done and the node is what it was before, 2 if the configuration has errors, 69 if no node runs.
 
 Examples:
   crossweave apply --dry-run
@@ -20,7 +20,8 @@ Examples:
 ///
 /// The node reads its configuration again, checks it, and changes what is different: realms, roles, transports, workers.
 /// Nothing else is touched, and its sessions go on; so do those of a role that changes. A realm, transport or worker that
-/// changes is stopped and started again. Certificates are read again, too. SIGHUP does the same.
+/// changes is stopped and started again. If a part of it cannot be started, the node is made what it was before.
+/// Certificates are read again, too. SIGHUP does the same.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Apply {
@@ -29,7 +30,7 @@ pub(super) struct Apply {
     /// Only show what is different and what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Print one JSON object: file, dry_run, differences, done, failed, left, needs_restart
+    /// Print one JSON object: file, dry_run, differences, done, failed, left, put_back, not_put_back, needs_restart
     #[arg(long)]
     json: bool,
 }
@@ -75,6 +76,8 @@ fn lines(applied: &ConfigurationApplied) -> Vec<String> {
     list("done:", &applied.done);
     let title = if applied.dry_run { "would be done:" } else { "not done:" };
     list(title, &applied.left);
+    list("put back as it was:", &applied.put_back);
+    list("could not be put back as it was:", &applied.not_put_back);
     lines
 }
 

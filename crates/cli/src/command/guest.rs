@@ -1,9 +1,11 @@
-//! `crossweave _guest`: becomes a program that does not outlive the node. Not for people.
+//! `crossweave _guest`: becomes a program that does not outlive the node. `crossweave _watch`: ends what it has started if the node is
+//! killed. Not for people.
 
 use std::ffi::OsString;
 
 use clap::Args;
-use crossweave_node::become_guest;
+use crossweave_node::{become_guest, watch_guests};
+use rustix::thread::set_name;
 
 use crate::exit::Failure;
 
@@ -21,6 +23,21 @@ pub(super) struct Guest {
     /// Its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
+}
+
+/// The name of the other command.
+pub(super) const WATCH: &str = "_watch";
+
+/// How the controller runs it.
+pub(super) fn watch_command() -> Vec<OsString> {
+    ["/proc/self/exe", WATCH].map(OsString::from).to_vec()
+}
+
+/// Watches the guests that the controller names, until that is gone.
+pub(super) fn watch() {
+    // Without a name it does as much.
+    let _ = set_name(c"crossweave");
+    watch_guests(std::io::stdin().lock());
 }
 
 impl Guest {

@@ -1,6 +1,8 @@
 //! `crossweave start`.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use clap::Args;
@@ -15,7 +17,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::check::show_problems;
-use super::guest::Guest;
+use super::guest::{Guest, watch_command};
 use super::worker::Worker;
 use crate::exit::Failure;
 use crate::log::{self, LogFile, LogFormat, LogLevel};
@@ -96,6 +98,7 @@ impl Start {
             }
         })?;
         refuse_unbuilt(terminal, &loaded.warnings)?;
+        take_title(&loaded)?;
         log::init(self.loglevel, self.logformat, terminal, self.log_file(&loaded.cbdir)?);
         self.warn(terminal, &loaded.warnings);
         let (options, workers) = self.plan(&loaded, terminal)?;
@@ -180,6 +183,7 @@ impl Start {
             limits: controller.options.limits.clone(),
             worker_command: Worker::command(self.loglevel),
             guest_command: Guest::command(),
+            watch_command: watch_command(),
             has_start_page: false,
             extensions: Extensions::default(),
         })
@@ -230,11 +234,26 @@ impl Start {
         tokio::select! {
             () = controller.shutdown(why.as_ref()) => {
                 info!("node stopped");
-                ended(why, &controller)
+                ended(why)
             }
             _ = signals.next() => Err(Failure::interrupted()),
         }
     }
+}
+
+/// A process has the title that it was started with: if the configuration has another one, this process becomes the program
+/// once more, with that.
+fn take_title(loaded: &Loaded) -> Result<(), Failure> {
+    use std::os::unix::process::CommandExt as _;
+    let mut arguments = std::env::args_os();
+    let is_given = loaded.document.pointer("/controller/options/title").is_some();
+    let title = OsStr::new(&loaded.node.controller.options.title);
+    if !is_given || arguments.next().as_deref() == Some(title) {
+        return Ok(());
+    }
+    let cannot = |error| Failure::setup(format_args!("cannot take the title {title:?}: {error}"));
+    let program = std::env::current_exe().map_err(cannot)?;
+    Err(cannot(Command::new(program).arg0(title).args(arguments).exec()))
 }
 
 /// A node is started whole or not at all.
@@ -293,7 +312,8 @@ async fn reload(controller: &Controller) {
             controller.reload_certificates().await;
         }
         Err(error) => {
-            error!("the configuration was not applied: {error}");
+            error!("the configuration was not applied:");
+            error.message.lines().filter(|line| !line.trim().is_empty()).for_each(|line| error!("{line}"));
             controller.reload_certificates().await;
         }
     }
@@ -307,13 +327,13 @@ async fn elapsed(time: Option<Duration>) {
     }
 }
 
-fn ended(why: Option<Why>, controller: &Controller) -> Result<(), Failure> {
+fn ended(why: Option<Why>) -> Result<(), Failure> {
     match why {
         Some(Why::Asked { restart: true, .. }) => Err(Failure::restart()),
         Some(Why::Worker { id, has_failed: true }) => {
             Err(Failure::setup(format_args!("worker {id:?} could not be kept running")))
         }
-        _ if controller.has_failed() => Err(Failure::setup("a worker could not be kept running")),
+        // A worker that could not be kept running has been told of, and whoever ends the node has got what was asked for.
         _ => Ok(()),
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct Top {
     /// End after so many measurements
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Print each measurement as a JSON object: node, uptime, seconds, processes, realms
+    /// Print each measurement as a JSON object: node, uptime, seconds, processes, realms, silent
     #[arg(long)]
     json: bool,
 }

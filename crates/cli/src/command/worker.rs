@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum as _};
-use crossweave_config::part;
-use crossweave_node::{Extensions, NativeKind, NativeOptions, options_of_environment, run_worker};
+use crossweave_node::{
+    Extensions, NativeKind, NativeOptions, limits_of_environment, options_of_environment, run_worker,
+};
+use rustix::thread::set_name;
 
 use super::start::raise_file_limit;
 use crate::exit::Failure;
@@ -36,9 +38,6 @@ pub(super) struct Worker {
     /// The node directory
     #[arg(long)]
     cbdir: PathBuf,
-    /// What peers may use up, as JSON
-    #[arg(long)]
-    limits: String,
     /// How much to log
     #[arg(long, value_enum, default_value_t)]
     loglevel: LogLevel,
@@ -57,8 +56,9 @@ impl Worker {
 
     pub(super) fn run(self, terminal: Terminal) -> Result<(), Failure> {
         log::init(self.loglevel, LogFormat::Json, terminal, None);
-        let limits = serde_json::from_str(&self.limits).map_err(Failure::setup)?;
-        let limits = part::limits(&limits, &self.cbdir).map_err(Failure::setup)?.value;
+        let limits = limits_of_environment(&self.cbdir).map_err(Failure::setup)?;
+        // It is run as `/proc/self/exe`, which is no name. Without one, it is called so.
+        let _ = set_name(c"crossweave");
         raise_file_limit();
         let cannot = |error| Failure::setup(format_args!("cannot start: {error}"));
         let runtime = crossweave_router::runtime().map_err(cannot)?;

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crossweave_api::error::INVALID_CONFIGURATION;
 use crossweave_api::{Procedure, REALM, Scope};
-use crossweave_client::{Arguments, Client, Options, Reconnect, Value};
+use crossweave_client::{Arguments, CallError, Client, Options, Reconnect, Value};
 use crossweave_node::{SOCKET, running_pid};
 use crossweave_wamp::Serializer;
 use tokio::runtime::Builder;
+use tokio::time::timeout;
 
 use crate::connection::call_failure;
 use crate::exit::Failure;
@@ -19,6 +21,9 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_millis(1500);
 /// How long an answer may take. Starting and stopping take their time.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(90);
+
+/// How long whoever only looks waits for an answer.
+const LOOK_DEADLINE: Duration = Duration::from_secs(3);
 
 /// A session with a running node.
 #[derive(Clone)]
@@ -97,6 +102,21 @@ impl Management {
         client.map(|client| Management { client }).map_err(|error| cannot(&error))
     }
 
+    /// The same for what is only looked at, and has to be there soon: none if nobody answers within 3 s.
+    ///
+    /// # Errors
+    /// It answered with an error.
+    pub(crate) async fn ask_soon<P: Procedure>(
+        &self,
+        worker: Option<&str>,
+        call: &P,
+    ) -> Result<Option<P::Result>, Failure> {
+        match timeout(LOOK_DEADLINE, self.ask(worker, call)).await {
+            Ok(answer) => answer.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Calls a procedure of the controller, or of the worker of this id.
     ///
     /// # Errors
@@ -112,11 +132,24 @@ impl Management {
             arguments = arguments.kwarg(name, value);
         }
         let call = self.client.call(&uri).arguments(arguments).timeout(ANSWER_DEADLINE);
-        let reply = call.await.map_err(call_failure)?;
+        let reply = call.await.map_err(failure)?;
         let result = to_json(&reply.args().into_iter().next().unwrap_or_default());
         serde_json::from_value(result)
             .map_err(|error| Failure::setup(format_args!("{uri} answered something else: {error}")))
     }
+}
+
+/// Problems of a configuration say all that there is to be said.
+fn failure(error: CallError) -> Failure {
+    let problems = match &error {
+        CallError::Application(answer) if answer.uri == INVALID_CONFIGURATION => {
+            answer.args.first().and_then(|it| it.as_str()).map(str::to_owned)
+        }
+        _ => None,
+    };
+    let mut failure = call_failure(error);
+    failure.message = problems.or(failure.message);
+    failure
 }
 
 fn to_value(value: &impl serde::Serialize) -> Value {

@@ -162,10 +162,16 @@ fn python_that_cannot_be_started_is_told_and_nothing_is_left() {
     }
     let mut lost = greeter("bad");
     lost["realm"] = json!("elsewhere");
-    assert!(node.call(start, &[json!("bad"), lost]).unwrap_err().contains("no_such_realm"));
+    let refused = node.call(start, &[json!("bad"), lost]).unwrap_err();
+    assert!(
+        refused.contains("it cannot join 'elsewhere' at unix:") && !refused.contains("forward_for"),
+        "{refused}"
+    );
+    assert!(refused.contains("wamp.error.no_such_realm: "), "{refused}");
     let mut lost = greeter("bad");
     lost["transport"]["endpoint"]["path"] = json!("nobody");
-    assert!(node.call(start, &[json!("bad"), lost]).is_err());
+    let unreachable = node.call(start, &[json!("bad"), lost]).unwrap_err();
+    assert!(unreachable.contains("/nobody: "), "where it wanted to: {unreachable}");
     assert_eq!(node.call("crossbar.worker.container.get_components", &[]).unwrap(), json!([]));
 }
 
@@ -176,6 +182,17 @@ fn python_components_that_do_not_return_from_joining_count_as_started() {
     let node = start(&json!([router(), container(json!({}), &python, json!([endless]))]));
     assert_eq!(node.call_realm1("com.example.endless", &[]), Ok(json!(1)));
     assert_eq!(node.stop(), Some(0));
+}
+
+#[test]
+fn python_components_that_fail_at_first_are_not_told_to_have_started() {
+    let Some(python) = python() else { return };
+    let options = json!({"restart": "restart-on-failed"});
+    let mut lost = greeter("greeter");
+    lost["transport"]["endpoint"]["path"] = json!("nobody");
+    let workers = json!([router(), container(options, &python, json!([lost]))]);
+    let node = Managed::start_unready(&workers, &[("app.py", APP)]);
+    node.wait_for_log("component 'greeter' has failed and is being started again");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Guests: programs that the node runs. And what the options of a worker make of its process.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::background::{PATIENCE, run};
 use crate::managed::{Managed, router};
 
 /// A guest that runs this shell script.
@@ -122,6 +124,49 @@ fn a_guest_dies_with_a_node_that_is_killed() {
 }
 
 #[test]
+fn what_a_guest_has_started_dies_with_a_node_that_is_killed() {
+    let script = "sleep 600 & echo $! > child; echo ready; wait";
+    let node = Managed::start(&json!([router(), shell("guest1", script, json!({}))]), &[]);
+    wait_for_line(&node, "guest1", "ready");
+    let child: u64 = fs::read_to_string(node.path("child")).unwrap().trim().parse().unwrap();
+    assert!(Managed::lives(child));
+    node.process.signal(rustix::process::Signal::KILL);
+    node.until("it is gone", || (!Managed::lives(child)).then_some(()));
+}
+
+#[test]
+fn a_guest_that_always_fails_is_given_up_told_of_and_still_there_to_be_looked_at() {
+    let node = Managed::start(&json!([router(), shell("failing", "echo why; exit 1", json!({}))]), &[]);
+    // Between the starts there is more and more time, 33 s in all.
+    let until = Instant::now() + 4 * PATIENCE;
+    let mut told = None;
+    while told.is_none() && Instant::now() < until {
+        told = node.process.told().into_iter().find(|line| line.contains("not started again"));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let told = told.expect("it is told that it is given up");
+    assert!(told.contains("'failing' has failed 11 times in a row (exit code 1)"), "{told}");
+    assert!(told.contains("`crossweave apply` starts it"), "{told}");
+    let info = node.call("crossbar.get_worker", &[json!("failing")]).unwrap();
+    assert_eq!(
+        (&info["status"], &info["restarts"], &info["pid"]),
+        (&json!("failed"), &json!(10), &json!(null))
+    );
+    assert!(log(&node, "failing").contains(&"why".to_owned()));
+    let cbdir = node.path("");
+    let status = run(&["status", "--cbdir", cbdir.to_str().unwrap()]);
+    assert!(status.stdout.contains("worker failing: guest, failed"), "{}", status.stdout);
+    // Mended, it is started again.
+    let mended =
+        json!({"version": 2, "workers": [router(), shell("failing", "echo mended; sleep 600", json!({}))]});
+    fs::write(node.path("config.json"), mended.to_string()).unwrap();
+    let applied = run(&["apply", "--cbdir", cbdir.to_str().unwrap()]);
+    assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
+    wait_for_line(&node, "failing", "mended");
+    assert_eq!(node.stop(), Some(0), "it was ended as it was asked to be");
+}
+
+#[test]
 fn a_guest_that_fails_is_started_again_and_one_that_is_done_is_not() {
     let failing = "if [ -e once ]; then echo again; sleep 600; else touch once; exit 3; fi";
     let workers =
@@ -173,6 +218,8 @@ fn a_worker_has_the_title_the_environment_and_the_cpus_that_it_is_given() {
     let pid = pid(&node, "second");
     let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap();
     assert!(read("cmdline").starts_with("my-router\0"), "{}", read("cmdline"));
+    let first = fs::read_to_string(format!("/proc/{}/cmdline", self::pid(&node, "router"))).unwrap();
+    assert!(first.starts_with("crossbar-worker [router]\0") && !first.contains('{'), "{first}");
     let environment = read("environ");
     let names: Vec<&str> = environment.split('\0').filter_map(|it| Some(it.split_once('=')?.0)).collect();
     assert!(names.contains(&"PATH") && names.contains(&"COLOUR"), "{names:?}");

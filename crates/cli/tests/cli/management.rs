@@ -111,6 +111,7 @@ async fn node_as_a_whole(driver: &mut Driver, node: &Node, is_inline: bool) {
     assert_eq!(status.node_id, "the-node");
     let machine = driver.right(None, &GetSystemStats {}).await;
     assert!(machine["memory"]["total"].as_u64() > machine["memory"]["available"].as_u64(), "{machine}");
+    assert!(machine["network"].is_object() && machine["disks"].is_object(), "{machine}");
     for (types, expected) in [(&[][..], &["worker001"][..]), (&["router"], &["worker001"]), (&["guest"], &[])]
     {
         let filter_types = types.iter().map(ToString::to_string).collect();
@@ -279,7 +280,7 @@ async fn realms_and_roles(driver: &mut Driver, folder: &TempDir) {
     driver.wrong(ROUTER, &kill("nothing", &authid), error::NO_SUCH_OBJECT).await;
 
     let guest = session(folder, "a.sock", "three").await;
-    let stop = StopRouterRealm { realm_id: "third".to_owned() };
+    let stop = StopRouterRealm { realm_id: "third".to_owned(), with_instances: false };
     let stopped = driver.right(ROUTER, &stop).await;
     assert_eq!(
         (stopped.name.as_str(), &stopped.detached_sessions[..]),

@@ -64,6 +64,28 @@ fn services_go_on_when_others_come_and_go() {
 }
 
 #[test]
+fn a_rest_service_starts_the_realm_that_it_needs_within_the_bounds_for_clients() {
+    let template = |bounds: Value| {
+        json!({"name": "^shop-(?P<customer>[a-z]+)$", "template": true, "activation": bounds,
+            "roles": [{"name": "anonymous", "allow-by-default": true}]})
+    };
+    let service = |kind: &str| json!({"type": kind, "realm": "shop-joe", "role": "anonymous"});
+    let paths =
+        json!({"/": {"type": "nodeinfo"}, "call": service("caller"), "publish": service("publisher")});
+    let mut workers = web(&paths);
+    workers[0]["realms"] = json!([template(json!({"max_realms": 1}))]);
+    let node = Managed::start(&workers, &[]);
+    let called = post(address(&node), "/call", r#"{"procedure": "wamp.session.count"}"#);
+    assert!(called.0 == 200 && called.1.contains("args"), "{called:?}");
+    let published = post(address(&node), "/publish", r#"{"topic": "com.a", "args": [1]}"#);
+    assert_eq!(published.0, 200, "{}", published.1);
+    workers[0]["realms"] = json!([template(json!({"authroles": []}))]);
+    let node = Managed::start(&workers, &[]);
+    let refused = post(address(&node), "/call", r#"{"procedure": "wamp.session.count"}"#);
+    assert_eq!(refused.0, 503, "{}", refused.1);
+}
+
+#[test]
 fn the_page_about_the_node_tells_of_the_node_and_not_of_one_worker() {
     let guest = json!({"type": "guest", "id": "guest", "executable": "sleep", "arguments": ["600"]});
     let mut workers = web(&json!({"/": {"type": "nodeinfo"}, "ws": {"type": "websocket"}}));

@@ -409,3 +409,16 @@ fn what_may_be_wrong_with_an_endpoint_is_told() {
         );
     }
 }
+
+#[test]
+fn the_controller_has_the_title_that_it_is_given() {
+    let mut config: Value =
+        serde_json::from_str(&config(&json!([rawsocket(&json!({"type": "unix", "path": "a"}))]))).unwrap();
+    config["controller"] = json!({"options": {"title": "my node"}});
+    let folder = folder_with(&config.to_string());
+    let mut node = Node::start_in(folder.path(), &[], 1);
+    let line = fs::read_to_string(format!("/proc/{}/cmdline", node.process.pid())).unwrap();
+    assert!(line.starts_with("my node\0start\0"), "{line}");
+    node.process.signal(Signal::TERM);
+    assert_eq!(node.process.end(), Some(0));
+}

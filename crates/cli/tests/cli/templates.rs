@@ -304,3 +304,23 @@ fn a_router_that_is_killed_is_there_again_with_all_that_it_had() {
     assert_eq!(again["restarts"], 1);
     stop(&mut node);
 }
+
+#[test]
+fn a_client_whose_role_is_of_a_template_too_gets_in_at_once() {
+    let roles =
+        json!([{"name": "^g-(?P<group>[a-z]+)$", "template": true, "permissions": everything("com.")}]);
+    let realm = json!({"name": "^u-(?P<user>[a-z0-9]+)$", "template": true, "roles": roles});
+    let principals = json!({"ann": {"ticket": "t", "role": "g-dev"}});
+    let auth = json!({"ticket": {"type": "static", "principals": principals}});
+    let folder = folder(&realm, &auth);
+    let ticket = folder.path().join("ticket");
+    fs::write(&ticket, "t").unwrap();
+    let mut node = start(folder.path());
+    for (realm, why) in [("u-q1", "the realm and the role are missing"), ("u-q1", "both are there")] {
+        let login = ["--authid", "ann", "--ticket-file", ticket.to_str().unwrap()];
+        let published =
+            node.run(&[&["pub", "--realm", realm], &login[..], &["com.x", "1", "--ack"]].concat());
+        assert_eq!(published.code, Some(0), "{why}: {}", published.stderr);
+    }
+    stop(&mut node);
+}

@@ -1,11 +1,13 @@
 //! `crossweave top`.
 
 use std::fs;
+use std::time::Instant;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::background::{Background, crossweave, run};
+use crate::background::{Background, PATIENCE, crossweave, run};
 use crate::node::Node;
 use crate::start::config;
 
@@ -65,4 +67,30 @@ fn a_router_in_the_nodes_process_is_shown_with_it() {
     drop(node);
     assert_eq!(run(&["top", "--cbdir", cbdir]).code, Some(69));
     assert_eq!(run(&["top", "--interval", "0", "--cbdir", cbdir]).code, Some(1));
+}
+
+#[test]
+fn a_worker_that_does_not_answer_is_told_as_such() {
+    let (folder, node, _) = node(false);
+    let cbdir = folder.path().to_str().unwrap();
+    let status = || run(&["status", "--json", "--cbdir", cbdir]);
+    let worker = || serde_json::from_str::<Value>(&status().stdout).unwrap()["workers"][0].clone();
+    assert_eq!(worker()["answers"], true);
+    let pid = Pid::from_raw(i32::try_from(worker()["pid"].as_i64().unwrap()).unwrap()).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    let since = Instant::now();
+    let told = run(&["status", "--cbdir", cbdir]);
+    assert!(
+        told.code == Some(0) && told.stdout.contains(", does not answer"),
+        "{}{}",
+        told.stdout,
+        told.stderr
+    );
+    assert_eq!(worker()["answers"], false);
+    let top = run(&["top", "--json", "--interval", "0.1", "--cbdir", cbdir]);
+    let top: Value = serde_json::from_str(&top.stdout).unwrap();
+    assert_eq!(top["silent"], json!(["worker001"]));
+    assert!(since.elapsed() < PATIENCE, "it took {:?}", since.elapsed());
+    kill_process(pid, Signal::CONT).unwrap();
+    drop(node);
 }

@@ -179,7 +179,7 @@ fn steps_stay_true_and_in_the_order_of_the_boot() {
         action.keep(&mut steps);
     }
     let sorted = |steps: &[Step]| {
-        let mut texts: Vec<String> = steps.iter().map(|it| it.arguments.to_string()).collect();
+        let mut texts: Vec<String> = steps.iter().map(|it| format!("{:?}", it.start)).collect();
         texts.sort();
         texts
     };
@@ -189,54 +189,65 @@ fn steps_stay_true_and_in_the_order_of_the_boot() {
     assert!(at("realm \"three\"") < at("transport \"t01\""));
 }
 
-#[test]
-fn calls_name_what_they_stop_and_nothing_else() {
-    let (old, new) = (planned(&json!([router()])), planned(&json!([])));
-    let step = old[0].steps[1].clone();
-    let undo = Action::Undo { worker: "w01".to_owned(), step };
-    let (_, procedure, arguments) = undo.call().unwrap();
-    assert_eq!(procedure, "stop_router_realm_role");
-    assert_eq!(arguments, json!({"realm_id": "r01", "role_id": "anonymous"}));
-    assert_eq!(plan(&old, &new).actions, [Action::StopWorker("w01".to_owned())]);
-    let undo = Action::Undo { worker: "w01".to_owned(), step: old[0].steps[0].clone() };
-    let (_, procedure, arguments) = undo.call().unwrap();
-    assert_eq!((procedure.as_str(), arguments), ("stop_router_realm", json!({"realm_id": "r01"})));
+/// Workers with one of everything that can be started.
+fn everything() -> Value {
+    let endpoint = json!({"type": "unix", "path": "router"});
+    let transport = json!({"type": "rawsocket", "serializer": "json", "endpoint": endpoint});
+    let component = json!({"type": "class", "classname": "a.B", "realm": "one", "transport": transport});
+    let mut with_component = router();
+    with_component["components"] =
+        json!([{"type": "class", "classname": "a.B", "realm": "one", "role": "user"}]);
+    with_component["realms"].as_array_mut().unwrap().push(json!({"name": "team-(?P<team>[a-z]+)",
+        "template": true, "roles": [{"name": "anonymous"}]}));
+    with_component["realms"][0]["rlinks"] = json!([{"realm": "two", "transport": transport}]);
+    let testee = json!({"type": "websocket", "endpoint": {"type": "tcp", "port": 9001}});
+    let proxy = json!({"type": "proxy", "connections": {"conn1": {"transport": transport}},
+        "routes": {"one": {"anonymous": "conn1"}},
+        "transports": [{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 9002}}]});
+    json!([with_component, {"type": "container", "components": [component]},
+        {"type": "hostmonitor", "options": {"monitors": {"cpu": true}}},
+        {"type": "websocket-testee", "transport": testee}, proxy])
 }
 
 #[test]
-fn every_step_can_be_undone_by_a_call_that_takes_its_arguments() {
-    let endpoint = json!({"type": "tcp", "port": 8081});
-    let transport = json!({"type": "rawsocket", "serializer": "cbor", "url": "rs://localhost:8080",
-        "endpoint": {"type": "tcp", "host": "localhost", "port": 8080}});
-    let class = json!({"type": "class", "classname": "a.B", "realm": "one"});
-    let of = |more: Value| {
-        let mut item = class.clone();
-        item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        item
-    };
-    let mut with_component = router();
-    with_component["components"] = json!([of(json!({"role": "user"}))]);
-    let workers = planned(&json!([
-        with_component,
-        {"type": "container", "components": [of(json!({"transport": transport}))]},
-        {"type": "hostmonitor", "options": {"monitors": {"cpu": {}}}},
-        {"type": "websocket-testee", "transport": {"type": "websocket", "endpoint": endpoint}},
-    ]));
-    let mut procedures = Vec::new();
-    for step in workers.iter().flat_map(|worker| &worker.steps) {
-        let undo = Action::Undo { worker: "w".to_owned(), step: step.clone() };
-        let (_, procedure, arguments) = undo.call().unwrap();
-        let contract = crossweave_api::procedures().find(|it| it.name == procedure);
-        let contract = contract.unwrap_or_else(|| panic!("there is no procedure {procedure}"));
-        let given: Vec<&String> = arguments.as_object().unwrap().keys().collect();
-        let mut takes: Vec<&str> = contract.arguments.iter().map(|it| it.name).collect();
-        takes.sort_unstable();
-        assert_eq!(given, takes, "{procedure}");
-        procedures.push(procedure);
+fn every_call_has_the_arguments_of_its_procedure() {
+    let plans = planned(&everything());
+    let mut kinds = std::collections::BTreeSet::new();
+    for (worker, step) in plans.iter().flat_map(|plan| plan.steps.iter().map(|step| (&plan.id, step))) {
+        let worker = worker.clone();
+        let step = step.clone();
+        let change = step.start.change().is_some();
+        let mut actions = vec![
+            Action::Take { worker: worker.clone(), step: step.clone() },
+            Action::Undo { worker: worker.clone(), step: step.clone() },
+        ];
+        actions.extend(change.then_some(Action::Change { worker, step }));
+        for action in actions {
+            let (_, call) = action.call().expect("it is a call");
+            let contract = crossweave_api::procedures().find(|it| it.name == call.procedure());
+            let contract = contract.expect("there is one");
+            let known: Vec<&str> = contract.arguments.iter().map(|it| it.name).collect();
+            let given: Vec<&str> = call.arguments().as_object().unwrap().keys().map(String::as_str).collect();
+            assert!(given.iter().all(|it| known.contains(it)), "{}: {given:?}", call.procedure());
+            let needed =
+                contract.arguments.iter().filter(|it| !it.attributes.iter().any(|it| it.contains("default")));
+            for argument in needed {
+                assert!(
+                    given.contains(&argument.name),
+                    "{}: {} is not given",
+                    call.procedure(),
+                    argument.name
+                );
+            }
+            kinds.insert(call.procedure());
+        }
     }
-    procedures.sort();
-    procedures.dedup();
-    assert_eq!(procedures.len(), 7, "{procedures:?}");
+    assert_eq!(kinds.len(), 23, "{kinds:?}");
+}
+
+#[test]
+fn nothing_is_done_to_workers_of_any_type_that_are_the_same() {
+    assert_eq!(plan(&planned(&everything()), &planned(&everything())), Plan::default());
 }
 
 #[test]
@@ -262,8 +273,7 @@ fn a_realm_is_the_same_when_its_place_is_another() {
         action.keep(&mut running[0].steps);
     }
     assert_eq!(plan(&running, &planned(&new)), Plan::default());
-    let ids: Vec<&Value> =
-        running[0].steps.iter().filter(|it| is_realm(it)).map(|it| &it.arguments["realm_id"]).collect();
+    let ids: Vec<&str> = running[0].steps.iter().filter(|it| is_realm(it)).map(|it| it.start.id()).collect();
     assert_eq!(ids.len(), 3, "{ids:?}");
     assert!(!ids[1..].contains(&ids[0]) && ids[1] != ids[2], "{ids:?}");
 }
@@ -320,7 +330,7 @@ fn routes_and_connections_of_a_proxy_are_what_their_keys_say() {
         ["- w01 route to realm \"one\"", "+ w01 connection \"conn2\"", "+ w01 route to realm \"two\""];
     assert_eq!(differences, expected);
     let plan = plan(&planned(&proxy(&["conn1"], &["one"])), &planned(&proxy(&["conn1"], &["two"])));
-    let (_, procedure, arguments) = plan.actions[0].call().expect("it is a call");
-    assert_eq!(procedure, "stop_proxy_realm_route");
-    assert_eq!(arguments, json!({"realm_name": "one", "route_id": "route000"}));
+    let (_, call) = plan.actions[0].call().expect("it is a call");
+    assert_eq!(call.procedure(), "stop_proxy_realm_route");
+    assert_eq!(call.arguments(), &json!({"realm_name": "one", "route_id": "route000"}));
 }

@@ -79,6 +79,23 @@ def fail(why, lasting=False):
         tell(failed=why, lasting=lasting)
 
 
+def said(error):
+    """What an error says: one of WAMP by its URI and its arguments, another one by its type."""
+    error = getattr(error, "value", error)
+    uri = getattr(error, "error", None)
+    text = ", ".join(str(arg) for arg in error.args) if isinstance(uri, str) else str(error)
+    name = uri if isinstance(uri, str) else type(error).__name__
+    return f"{name}: {text}" if text else name
+
+
+def address():
+    """Where the component connects to."""
+    given = task["transport"]["endpoint"]
+    if given["type"] == "unix":
+        return "unix:" + given["path"]
+    return f"{given['host']}:{given['port']}"
+
+
 def load(name):
     """The object of this name in a module."""
     module, _, attribute = name.rpartition(".")
@@ -176,8 +193,7 @@ def make_component(Component, cls, is_asyncio):
         def swallowed(failure, message):
             swallow(failure, message)
             if message in STARTING:
-                error = getattr(failure, "value", failure)
-                fail(f"{message}: {type(error).__name__}: {error}")
+                fail(f"{message}: {said(failure)}")
                 made.disconnect()
 
         made._swallow_error = swallowed
@@ -203,13 +219,12 @@ def make_component(Component, cls, is_asyncio):
             tell(ready=True)
 
     def connect_failed(_component, error):
-        why = str(error) or type(error).__name__
-        if hasattr(error, "error") and error.args:
-            why = f"{error.error}: {error.args[0]}"
+        why = said(error)
         if type(error).__name__ == "ConnectionAborted" and not state.has_joined:
             # Twisted's words for a handshake that Autobahn did not like, which tell nobody anything.
-            why = f"what is at {task['transport'].get('url') or 'its endpoint'} did not open a WAMP connection"
-        fail(f"its session is over: {why}" if state.has_joined else why)
+            why = "what is there did not open a WAMP connection"
+        what = "its session is over" if state.has_joined else f"it cannot join {task['realm']!r} at {address()}"
+        fail(f"{what}: {why}")
 
     component.on("connectfailure", connect_failed)
     component.on("join", joined)
@@ -256,7 +271,7 @@ def run_twisted(cls):
         reactor.callLater(0, lambda: reactor.running and reactor.stop())
 
     def failed(failure):
-        fail(failure.getErrorMessage())
+        fail(said(failure))
         done(None)
 
     def stop():
@@ -297,7 +312,7 @@ def run_asyncio(cls):
         waiting = asyncio.ensure_future(ended.wait())
         await asyncio.wait([done, waiting], return_when=asyncio.FIRST_COMPLETED)
         if done.done() and done.exception():
-            fail(str(done.exception()))
+            fail(said(done.exception()))
 
     loop.run_until_complete(main())
 
@@ -318,12 +333,12 @@ def main():
     except Exception as error:
         traceback.print_exc()
         what = task.get("classname") or "Autobahn"
-        return fail(f"{what} cannot be imported: {type(error).__name__}: {error}", lasting=True)
+        return fail(f"{what} cannot be imported: {said(error)}", lasting=True)
     try:
         (run_asyncio if is_asyncio else run_twisted)(cls)
     except Exception as error:
         traceback.print_exc()
-        fail(f"{type(error).__name__}: {error}", lasting=not state.has_joined)
+        fail(said(error), lasting=not state.has_joined)
 
 
 threading.Thread(target=wait, daemon=True).start()

@@ -31,7 +31,7 @@ use tracing::{info, warn};
 
 use super::{Failure, Reins};
 use crate::lines::{Lines, Readers};
-use crate::native::OPTIONS_VARIABLE;
+use crate::native::{LIMITS_VARIABLE, OPTIONS_VARIABLE};
 
 /// What the interpreter runs.
 const HOST: &str = include_str!("host.py");
@@ -124,6 +124,7 @@ impl PythonTask {
             .args(["-u", "-c", BOOT])
             .current_dir(&self.interpreter.directory)
             .env_remove(OPTIONS_VARIABLE)
+            .env_remove(LIMITS_VARIABLE)
             .stdin(Stdio::from(OwnedFd::from(far)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

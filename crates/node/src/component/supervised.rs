@@ -70,7 +70,7 @@ impl Supervised {
         })
     }
 
-    /// Starts it. Answers when it has joined its realm, or has failed; one that is to be started again goes on trying.
+    /// Starts it. Answers whether it has joined its realm; one that has failed to and is to be started again goes on trying.
     /// `tell` hears of everything that happens to it, in order.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Supervised {
         program: Program,
         restart: Restart,
         tell: T,
-    ) -> Result<(), String>
+    ) -> Result<bool, String>
     where
         T: Fn(Told) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
@@ -111,7 +111,7 @@ impl Supervised {
         &self,
         program: &Program,
         restart: Restart,
-        first: oneshot::Sender<Result<(), String>>,
+        first: oneshot::Sender<Result<bool, String>>,
         tell: &impl Fn(Told) -> F,
     ) -> bool {
         let (mut first, mut failures) = (Some(first), 0_u32);
@@ -131,7 +131,7 @@ impl Supervised {
             if let Some(first) = first.take() {
                 let is_tried_again = is_again && failure.as_ref().is_some_and(|failure| !failure.is_lasting);
                 // Nobody may wait any more.
-                let _ = first.send(if is_tried_again { Ok(()) } else { Err(why.to_owned()) });
+                let _ = first.send(if is_tried_again { Ok(false) } else { Err(why.to_owned()) });
                 if !is_tried_again {
                     return true;
                 }
@@ -158,7 +158,7 @@ impl Supervised {
     async fn live_once<F: Future<Output = ()>>(
         &self,
         program: &Program,
-        first: &mut Option<oneshot::Sender<Result<(), String>>>,
+        first: &mut Option<oneshot::Sender<Result<bool, String>>>,
         tell: &impl Fn(Told) -> F,
     ) -> Result<(), Failure> {
         let (joined, has_joined) = oneshot::channel();
@@ -172,7 +172,7 @@ impl Supervised {
         info!("component '{}' has joined its realm", self.id);
         tell(Told::Started).await;
         if let Some(first) = first.take() {
-            let _ = first.send(Ok(()));
+            let _ = first.send(Ok(true));
         }
         let ended = run.await;
         let uptime = self.started.lock().take().map_or(0.0, |(_, since)| since.elapsed().as_secs_f64());

@@ -7,12 +7,13 @@ use crossweave_api::node::*;
 use crossweave_api::worker::ControllerTraffic;
 use crossweave_api::{Error, error};
 use crossweave_auth::cryptosign::challenge_from_hex;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tokio::time::{Duration, sleep, timeout};
 
 use super::worker::{Status, Worker};
 use super::{Controller, Why, management};
 use crate::clock::{utc, utcnow};
+use crate::hostmonitor::Sensor;
 use crate::kind::WorkerKind;
 use crate::service::{Caller, answers, check_id, to_json};
 
@@ -94,7 +95,7 @@ impl Controller {
     async fn get_status(&self, _: Caller, _: GetStatus) -> Result<NodeStatus, Error> {
         let options = &self.shared.options;
         let mut by_type = BTreeMap::new();
-        for worker in self.shared.workers.lock().values() {
+        for worker in self.shared.workers.lock().values().filter(|it| !it.has_failed()) {
             *by_type.entry(worker.kind.as_str().to_owned()).or_insert(0) += 1;
         }
         Ok(NodeStatus {
@@ -127,6 +128,8 @@ impl Controller {
             "cpu": {"load": load},
             "memory": {"total": of("memtotal"), "available": of("memavailable"), "free": of("memfree"),
                 "cached": of("cached"), "buffers": of("buffers")},
+            "disks": Sensor::DiskIo.sample(&Json::Null).map_err(failed)?,
+            "network": Sensor::Network.sample(&Json::Null).map_err(failed)?,
         }))
     }
 

@@ -8,15 +8,19 @@ use crossweave_api::node::{
 };
 use crossweave_api::{Config, Error, error};
 use crossweave_config::{Loaded, Severity, load_checking};
-use tokio::time::timeout;
+use tokio::time::{Duration, timeout};
 use tracing::{error, info, warn};
 
-use super::worker::{Origin, Worker};
-use super::{Controller, NodeOptions, STEP_DEADLINE};
-use crate::boot::{self, WorkerPlan};
+use super::preflight;
+use super::worker::{Origin, Status, Worker};
+use super::{Controller, NodeOptions};
+use crate::boot::{self, Step, WorkerPlan};
 use crate::change::{self, Action};
 use crate::router::findings;
-use crate::service::{Caller, by_name, reason};
+use crate::service::{Caller, to_json};
+
+/// A worker that does not say within this time what it runs is taken to run what it was told to.
+const LOOK_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Where the configuration of a node is, and what it said when the node was started.
 #[derive(Clone, Debug)]
@@ -52,7 +56,8 @@ impl Controller {
         let file = configuration.file.clone();
         let loaded = tokio::task::spawn_blocking(move || read(&options, &file)).await;
         let loaded = loaded.map_err(|failure| Error::new(error::RUNTIME_ERROR, failure))??;
-        let plan = change::plan(&self.plans(), &boot::plan(&loaded.node, &loaded.document));
+        let runs = self.look(dry_run).await;
+        let plan = change::plan(&runs, &boot::plan(&loaded.node, &loaded.document));
         let mut applied = ConfigurationApplied {
             file: configuration.file.display().to_string(),
             dry_run,
@@ -60,53 +65,74 @@ impl Controller {
             done: Vec::new(),
             failed: None,
             left: plan.actions.iter().map(Action::told).collect(),
+            put_back: Vec::new(),
+            not_put_back: Vec::new(),
             needs_restart: Vec::new(),
         };
         if controller_of(&loaded.document) != configuration.controller {
             applied.needs_restart.push("controller".to_owned());
         }
         if !dry_run {
-            self.act(plan.actions, &mut applied).await;
+            self.end_failed().await;
+            self.act(plan.actions, &runs, &mut applied).await;
             self.reload_certificates().await;
         }
         self.shared.service.tell(&ON_CONFIGURATION_APPLIED, &applied).await;
         Ok(applied)
     }
 
-    async fn act(&self, actions: Vec<Action>, applied: &mut ConfigurationApplied) {
-        let mut stopped = Vec::new();
-        for (at, action) in actions.iter().enumerate() {
+    /// Does all of this, or nothing.
+    async fn act(&self, actions: Vec<Action>, runs: &[WorkerPlan], applied: &mut ConfigurationApplied) {
+        if let Err(why) = preflight::check(&actions, runs, &self.shared.options.cbdir) {
+            error!("the configuration was not applied: {why}");
+            applied.failed = Some(why);
+            return;
+        }
+        for action in actions {
             let told = action.told();
-            let before = self.shared.workers.lock().get(action.worker()).map(planned);
             if let Err(why) = self.act_once(action).await {
-                error!("the configuration was not applied whole: {told}: {why}");
+                error!("the configuration was not applied: {told}: {why}");
                 applied.failed = Some(format!("{told}: {why}"));
-                self.bring_back(change::comes_back(stopped, &actions[at..]), applied).await;
-                return;
+                return self.put_back(runs, applied).await;
             }
             info!("configuration applied: {told}");
-            stopped.extend(before.iter().flat_map(|before| action.inverse(before)));
             applied.left.remove(0);
             applied.done.push(told);
         }
     }
 
-    /// Starts what was stopped again, as it was.
-    async fn bring_back(&self, actions: Vec<Action>, applied: &mut ConfigurationApplied) {
-        for action in actions {
-            let told = format!("{}, as it was", action.told());
-            match self.act_once(&action).await {
-                Ok(()) => {
-                    info!("{told}");
-                    applied.done.push(told);
-                }
-                Err(why) => error!("{told}: {why}"),
-            }
+    /// Workers of the configuration that have failed too often make room for what they are now.
+    async fn end_failed(&self) {
+        let workers: Vec<Arc<Worker>> = self.shared.workers.lock().values().cloned().collect();
+        for worker in workers.iter().filter(|it| it.has_failed() && it.origin == Origin::Configuration) {
+            self.end_worker(worker, false).await;
         }
     }
 
-    async fn act_once(&self, action: &Action) -> Result<(), String> {
-        match action {
+    /// Makes the node again what it was before something could not be done.
+    async fn put_back(&self, before: &[WorkerPlan], applied: &mut ConfigurationApplied) {
+        if self.shared.stop.borrow().is_some() {
+            return;
+        }
+        for action in change::plan(&self.plans(), before).actions {
+            let told = action.told();
+            match self.act_once(action).await {
+                Ok(()) => {
+                    info!("put back as it was: {told}");
+                    applied.put_back.push(told);
+                }
+                Err(why) => {
+                    error!("could not be put back as it was: {told}: {why}");
+                    applied.not_put_back.push(format!("{told}: {why}"));
+                }
+            }
+        }
+        let done = std::mem::take(&mut applied.done);
+        applied.left.splice(0..0, done);
+    }
+
+    async fn act_once(&self, action: Action) -> Result<(), String> {
+        match &action {
             Action::StopWorker(id) if self.remove_worker_template(id).await => return Ok(()),
             Action::StopWorker(id) => {
                 let worker = self.shared.workers.lock().get(id).cloned();
@@ -119,7 +145,7 @@ impl Controller {
             Action::StartWorker(plan) => return self.start_planned(plan).await,
             _ => {}
         }
-        let (id, procedure, arguments) = action.call().expect("workers as a whole were handled above");
+        let (id, call) = action.call().expect("workers as a whole were handled above");
         let worker = self.shared.workers.lock().get(id).cloned();
         let _settling = match &worker {
             Some(worker) => Some(worker.settling.lock().await),
@@ -130,15 +156,11 @@ impl Controller {
             action.keep(&mut worker.steps.lock());
             return Ok(());
         }
-        let uri = format!("crossbar.worker.{id}.{procedure}");
-        let answer =
-            timeout(STEP_DEADLINE, self.shared.client.call(uri).arguments(by_name(&arguments))).await;
-        match answer {
-            Ok(Ok(_)) => {}
+        match self.call(id, call).await {
+            Ok(_) => {}
             // Somebody else has stopped it already.
-            Ok(Err(failure)) if is_gone(&failure) && matches!(action, Action::Undo { .. }) => {}
-            Ok(Err(failure)) => return Err(reason(&failure)),
-            Err(_) => return Err(format!("no answer within {} s", STEP_DEADLINE.as_secs())),
+            Err(unanswered) if unanswered.is_gone() && matches!(action, Action::Undo { .. }) => {}
+            Err(unanswered) => return Err(unanswered.to_string()),
         }
         if let Some(worker) = &worker {
             action.keep(&mut worker.steps.lock());
@@ -163,13 +185,42 @@ impl Controller {
         }
     }
 
-    /// What runs, as far as a configuration has started it.
+    /// What runs, as far as a configuration has started it and nobody has stopped it since. Unless this is only to be shown, a
+    /// worker that fails from now on does not come back with what was stopped.
+    async fn look(&self, is_only_shown: bool) -> Vec<WorkerPlan> {
+        let mut plans = self.plans();
+        for plan in &mut plans {
+            let worker = self.shared.workers.lock().get(&plan.id).cloned();
+            let Some(worker) = worker else { continue };
+            let _settling = worker.settling.lock().await;
+            if worker.status() != Status::Started {
+                continue;
+            }
+            let mut there = Vec::new();
+            for step in std::mem::take(&mut plan.steps) {
+                let found = match timeout(LOOK_DEADLINE, self.call(&plan.id, step.start.look())).await {
+                    Ok(Ok(answer)) => step.start.found(&to_json(&answer)),
+                    Ok(Err(unanswered)) if unanswered.is_gone() => None,
+                    // It cannot tell now: what it was told to start counts.
+                    _ => Some(step.start.clone()),
+                };
+                there.extend(found.map(|start| Step { start, ..step }));
+            }
+            if !is_only_shown {
+                worker.steps.lock().clone_from(&there);
+            }
+            plan.steps = there;
+        }
+        plans
+    }
+
+    /// What a configuration has started, whether all of it still runs or not.
     fn plans(&self) -> Vec<WorkerPlan> {
         // First, as who has this lock may look at the workers.
         let templates = self.worker_templates();
         let workers = self.shared.workers.lock();
-        let configured = workers.values().filter(|it| it.origin == Origin::Configuration).map(planned);
-        configured.chain(templates).collect()
+        let configured = workers.values().filter(|it| it.origin == Origin::Configuration && !it.has_failed());
+        configured.map(planned).chain(templates).collect()
     }
 }
 
@@ -209,8 +260,4 @@ fn difference(it: &change::Difference) -> ConfigurationDifference {
         change::Kind::Changed => "changed",
     };
     ConfigurationDifference { worker: it.worker.clone(), what: it.what.clone(), change: change.to_owned() }
-}
-
-fn is_gone(failure: &crossweave_client::CallError) -> bool {
-    matches!(failure, crossweave_client::CallError::Application(answer) if answer.uri == error::NO_SUCH_OBJECT)
 }

@@ -1,6 +1,6 @@
 //! Guests: programs that the node runs, and that know nothing of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -25,10 +25,7 @@ impl Controller {
     pub(super) fn launch_guest(&self, worker: &Arc<Worker>, guest: &GuestWorker) -> Result<Running, String> {
         let options = &guest.options;
         let workdir = options.workdir.as_ref().unwrap_or(&self.shared.options.cbdir);
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let executable = find(Path::new(&guest.executable), workdir, &path)?;
-        // It is run from its own directory.
-        let executable = std::path::absolute(&executable).map_err(|error| error.to_string())?;
+        let executable = program(guest, &self.shared.options.cbdir)?;
         let watch = match &options.watch {
             Some(watch) => Some(Watch::of(&watch.directories)?),
             None => None,
@@ -50,7 +47,9 @@ impl Controller {
         worker.has_process(child.id());
         let readers = self.capture(worker, &mut child, [Source::Stdout, Source::Stderr]);
         let stdin = child.stdin.take().map(|stdin| feed(stdin, &options.stdin));
-        Ok(Running::Guest(Guest { group: child.id(), child, readers, watch, _stdin: stdin }))
+        let group = child.id();
+        let watched = group.map(|group| self.shared.guest_watch.add(group));
+        Ok(Running::Guest(Guest { group, _watched: watched, child, readers, watch, _stdin: stdin }))
     }
 }
 
@@ -63,6 +62,17 @@ impl Controller {
         command.args(by).arg(std::process::id().to_string()).arg(executable);
         command
     }
+}
+
+/// The program of a guest, as an absolute path: it is run from its own directory.
+///
+/// # Errors
+/// There is none that can be run.
+pub(super) fn program(guest: &GuestWorker, cbdir: &Path) -> Result<PathBuf, String> {
+    let workdir = guest.options.workdir.as_deref().unwrap_or(cbdir);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = find(Path::new(&guest.executable), workdir, &path)?;
+    std::path::absolute(&found).map_err(|error| error.to_string())
 }
 
 fn output(output: GuestOutput) -> Stdio {

@@ -16,13 +16,14 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::files::Watch;
+use super::guest_watch::WatchedGroup;
 use super::log::Source;
 use super::program::{self, Program};
 use super::worker::Worker;
 use super::{Controller, management};
 use crate::kind::WorkerKind;
 use crate::lines::{Lines, Readers};
-use crate::native::{Native, NativeOptions, OPTIONS_VARIABLE, SERIALIZER};
+use crate::native::{LIMITS_VARIABLE, Native, NativeOptions, OPTIONS_VARIABLE, SERIALIZER};
 use crate::service::Service;
 
 /// From being told to end until a worker is killed.
@@ -44,6 +45,8 @@ pub(super) struct Guest {
     pub(super) child: Child,
     /// Its process group: it, and what it has started.
     pub(super) group: Option<u32>,
+    /// That group, as long as it is there.
+    pub(super) _watched: Option<WatchedGroup>,
     pub(super) readers: Readers,
     pub(super) watch: Option<Watch>,
     /// What it reads, as long as that stays open.
@@ -108,17 +111,17 @@ impl Controller {
         let mut command = Command::new(executable);
         let limits = serde_json::to_string(&options.limits).map_err(io::Error::other)?;
         program::set_environment(&mut command, &its.env);
-        if let Some(title) = &its.title {
-            command.arg0(title);
-        }
+        // As Crossbar.io calls them.
+        let default = || format!("crossbar-worker [{}]", worker.kind.as_str());
+        command.arg0(its.title.clone().unwrap_or_else(default));
         command
             // Nobody else can read a process's environment.
             .env(OPTIONS_VARIABLE, program::told(&worker.options))
+            .env(LIMITS_VARIABLE, limits)
             .args(program)
             .args(["--id", &worker.id, "--type", worker.kind.as_str(), "--node", &options.node_id])
             .arg("--cbdir")
             .arg(&options.cbdir)
-            .args(["--limits", &limits])
             .stdin(Stdio::from(OwnedFd::from(far)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -152,11 +152,8 @@ impl Controller {
             let restarts = self.restarts(failures);
             self.tell_exit(worker, ended, restarts).await;
             if !restarts {
-                error!("{} '{}' has ended: {why}", worker.kind.title(), worker.id);
-                worker.go(Status::Ended);
-                self.forget(worker);
-                self.trigger(worker, !ended.is_clean());
-                return;
+                self.give_up(worker, ended, failures, &why).await;
+                break;
             }
             let pause = (BACKOFF_MIN * 2u32.pow(failures - 1)).min(BACKOFF_MAX);
             let (title, id) = (worker.kind.title(), &worker.id);
@@ -173,6 +170,22 @@ impl Controller {
         }
         worker.go(Status::Ended);
         self.forget(worker);
+    }
+
+    /// It is not started again: it stays there to be looked at, until somebody ends it.
+    async fn give_up(&self, worker: &Worker, ended: Ended, failures: u32, why: &str) {
+        let (title, id) = (worker.kind.title(), &worker.id);
+        if failures > FAILURES_MAX && self.shared.options.restarts_workers {
+            error!(
+                "{title} '{id}' has failed {failures} times in a row ({why}) and is not started again: \
+                 its last lines are in `crossbar.get_worker_log`; once it is mended, `crossweave apply` starts it"
+            );
+        } else {
+            error!("{title} '{id}' has ended: {why}");
+        }
+        worker.go(Status::Failed);
+        self.trigger(worker, !ended.is_clean());
+        worker.stop.notified().await;
     }
 
     /// From one start to its end, and why it ended.
@@ -303,7 +316,7 @@ impl Controller {
         if worker.is_minor() {
             return;
         }
-        let is_last = self.shared.workers.lock().values().all(|it| it.is_minor());
+        let is_last = self.shared.workers.lock().values().all(|it| it.is_minor() || it.has_failed());
         let ends = self.shared.options.shutdown.iter().any(|trigger| match trigger {
             ShutdownTrigger::ShutdownRequested => false,
             ShutdownTrigger::WorkerExit => true,

@@ -20,7 +20,7 @@ use crate::kind::WorkerKind;
 ///  starting ──────▶ started ──────▶ stopping ──▶ ended
 ///   ▲    │             │ it has failed              ▲
 ///   │    ▼             ▼                            │
-///   └── waiting ◀──────┴──── too often ─────────────┘
+///   └── waiting ◀──────┴── too often ──▶ failed ────┘
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
@@ -28,6 +28,8 @@ pub(super) enum Status {
     Started,
     /// It does not run, and may be started again.
     Waiting,
+    /// It does not run, and is not started again.
+    Failed,
     Stopping,
     Ended,
 }
@@ -38,6 +40,7 @@ impl Status {
             Status::Starting => "starting",
             Status::Started => "started",
             Status::Waiting => "waiting",
+            Status::Failed => "failed",
             Status::Stopping => "stopping",
             Status::Ended => "ended",
         }
@@ -134,6 +137,11 @@ impl Worker {
         matches!(self.status(), Status::Stopping | Status::Ended)
     }
 
+    /// Whether it has failed too often.
+    pub(super) fn has_failed(&self) -> bool {
+        self.status() == Status::Failed
+    }
+
     /// Whether it has failed and is to run again.
     pub(super) fn is_restarting(&self) -> bool {
         matches!(self.status(), Status::Waiting | Status::Starting)
@@ -151,8 +159,11 @@ impl Worker {
         });
     }
 
+    /// It has this process from now on, or none.
     pub(super) fn has_process(&self, pid: Option<u32>) {
-        self.facts.lock().pid = pid;
+        let mut facts = self.facts.lock();
+        facts.pid = pid;
+        facts.started = None;
     }
 
     pub(super) fn pid(&self) -> Option<u32> {

@@ -1,6 +1,6 @@
 //! What in a configuration cannot be done or has no effect, found before anything of it is started.
 
-use crossweave_config::{Controller, ControllerOptions, Limits, LinkedWorker, Node, RouterWorker, Worker};
+use crossweave_config::{Controller, Limits, LinkedWorker, Node, RouterWorker, Worker};
 use crossweave_wamp::limits::URI_LEN_MAX;
 
 use super::{Findings, realm, transport};
@@ -50,9 +50,6 @@ fn is_testee(worker: &Worker) -> bool {
 }
 
 fn check_controller(controller: &Controller, findings: &mut Findings) {
-    if controller.options.title != ControllerOptions::default().title {
-        findings.no_effect("controller.options", "title", "setting the process title is not built yet");
-    }
     let asked = controller.options.limits.max_uri_length;
     if asked as usize > URI_LEN_MAX {
         let what =

@@ -218,9 +218,7 @@ impl RouterWorker {
         if let Some(at) = state.templates.iter().position(|it| it.id == asked.realm_id) {
             let template = state.templates.remove(at);
             drop(state);
-            self.service().tell(&ON_REALM_STOPPED, &template.id).await;
-            let name = template.realm.name;
-            return Ok(RealmStopped { id: template.id, name, detached_sessions: Vec::new() });
+            return Ok(self.template_stopped(template, asked.with_instances).await);
         }
         let running = state.realm(&asked.realm_id)?;
         running.sessions.stop();
@@ -230,6 +228,25 @@ impl RouterWorker {
         let id = asked.realm_id;
         self.forget_realm(state, &id, &name).await;
         Ok(RealmStopped { id, name, detached_sessions: detached.iter().map(|it| it.0).collect() })
+    }
+
+    /// A template is none any more.
+    async fn template_stopped(&self, template: RealmTemplate, with_instances: bool) -> RealmStopped {
+        let (id, name) = (template.id, template.realm.name);
+        let mut detached_sessions = Vec::new();
+        loop {
+            let state = self.shared.state.lock().await;
+            let is_its = |it: &&RunningRealm| with_instances && it.template_id.as_ref() == Some(&id);
+            let found = state.realms.iter().find(is_its);
+            let Some(running) = found else { break };
+            running.sessions.stop();
+            let (instance, realm) = (running.id.clone(), running.realm.name.clone());
+            let detached = self.router().stop_realm(&realm).await.unwrap_or_default();
+            detached_sessions.extend(detached.iter().map(|it| it.0));
+            self.forget_realm(state, &instance, &realm).await;
+        }
+        self.service().tell(&ON_REALM_STOPPED, &id).await;
+        RealmStopped { id, name, detached_sessions }
     }
 
     /// A realm has ended.

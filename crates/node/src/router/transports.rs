@@ -173,7 +173,13 @@ impl RouterWorker {
             None => {
                 let listening = bind(self.router(), &listen).await.map_err(|failure| {
                     let is_builtin = self.shared.options.has_start_page;
-                    Error::new(error::CANNOT_LISTEN, explain(&failure, &listen.options.endpoint, is_builtin))
+                    let endpoint = &starting.config["endpoint"];
+                    let is_there = |it: &&RunningTransport| is_same_place(&it.config["endpoint"], endpoint);
+                    let own = state.transports.iter().find(is_there).map(|it| it.id.as_str());
+                    Error::new(
+                        error::CANNOT_LISTEN,
+                        explain(&failure, &listen.options.endpoint, own, is_builtin),
+                    )
                 })?;
                 starting.handle = Some(listening.id);
                 starting.listening = ready::lines(&listening.address, &listen);
@@ -298,8 +304,20 @@ pub(super) fn with_port(options: &TransportOptions, of_range: u16) -> TransportO
     options
 }
 
-fn explain(error: &StartError, endpoint: &ListenEndpoint, is_builtin: bool) -> String {
+/// Whether two endpoints of a configuration are the same port or the same file.
+fn is_same_place(one: &Config, other: &Config) -> bool {
+    ["port", "path"].iter().any(|key| one.get(key).is_some() && one.get(key) == other.get(key))
+}
+
+/// `own` is the transport of this worker that listens there.
+fn explain(error: &StartError, endpoint: &ListenEndpoint, own: Option<&str>, is_builtin: bool) -> String {
     match error {
+        StartError::Bind(bind) if bind.cause.kind() == ErrorKind::AddrInUse && own.is_some() => {
+            format!(
+                "cannot listen on {endpoint}: transport {:?} of this worker does already",
+                own.unwrap_or_default()
+            )
+        }
         StartError::Bind(bind) if bind.cause.kind() == ErrorKind::AddrInUse => {
             let way_out = if is_builtin { "; `--port PORT` takes another one" } else { "" };
             format!(

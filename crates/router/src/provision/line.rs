@@ -168,7 +168,12 @@ async fn serve(shared: Arc<Shared>, realm: String) {
             None => Ok(()),
             Some(missing) => {
                 activation.missing = missing;
-                start(&shared, &activation).await
+                let outcome = start(&shared, &activation).await;
+                // A realm that has just been started may have its roles by templates: the role is the next question.
+                if outcome.is_ok() && self::missing(&shared, &activation).is_some() {
+                    continue;
+                }
+                outcome
             }
         };
         let answered: Vec<Waiter> = {
@@ -200,11 +205,12 @@ fn missing(shared: &Shared, activation: &Activation) -> Option<Missing> {
     }
 }
 
-/// Asks the provider, and looks whether it has done what it says.
+/// Asks the provider, and looks whether it has done what it says. A realm may be there without the role.
 async fn start(shared: &Arc<Shared>, activation: &Activation) -> Result<(), NotActivated> {
     let Activation { realm, authrole, .. } = activation;
     let outcome = ask(shared, activation).await;
     let outcome = match (outcome, missing(shared, activation)) {
+        (Ok(()), Some(Missing::Role)) if activation.missing == Missing::Realm => Ok(()),
         (Ok(()), Some(_)) => Err(absent(activation)),
         (outcome, _) => outcome,
     };

@@ -16,6 +16,7 @@ use crate::connection::{Connection, Established};
 use crate::methods::Authentication;
 use crate::options::TransportOptions;
 use crate::peer::Wire;
+use crate::provision::{self, NotActivated};
 
 impl Router {
     /// Connects a part of this program. The stream speaks RawSocket framing with this serializer, without a handshake; its
@@ -27,6 +28,16 @@ impl Router {
         let (near, far) = memory::pair();
         self.serve_stream(far, PeerAddress::Memory, serializer, authrole, authid);
         near
+    }
+
+    /// Waits until a realm that a part of this program is about to join with this authrole is there: the provider of realms
+    /// ([`Router::set_realm_provider`](Router::set_realm_provider)) is asked for it in the same line and within the same bounds
+    /// as for a client of this authid. Nothing is asked without a provider, nor for what is there.
+    ///
+    /// # Errors
+    /// The provider starts no such realm or role for it, or too many wait.
+    pub async fn provide(&self, realm: &str, authrole: &str, authid: &str) -> Result<(), NotActivated> {
+        provision::provide(&self.shared(), realm, authrole, authid).await
     }
 
     /// Serves a Unix socket whose other end was handed to somebody who is trusted, such as one end of

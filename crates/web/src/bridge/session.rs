@@ -58,6 +58,12 @@ impl LocalSession {
         if let Some(client) = client.as_ref().filter(|client| client.state().is_connected()) {
             return Ok(client.clone());
         }
+        // As for a client that joins: the realm may be one that starts when it is needed.
+        let provided = self.router.provide(&self.realm, &self.authrole, AUTHID).await;
+        provided.map_err(|refused| {
+            warn!(realm = %self.realm, authrole = %self.authrole, %refused, "http bridge cannot join");
+            Refusal::new(503, uris::UNAVAILABLE, "the realm is down")
+        })?;
         let joined = self.join().await.map_err(|error| {
             warn!(realm = %self.realm, authrole = %self.authrole, %error, "http bridge cannot join");
             Refusal::new(503, uris::UNAVAILABLE, "the realm is down")

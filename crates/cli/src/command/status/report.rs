@@ -21,6 +21,8 @@ pub(super) struct Report {
 
 struct WorkerReport {
     info: WorkerInfo,
+    /// Whether it says what it runs.
+    answers: bool,
     realms: Vec<RealmReport>,
     transports: Vec<RouterTransport>,
 }
@@ -69,26 +71,40 @@ impl Report {
 
 impl WorkerReport {
     async fn of(management: &Management, info: WorkerInfo) -> Result<WorkerReport, Failure> {
-        let mut report = WorkerReport { info, realms: Vec::new(), transports: Vec::new() };
-        if report.info.kind == "router" && report.info.status == "started" {
-            match report.ask_router(management).await {
-                // One that ends just now has nothing to tell.
-                Err(failure) if failure.code != Code::Wamp => return Err(failure),
-                _ => {}
-            }
+        let mut report = WorkerReport { info, answers: true, realms: Vec::new(), transports: Vec::new() };
+        if report.info.kind == "guest" || report.info.status != "started" {
+            return Ok(report);
+        }
+        match report.ask_worker(management).await {
+            Ok(answer) => report.answers = answer.is_some(),
+            // One that ends just now has nothing to tell.
+            Err(failure) if failure.code == Code::Wamp => {}
+            Err(failure) => return Err(failure),
         }
         Ok(report)
     }
 
-    async fn ask_router(&mut self, management: &Management) -> Result<(), Failure> {
-        let worker = Some(self.info.id.as_str());
-        for (id, stats) in management.ask(worker, &GetRouterRealmStats { realm_id: None }).await? {
-            let realm = management.ask(worker, &GetRouterRealm { realm_id: id.clone() }).await?;
+    /// Asks a worker what it runs. None: it does not answer.
+    async fn ask_worker(&mut self, management: &Management) -> Result<Option<()>, Failure> {
+        let worker = self.info.id.clone();
+        let worker = Some(worker.as_str());
+        if self.info.kind != "router" {
+            return Ok(management.ask_soon(worker, &Uptime {}).await?.map(drop));
+        }
+        let Some(stats) = management.ask_soon(worker, &GetRouterRealmStats { realm_id: None }).await? else {
+            return Ok(None);
+        };
+        for (id, stats) in stats {
+            let asked = GetRouterRealm { realm_id: id.clone() };
+            let Some(realm) = management.ask_soon(worker, &asked).await? else { return Ok(None) };
             let name = realm.config["name"].as_str().unwrap_or(&id).to_owned();
             self.realms.push(RealmReport { id, name, stats });
         }
-        self.transports = management.ask(worker, &GetRouterTransports {}).await?;
-        Ok(())
+        let Some(transports) = management.ask_soon(worker, &GetRouterTransports {}).await? else {
+            return Ok(None);
+        };
+        self.transports = transports;
+        Ok(Some(()))
     }
 
     fn json(&self) -> Value {
@@ -98,6 +114,7 @@ impl WorkerReport {
         };
         let transport = |it: &RouterTransport| json!({"id": it.id, "type": it.kind, "since": it.listening_since, "listening": it.listening});
         let mut object = json!(self.info);
+        object["answers"] = self.answers.into();
         object["realms"] = self.realms.iter().map(realm).collect();
         object["transports"] = self.transports.iter().map(transport).collect();
         object
@@ -112,7 +129,8 @@ impl WorkerReport {
             1 => ", started again once after it had failed".to_owned(),
             times => format!(", started again {times} times after it had failed"),
         };
-        lines.push(format!("worker {id}: {kind}{pid}, {status}{uptime}{restarts}"));
+        let silence = if self.answers { "" } else { ", does not answer" };
+        lines.push(format!("worker {id}: {kind}{pid}, {status}{uptime}{restarts}{silence}"));
         for RealmReport { name, stats, .. } in &self.realms {
             let (received, sent) = (count(stats, "received"), count(stats, "sent"));
             let sessions = stats.sessions;

@@ -18,6 +18,8 @@ pub(super) struct Sample {
     uptime: f64,
     processes: Vec<Process>,
     realms: Vec<Realm>,
+    /// The ids of workers that do not answer.
+    silent: Vec<String>,
 }
 
 struct Process {
@@ -42,31 +44,38 @@ impl Sample {
         let uptime = management.ask(None, &Uptime {}).await?;
         let stats = management.ask(None, &GetProcessStats {}).await?;
         let processes = vec![Process { names: vec!["controller".to_owned()], stats }];
-        let mut sample = Sample { at: Instant::now(), node, uptime, processes, realms: Vec::new() };
+        let (at, realms, silent) = (Instant::now(), Vec::new(), Vec::new());
+        let mut sample = Sample { at, node, uptime, processes, realms, silent };
         for worker in management.ask(None, &GetWorkers { filter_types: Vec::new() }).await? {
             match sample.add_worker(management, &worker).await {
                 // A worker that ends, or is being started again, does nothing.
                 Err(failure) if failure.code != Code::Wamp => return Err(failure),
+                Ok(None) => sample.silent.push(worker),
                 _ => {}
             }
         }
         Ok(sample)
     }
 
-    async fn add_worker(&mut self, management: &Management, worker: &str) -> Result<(), Failure> {
+    /// None: it does not answer.
+    async fn add_worker(&mut self, management: &Management, worker: &str) -> Result<Option<()>, Failure> {
         let asked = GetWorker { worker_id: worker.to_owned(), include_stats: false };
         let info = management.ask(None, &asked).await?;
         let who = Some(worker);
-        let stats = management.ask(who, &GetProcessStats {}).await?;
+        let Some(stats) = management.ask_soon(who, &GetProcessStats {}).await? else { return Ok(None) };
         match self.processes.iter_mut().find(|it| it.stats.pid == stats.pid) {
             Some(process) => process.names.push(worker.to_owned()),
             None => self.processes.push(Process { names: vec![worker.to_owned()], stats }),
         }
         if info.kind != "router" {
-            return Ok(());
+            return Ok(Some(()));
         }
-        for (id, stats) in management.ask(who, &GetRouterRealmStats { realm_id: None }).await? {
-            let realm = management.ask(who, &GetRouterRealm { realm_id: id.clone() }).await?;
+        let Some(realms) = management.ask_soon(who, &GetRouterRealmStats { realm_id: None }).await? else {
+            return Ok(None);
+        };
+        for (id, stats) in realms {
+            let asked = GetRouterRealm { realm_id: id.clone() };
+            let Some(realm) = management.ask_soon(who, &asked).await? else { return Ok(None) };
             self.realms.push(Realm {
                 worker: worker.to_owned(),
                 name: realm.config["name"].as_str().unwrap_or(&id).to_owned(),
@@ -76,7 +85,7 @@ impl Sample {
                 sent: count(&stats, "sent"),
             });
         }
-        Ok(())
+        Ok(Some(()))
     }
 }
 
@@ -87,6 +96,7 @@ pub(super) struct View {
     seconds: f64,
     processes: Vec<ProcessView>,
     realms: Vec<RealmView>,
+    silent: Vec<String>,
 }
 
 struct ProcessView {
@@ -143,6 +153,7 @@ impl View {
             seconds,
             processes: now.processes.iter().map(process).collect(),
             realms,
+            silent: now.silent.clone(),
         }
     }
 
@@ -158,6 +169,7 @@ impl View {
             "seconds": self.seconds,
             "processes": self.processes.iter().map(process).collect::<Value>(),
             "realms": self.realms.iter().map(realm).collect::<Value>(),
+            "silent": self.silent,
         })
     }
 
@@ -173,6 +185,7 @@ impl View {
             let mib = *resident as f64 / MIB;
             lines.push(format!("{name:<30} {pid:>8} {cpu_percent:>8.1} {mib:>12.1}"));
         }
+        lines.extend(self.silent.iter().map(|worker| format!("{worker:<30} does not answer")));
         lines.push(String::new());
         lines.push(format!(
             "{:<30} {:<16} {:>8} {:>10} {:>10}",
