@@ -91,7 +91,7 @@ impl Verdict<'_> {
     }
 }
 
-/// Answers a question about a node that can be started, with the [`instances`] of its templates.
+/// Answers a question about a node that can be started, with the [`instances()`] of its templates.
 ///
 /// # Errors
 /// The question is about nobody, about several, or about what is no URI. The text is for the one who asks.
