@@ -179,6 +179,7 @@ impl Run<'_> {
         if resumption.proof != claimant.proof {
             return Err("the client has proven who it is by another method than then");
         }
+        resumption.heed_token(&request.token);
         let Some(parked) = resumption.parked() else {
             let (token, given_up) = resumption.take_over(&request.token);
             queue.is_taken_over = true;
