@@ -286,7 +286,11 @@ impl Dealer {
         let has_left = |callee: &Callee| sessions.is_anybody_leaving() && sessions.get(callee.slot).is_none();
         let can_take =
             |callee: &Callee| callee.has_room() && !has_left(callee) && !tried.contains(&callee.slot);
-        self.registrations[place].choose(ids, can_take)
+        let registration = &mut self.registrations[place];
+        match sessions.is_anybody_away() {
+            false => registration.choose(ids, can_take),
+            true => choose_there(registration, ids, sessions, can_take),
+        }
     }
 
     /// Sends the INVOCATION.
@@ -656,6 +660,20 @@ impl Dealer {
     pub(crate) fn invocations_len(&self) -> usize {
         self.invocations.len()
     }
+}
+
+/// The callee that gets a call, of those with a connection if one of them can take it.
+#[cold]
+#[inline(never)]
+fn choose_there(
+    registration: &mut Registration,
+    ids: &mut Ids,
+    sessions: &Sessions,
+    can_take: impl Fn(&Callee) -> bool,
+) -> Option<usize> {
+    let is_there = |callee: &Callee| sessions.get(callee.slot).is_some_and(|peer| !peer.is_away);
+    let there = registration.choose(ids, |callee| can_take(callee) && is_there(callee));
+    there.or_else(|| registration.choose(ids, can_take))
 }
 
 /// Whether the call is for one callee and no other.

@@ -185,6 +185,12 @@ impl Realm {
         }
     }
 
+    /// A joined session has no connection for now, or has one again. It stays what it is; but of several callees of a procedure
+    /// one that is there gets the call.
+    pub fn set_away(&mut self, slot: Slot, is_away: bool) {
+        self.sessions.set_away(slot, is_away);
+    }
+
     /// Number of joined sessions.
     pub fn session_count(&self) -> usize {
         self.sessions.len()

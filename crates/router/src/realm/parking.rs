@@ -158,6 +158,7 @@ impl Run<'_> {
         drop(queue);
         held.queue.lock().put_lasting(lasting);
         self.dispatch.routes.replace(slot, held.clone());
+        self.realm.set_away(slot, true);
         Some((held, takeover))
     }
 
@@ -231,6 +232,7 @@ impl Run<'_> {
         drop(queue);
         self.dispatch.routes.replace(slot, (*peer).clone());
         self.realm.set_transport(slot, session.transport.clone());
+        self.realm.set_away(slot, false);
         if owes {
             self.dispatch.effects.dirty.push((*peer).clone());
         }

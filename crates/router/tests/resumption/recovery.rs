@@ -141,8 +141,8 @@ async fn what_was_missed_is_told_again_to_a_client_whose_welcome_was_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_contract_of_a_role_drops_meanwhile_is_missed() {
     for kind in ALL {
-        let role = may_do_all("anonymous")
-            .with_delivery(Some(Delivery::new(OnSlow::DropOldest).queue_len_max(3)));
+        let role =
+            may_do_all("anonymous").with_delivery(Some(Delivery::new(OnSlow::DropOldest).queue_len_max(3)));
         let anonymous = Authentication::anonymous("anonymous");
         let node = node_of(Some(ResumptionOptions::default()), anonymous, vec![role]).await;
         let mut subscriber = Peer::join(&node, kind).await;
@@ -245,6 +245,40 @@ async fn a_callee_gets_the_calls_that_came_meanwhile() {
     let payload = invocation.payload.into_owned();
     callee.send(Yield { request: invocation.request, options: YieldOptions::default(), payload }).await;
     assert_eq!(caller.answer().await, Ok(7.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_callees_of_a_procedure_one_with_a_connection_gets_the_call() {
+    let node = node(ResumptionOptions::default()).await;
+    let shared = || RegisterOptions { invoke: InvokePolicy::RoundRobin, ..RegisterOptions::default() };
+    let mut lost = Peer::join(&node, Link::RawSocket).await;
+    lost.register_with("com.shared", shared()).await;
+    lost.register("com.alone").await;
+    let mut there = Peer::connect(&node, Link::RawSocket).await;
+    there.hello(Dict::new()).await;
+    there.register_with("com.shared", shared()).await;
+    let mut caller = Peer::connect(&node, Link::RawSocket).await;
+    caller.hello(Dict::new()).await;
+    let ticket = lost.ticket();
+    drop(lost);
+    node.parked(ticket.session).await;
+    for number in 1..=3 {
+        caller.call("com.shared", &[number.into()]).await;
+        let Message::Invocation(invocation) = there.receive().await else { panic!("no INVOCATION") };
+        let (request, payload) = (invocation.request, invocation.payload.into_owned());
+        there.send(Yield { request, options: YieldOptions::default(), payload }).await;
+        assert_eq!(caller.answer().await, Ok(number.into()));
+    }
+    // Of a procedure that nobody else has, it gets the call when it is back; and then its turn again.
+    caller.call("com.alone", &[4.into()]).await;
+    let (mut back, _) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    let Message::Invocation(alone) = back.receive().await else { panic!("no INVOCATION") };
+    assert_eq!(alone.payload.args(), [4.into()]);
+    for number in 5..=6 {
+        caller.call("com.shared", &[number.into()]).await;
+    }
+    assert!(matches!(back.receive().await, Message::Invocation(_)));
+    assert!(matches!(there.receive().await, Message::Invocation(_)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
