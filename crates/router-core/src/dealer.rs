@@ -30,6 +30,7 @@ use crate::forwarding::disclosed;
 use crate::ids::Ids;
 use crate::limits::{CallQueueRule, RealmLimits};
 use crate::meta;
+use crate::passthru;
 use crate::permit::Route;
 use crate::refused::Refused;
 use crate::session::Sessions;
@@ -320,6 +321,11 @@ impl Dealer {
                 "callee takes no progressive call invocations",
             ));
         }
+        if let Some(passthru) = &call.options.passthru
+            && !passthru::is_announced(passthru, Some(features))
+        {
+            return Err(passthru::not_supported(Kind::Invocation));
+        }
         registration.take(at);
         peer.last_invocation += 1;
         let request = RequestId(peer.last_invocation);
@@ -435,6 +441,12 @@ impl Dealer {
         match self.advance(sessions, key, event, out) {
             ToCaller::Nothing if options.progress => stats.unwanted_progress += 1,
             ToCaller::Nothing => stats.late_answers += 1,
+            _ if options.passthru.is_some() && !takes(sessions, to, options.passthru.as_deref()) => {
+                // The caller could make nothing of a part, but of the end.
+                if !options.progress {
+                    out.send(to, &passthru::not_supported(Kind::Result).to_error(Kind::Call, request));
+                }
+            }
             _ => {
                 let details = ResultDetails {
                     progress: options.progress,
@@ -674,6 +686,14 @@ fn choose_there(
     let is_there = |callee: &Callee| sessions.get(callee.slot).is_some_and(|peer| !peer.is_away);
     let there = registration.choose(ids, |callee| can_take(callee) && is_there(callee));
     there.or_else(|| registration.choose(ids, can_take))
+}
+
+/// Whether a caller takes an opaque result.
+#[cold]
+#[inline(never)]
+fn takes(sessions: &Sessions, caller: Slot, passthru: Option<&message::Passthru>) -> bool {
+    let features = sessions.get(caller).and_then(|peer| peer.session.roles.caller);
+    passthru.is_none_or(|passthru| passthru::is_announced(passthru, features))
 }
 
 /// Whether the call is for one callee and no other.

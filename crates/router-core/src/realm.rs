@@ -37,6 +37,7 @@ use crate::ids::Ids;
 use crate::limits::RealmOptions;
 use crate::meta;
 use crate::meta::arguments::Arguments;
+use crate::passthru;
 use crate::permit::{Desk, Permit, Route};
 use crate::question::Deed;
 use crate::refused::{Refused, Stop};
@@ -556,6 +557,9 @@ impl Realm {
         route: Route,
         out: &mut O,
     ) -> Result<(), Stop> {
+        if has_passthru(message) {
+            passthru::check(self.sessions.sender(slot), message)?;
+        }
         match message {
             Message::Publish(publish) => self.publish(slot, publish, route, out),
             Message::Call(call) => return self.call(now, slot, call, route, out),
@@ -708,6 +712,17 @@ impl Realm {
 fn take(message: &mut Message<'_>) -> Message<'static> {
     let nothing = message::EventReceived { publication: PublicationId(0) };
     std::mem::replace(message, nothing.into()).into_owned()
+}
+
+/// Whether a request or answer has options of payload passthru.
+#[inline]
+fn has_passthru(message: &Message<'_>) -> bool {
+    match message {
+        Message::Publish(it) => it.options.passthru.is_some(),
+        Message::Call(it) => it.options.passthru.is_some(),
+        Message::Yield(it) => it.options.passthru.is_some(),
+        _ => false,
+    }
 }
 
 /// Which request an ERROR would answer. An unacknowledged PUBLISH gets none, whatever becomes of it.
