@@ -227,3 +227,36 @@ pub(crate) fn offer(welcome: &mut Welcome, token: &Token, window: Duration) {
     welcome.details.insert("resume_token", token.text());
     welcome.details.insert("resume_window", window.as_secs());
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::queue::{Queue, QueueOptions};
+
+    fn append(queue: &mut Queue, events: usize) {
+        let bounds = QueueOptions { bytes_max: 10, ..QueueOptions::default() };
+        for _ in 0..events {
+            queue.append(b"0123456789", Lane::Event, &bounds);
+        }
+    }
+
+    #[test]
+    fn what_was_dropped_since_the_client_had_last_caught_up_is_missed() {
+        let options = ResumptionOptions::default();
+        let seat = Seat::take(&Arc::default(), Owner::Memory, &options).unwrap();
+        let mut queue = Queue::default();
+        queue.resumption = Some(Resumption::new(&options, seat, &Token::random(), None));
+        // It is slow, loses three events, and catches up.
+        append(&mut queue, 4);
+        queue.begin_flush();
+        assert_eq!(queue.advance(10), Some(3));
+        // The connection is dead, and nobody knows: two events are dropped.
+        append(&mut queue, 3);
+        let resumption = queue.resumption.as_mut().unwrap();
+        resumption.park(0, false);
+        let Replay { missed, frames } = resumption.replay(1).unwrap();
+        assert_eq!((missed, frames.len()), (2, 1));
+    }
+}
