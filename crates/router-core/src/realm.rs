@@ -442,15 +442,17 @@ impl Realm {
         // One that a purge or another transport has overtaken is about this message alone.
         let is_lasting = self.decisions.purges() == purges && peer.transports == transports;
         let decision = if is_lasting { decision } else { decision.map(Decision::once) };
-        let mut flow = match about {
-            About::Message => {
+        let mut flow = match (about, &decision) {
+            (About::Effect, Some(_)) => self.take_effect(now, slot, &mut waiting, decision.as_ref(), out),
+            // In another role the call itself has to be permitted anew, and not only its effect.
+            (About::Effect, None) => self.dispatch(now, slot, &mut waiting, None, out),
+            (About::Message, _) => {
                 if let (Some(decision), Some(deed)) = (&decision, Deed::of(&waiting)) {
                     let limits = &self.options.limits;
                     self.decisions.remember(now, peer, role_version, &deed, decision, limits);
                 }
                 self.dispatch(now, slot, &mut waiting, decision.as_ref(), out)
             }
-            About::Effect => self.take_effect(now, slot, &mut waiting, decision.as_ref(), out),
         };
         while flow == Flow::Continue {
             let Some(mut message) = held.pop_front() else {
