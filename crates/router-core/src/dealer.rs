@@ -30,6 +30,7 @@ use crate::forwarding::disclosed;
 use crate::ids::Ids;
 use crate::limits::{CallQueueRule, RealmLimits};
 use crate::meta;
+use crate::passthru;
 use crate::permit::Route;
 use crate::refused::Refused;
 use crate::session::Sessions;
@@ -286,7 +287,11 @@ impl Dealer {
         let has_left = |callee: &Callee| sessions.is_anybody_leaving() && sessions.get(callee.slot).is_none();
         let can_take =
             |callee: &Callee| callee.has_room() && !has_left(callee) && !tried.contains(&callee.slot);
-        self.registrations[place].choose(ids, can_take)
+        let registration = &mut self.registrations[place];
+        match sessions.is_anybody_away() {
+            false => registration.choose(ids, can_take),
+            true => choose_there(registration, ids, sessions, can_take),
+        }
     }
 
     /// Sends the INVOCATION.
@@ -315,6 +320,11 @@ impl Dealer {
                 uris::FEATURE_NOT_SUPPORTED,
                 "callee takes no progressive call invocations",
             ));
+        }
+        if let Some(passthru) = &call.options.passthru
+            && !passthru::is_announced(passthru, Some(features))
+        {
+            return Err(passthru::not_supported(Kind::Invocation));
         }
         registration.take(at);
         peer.last_invocation += 1;
@@ -431,6 +441,12 @@ impl Dealer {
         match self.advance(sessions, key, event, out) {
             ToCaller::Nothing if options.progress => stats.unwanted_progress += 1,
             ToCaller::Nothing => stats.late_answers += 1,
+            _ if options.passthru.is_some() && !takes(sessions, to, options.passthru.as_deref()) => {
+                // The caller could make nothing of a part, but of the end.
+                if !options.progress {
+                    out.send(to, &passthru::not_supported(Kind::Result).to_error(Kind::Call, request));
+                }
+            }
             _ => {
                 let details = ResultDetails {
                     progress: options.progress,
@@ -656,6 +672,28 @@ impl Dealer {
     pub(crate) fn invocations_len(&self) -> usize {
         self.invocations.len()
     }
+}
+
+/// The callee that gets a call, of those with a connection if one of them can take it.
+#[cold]
+#[inline(never)]
+fn choose_there(
+    registration: &mut Registration,
+    ids: &mut Ids,
+    sessions: &Sessions,
+    can_take: impl Fn(&Callee) -> bool,
+) -> Option<usize> {
+    let is_there = |callee: &Callee| sessions.get(callee.slot).is_some_and(|peer| !peer.is_away);
+    let there = registration.choose(ids, |callee| can_take(callee) && is_there(callee));
+    there.or_else(|| registration.choose(ids, can_take))
+}
+
+/// Whether a caller takes an opaque result.
+#[cold]
+#[inline(never)]
+fn takes(sessions: &Sessions, caller: Slot, passthru: Option<&message::Passthru>) -> bool {
+    let features = sessions.get(caller).and_then(|peer| peer.session.roles.caller);
+    passthru.is_none_or(|passthru| passthru::is_announced(passthru, features))
 }
 
 /// Whether the call is for one callee and no other.

@@ -37,6 +37,7 @@ use crate::ids::Ids;
 use crate::limits::RealmOptions;
 use crate::meta;
 use crate::meta::arguments::Arguments;
+use crate::passthru;
 use crate::permit::{Desk, Permit, Route};
 use crate::question::Deed;
 use crate::refused::{Refused, Stop};
@@ -183,6 +184,12 @@ impl Realm {
             peer.session.transport = transport;
             peer.transports += 1;
         }
+    }
+
+    /// A joined session has no connection for now, or has one again. It stays what it is; but of several callees of a procedure
+    /// one that is there gets the call.
+    pub fn set_away(&mut self, slot: Slot, is_away: bool) {
+        self.sessions.set_away(slot, is_away);
     }
 
     /// Number of joined sessions.
@@ -435,15 +442,17 @@ impl Realm {
         // One that a purge or another transport has overtaken is about this message alone.
         let is_lasting = self.decisions.purges() == purges && peer.transports == transports;
         let decision = if is_lasting { decision } else { decision.map(Decision::once) };
-        let mut flow = match about {
-            About::Message => {
+        let mut flow = match (about, &decision) {
+            (About::Effect, Some(_)) => self.take_effect(now, slot, &mut waiting, decision.as_ref(), out),
+            // In another role the call itself has to be permitted anew, and not only its effect.
+            (About::Effect, None) => self.dispatch(now, slot, &mut waiting, None, out),
+            (About::Message, _) => {
                 if let (Some(decision), Some(deed)) = (&decision, Deed::of(&waiting)) {
                     let limits = &self.options.limits;
                     self.decisions.remember(now, peer, role_version, &deed, decision, limits);
                 }
                 self.dispatch(now, slot, &mut waiting, decision.as_ref(), out)
             }
-            About::Effect => self.take_effect(now, slot, &mut waiting, decision.as_ref(), out),
         };
         while flow == Flow::Continue {
             let Some(mut message) = held.pop_front() else {
@@ -550,6 +559,9 @@ impl Realm {
         route: Route,
         out: &mut O,
     ) -> Result<(), Stop> {
+        if has_passthru(message) {
+            passthru::check(self.sessions.sender(slot), message)?;
+        }
         match message {
             Message::Publish(publish) => self.publish(slot, publish, route, out),
             Message::Call(call) => return self.call(now, slot, call, route, out),
@@ -702,6 +714,17 @@ impl Realm {
 fn take(message: &mut Message<'_>) -> Message<'static> {
     let nothing = message::EventReceived { publication: PublicationId(0) };
     std::mem::replace(message, nothing.into()).into_owned()
+}
+
+/// Whether a request or answer has options of payload passthru.
+#[inline]
+fn has_passthru(message: &Message<'_>) -> bool {
+    match message {
+        Message::Publish(it) => it.options.passthru.is_some(),
+        Message::Call(it) => it.options.passthru.is_some(),
+        Message::Yield(it) => it.options.passthru.is_some(),
+        _ => false,
+    }
 }
 
 /// Which request an ERROR would answer. An unacknowledged PUBLISH gets none, whatever becomes of it.
