@@ -24,7 +24,7 @@ use kept::KeptCalls;
 use registration::Callee;
 pub(crate) use registration::{Registered, Registration};
 
-use crate::boundary::{Outbox, Slot};
+use crate::boundary::{Outbox, Slot, Undelivered};
 use crate::broker::Ended;
 use crate::forwarding::disclosed;
 use crate::ids::Ids;
@@ -521,6 +521,21 @@ impl Dealer {
     ) {
         if let Some(key) = sessions.sender(from).calls.get(&cancel.request) {
             self.advance(sessions, *key, Event::Cancel(cancel.mode.unwrap_or_default()), out);
+        }
+    }
+
+    /// Ends a call whose caller cannot be given a part of the result.
+    #[cold]
+    pub(crate) fn unreceived<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        caller: Slot,
+        request: RequestId,
+        why: Undelivered,
+        out: &mut O,
+    ) {
+        if let Some(key) = sessions.sender(caller).calls.get(&request) {
+            self.advance(sessions, *key, Event::Unreceived(why), out);
         }
     }
 

@@ -263,6 +263,7 @@ impl Realm {
             Input::Close(slot, reason) => self.close(slot, reason, out),
             Input::Leave(slot) => self.remove(slot, Notice::Given, out),
             Input::Undelivered(slot, request, why) => self.undelivered(now, slot, request, why, out),
+            Input::Unreceived(slot, request, why) => self.unreceived(slot, request, why, out),
             Input::Kill(whom, goodbye) => self.kill_whom(&whom, &goodbye, out),
             Input::RemoveRole(name, goodbye) => self.revoke_role(&name, &goodbye, out),
             Input::Tick => {
@@ -394,6 +395,22 @@ impl Realm {
             Flow::Gone => Flow::Gone,
             _ => flow,
         }
+    }
+
+    /// Ends a call that cannot go on, as its caller does not take what its callee answers.
+    #[cold]
+    fn unreceived<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        request: RequestId,
+        why: Undelivered,
+        out: &mut O,
+    ) -> Flow {
+        let Some(caller) = self.sessions.get(slot) else { return Flow::Gone };
+        let flow = if caller.gate.is_some() { Flow::Pause } else { Flow::Continue };
+        self.dealer.unreceived(&mut self.sessions, slot, request, why, out);
+        self.serve_queues(out);
+        flow
     }
 
     /// Asks for a message, and lets the session wait.

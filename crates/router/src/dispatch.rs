@@ -177,6 +177,8 @@ pub(crate) enum Followup {
     Leave(Slot),
     /// The callee cannot be sent this invocation.
     Undelivered(Slot, RequestId, Undelivered),
+    /// The caller cannot be given a part of this call's result.
+    Unreceived(Slot, RequestId, Undelivered),
 }
 
 /// The outbox of one call to the realm.
@@ -223,6 +225,13 @@ impl Dispatch<'_> {
                     &Error::new(Kind::Call, it.request, uris::RESOURCE_EXHAUSTED).into(),
                     Lane::Last,
                 );
+            }
+            Message::Result(it) => {
+                self.followups.push(Followup::Unreceived(to, it.request, Undelivered::NoRoom));
+            }
+            Message::Error(it) => {
+                let error = it.error.clone().into_owned();
+                self.send_in(to, &Error::new(it.request_kind, it.request, error).into(), Lane::Last);
             }
             _ => self.followups.push(Followup::Leave(to)),
         }
@@ -325,6 +334,10 @@ impl Dispatch<'_> {
         match message {
             Message::Invocation(it) => {
                 self.followups.push(Followup::Undelivered(to, it.request, Undelivered::TooLong));
+            }
+            // The call would go on behind an ERROR.
+            Message::Result(it) if it.details.progress => {
+                self.followups.push(Followup::Unreceived(to, it.request, Undelivered::TooLong));
             }
             Message::Result(it) => self.send(to, &exceeded(Kind::Call, it.request).into()),
             Message::Error(it) if !it.payload.is_empty() => {

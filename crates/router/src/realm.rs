@@ -247,6 +247,10 @@ impl RealmCell {
                     }
                     Err(violation) => return run.input(Input::Violation(slot, violation.clone())),
                 };
+                // What comes next may be about the same call.
+                if !run.dispatch.followups.is_empty() {
+                    run.follow_up();
+                }
                 match flow {
                     Flow::Continue => {}
                     Flow::Pause => run.forget_resume(slot),
@@ -568,6 +572,9 @@ impl Run<'_> {
                 Followup::Leave(slot) => self.drop_slow(slot),
                 Followup::Undelivered(slot, request, why) => {
                     let _ = self.input(Input::Undelivered(slot, request, why));
+                }
+                Followup::Unreceived(slot, request, why) => {
+                    let _ = self.input(Input::Unreceived(slot, request, why));
                 }
             }
         }

@@ -497,6 +497,49 @@ async fn a_call_too_long_for_a_callee_that_awaits_authorization_fails_at_once() 
 }
 
 #[tokio::test]
+async fn a_call_ends_once_at_a_part_of_its_result_that_is_too_long_for_its_caller() {
+    let cell = realm();
+    let (callee, caller) = (join(&cell), join_taking(&cell, "anonymous", 300).unwrap());
+    register(&cell, &callee);
+    caller.take();
+    let options = CallOptions { receive_progress: true, ..CallOptions::default() };
+    say(&cell, &caller, Call { options, ..call(1) });
+    callee.take();
+    let answer = |progress, len| {
+        let options = YieldOptions { progress, ..YieldOptions::default() };
+        let payload = Payload::new(Serializer::Json, &["x".repeat(len).into()], &Dict::new());
+        Ok(Yield { request: RequestId(1), options, payload }.into())
+    };
+    let mut answers = [answer(true, 10), answer(true, 500), answer(true, 10), answer(false, 10)];
+    let _ = cell.messages(callee.slot, answers.iter_mut(), &mut Effects::default()).unwrap();
+    let told = caller.take();
+    assert_eq!(told.matches("[50,1,{\"progress\":true}").count(), 1, "{told}");
+    assert_eq!(told.matches("[8,48,1,{},\"wamp.error.payload_size_exceeded\"").count(), 1, "{told}");
+    assert!(!told.contains("[50,1,{},"), "{told}");
+    assert!(callee.take().contains("[69,1,"), "the callee is interrupted");
+}
+
+#[tokio::test]
+async fn a_caller_without_room_for_a_part_of_a_result_loses_the_call_and_stays() {
+    let cell = realm();
+    let (callee, caller) = (join(&cell), join(&cell));
+    register(&cell, &callee);
+    let options = CallOptions { receive_progress: true, ..CallOptions::default() };
+    say(&cell, &caller, Call { options, ..call(1) });
+    callee.take();
+    caller.fill();
+    for progress in [true, true, false] {
+        let options = YieldOptions { progress, ..YieldOptions::default() };
+        say(&cell, &callee, Yield { request: RequestId(1), options, payload: Payload::empty() });
+    }
+    assert_eq!(caller.detached(), None);
+    let told = caller.take();
+    assert!(told.ends_with("[8,48,1,{},\"wamp.error.resource_exhausted\"]"), "{told}");
+    assert!(!told.contains("[50,1,"), "{told}");
+    assert!(callee.take().contains("[69,1,"), "the callee is interrupted");
+}
+
+#[tokio::test]
 async fn a_defect_is_told_even_to_a_session_whose_queue_is_full() {
     let cell = realm();
     let slow = join(&cell);
