@@ -233,6 +233,8 @@ impl Dispatch<'_> {
                 let error = it.error.clone().into_owned();
                 self.send_in(to, &Error::new(it.request_kind, it.request, error).into(), Lane::Last);
             }
+            // Others could end a slow callee's session by calling it and giving up.
+            Message::Interrupt(_) => self.send_in(to, message, Lane::Last),
             _ => self.followups.push(Followup::Leave(to)),
         }
     }

@@ -6,8 +6,8 @@ use crossweave_router_core::{Authorization, HistoryRule, RealmOptions, Role};
 use crossweave_transport::codec::Framing;
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{
-    Call, CallOptions, Publish, PublishOptions, Register, RegisterOptions, Subscribe, SubscribeOptions,
-    Yield, YieldOptions,
+    self, Call, CallOptions, Cancel, Publish, PublishOptions, Register, RegisterOptions, Subscribe,
+    SubscribeOptions, Yield, YieldOptions,
 };
 use crossweave_wamp::{Batching, Delivery, Dict, MatchPolicy, OnSlow, Payload, RequestId, Serializer, Value};
 use tokio::task::yield_now;
@@ -474,6 +474,19 @@ async fn a_defect_is_logged_outside_the_locks() {
         let result: Result<(), RealmIsDown> = cell.handle(&mut Effects::default(), |_| panic!("a defect"));
         assert!(result.is_err());
     });
+}
+
+#[tokio::test]
+async fn a_callee_without_room_is_told_that_a_call_was_canceled_and_stays() {
+    let cell = realm();
+    let (callee, caller) = (join(&cell), join(&cell));
+    register(&cell, &callee);
+    say(&cell, &caller, call(1));
+    callee.fill();
+    say(&cell, &caller, Cancel { request: RequestId(1), mode: None, forward_for: None });
+    assert!(caller.take().contains("[8,48,1,{},\"wamp.error.canceled\""));
+    assert_eq!(callee.detached(), None);
+    assert!(callee.take().contains("[69,1,{\"mode\":\"killnowait\""));
 }
 
 #[tokio::test]
