@@ -345,6 +345,10 @@ impl Dispatch<'_> {
             Message::Error(it) if !it.payload.is_empty() => {
                 self.send(to, &Error::new(it.request_kind, it.request, it.error.clone().into_owned()).into());
             }
+            // Its name is.
+            Message::Error(it) if it.error != uris::PAYLOAD_SIZE_EXCEEDED => {
+                self.send(to, &exceeded(it.request_kind, it.request).into());
+            }
             Message::Event(_) => {
                 let dropped = self.routes.get(to).map(|peer| peer.count_too_long());
                 dropped.into_iter().for_each(|dropped| self.appended(to, dropped));

@@ -490,6 +490,24 @@ async fn a_callee_without_room_is_told_that_a_call_was_canceled_and_stays() {
 }
 
 #[tokio::test]
+async fn an_error_whose_name_is_too_long_for_the_caller_is_another_error() {
+    let cell = realm();
+    let (callee, caller) = (join(&cell), join_taking(&cell, "anonymous", 300).unwrap());
+    register(&cell, &callee);
+    caller.take();
+    for (request, args) in [(1, vec![]), (2, vec![Value::from("why")])] {
+        say(&cell, &caller, call(request));
+        let mut error =
+            message::Error::new(message::Kind::Invocation, RequestId(request), "com.x".repeat(100));
+        error.payload = Payload::new(Serializer::Json, &args, &Dict::new());
+        say(&cell, &callee, error);
+        let answer = format!("[8,48,{request},{{}},\"wamp.error.payload_size_exceeded\"]");
+        assert!(caller.take().contains(&answer));
+    }
+    assert_eq!(caller.detached(), None);
+}
+
+#[tokio::test]
 async fn a_call_too_long_for_a_callee_that_awaits_authorization_fails_at_once() {
     let cell = realm();
     let callee = join_taking(&cell, "asking", 200).unwrap();
