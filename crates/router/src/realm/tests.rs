@@ -551,6 +551,38 @@ async fn a_call_ends_once_at_a_part_of_its_result_that_is_too_long_for_its_calle
 }
 
 #[tokio::test]
+async fn the_clock_knows_of_a_call_that_began_while_it_was_looked_at() {
+    const HOUR_MS: u64 = 3_600_000;
+    let cell = realm();
+    let (callee, caller) = (join(&cell), join(&cell));
+    register(&cell, &callee);
+    let call_for = |request, timeout_ms| {
+        let options = CallOptions { timeout_ms, ..CallOptions::default() };
+        say(&cell, &caller, Call { options, ..call(request) });
+    };
+    for round in 0..500 {
+        call_for(2 * round + 1, 1);
+        std::thread::sleep(Duration::from_millis(2));
+        let together = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                together.wait();
+                cell.tick().unwrap();
+            });
+            together.wait();
+            call_for(2 * round + 2, HOUR_MS - round);
+        });
+        let state = cell.state.lock();
+        let (armed, deadline) = (state.armed, state.realm.as_ref().and_then(Realm::deadline));
+        assert!(armed.is_some() && armed <= deadline, "round {round}: {armed:?}, {deadline:?}");
+        drop(state);
+        say(&cell, &caller, Cancel { request: RequestId(2 * round + 2), mode: None, forward_for: None });
+        callee.take_all();
+        caller.take_all();
+    }
+}
+
+#[tokio::test]
 async fn a_caller_without_room_for_a_part_of_a_result_loses_the_call_and_stays() {
     let cell = realm();
     let (callee, caller) = (join(&cell), join(&cell));
