@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 
 use crossweave_wamp::features::Features;
 use crossweave_wamp::message::{
-    self, Call, CallOptions, CallSharding, Cancel, Interrupt, InvocationDetails, Kind, ResultDetails, Yield,
+    self, Call, CallOptions, CallSharding, Cancel, CancelMode, Interrupt, InvocationDetails, Kind,
+    ResultDetails, Yield,
 };
-use crossweave_wamp::{MatchPolicy, ProtocolViolation, RegistrationId, RequestId, uris};
+use crossweave_wamp::{MatchPolicy, Message, ProtocolViolation, RegistrationId, RequestId, uris};
 use hashbrown::HashMap;
 use invocation::{Event, Invocation, State, ToCaller};
 use kept::KeptCalls;
@@ -334,6 +335,7 @@ impl Dealer {
             can_reroute,
             receive_progress: call.options.receive_progress,
             is_open: call.options.progress,
+            has_more_parts: false,
             deadline,
         });
         peer.invocations.insert(request, key);
@@ -391,6 +393,7 @@ impl Dealer {
         if !invocation.is_open {
             return Err(ProtocolViolation::new(format!("call {} is still in flight", call.request)));
         }
+        invocation.has_more_parts = true;
         if !call.options.progress {
             invocation.is_open = false;
             sessions.sender_mut(from).open_calls -= 1;
@@ -405,6 +408,24 @@ impl Dealer {
         }
         out.send(callee, &message::Invocation { request, registration, details, payload }.into());
         Ok(())
+    }
+
+    /// A part of a progressive call does not reach its callee, and the call ends: a callee that has other parts is told.
+    #[cold]
+    pub(crate) fn part_is_undelivered<O: Outbox>(
+        &self,
+        sessions: &Sessions,
+        callee: Slot,
+        request: RequestId,
+        out: &mut O,
+    ) {
+        let key = sessions.sender(callee).invocations.get(&request);
+        if key.is_some_and(|key| {
+            let invocation = &self.invocations[*key];
+            invocation.has_more_parts && invocation.state == State::Running
+        }) {
+            out.send(callee, &interrupt(request, CancelMode::KillNoWait, uris::CANCELED));
+        }
     }
 
     /// A result.
@@ -595,9 +616,7 @@ impl Dealer {
         }
         if let Some(mode) = step.interrupt {
             let reason = if event == Event::Timeout { uris::TIMEOUT } else { uris::CANCELED };
-            let (mode, reason) = (Some(mode), Some(Cow::Borrowed(reason)));
-            let interrupt = Interrupt { request: invocation.request, mode, reason, forward_for: None };
-            out.send(invocation.callee, &interrupt.into());
+            out.send(invocation.callee, &interrupt(invocation.request, mode, reason));
         }
         // A session that calls itself and leaves is both; it gets nothing.
         if let Some(refused) = step.caller.refusal()
@@ -718,6 +737,11 @@ fn details(options: &mut CallOptions, callee: Features) -> InvocationDetails<'st
         transaction_hash: options.transaction_hash.take(),
         ..InvocationDetails::default()
     }
+}
+
+fn interrupt(request: RequestId, mode: CancelMode, reason: &'static str) -> Message<'static> {
+    let (mode, reason) = (Some(mode), Some(Cow::Borrowed(reason)));
+    Interrupt { request, mode, reason, forward_for: None }.into()
 }
 
 #[cold]

@@ -390,6 +390,7 @@ impl Realm {
                 Refused::new(uris::PAYLOAD_SIZE_EXCEEDED, "invocation is longer than its callee takes")
             }
         };
+        self.dealer.part_is_undelivered(&self.sessions, slot, request, out);
         let mut error = refused.to_error(Kind::Invocation, request);
         match self.dispatch(now, slot, &mut error, None, out) {
             Flow::Gone => Flow::Gone,

@@ -66,6 +66,8 @@ pub(super) struct Invocation {
     pub(super) receive_progress: bool,
     /// The caller may send more CALLs of the same request.
     pub(super) is_open: bool,
+    /// It has sent more than one.
+    pub(super) has_more_parts: bool,
     pub(super) deadline: Option<Instant>,
 }
 
@@ -238,6 +240,7 @@ mod tests {
             can_reroute: false,
             receive_progress: bits & 4 != 0,
             is_open: false,
+            has_more_parts: false,
             deadline: None,
         }
     }

@@ -62,6 +62,7 @@ impl Dealer {
             can_reroute: false,
             receive_progress: call.options.receive_progress,
             is_open: false,
+            has_more_parts: false,
             deadline,
         });
         let ticket = self.kept.ticket();
