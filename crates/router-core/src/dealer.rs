@@ -336,6 +336,7 @@ impl Dealer {
             receive_progress: call.options.receive_progress,
             is_open: call.options.progress,
             has_more_parts: false,
+            timeout_ms: call.options.timeout_ms,
             deadline,
         });
         peer.invocations.insert(request, key);
@@ -433,6 +434,7 @@ impl Dealer {
     pub(crate) fn yield_<O: Outbox>(
         &mut self,
         sessions: &mut Sessions,
+        now: Instant,
         from: Slot,
         yield_: &mut Yield<'_>,
         stats: &mut Stats,
@@ -447,6 +449,10 @@ impl Dealer {
             self.forget_kept(key);
         }
         let event = if options.progress { Event::Progress } else { Event::Answer };
+        let invocation = &self.invocations[key];
+        if options.progress && invocation.deadline.is_some() {
+            self.put_off(key, now);
+        }
         let invocation = &self.invocations[key];
         let (to, request) = (invocation.caller, invocation.call);
         match self.advance(sessions, key, event, out) {
@@ -463,6 +469,25 @@ impl Dealer {
             }
         }
         Ok(())
+    }
+
+    /// A part of a result has come: from here the caller waits as long again, if it wanted the part and waits at all.
+    /// Specification: "Progressive Call Results", "Timeouts".
+    #[cold]
+    #[inline(never)]
+    fn put_off(&mut self, key: Key, now: Instant) {
+        let invocation = &mut self.invocations[key];
+        if invocation.state != State::Running || !invocation.receive_progress {
+            return;
+        }
+        let before = std::mem::replace(&mut invocation.deadline, deadline(now, invocation.timeout_ms));
+        let after = invocation.deadline;
+        if let Some(before) = before {
+            self.timeouts.remove(&(before, key));
+        }
+        if let Some(after) = after {
+            self.timeouts.insert((after, key));
+        }
     }
 
     /// A procedure's error: to the caller as it came, or as `wamp.error.canceled` if the caller had it killed, whatever the

@@ -572,7 +572,7 @@ impl Realm {
             Message::Publish(publish) => self.publish(slot, publish, route, out),
             Message::Call(call) => return self.call(now, slot, call, route, out),
             Message::Yield(it) => {
-                self.dealer.yield_(&mut self.sessions, slot, it, &mut self.stats, out)?;
+                self.dealer.yield_(&mut self.sessions, now, slot, it, &mut self.stats, out)?;
                 self.serve_queues(out);
             }
             Message::Error(it) => {

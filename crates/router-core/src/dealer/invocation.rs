@@ -22,6 +22,7 @@
 //! ```
 //!
 //! A callee that did not announce `call_canceling` is never interrupted: CANCEL is then as `skip`, in every mode.
+//! A timeout is for the first answer, and from each progressive result to the next.
 //! Every way into *ended* or *Abandoned* answers the caller exactly once or finds it gone, and no way leads back. An answer
 //! that comes after *ended* is legal, as it may have crossed the INTERRUPT; it is counted and forgotten.
 //!
@@ -68,6 +69,8 @@ pub(super) struct Invocation {
     pub(super) is_open: bool,
     /// It has sent more than one.
     pub(super) has_more_parts: bool,
+    /// How long the caller waits for the result, or from one part of it to the next, in milliseconds; 0 for ever.
+    pub(super) timeout_ms: u64,
     pub(super) deadline: Option<Instant>,
 }
 
@@ -241,6 +244,7 @@ mod tests {
             receive_progress: bits & 4 != 0,
             is_open: false,
             has_more_parts: false,
+            timeout_ms: 0,
             deadline: None,
         }
     }
