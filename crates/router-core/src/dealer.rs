@@ -317,6 +317,11 @@ impl Dealer {
                 "callee takes no progressive call invocations",
             ));
         }
+        if call.options.passthru.as_deref().is_some_and(message::Passthru::has_scheme)
+            && !features.has(Features::PAYLOAD_PASSTHRU_MODE)
+        {
+            return Err(Refused::new(uris::FEATURE_NOT_SUPPORTED, "callee knows no payload passthru"));
+        }
         registration.take(at);
         peer.last_invocation += 1;
         let request = RequestId(peer.last_invocation);

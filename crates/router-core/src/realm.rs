@@ -17,7 +17,10 @@ mod memberships;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossweave_wamp::message::{self, Abort, Call, Kind, Publish, Published, ResultDetails, Welcome};
+use crossweave_wamp::features::{self, Features};
+use crossweave_wamp::message::{
+    self, Abort, Call, Kind, Passthru, Publish, Published, ResultDetails, Welcome,
+};
 use crossweave_wamp::{
     AuthMethod, Dict, MatchPolicy, Message, ProtocolViolation, PublicationId, RegistrationId, RequestId,
     SessionId, SubscriptionId, Value, uris,
@@ -569,9 +572,17 @@ impl Realm {
         out: &mut O,
     ) -> Result<(), Stop> {
         match message {
-            Message::Publish(publish) => self.publish(slot, publish, route, out),
+            Message::Publish(publish) => {
+                if let Some(passthru) = &publish.options.passthru {
+                    self.check_passthru(slot, passthru, ("publisher", |roles| roles.publisher))?;
+                }
+                self.publish(slot, publish, route, out);
+            }
             Message::Call(call) => return self.call(now, slot, call, route, out),
             Message::Yield(it) => {
+                if let Some(passthru) = &it.options.passthru {
+                    self.check_passthru(slot, passthru, ("callee", |roles| roles.callee))?;
+                }
                 self.dealer.yield_(&mut self.sessions, now, slot, it, &mut self.stats, out)?;
                 self.serve_queues(out);
             }
@@ -596,6 +607,21 @@ impl Realm {
             other => return Err(unexpected(other).into()),
         }
         Ok(())
+    }
+
+    /// Payload passthru is for who announced it in this role. Specification: "Payload Passthru Mode".
+    #[cold]
+    fn check_passthru(
+        &self,
+        slot: Slot,
+        passthru: &Passthru,
+        (name, role): (&str, fn(&features::Roles) -> Option<Features>),
+    ) -> Result<(), ProtocolViolation> {
+        let announced = role(&self.sessions.sender(slot).session.roles).unwrap_or_default();
+        if !passthru.has_scheme() || announced.has(Features::PAYLOAD_PASSTHRU_MODE) {
+            return Ok(());
+        }
+        Err(ProtocolViolation::new(format!("ppt_scheme: the {name} did not announce payload_passthru_mode")))
     }
 
     /// PUBLISHED goes out before the events do: a publisher that also subscribes learns the publication's id first.
@@ -646,6 +672,10 @@ impl Realm {
             let key = *key;
             return Ok(self.dealer.continue_call(&mut self.sessions, slot, key, call, out)?);
         }
+        if let Some(passthru) = &call.options.passthru {
+            self.check_passthru(slot, passthru, ("caller", |roles| roles.caller))?;
+        }
+        let caller = self.sessions.sender_mut(slot);
         if call.options.progress && !caller.announced_progressive_calls() {
             let why = "CALL with progress: the caller did not announce progressive_call_invocations";
             return Err(ProtocolViolation::new(why).into());

@@ -72,7 +72,12 @@ pub struct Passthru {
 impl Passthru {
     /// Whether the payload is opaque.
     pub fn is_active(&self) -> bool {
-        self.ppt_scheme.as_deref().is_some_and(|scheme| !scheme.is_empty()) || self.enc_algo.is_some()
+        self.has_scheme() || self.enc_algo.is_some()
+    }
+
+    /// Whether it is so in the specification's form, which peers announce as `payload_passthru_mode`.
+    pub fn has_scheme(&self) -> bool {
+        self.ppt_scheme.as_deref().is_some_and(|scheme| !scheme.is_empty())
     }
 }
 
