@@ -15,16 +15,17 @@ use std::time::{Duration, Instant};
 
 use crossweave_wamp::features::Features;
 use crossweave_wamp::message::{
-    self, Call, CallOptions, CallSharding, Cancel, Interrupt, InvocationDetails, Kind, ResultDetails, Yield,
+    self, Call, CallOptions, CallSharding, Cancel, CancelMode, Interrupt, InvocationDetails, Kind,
+    ResultDetails, Yield,
 };
-use crossweave_wamp::{MatchPolicy, ProtocolViolation, RegistrationId, RequestId, uris};
+use crossweave_wamp::{MatchPolicy, Message, ProtocolViolation, RegistrationId, RequestId, uris};
 use hashbrown::HashMap;
 use invocation::{Event, Invocation, State, ToCaller};
 use kept::KeptCalls;
 use registration::Callee;
 pub(crate) use registration::{Registered, Registration};
 
-use crate::boundary::{Outbox, Slot};
+use crate::boundary::{Outbox, Slot, Undelivered};
 use crate::broker::Ended;
 use crate::forwarding::disclosed;
 use crate::ids::Ids;
@@ -344,6 +345,8 @@ impl Dealer {
             can_reroute,
             receive_progress: call.options.receive_progress,
             is_open: call.options.progress,
+            has_more_parts: false,
+            timeout_ms: call.options.timeout_ms,
             deadline,
         });
         peer.invocations.insert(request, key);
@@ -401,6 +404,7 @@ impl Dealer {
         if !invocation.is_open {
             return Err(ProtocolViolation::new(format!("call {} is still in flight", call.request)));
         }
+        invocation.has_more_parts = true;
         if !call.options.progress {
             invocation.is_open = false;
             sessions.sender_mut(from).open_calls -= 1;
@@ -417,11 +421,30 @@ impl Dealer {
         Ok(())
     }
 
+    /// A part of a progressive call does not reach its callee, and the call ends: a callee that has other parts is told.
+    #[cold]
+    pub(crate) fn part_is_undelivered<O: Outbox>(
+        &self,
+        sessions: &Sessions,
+        callee: Slot,
+        request: RequestId,
+        out: &mut O,
+    ) {
+        let key = sessions.sender(callee).invocations.get(&request);
+        if key.is_some_and(|key| {
+            let invocation = &self.invocations[*key];
+            invocation.has_more_parts && invocation.state == State::Running
+        }) {
+            out.send(callee, &interrupt(request, CancelMode::KillNoWait, uris::CANCELED));
+        }
+    }
+
     /// A result.
     #[inline]
     pub(crate) fn yield_<O: Outbox>(
         &mut self,
         sessions: &mut Sessions,
+        now: Instant,
         from: Slot,
         yield_: &mut Yield<'_>,
         stats: &mut Stats,
@@ -436,6 +459,10 @@ impl Dealer {
             self.forget_kept(key);
         }
         let event = if options.progress { Event::Progress } else { Event::Answer };
+        let invocation = &self.invocations[key];
+        if options.progress && invocation.deadline.is_some() {
+            self.put_off(key, now);
+        }
         let invocation = &self.invocations[key];
         let (to, request) = (invocation.caller, invocation.call);
         match self.advance(sessions, key, event, out) {
@@ -458,6 +485,25 @@ impl Dealer {
             }
         }
         Ok(())
+    }
+
+    /// A part of a result has come: from here the caller waits as long again, if it wanted the part and waits at all.
+    /// Specification: "Progressive Call Results", "Timeouts".
+    #[cold]
+    #[inline(never)]
+    fn put_off(&mut self, key: Key, now: Instant) {
+        let invocation = &mut self.invocations[key];
+        if invocation.state != State::Running || !invocation.receive_progress {
+            return;
+        }
+        let before = std::mem::replace(&mut invocation.deadline, deadline(now, invocation.timeout_ms));
+        let after = invocation.deadline;
+        if let Some(before) = before {
+            self.timeouts.remove(&(before, key));
+        }
+        if let Some(after) = after {
+            self.timeouts.insert((after, key));
+        }
     }
 
     /// A procedure's error: to the caller as it came, or as `wamp.error.canceled` if the caller had it killed, whatever the
@@ -540,6 +586,21 @@ impl Dealer {
         }
     }
 
+    /// Ends a call whose caller cannot be given a part of the result.
+    #[cold]
+    pub(crate) fn unreceived<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        caller: Slot,
+        request: RequestId,
+        why: Undelivered,
+        out: &mut O,
+    ) {
+        if let Some(key) = sessions.sender(caller).calls.get(&request) {
+            self.advance(sessions, *key, Event::Unreceived(why), out);
+        }
+    }
+
     /// Ends the calls whose timeout has passed.
     pub(crate) fn tick<O: Outbox>(&mut self, sessions: &mut Sessions, now: Instant, out: &mut O) {
         while let Some((deadline, key)) = self.timeouts.first().copied()
@@ -596,9 +657,7 @@ impl Dealer {
         }
         if let Some(mode) = step.interrupt {
             let reason = if event == Event::Timeout { uris::TIMEOUT } else { uris::CANCELED };
-            let (mode, reason) = (Some(mode), Some(Cow::Borrowed(reason)));
-            let interrupt = Interrupt { request: invocation.request, mode, reason, forward_for: None };
-            out.send(invocation.callee, &interrupt.into());
+            out.send(invocation.callee, &interrupt(invocation.request, mode, reason));
         }
         // A session that calls itself and leaves is both; it gets nothing.
         if let Some(refused) = step.caller.refusal()
@@ -741,6 +800,11 @@ fn details(options: &mut CallOptions, callee: Features) -> InvocationDetails<'st
         transaction_hash: options.transaction_hash.take(),
         ..InvocationDetails::default()
     }
+}
+
+fn interrupt(request: RequestId, mode: CancelMode, reason: &'static str) -> Message<'static> {
+    let (mode, reason) = (Some(mode), Some(Cow::Borrowed(reason)));
+    Interrupt { request, mode, reason, forward_for: None }.into()
 }
 
 #[cold]

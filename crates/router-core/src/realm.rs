@@ -270,6 +270,7 @@ impl Realm {
             Input::Close(slot, reason) => self.close(slot, reason, out),
             Input::Leave(slot) => self.remove(slot, Notice::Given, out),
             Input::Undelivered(slot, request, why) => self.undelivered(now, slot, request, why, out),
+            Input::Unreceived(slot, request, why) => self.unreceived(slot, request, why, out),
             Input::Kill(whom, goodbye) => self.kill_whom(&whom, &goodbye, out),
             Input::RemoveRole(name, goodbye) => self.revoke_role(&name, &goodbye, out),
             Input::Tick => {
@@ -396,11 +397,28 @@ impl Realm {
                 Refused::new(uris::PAYLOAD_SIZE_EXCEEDED, "invocation is longer than its callee takes")
             }
         };
+        self.dealer.part_is_undelivered(&self.sessions, slot, request, out);
         let mut error = refused.to_error(Kind::Invocation, request);
         match self.dispatch(now, slot, &mut error, None, out) {
             Flow::Gone => Flow::Gone,
             _ => flow,
         }
+    }
+
+    /// Ends a call that cannot go on, as its caller does not take what its callee answers.
+    #[cold]
+    fn unreceived<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        request: RequestId,
+        why: Undelivered,
+        out: &mut O,
+    ) -> Flow {
+        let Some(caller) = self.sessions.get(slot) else { return Flow::Gone };
+        let flow = if caller.gate.is_some() { Flow::Pause } else { Flow::Continue };
+        self.dealer.unreceived(&mut self.sessions, slot, request, why, out);
+        self.serve_queues(out);
+        flow
     }
 
     /// Asks for a message, and lets the session wait.
@@ -566,7 +584,7 @@ impl Realm {
             Message::Publish(publish) => self.publish(slot, publish, route, out),
             Message::Call(call) => return self.call(now, slot, call, route, out),
             Message::Yield(it) => {
-                self.dealer.yield_(&mut self.sessions, slot, it, &mut self.stats, out)?;
+                self.dealer.yield_(&mut self.sessions, now, slot, it, &mut self.stats, out)?;
                 self.serve_queues(out);
             }
             Message::Error(it) => {
