@@ -7,6 +7,8 @@
 //!    ├─ anonymous, tls: nothing to prove ───────▶ Admit         │ wrong, or unknown
 //!    │                                              ▲           │
 //!    └─ others ─▶ Challenge ─▶ AUTHENTICATE ────────┴───────────┘
+//!                     ▲              │
+//!                     └──────────────┘ a method of the program's own may ask again
 //! ```
 //!
 //! Any of the steps may be [`Verdict::Wait`]: an authenticator is asked. A client that is not known is challenged like one
@@ -16,6 +18,7 @@
 mod admit;
 mod asked;
 mod certificate;
+mod own;
 mod pending;
 mod proxied;
 mod start;
