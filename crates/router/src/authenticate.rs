@@ -99,6 +99,8 @@ pub(crate) struct Grant {
     pub(crate) authid: Arc<str>,
     pub(crate) authrole: Arc<str>,
     pub(crate) method: &'static str,
+    /// What the session is told of its method, if that is not its name: a proxy has one that nobody here has declared.
+    pub(crate) shown_method: Option<Arc<str>>,
     /// How it has proven who it is; behind a cookie, how it did when it got that. None if that is not known.
     pub(crate) proof: Option<AuthMethod>,
     pub(crate) provider: &'static str,

@@ -369,6 +369,7 @@ impl Attempt {
             session: None,
             questions: 0,
             said: None,
+            shown_method: None,
         }
     }
 

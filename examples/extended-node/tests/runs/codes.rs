@@ -105,22 +105,24 @@ async fn a_transport_that_is_started_later_may_have_the_method() {
 async fn a_proxy_lets_in_by_the_method_what_it_passes_on() {
     let behind = json!({"auth": {"anonymous-proxy": {"type": "static"}}});
     let mut router = router(&[transport(behind)]);
-    router["realms"] = json!([realm()]);
-    router["realms"][0]["roles"][1]["authmethods"] = json!(["pin-and-code"]);
+    let (mut strict, open) = (realm(), realm());
+    strict["name"] = json!("strict");
+    strict["roles"][1]["authmethods"] = json!(["pin-and-code"]);
+    router["realms"] = json!([open, strict]);
     let connection = json!({"transport": {"type": "rawsocket", "serializer": "cbor",
         "endpoint": {"type": "unix", "path": "router"}}, "auth": {"anonymous-proxy": {}}});
     let proxy = json!({"type": "proxy", "connections": {"behind": connection},
-        "routes": {"realm1": {"visitor": "behind"}},
+        "routes": {"realm1": {"visitor": "behind"}, "strict": {"visitor": "behind"}},
         "transports": [{"type": "rawsocket", "endpoint": {"type": "unix", "path": "front"},
             "auth": {"pin-and-code": {"type": "function", "create": "codes"}}}]});
     let node = Node::start(&[router, proxy]);
-    let client = node.join("front", "realm1", with("pin-and-code", "anna", "4711", CODES)).await.unwrap();
-    let session = client.session();
-    assert_eq!(
-        (session.authid.as_deref(), session.authmethod.as_deref()),
-        (Some("anna"), Some("pin-and-code"))
-    );
-    client.leave().await;
+    for realm in ["realm1", "strict"] {
+        let client = node.join("front", realm, with("pin-and-code", "anna", "4711", CODES)).await.unwrap();
+        let session = client.session();
+        assert_eq!(session.authid.as_deref(), Some("anna"));
+        assert_eq!(session.authmethod.as_deref(), Some("pin-and-code"), "{realm}");
+        client.leave().await;
+    }
     let refused =
         node.join("front", "realm1", with("pin-and-code", "anna", "4712", CODES)).await.err().unwrap();
     assert!(refused.ends_with("authentication failed"), "{refused}");
