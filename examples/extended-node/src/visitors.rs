@@ -1,4 +1,4 @@
-//! A book of visitors, which every realm has: who was there, from when until when.
+//! A book of visitors, which every realm has: who was there, and how they had logged in.
 
 use std::collections::HashMap;
 use std::fs::{OpenOptions, create_dir_all};
