@@ -92,6 +92,10 @@ async fn a_transport_that_is_started_later_may_have_the_method() {
     };
     start("later", "codes").await.unwrap();
     node.join("later", "realm1", with("pin-and-code", "anna", "4711", CODES)).await.unwrap().leave().await;
+    let role = json!({"name": "strict", "allow-by-default": true, "authmethods": ["pin-and-code"]});
+    let role = Serializer::Json.decode_value(role.to_string().as_bytes()).unwrap();
+    let started = manager.call("crossbar.worker.worker001.start_router_realm_role");
+    started.arg("realm001").arg("strict").arg(role).await.unwrap();
     let refused = start("never", "cods").await.unwrap_err().to_string();
     assert!(
         refused.contains("no login method \"cods\" is part of this program, which has codes"),
