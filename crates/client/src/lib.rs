@@ -85,7 +85,7 @@ mod typed;
 mod wire;
 
 pub use arguments::Arguments;
-pub use auth::{Auth, ChallengeError, Secret};
+pub use auth::{Answers, Auth, ChallengeError, Secret};
 pub use call::{Call, CallStream};
 pub use cancel::CancelToken;
 pub use client::Client;

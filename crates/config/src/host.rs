@@ -22,6 +22,9 @@ pub trait Host {
     /// # Errors
     /// None is linked into the program.
     fn component(&self, name: &str) -> Result<(), String>;
+
+    /// The names of the login methods that are linked into the program.
+    fn login_methods(&self) -> Vec<String>;
 }
 
 /// Where programs are looked for by a process without `PATH`.

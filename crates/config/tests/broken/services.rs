@@ -241,6 +241,11 @@ fn mqtt() {
             fragment,
         );
     };
+    options(
+        r#"{"realm": "realm1", "auth": {"otp": §{"type": "function", "create": "otp"}}}"#,
+        ".auth.otp",
+        "error: MQTT clients cannot log in by `otp`: they answer no challenges",
+    );
     options("§{}", "", "has no `realm`");
     options(r#"{"realm": §"realm2"}"#, ".realm", "has no realm `realm2`");
     options(r#"{"realm": "realm1", "role": §"anon"}"#, ".role", "has no role `anon`");

@@ -12,6 +12,7 @@ use crossweave_web::{
 use ipnet::IpNet;
 
 use super::facts::Facts;
+use crate::component::guarded_call;
 use crate::extension::Extensions;
 
 /// The web part of a transport.
@@ -97,7 +98,8 @@ fn web_service(
         Configured::LongPoll(longpoll) => Arc::new(LongPoll::new(router, polling(longpoll, part))),
         Configured::Linked(config::Linked { name, extra }) => {
             let make = extensions.web_services.find("web service", name)?;
-            make(&router, extra.as_ref().unwrap_or_default())?
+            let made = guarded_call(|| make(&router, extra.as_ref().unwrap_or_default()));
+            made.and_then(|made| made).map_err(|why| format!("web service {name:?}: {why}"))?
         }
         Configured::Nothing => Arc::new(Nothing),
         other => Arc::new(NotBuilt::new(other.type_name())),

@@ -1,6 +1,7 @@
 //! Transports of a configuration as the router wants them.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use crossweave_config as config;
 use crossweave_router::{
@@ -13,8 +14,10 @@ use crossweave_wamp::Serializer;
 
 use super::certificates::tls_options;
 use super::site::{Served, WebPart};
-use super::speaking::Speaking;
+use super::speaking::{Protocol, Speaking};
 use super::{Findings, authentication, websocket};
+use crate::component::guarded_call;
+use crate::extension::MakeProtocol;
 
 /// Stands for "no limit" where the router wants a time: ten years.
 pub(super) const UNLIMITED_MS: u64 = 10 * 365 * 24 * 3_600_000;
@@ -111,6 +114,11 @@ pub(super) fn listen(
     }
 }
 
+/// A protocol of the program's own.
+fn made(make: &MakeProtocol, extra: Option<&serde_json::Value>) -> Result<Arc<dyn Protocol>, String> {
+    guarded_call(|| make(extra.unwrap_or_default())).and_then(|made| made)
+}
+
 /// Walks over what a transport speaks.
 struct Parts<'a> {
     place: &'a str,
@@ -167,7 +175,7 @@ impl<'a> Parts<'a> {
     fn linked(&mut self, part: &config::LinkedTransport) {
         let authentication = self.authentication(&part.auth, None);
         match self.findings.extensions.transports.find("transport type", &part.linked.name) {
-            Ok(make) => match make(part.linked.extra.as_ref().unwrap_or_default()) {
+            Ok(make) => match made(&*make, part.linked.extra.as_ref()) {
                 Ok(protocol) => {
                     let name = part.linked.name.clone();
                     self.speaking =

@@ -16,7 +16,7 @@ use crate::authenticator::{Asked, AuthenticateRequest, Credential, Granted, NotG
 use crate::realm::AbortOnDrop;
 
 /// An answer that takes longer, the wait included, has failed.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What an authenticator is to be asked.
 pub(super) struct Question {
@@ -64,13 +64,7 @@ impl Question {
         let asked = self.asked.name();
         match self.answer(ticket).await {
             Ok((granted, turn)) => self.challenge(granted, turn).await,
-            Err(NotGranted::Denied { uri, message }) => {
-                let cause = format!("{asked} denied it with {uri}");
-                let Refusal { cause, .. } =
-                    Refusal::unproven(self.attempt.method, self.attempt.authid.as_deref(), cause);
-                Verdict::Refuse(Refusal { abort: Abort::new(uri, message), cause })
-            }
-            Err(NotGranted::Failed(why)) => self.attempt.unproven(format_args!("{asked} failed: {why}")),
+            Err(why) => self.attempt.not_granted(&asked, why),
         }
     }
 
@@ -78,7 +72,7 @@ impl Question {
     async fn answer(&self, ticket: Option<Secret>) -> Result<(Granted, Turn), NotGranted> {
         let turn = self.attempt.shared.questions.take(&self.asked, self.attempt.realm.as_deref()).await?;
         let (asked, shared) = (self.asked.clone(), self.attempt.shared.clone());
-        let request = self.request(ticket);
+        let request = self.attempt.request(self.session, ticket);
         let asked = tokio::spawn(async move {
             let granted = asked.authenticate(shared, request).await?;
             Ok((granted, turn))
@@ -86,27 +80,10 @@ impl Question {
         AbortOnDrop(asked).await.unwrap_or_else(|| Err(NotGranted::Failed("it panicked".to_owned())))
     }
 
-    fn request(&self, ticket: Option<Secret>) -> AuthenticateRequest {
-        let Attempt { realm, authid, authextra, caller, method, .. } = &self.attempt;
-        let mut transport = caller.transport();
-        if let Some(certificate) = caller.certificate() {
-            transport.insert("peer_cert", certificate::describe(certificate));
-        }
-        let mut details = Dict::new()
-            .with("session", self.session.0)
-            .with("authmethod", *method)
-            .with("authextra", authextra.clone().unwrap_or_default())
-            .with("transport", transport);
-        if let Some(authid) = authid {
-            details.insert("authid", authid.as_str());
-        }
-        AuthenticateRequest { realm: realm.clone(), authid: authid.clone(), method, ticket, details }
-    }
-
     /// Lets a client in that the authenticator knows, or challenges it to prove what the authenticator says.
     async fn challenge(&self, granted: Granted, turn: Turn) -> Verdict {
-        let (grant, asked) = (self.grant(&granted), self.asked.name());
-        let attempt = &self.attempt;
+        let (attempt, asked) = (&self.attempt, self.asked.name());
+        let grant = attempt.granted(&granted, self.asked.provider(), asked.clone(), self.session);
         match (attempt.method, granted.credential) {
             ("anonymous" | "ticket" | "tls", _) => Verdict::Admit(Box::new(grant)),
             ("wampcra", Credential::WampCra { secret, salting }) => {
@@ -136,17 +113,55 @@ impl Question {
             (method, _) => attempt.unproven(format_args!("{asked} gave no credential for {method}")),
         }
     }
+}
 
-    fn grant(&self, granted: &Granted) -> Grant {
-        let attempt = &self.attempt;
-        let authid = match granted.authid.as_deref().or(attempt.authid.as_deref()) {
+impl Attempt {
+    /// What somebody is asked about the client.
+    pub(super) fn request(&self, session: SessionId, ticket: Option<Secret>) -> AuthenticateRequest {
+        let Attempt { realm, authid, authextra, caller, method, .. } = self;
+        let mut transport = caller.transport();
+        if let Some(certificate) = caller.certificate() {
+            transport.insert("peer_cert", certificate::describe(certificate));
+        }
+        let mut details = Dict::new()
+            .with("session", session.0)
+            .with("authmethod", *method)
+            .with("authextra", authextra.clone().unwrap_or_default())
+            .with("transport", transport);
+        if let Some(authid) = authid {
+            details.insert("authid", authid.as_str());
+        }
+        AuthenticateRequest { realm: realm.clone(), authid: authid.clone(), method, ticket, details }
+    }
+
+    /// What the client gets of whom `by` lets in.
+    pub(super) fn granted(
+        &self,
+        granted: &Granted,
+        provider: &'static str,
+        by: String,
+        session: SessionId,
+    ) -> Grant {
+        let authid = match granted.authid.as_deref().or(self.authid.as_deref()) {
             Some(authid) => authid.into(),
             None => super::admit::random_authid(),
         };
         let realm = granted.realm.as_deref().map(Into::into);
-        let grant = attempt.grant(&authid, &granted.authrole, realm.as_ref(), self.asked.provider());
-        let said = Box::new(Said { by: self.asked.name(), names_realm: granted.realm.is_some() });
-        Grant { authextra: granted.extra.clone(), session: Some(self.session), said: Some(said), ..grant }
+        let grant = self.grant(&authid, &granted.authrole, realm.as_ref(), provider);
+        let said = Box::new(Said { by, names_realm: granted.realm.is_some() });
+        Grant { authextra: granted.extra.clone(), session: Some(session), said: Some(said), ..grant }
+    }
+
+    /// It is not let in by whom was asked.
+    pub(super) fn not_granted(&self, asked: &str, why: NotGranted) -> Verdict {
+        match why {
+            NotGranted::Denied { uri, message } => {
+                let cause = format!("{asked} denied it with {uri}");
+                let Refusal { cause, .. } = Refusal::unproven(self.method, self.authid.as_deref(), cause);
+                Verdict::Refuse(Refusal { abort: Abort::new(uri, message), cause })
+            }
+            NotGranted::Failed(why) => self.unproven(format_args!("{asked} failed: {why}")),
+        }
     }
 }
 

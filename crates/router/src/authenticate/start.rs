@@ -73,7 +73,7 @@ pub(crate) fn start(shared: &Arc<Shared>, methods: &Methods, hello: &Hello, call
             "tls" => methods.tls.as_ref().map(|it| attempt("tls").tls(it)),
             name => match SCRAM.into_iter().find(|scram| *scram == name) {
                 Some(method) => methods.scram.as_ref().map(|it| attempt(method).scram(it)),
-                None => None,
+                None => methods.own_method(name).map(|it| attempt(it.method.name()).own(it)),
             },
         };
         if let Some(verdict) = verdict {
@@ -125,8 +125,8 @@ fn none_fits(offered: &[&str], methods: &Methods, caller: &Caller) -> Refusal {
 impl Methods {
     /// As a client offers them.
     fn names(&self) -> Vec<&'static str> {
-        let Methods { anonymous, ticket, wampcra, scram, cryptosign, cookie, tls, .. } = self;
-        [
+        let Methods { anonymous, ticket, wampcra, scram, cryptosign, cookie, tls, own, .. } = self;
+        let known = [
             anonymous.as_ref().map(|_| "anonymous"),
             ticket.as_ref().map(|_| "ticket"),
             wampcra.as_ref().map(|_| "wampcra"),
@@ -136,10 +136,8 @@ impl Methods {
             cookie.then_some("cookie"),
             self.anonymous_proxy.then_some("anonymous-proxy"),
             self.cryptosign_proxy.as_ref().map(|_| "cryptosign-proxy"),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        ];
+        known.into_iter().flatten().chain(own.iter().map(|it| it.method.name())).collect()
     }
 }
 
@@ -371,6 +369,7 @@ impl Attempt {
             session: None,
             questions: 0,
             said: None,
+            shown_method: None,
         }
     }
 
