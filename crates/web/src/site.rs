@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crossweave_router::http::{Answering, RequestBody, text};
 use crossweave_router::{HttpPeer, HttpService};
-use http::{Request, StatusCode, header};
+use http::{Method, Request, StatusCode, header};
 
 use self::access_log::Entry;
 pub(crate) use self::access_log::LoggedPath;
@@ -64,9 +64,12 @@ impl Site {
     }
 
     async fn answer(&self, request: Request<RequestBody>, peer: &HttpPeer) -> Reply {
-        // `OPTIONS *` asks about the server as a whole.
+        // `OPTIONS *` asks about the server as a whole, and nothing else does.
         if request.uri().path() == "*" {
-            return crossweave_router::http::empty(StatusCode::NO_CONTENT);
+            return match *request.method() {
+                Method::OPTIONS => crossweave_router::http::empty(StatusCode::NO_CONTENT),
+                _ => text(StatusCode::BAD_REQUEST, "* is no path"),
+            };
         }
         let Split { mut components, is_folder } = match Split::of(request.uri().path()) {
             Ok(split) => split,
