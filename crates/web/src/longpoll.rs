@@ -35,7 +35,6 @@ use self::session::{LINGERING_MAX, Lost, Session};
 use crate::cors::{admits, allow_any_origin, foreign_origin, preflight};
 use crate::reply::{Fields as _, Reply, page, without_method};
 use crate::service::{Exchange, WebService};
-use crate::site::LoggedPath;
 
 const METHODS: &str = "POST, OPTIONS";
 /// What a frame can hold: its length has three octets.
@@ -232,22 +231,19 @@ const X_ACCEL_BUFFERING: header::HeaderName = header::HeaderName::from_static("x
 
 impl WebService for LongPoll {
     fn respond<'a>(&'a self, exchange: Exchange<'a>) -> Answering<'a> {
-        // The id in the path is the session's secret.
-        let logged = match &exchange.below[..] {
+        Box::pin(self.reply(exchange))
+    }
+
+    /// The id in the path is the session's secret.
+    fn logged_path(&self, mount: &str, below: &[String]) -> Option<String> {
+        match below {
             [] => None,
             [open] if open == "open" => None,
             [_, rest @ ..] => {
                 let rest: String = rest.iter().flat_map(|name| ["/", name]).collect();
-                Some(format!("{}/..{}", exchange.mount.trim_end_matches('/'), rest.escape_debug()))
+                Some(format!("{}/..{}", mount.trim_end_matches('/'), rest.escape_debug()))
             }
-        };
-        Box::pin(async move {
-            let mut reply = self.reply(exchange).await;
-            if let Some(path) = logged {
-                reply.extensions_mut().insert(LoggedPath(path));
-            }
-            reply
-        })
+        }
     }
 }
 

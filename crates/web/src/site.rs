@@ -10,7 +10,6 @@ use crossweave_router::{HttpPeer, HttpService};
 use http::{Method, Request, StatusCode, header};
 
 use self::access_log::Entry;
-pub(crate) use self::access_log::LoggedPath;
 use self::routes::{Routes, Split};
 use crate::reply::{Fields as _, Reply, page};
 use crate::service::{Exchange, WebService};
@@ -63,7 +62,12 @@ impl Site {
         Ok(Site { routes: Routes::new(services)?, options, hsts })
     }
 
-    async fn answer(&self, request: Request<RequestBody>, peer: &HttpPeer) -> Reply {
+    async fn answer(
+        &self,
+        request: Request<RequestBody>,
+        peer: &HttpPeer,
+        entry: Option<&mut Entry>,
+    ) -> Reply {
         // `OPTIONS *` asks about the server as a whole, and nothing else does.
         if request.uri().path() == "*" {
             return match *request.method() {
@@ -77,6 +81,9 @@ impl Site {
         };
         let Some((mount, service, len)) = self.routes.find(&components) else { return not_found() };
         let below = components.split_off(len);
+        if let Some((entry, path)) = entry.zip(service.logged_path(mount, &below)) {
+            entry.show(path);
+        }
         service.respond(Exchange { request, peer, mount, below, is_folder }).await
     }
 }
@@ -84,13 +91,13 @@ impl Site {
 impl HttpService for Site {
     fn respond<'a>(&'a self, request: Request<RequestBody>, peer: &'a HttpPeer) -> Answering<'a> {
         Box::pin(async move {
-            let entry = self.options.access_log.then(|| Entry::of(&request));
-            let mut reply = self.answer(request, peer).await;
+            let mut entry = self.options.access_log.then(|| Entry::of(&request, peer));
+            let mut reply = self.answer(request, peer, entry.as_mut()).await;
             if let Some(hsts) = self.hsts.as_ref().filter(|_| peer.is_tls()) {
                 reply = reply.with(header::STRICT_TRANSPORT_SECURITY, hsts);
             }
             if let Some(entry) = entry {
-                entry.log(peer, &reply);
+                entry.log(&reply);
             }
             reply
         })
