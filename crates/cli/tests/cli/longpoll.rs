@@ -103,3 +103,19 @@ fn serializers_sizes_and_pages_are_as_the_service_says() {
     assert!(!log.contains(id), "the id is the session's secret: {log}");
     assert_eq!(node.stop(), Some(0));
 }
+
+#[test]
+fn the_router_proves_itself_to_clients_of_a_service_that_came_later() {
+    const PUBLIC_KEY: &str = "1adfc8bfe1d35616e64dffbd900096f23b066f914c8c2ffbb66f6075b96e116d";
+    let node = Managed::start(&web(&json!({"/": {"type": "nodeinfo"}})), &[]);
+    let joe = json!({"authorized_keys": [PUBLIC_KEY], "role": "anonymous"});
+    let auth = json!({"cryptosign": {"type": "static", "principals": {"joe": joe}}});
+    let start = "crossbar.worker.router.start_web_transport_service";
+    node.call(start, &[json!("web"), json!("lp"), json!({"type": "longpoll", "auth": auth})]).unwrap();
+    let extra = json!({"pubkey": PUBLIC_KEY, "challenge": "00".repeat(32)});
+    let challenge = Poller::open(address(&node)).ask(&json!([1, "realm1",
+        {"roles": {"subscriber": {}}, "authid": "joe", "authmethods": ["cryptosign"], "authextra": extra}]));
+    assert_eq!((&challenge[0], challenge[2]["signature"].is_string()), (&json!(4), true), "{challenge}");
+    assert_eq!(challenge[2]["pubkey"], node.call("crossbar.get_status", &[]).unwrap()["pubkey"]);
+    assert_eq!(node.stop(), Some(0));
+}

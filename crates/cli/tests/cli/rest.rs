@@ -39,6 +39,13 @@ fn a_signed_request_is_carried_out_once_also_when_its_worker_was_killed_in_betwe
     assert_eq!(post(at, &format!("/a?{query}"), COUNT).0, 401, "by the same service");
     assert_eq!(post(at, &format!("/b?{query}"), COUNT).0, 401, "by another one with the same key");
 
+    for (procedure, more) in [("stop", None), ("start", Some(service("caller", &signing)))] {
+        let mut args = vec![json!("web"), json!("a")];
+        args.extend(more);
+        node.call(&format!("crossbar.worker.router.{procedure}_web_transport_service"), &args).unwrap();
+    }
+    assert_eq!(post(at, &format!("/a?{query}"), COUNT).0, 401, "by a service that was made anew");
+
     let pid = || node.call("crossbar.get_worker", &[json!("router")]).ok()?["pid"].as_i64();
     let before = pid().unwrap();
     kill_process(Pid::from_raw(i32::try_from(before).unwrap()).unwrap(), Signal::KILL).unwrap();

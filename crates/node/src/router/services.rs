@@ -149,7 +149,10 @@ impl RouterWorker {
     /// Serves what this configuration of the transport says from now on.
     async fn change_site(&self, state: &mut State, transport_id: &str, config: Config) -> Result<(), Error> {
         let at = state.transport(transport_id)?;
-        let (listen, _) = self.prepare(transport_id, &config, state).await?;
+        let (listen, key) = self.prepare(transport_id, &config, state).await?;
+        if key {
+            self.need_key(state)?;
+        }
         let running = &mut state.transports[at];
         let (Some(site), Some(service)) = (&running.site, listen.options.http) else {
             return Err(no_web(transport_id));

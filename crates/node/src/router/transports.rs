@@ -142,10 +142,8 @@ impl RouterWorker {
         let (mut listen, key) = self.prepare(&id, &config, &state).await?;
         let site = listen.options.http.take().map(Changeable::new);
         listen.options.http = site.clone().map(|site| site as Arc<dyn HttpService>);
-        if key && !state.has_key {
-            let key = node_key(&self.shared.options.cbdir);
-            self.set_key(key.map_err(|failure| Error::new(error::CANNOT_START, failure))?);
-            state.has_key = true;
+        if key {
+            self.need_key(&mut state)?;
         }
         let kind = config.get("type").and_then(|it| it.as_str()).unwrap_or_default().to_owned();
         let mut starting = RunningTransport {
@@ -196,6 +194,16 @@ impl RouterWorker {
         info!("Transport '{}' started on {address}", marshal.id);
         self.service().tell(events.started, &marshal).await;
         Ok(marshal)
+    }
+
+    /// Reads the node's key, if that was not done before.
+    pub(super) fn need_key(&self, state: &mut State) -> Result<(), Error> {
+        if !state.has_key {
+            let key = node_key(&self.shared.options.cbdir);
+            self.set_key(key.map_err(|failure| Error::new(error::CANNOT_START, failure))?);
+            state.has_key = true;
+        }
+        Ok(())
     }
 
     /// The transport as the router wants it, and whether it needs the node's key.
