@@ -78,6 +78,7 @@ impl Transport {
 fn auth_of(service: &WebService) -> Option<&Auth> {
     match service {
         WebService::WebSocket(it) => Some(&it.auth),
+        WebService::LongPoll(it) => Some(&it.auth),
         _ => None,
     }
 }

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! `realms`, `transports`, `links` and `traces` answer the procedures. `activation` starts what clients need by `template`s. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
-//! the configuration into what the router wants; they start nothing, so that `findings` can say beforehand what is in the way of a
+//! the configuration into what the router wants, `site` into web services, for which `packages` finds Python's files and `memories` keeps
+//! what was carried out; the former start nothing, so that `findings` can say beforehand what is in the way of a
 //! whole node.
 
 mod activation;
@@ -17,6 +18,8 @@ mod facts;
 mod findings;
 mod leftovers;
 mod links;
+mod memories;
+mod packages;
 pub(crate) mod proxy;
 mod ready;
 pub(crate) mod realm;
@@ -56,6 +59,7 @@ use activation::Idle;
 use components::RunningComponents;
 use leftovers::Leftovers;
 use links::RunningLinks;
+use memories::Memories;
 use realms::RunningRealm;
 use template::RealmTemplate;
 use traces::Traces;
@@ -103,6 +107,8 @@ struct Shared {
     components: RunningComponents,
     traces: Traces,
     links: RunningLinks,
+    /// What its REST services remember.
+    memories: Memories,
     /// Realms of templates that nobody is on.
     idle: parking_lot::Mutex<Idle>,
     /// What realms that have ended leave in memory.
@@ -197,6 +203,7 @@ impl RouterWorker {
         let is_proxy = routes.is_some();
         let shared = Shared {
             router,
+            memories: Memories::new(options.cbdir.clone(), id),
             options,
             service,
             id: id.to_owned(),

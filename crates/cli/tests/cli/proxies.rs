@@ -17,7 +17,7 @@ fn permissions() -> Value {
 }
 
 /// A router with `realm1`, behind a proxy and, on the socket `ID`, for anybody. It answers who it is.
-fn router(id: &str) -> Value {
+pub(crate) fn router(id: &str) -> Value {
     let role = |name: &str| json!({"name": name, "permissions": permissions()});
     let socket = |name: &str| json!({"type": "unix", "path": name});
     let behind = json!({"type": "rawsocket", "endpoint": socket(&format!("{id}-behind")),
@@ -27,7 +27,7 @@ fn router(id: &str) -> Value {
     json!({"id": id, "type": "router", "realms": [realm], "transports": [behind, direct]})
 }
 
-fn connection(socket: &str) -> Value {
+pub(crate) fn connection(socket: &str) -> Value {
     let endpoint = json!({"type": "unix", "path": socket});
     json!({"transport": {"type": "rawsocket", "serializer": "cbor", "endpoint": endpoint}})
 }

@@ -1,5 +1,6 @@
 //! Transports of a configuration as the router wants them.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -46,8 +47,8 @@ pub(super) struct Listen {
 impl Listen {
     /// Whether clients may ask the node to prove itself.
     pub(super) fn needs_key(&self) -> bool {
-        let has_cryptosign = |authentication: &Option<Authentication>| match authentication {
-            Some(Authentication::Methods(methods)) => methods.cryptosign.is_some(),
+        let has_cryptosign = |authentication: &Authentication| match authentication {
+            Authentication::Methods(methods) => methods.cryptosign.is_some(),
             _ => false,
         };
         self.authentications().any(has_cryptosign)
@@ -59,7 +60,7 @@ impl Listen {
             matches!(source, Some(Source::Asked(Asked::Procedure(_))))
         }
         self.authentications().any(|authentication| match authentication {
-            Some(Authentication::Methods(it)) => {
+            Authentication::Methods(it) => {
                 asks(&it.anonymous)
                     || asks(&it.ticket)
                     || asks(&it.wampcra)
@@ -72,9 +73,13 @@ impl Listen {
     }
 
     /// Of all parts of the transport.
-    fn authentications(&self) -> impl Iterator<Item = &Option<Authentication>> {
+    fn authentications(&self) -> impl Iterator<Item = &Authentication> {
         let rawsocket = self.options.rawsocket.iter().map(|part| &part.authentication);
-        rawsocket.chain(self.options.websocket.values().map(|part| &part.authentication))
+        let websocket = self.options.websocket.values().map(|part| &part.authentication);
+        rawsocket
+            .chain(websocket)
+            .flatten()
+            .chain(self.web.iter().flat_map(|web| web.authentications.values()))
     }
 }
 
@@ -90,18 +95,20 @@ pub(super) fn listen(
     place: &str,
     findings: &mut Findings,
 ) -> Listen {
-    let mut parts = Parts { place, findings, url: None, web: None, speaking: None };
+    let mut parts =
+        Parts { place, findings, url: None, web: None, authentications: HashMap::new(), speaking: None };
     let mut options = TransportOptions::new(endpoint(&transport.endpoint));
     options.tls = tls(&transport.endpoint);
     options.queue = queue(&transport.connection);
     options.resumption = transport.connection.resumption.as_ref().map(resumption);
     options.handshake_timeout_ms = or_unlimited(transport.connection.handshake_timeout);
     parts.protocol(&transport.protocol, &mut options);
-    let (url, web, speaking) = (parts.url, parts.web, parts.speaking);
+    let Parts { url, web, authentications, speaking, .. } = parts;
     let web = web.map(|web| WebPart {
         web: web.clone(),
         is_loopback: transport.endpoint.is_loopback(),
         handshake_timeout_ms: options.handshake_timeout_ms,
+        authentications,
     });
     Listen {
         ports: ports(&transport.endpoint),
@@ -125,6 +132,8 @@ struct Parts<'a> {
     findings: &'a mut Findings,
     url: Option<String>,
     web: Option<&'a config::Web>,
+    /// Of long-poll services, by path.
+    authentications: HashMap<String, Authentication>,
     speaking: Option<Speaking>,
 }
 
@@ -164,6 +173,10 @@ impl<'a> Parts<'a> {
             }
             if let config::WebService::WebSocket(part) = &path.service {
                 self.websocket(&path.path, part, options);
+            }
+            if let config::WebService::LongPoll(part) = &path.service {
+                let authentication = self.authentication(&part.auth, Some(&path.path));
+                self.authentications.extend(authentication.map(|it| (path.path.clone(), it)));
             }
         }
         if let Some(seconds) = web.options.client_timeout {
@@ -283,7 +296,7 @@ fn or_unlimited(milliseconds: u32) -> u64 {
     if milliseconds == 0 { UNLIMITED_MS } else { milliseconds.into() }
 }
 
-fn serializers(serializers: &[config::Serializer]) -> Vec<Serializer> {
+pub(super) fn serializers(serializers: &[config::Serializer]) -> Vec<Serializer> {
     let serializer = |it: &config::Serializer| match it {
         config::Serializer::Json => Serializer::Json,
         config::Serializer::MsgPack => Serializer::MsgPack,
