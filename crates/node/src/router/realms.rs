@@ -266,6 +266,7 @@ impl RouterWorker {
         state.forget(id);
         drop(state);
         self.stop_links(Some(id)).await;
+        self.shared.leftovers.of_realm();
         info!("Realm '{name}' stopped");
         self.service().tell(&ON_REALM_STOPPED, &id).await;
     }
