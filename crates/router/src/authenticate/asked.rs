@@ -9,8 +9,9 @@ use crossweave_wamp::{Dict, SessionId};
 use tokio::time::timeout;
 
 use super::pending::Standing;
-use super::start::Attempt;
+use super::start::{Attempt, nobody};
 use super::{Grant, Refusal, Said, Verdict, certificate};
+use crate::authenticator::looks::Asking;
 use crate::authenticator::turns::Turn;
 use crate::authenticator::{Asked, AuthenticateRequest, Credential, Granted, NotGranted};
 use crate::realm::AbortOnDrop;
@@ -61,27 +62,46 @@ impl Question {
     }
 
     async fn decide(&self, ticket: Option<Secret>) -> Verdict {
-        let asked = self.asked.name();
-        match self.answer(ticket).await {
-            Ok((granted, turn)) => self.challenge(granted, turn).await,
-            Err(why) => self.attempt.not_granted(&asked, why),
+        let (answer, turn) = match self.answer(ticket).await {
+            Ok(answered) => answered,
+            Err(why) => return self.attempt.not_granted(&self.asked.name(), why),
+        };
+        let (attempt, asking) = (&self.attempt, self.asking());
+        let (looks, decoy) = (&attempt.shared.looks, attempt.shared.decoy());
+        match answer {
+            Ok(granted) => {
+                looks.remember(&asking, &granted, &decoy);
+                self.challenge(granted, Standing::Known, turn).await
+            }
+            Err(NotGranted::NoSuchClient)
+                if let Some(made_up) =
+                    looks.make_up(&asking, &decoy, attempt.authid.as_deref().unwrap_or_default()) =>
+            {
+                self.challenge(made_up, Standing::UnknownToAsked, turn).await
+            }
+            Err(why) => attempt.not_granted(&self.asked.name(), why),
         }
     }
 
+    fn asking(&self) -> Asking<'_> {
+        let Attempt { realm, method, .. } = &self.attempt;
+        Asking { asked: &self.asked, realm: realm.as_deref(), method }
+    }
+
     /// The authenticator's answer, and the turn that lasts as long as it is worked on. A panic of it ends its own task only.
-    async fn answer(&self, ticket: Option<Secret>) -> Result<(Granted, Turn), NotGranted> {
+    async fn answer(
+        &self,
+        ticket: Option<Secret>,
+    ) -> Result<(Result<Granted, NotGranted>, Turn), NotGranted> {
         let turn = self.attempt.shared.questions.take(&self.asked, self.attempt.realm.as_deref()).await?;
         let (asked, shared) = (self.asked.clone(), self.attempt.shared.clone());
         let request = self.attempt.request(self.session, ticket);
-        let asked = tokio::spawn(async move {
-            let granted = asked.authenticate(shared, request).await?;
-            Ok((granted, turn))
-        });
-        AbortOnDrop(asked).await.unwrap_or_else(|| Err(NotGranted::Failed("it panicked".to_owned())))
+        let asked = tokio::spawn(async move { (asked.authenticate(shared, request).await, turn) });
+        AbortOnDrop(asked).await.ok_or_else(|| NotGranted::Failed("it panicked".to_owned()))
     }
 
     /// Lets a client in that the authenticator knows, or challenges it to prove what the authenticator says.
-    async fn challenge(&self, granted: Granted, turn: Turn) -> Verdict {
+    async fn challenge(&self, granted: Granted, standing: Standing, turn: Turn) -> Verdict {
         let (attempt, asked) = (&self.attempt, self.asked.name());
         let grant = attempt.granted(&granted, self.asked.provider(), asked.clone(), self.session);
         match (attempt.method, granted.credential) {
@@ -94,19 +114,25 @@ impl Question {
                     wampcra::Credential::new(secret, salting)
                 });
                 match derive.await {
-                    Ok(credential) => attempt.challenge_wampcra(grant, credential, true),
+                    Ok(credential) => attempt.challenge_wampcra(grant, credential, standing),
                     Err(_) => attempt.unproven("deriving the key failed"),
                 }
             }
             ("scram" | "wamp-scram", Credential::Scram(credential)) => {
-                attempt.challenge_scram(grant, credential, true)
+                attempt.challenge_scram(grant, credential, standing)
             }
             ("cryptosign", Credential::Cryptosign(mut keys)) => match attempt.offered_key() {
                 Err(refusal) => Verdict::Refuse(refusal),
                 Ok(offered) => {
                     keys.retain(|key| offered.is_none_or(|offered| offered == *key));
-                    // Without a key left no signature is right.
-                    let standing = if keys.is_empty() { Standing::KeyNotListed } else { Standing::Known };
+                    let standing = match standing {
+                        Standing::Known if keys.is_empty() => Standing::KeyNotListed,
+                        standing => standing,
+                    };
+                    if keys.is_empty() {
+                        // A signature is checked as well, since that takes time.
+                        keys.push(offered.unwrap_or_else(nobody));
+                    }
                     attempt.challenge_cryptosign(grant, keys, standing)
                 }
             },
@@ -160,6 +186,7 @@ impl Attempt {
                 let Refusal { cause, .. } = Refusal::unproven(self.method, self.authid.as_deref(), cause);
                 Verdict::Refuse(Refusal { abort: Abort::new(uri, message), cause })
             }
+            NotGranted::NoSuchClient => self.unproven(format_args!("{asked} knows no such client")),
             NotGranted::Failed(why) => self.unproven(format_args!("{asked} failed: {why}")),
         }
     }
@@ -208,7 +235,7 @@ mod tests {
         let credential = Credential::WampCra { secret: "pa55".into(), salting };
         let granted = Granted { authrole: "user".into(), credential, ..Granted::default() };
         let turn = turns.take(&question.asked, None).await.unwrap();
-        let given_up = timeout(Duration::ZERO, question.challenge(granted, turn)).await;
+        let given_up = timeout(Duration::ZERO, question.challenge(granted, Standing::Known, turn)).await;
         assert!(given_up.is_err());
         assert_eq!(turns.taken(), 1);
         let derived = async {

@@ -23,6 +23,8 @@ pub(crate) struct Pending {
 pub(super) enum Standing {
     Known,
     NoSuchClient,
+    /// Whoever was asked knows no such client.
+    UnknownToAsked,
     /// It exists, and the public key that it says it has is none of its keys.
     KeyNotListed,
 }
@@ -39,6 +41,7 @@ impl Standing {
         match self {
             Standing::Known => "wrong answer to the challenge",
             Standing::NoSuchClient => "no such client",
+            Standing::UnknownToAsked => "the authenticator knows no such client",
             Standing::KeyNotListed => "the client exists, and does not have this public key",
         }
     }

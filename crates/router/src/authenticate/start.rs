@@ -192,7 +192,7 @@ impl Attempt {
         &self,
         mut grant: Grant,
         credential: wampcra::Credential,
-        is_known: bool,
+        standing: impl Into<Standing>,
     ) -> Verdict {
         let session = grant.session.unwrap_or_else(|| self.new_session_id(grant.realm.as_deref()));
         grant.session = Some(session);
@@ -206,7 +206,7 @@ impl Attempt {
             nonce: random(),
         };
         let (extra, text) = credential.challenge(&facts);
-        challenge(extra, grant, is_known, Proof::WampCra { credential, text })
+        challenge(extra, grant, standing, Proof::WampCra { credential, text })
     }
 
     fn scram(self, source: &Source<Directory<scram::Credential>>) -> Verdict {
@@ -226,12 +226,12 @@ impl Attempt {
         &self,
         grant: Grant,
         credential: scram::Credential,
-        is_known: bool,
+        standing: impl Into<Standing>,
     ) -> Verdict {
         let (channel, authextra) = (self.caller.channel(), self.authextra.as_ref());
         let authid = self.authid.as_deref().unwrap_or_default();
         match ServerExchange::start(authid, authextra, &channel, credential, random()) {
-            Ok((exchange, extra)) => challenge(extra, grant, is_known, Proof::Scram(Box::new(exchange))),
+            Ok((exchange, extra)) => challenge(extra, grant, standing, Proof::Scram(Box::new(exchange))),
             Err(error) => self.malformed(error),
         }
     }
@@ -415,7 +415,7 @@ fn owner(directory: &Directory<Vec<PublicKey>>, key: PublicKey) -> String {
 }
 
 /// The key of nobody: its private one is thrown away.
-fn nobody() -> PublicKey {
+pub(super) fn nobody() -> PublicKey {
     static KEY: OnceLock<PublicKey> = OnceLock::new();
     *KEY.get_or_init(|| PrivateKey::from_bytes(&random()).public())
 }

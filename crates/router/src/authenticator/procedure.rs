@@ -7,7 +7,7 @@ use crossweave_auth::cryptosign::PublicKey;
 use crossweave_auth::scram::Kdf;
 use crossweave_auth::scram::credential::{Credential as Scram, Hashing};
 use crossweave_auth::wampcra::Salting;
-use crossweave_wamp::{Dict, Value};
+use crossweave_wamp::{Dict, Value, uris};
 
 use super::{AuthenticateRequest, Credential, Granted, NotGranted};
 use crate::authenticate::excerpt;
@@ -61,6 +61,9 @@ impl Procedure {
                     .and_then(|granted| self.check_realm(granted, home))
                     .map_err(|what| failed(format!("its answer {what}")))
             }
+            Err(CallFailed::Error { error, .. }) if NO_SUCH_CLIENT.contains(&error.as_str()) => {
+                Err(NotGranted::NoSuchClient)
+            }
             Err(CallFailed::Error { error, message }) if !error.starts_with("wamp.") => {
                 Err(denied(error, message))
             }
@@ -101,6 +104,9 @@ impl Procedure {
         })
     }
 }
+
+/// The errors by which a procedure says that it knows no such client.
+const NO_SUCH_CLIENT: [&str; 2] = [uris::AUTHENTICATION_FAILED, "wamp.error.no_such_principal"];
 
 /// The texts are the authenticator's, bounded.
 fn denied(uri: String, message: Option<String>) -> NotGranted {

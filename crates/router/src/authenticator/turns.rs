@@ -16,7 +16,7 @@ const ALL_QUESTIONS_MAX: usize = 16 * QUESTIONS_MAX;
 
 /// An authenticator, as turns are counted. Without what it is asked through, so that its methods and transports share its turns.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Whom {
+pub(super) enum Whom {
     /// Where it is in memory: nobody else is there while a question holds it.
     Function(usize),
     Named(Arc<str>),
@@ -28,7 +28,7 @@ enum Whom {
 
 impl Whom {
     /// Whom this asks about a client of a realm.
-    fn of(asked: &Asked, realm: Option<&str>) -> Whom {
+    pub(super) fn of(asked: &Asked, realm: Option<&str>) -> Whom {
         match asked {
             Asked::Function(function) => Whom::Function(Arc::as_ptr(function).cast::<()>() as usize),
             Asked::Named(name) => Whom::Named(name.clone()),
