@@ -37,7 +37,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crossweave_api::{Error, error};
+use crossweave_api::{Error, Scope, error};
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_config::{Limits, Problems};
 use crossweave_router::{AdmissionOptions, Router};
@@ -51,7 +51,7 @@ pub use findings::{Obstacle, findings};
 pub(crate) use ready::{authority, reach};
 pub use speaking::{Entrance, Protocol};
 
-use crate::component::Interpreter;
+use crate::component::{Interpreter, Pythonpath};
 use crate::extension::Extensions;
 use crate::native::NativeOptions;
 use crate::service::Service;
@@ -68,6 +68,8 @@ use transports::{ROUTER_EVENTS, RunningTransport, TransportEvents};
 /// What a router worker is told when it starts.
 #[derive(Clone, Debug)]
 pub(crate) struct RouterOptions {
+    /// The node it is part of.
+    pub(crate) node_id: String,
     /// What relative paths start from, and where the node's key is.
     pub(crate) cbdir: PathBuf,
     /// What peers may use up.
@@ -82,9 +84,9 @@ pub(crate) struct RouterOptions {
 
 impl From<NativeOptions> for RouterOptions {
     fn from(options: NativeOptions) -> Self {
-        let NativeOptions { cbdir, limits, has_start_page, extensions, .. } = options;
+        let NativeOptions { node_id, cbdir, limits, has_start_page, extensions, .. } = options;
         let interpreter = Interpreter::of(&options.options, "router", &cbdir);
-        RouterOptions { cbdir, limits, has_start_page, interpreter, extensions }
+        RouterOptions { node_id, cbdir, limits, has_start_page, interpreter, extensions }
     }
 }
 
@@ -187,6 +189,7 @@ impl RouterWorker {
         worker.answer_for_components().await?;
         worker.answer_for_links().await?;
         worker.answer_for_traces().await?;
+        worker.service().refuse_absent(Scope::Router).await?;
         worker.provide_realms();
         Ok(worker)
     }
@@ -230,6 +233,11 @@ impl RouterWorker {
         self.shared.state.lock().await.routes = Some(routes);
     }
 
+    /// Where its components in Python look for modules.
+    pub(crate) fn pythonpath(&self) -> &Pythonpath {
+        &self.shared.options.interpreter.pythonpath
+    }
+
     fn router(&self) -> &Router {
         &self.shared.router
     }
@@ -245,6 +253,7 @@ impl RouterWorker {
         demos.shutdown().await;
         self.stop_components().await;
         self.stop_links(None).await;
+        self.forget_traces();
         self.shared.router.shutdown().await;
     }
 

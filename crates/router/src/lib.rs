@@ -112,4 +112,7 @@ pub use tap::{
 };
 pub use traffic::MessageCounts;
 pub use transports::{Listening, NoSuchTransport, TransportId, TransportState, TransportStatus};
-pub use upstream::{Forwarded, Forwarding, NotForwarded, Upstream, UpstreamSession};
+pub use upstream::{
+    ASKING_PROVIDER, Answering, Forwarded, Forwarding, NotAnswered, NotForwarded, Question, Upstream,
+    UpstreamSession,
+};

@@ -66,7 +66,7 @@ fn package_of(service: &WebService) -> Option<[&String; 2]> {
 /// Asks the interpreter. The result has one answer for each package.
 async fn ask(interpreter: &Interpreter, packages: &Json) -> Result<Vec<Json>, String> {
     let name = interpreter.program.display();
-    let task = json!({"packages": packages, "pythonpath": interpreter.pythonpath});
+    let task = json!({"packages": packages, "pythonpath": interpreter.pythonpath.paths()});
     let mut child = Command::new(&interpreter.program)
         .args(["-c", LOCATE, &task.to_string()])
         .current_dir(&interpreter.directory)

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use crossweave_config as config;
 use crossweave_router::{
-    Asked, Authentication, OnSlow, QueueOptions, RawSocketOptions, ResumptionOptions, Source,
-    TransportOptions,
+    Authentication, OnSlow, QueueOptions, RawSocketOptions, ResumptionOptions, TransportOptions,
 };
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::tls::TlsServerOptions;
@@ -52,24 +51,6 @@ impl Listen {
             _ => false,
         };
         self.authentications().any(has_cryptosign)
-    }
-
-    /// Whether a procedure is called to find out who a client is.
-    pub(super) fn asks_procedures(&self) -> bool {
-        fn asks<T>(source: &Option<Source<T>>) -> bool {
-            matches!(source, Some(Source::Asked(Asked::Procedure(_))))
-        }
-        self.authentications().any(|authentication| match authentication {
-            Authentication::Methods(it) => {
-                asks(&it.anonymous)
-                    || asks(&it.ticket)
-                    || asks(&it.wampcra)
-                    || asks(&it.scram)
-                    || asks(&it.cryptosign)
-                    || asks(&it.tls)
-            }
-            _ => false,
-        })
     }
 
     /// Of all parts of the transport.

@@ -229,10 +229,6 @@ impl RouterWorker {
         names.dedup();
         let mut findings = Findings::new(&self.shared.options.extensions);
         let mut listen = transport::listen(&part.value, names, &format!("transport {id:?}"), &mut findings);
-        if state.routes.is_some() && listen.asks_procedures() {
-            let what = "authentication by a procedure (`dynamic`) is not built yet for proxies: there is no realm to call it on";
-            findings.obstacle(&format!("transport {id:?}"), what);
-        }
         findings.settle()?;
         if let Some(web) = &listen.web {
             let cannot = |(path, why): (String, String)| {

@@ -11,9 +11,10 @@ use crossweave_wamp::{AuthMethod, Dict};
 use super::start::Attempt;
 use super::{Grant, Verdict, excerpt};
 use crate::methods::Directory;
+use crate::upstream::ASKING_PROVIDER;
 
-/// How clients may have been looked up.
-const PROVIDERS: [&str; 4] = ["static", "dynamic", "function", "cookie"];
+/// How clients may have been looked up; the last one is the proxy itself, which asks who a client is.
+const PROVIDERS: [&str; 5] = ["static", "dynamic", "function", "cookie", ASKING_PROVIDER];
 
 impl Attempt {
     /// A proxy on this machine: that it reaches the socket is its proof.
