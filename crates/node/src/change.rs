@@ -12,6 +12,8 @@
 
 mod identity;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json};
 
 use crate::boot::{Call, Start, Step, WorkerPlan};
@@ -80,6 +82,14 @@ pub struct Plan {
 
 /// From what runs to what shall run.
 pub fn plan(old: &[WorkerPlan], new: &[WorkerPlan]) -> Plan {
+    plan_beside(old, new, &Others::new())
+}
+
+/// Ids of realms by worker that run beside those of the configuration: what is started gets others.
+pub(crate) type Others = BTreeMap<String, Vec<String>>;
+
+/// The same, beside others.
+pub(crate) fn plan_beside(old: &[WorkerPlan], new: &[WorkerPlan], others: &Others) -> Plan {
     let (mut plan, mut stops, mut starts) = (Plan::default(), Vec::new(), Vec::new());
     let of = |workers: &[WorkerPlan], id: &str| workers.iter().position(|it| it.id == id);
     for was in old.iter().rev().filter(|was| of(new, &was.id).is_none()) {
@@ -101,7 +111,8 @@ pub fn plan(old: &[WorkerPlan], new: &[WorkerPlan]) -> Plan {
             starts.push(Action::StartWorker(shall.clone()));
             continue;
         }
-        plan.steps(was, &keep_ids(was, shall), &mut stops, &mut starts);
+        let others = others.get(&shall.id).map_or(&[][..], Vec::as_slice);
+        plan.steps(was, &keep_ids(was, shall, others), &mut stops, &mut starts);
     }
     plan.actions = stops;
     plan.actions.extend(starts);
@@ -208,7 +219,7 @@ impl Action {
 /// A boot listens at last, gives a realm what it has once the realm is there, and leads routes over connections that are.
 fn rank(step: &Step) -> u8 {
     match step.start {
-        Start::Realm(_) | Start::ProxyConnection(_) => 0,
+        Start::TemplateOrder(_) | Start::Realm(_) | Start::ProxyConnection(_) => 0,
         Start::Transport(_) | Start::ProxyTransport(_) => 2,
         _ => 1,
     }

@@ -16,6 +16,7 @@ mod echo;
 mod facts;
 mod findings;
 mod links;
+mod meta_bridge;
 pub(crate) mod proxy;
 mod ready;
 pub(crate) mod realm;
@@ -115,6 +116,8 @@ struct State {
     realms: Vec<RunningRealm>,
     /// By which realms are started, in the order in which they are tried.
     templates: Vec<RealmTemplate>,
+    /// The ids of templates that come before others, also of those that are not there yet.
+    template_order: Vec<String>,
     transports: Vec<RunningTransport>,
     /// The number in the last id that was made for a realm. None is given twice: what is told of the end of one realm may come after
     /// another one was asked for.

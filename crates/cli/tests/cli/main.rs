@@ -15,6 +15,7 @@ mod keys;
 mod links;
 mod managed;
 mod management;
+mod meta_bridge;
 mod node;
 mod peer;
 mod preflight;

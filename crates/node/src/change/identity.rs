@@ -9,26 +9,37 @@ use std::mem::{Discriminant, discriminant};
 use super::is_realm;
 use crate::boot::{Start, Step, WorkerPlan};
 
-/// `new` with the ids that `old` has for the same things. Ids that are written stay.
-pub(super) fn keep_ids(old: &WorkerPlan, new: &WorkerPlan) -> WorkerPlan {
+/// `new` with the ids that `old` has for the same things. Ids that are written stay; others are none of `others`, which are realms
+/// that run besides.
+pub(super) fn keep_ids(old: &WorkerPlan, new: &WorkerPlan, others: &[String]) -> WorkerPlan {
     let mut kept = new.clone();
     let mut realms = HashMap::new();
-    assign(&old.steps, kept.steps.iter_mut().filter(|step| is_realm(step)).collect(), &mut realms);
-    let mut others: Vec<&mut Step> = kept.steps.iter_mut().filter(|step| !is_realm(step)).collect();
-    for step in &mut others {
+    let own = kept.steps.iter_mut().filter(|step| is_realm(step)).collect();
+    assign(&old.steps, own, others, &mut realms);
+    for step in &mut kept.steps {
+        let Start::TemplateOrder(order) = &mut step.start else { continue };
+        for id in &mut order.realm_ids {
+            if let Some(realm) = realms.get(id) {
+                id.clone_from(realm);
+            }
+        }
+    }
+    let mut parts: Vec<&mut Step> = kept.steps.iter_mut().filter(|step| !is_realm(step)).collect();
+    for step in &mut parts {
         if let Some(id) = step.start.realm_id_mut()
             && let Some(realm) = realms.get(id)
         {
             id.clone_from(realm);
         }
     }
-    assign(&old.steps, others, &mut HashMap::new());
+    assign(&old.steps, parts, &[], &mut HashMap::new());
     kept
 }
 
-/// Gives these steps their ids. `told` learns which had which.
-fn assign(old: &[Step], steps: Vec<&mut Step>, told: &mut HashMap<String, String>) {
-    let mut taken: Vec<(Scope, String)> = Vec::new();
+/// Gives these steps their ids, but for those of others. `told` learns which had which.
+fn assign(old: &[Step], steps: Vec<&mut Step>, others: &[String], told: &mut HashMap<String, String>) {
+    let of_others = |step: &&mut Step| others.iter().map(|id| (scope(step), id.clone())).collect();
+    let mut taken: Vec<(Scope, String)> = steps.first().map(of_others).unwrap_or_default();
     let mut strangers = Vec::new();
     for step in steps {
         let before = step.start.id().to_owned();

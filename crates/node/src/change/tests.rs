@@ -334,3 +334,40 @@ fn routes_and_connections_of_a_proxy_are_what_their_keys_say() {
     assert_eq!(call.procedure(), "stop_proxy_realm_route");
     assert_eq!(call.arguments(), &json!({"realm_name": "one", "route_id": "route000"}));
 }
+
+#[test]
+fn a_router_with_several_templates_is_told_their_order_before_it_gets_them() {
+    let template = |name: &str| json!({"name": name, "template": true});
+    let worker = |names: &[&str]| {
+        let realms: Vec<Value> = names.iter().map(|name| template(name)).collect();
+        json!([{"type": "router", "realms": realms}])
+    };
+    let order = "worker \"worker001\": change order of realm templates";
+    let start = |name: &str| format!("worker \"worker001\": start realm {name:?}");
+    let (_, actions) = between(&worker(&["b-[a-z]+"]), &worker(&["a-[a-z]+", "b-[a-z]+"]));
+    assert_eq!(actions, ["worker \"worker001\": start order of realm templates", &start("a-[a-z]+")]);
+    let (_, actions) =
+        between(&worker(&["a-[a-z]+", "b-[a-z]+"]), &worker(&["c-[a-z]+", "a-[a-z]+", "b-[a-z]+"]));
+    assert_eq!(actions, [order, &start("c-[a-z]+")]);
+    let (old, new) =
+        (planned(&worker(&["a-[a-z]+", "b-[a-z]+"])), planned(&worker(&["b-[a-z]+", "a-[a-z]+"])));
+    let changes = plan(&old, &new).actions;
+    assert_eq!(changes.iter().map(Action::told).collect::<Vec<_>>(), [order]);
+    // Ids that nobody has written stay those of before, and so they are in the order.
+    let (_, call) = changes[0].call().expect("it is a call");
+    assert_eq!(call.arguments(), &json!({"realm_ids": ["realm002", "realm001"]}));
+    let (_, actions) = between(&worker(&["a-[a-z]+", "b-[a-z]+"]), &worker(&["b-[a-z]+"]));
+    assert_eq!(actions.len(), 2, "{actions:?}");
+}
+
+#[test]
+fn what_is_started_gets_no_id_of_a_realm_that_a_client_has_started() {
+    let template = json!({"name": "u-[a-z]+", "template": true});
+    let worker = |realms: &[&Value]| json!([{"type": "router", "realms": realms}]);
+    let (old, new) =
+        (planned(&worker(&[&template])), planned(&worker(&[&template, &json!({"name": "two"})])));
+    let others = Others::from([("worker001".to_owned(), vec!["realm002".to_owned()])]);
+    let plan = plan_beside(&old, &new, &others);
+    let [Action::Take { step, .. }] = &plan.actions[..] else { panic!("{:?}", plan.actions) };
+    assert_ne!(step.start.id(), "realm002");
+}

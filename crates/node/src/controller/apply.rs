@@ -15,7 +15,8 @@ use super::preflight;
 use super::worker::{Origin, Status, Worker};
 use super::{Controller, NodeOptions};
 use crate::boot::{self, Step, WorkerPlan};
-use crate::change::{self, Action};
+use crate::change::{self, Action, Others};
+use crate::kind::{NativeKind, WorkerKind};
 use crate::router::findings;
 use crate::service::{Caller, to_json};
 
@@ -57,7 +58,8 @@ impl Controller {
         let loaded = tokio::task::spawn_blocking(move || read(&options, &file)).await;
         let loaded = loaded.map_err(|failure| Error::new(error::RUNTIME_ERROR, failure))??;
         let runs = self.look(dry_run).await;
-        let plan = change::plan(&runs, &boot::plan(&loaded.node, &loaded.document));
+        let others = self.others(&runs).await;
+        let plan = change::plan_beside(&runs, &boot::plan(&loaded.node, &loaded.document), &others);
         let mut applied = ConfigurationApplied {
             file: configuration.file.display().to_string(),
             dry_run,
@@ -212,6 +214,20 @@ impl Controller {
             plan.steps = there;
         }
         plans
+    }
+
+    /// The realms that run besides, such as those that clients have started by templates.
+    async fn others(&self, runs: &[WorkerPlan]) -> Others {
+        let mut others = Others::new();
+        for plan in runs.iter().filter(|plan| plan.kind == WorkerKind::Native(NativeKind::Router)) {
+            let call = self.shared.client.call(format!("crossbar.worker.{}.get_router_realms", plan.id));
+            let Ok(Ok(answer)) = timeout(LOOK_DEADLINE, call).await else { continue };
+            let answer = answer.args().into_iter().next().unwrap_or_default();
+            let is_own = |id: &str| plan.steps.iter().any(|step| step.start.id() == id);
+            let ids = answer.as_list().unwrap_or_default().iter().filter_map(|id| id.as_str());
+            others.insert(plan.id.clone(), ids.filter(|id| !is_own(id)).map(str::to_owned).collect());
+        }
+        others
     }
 
     /// What a configuration has started, whether all of it still runs or not.
