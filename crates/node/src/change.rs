@@ -85,8 +85,28 @@ pub fn plan(old: &[WorkerPlan], new: &[WorkerPlan]) -> Plan {
     plan_beside(old, new, &Others::new())
 }
 
-/// Ids of realms by worker that run beside those of the configuration: what is started gets others.
-pub(crate) type Others = BTreeMap<String, Vec<String>>;
+/// By worker, what runs beside what a configuration has started: that gets other ids.
+pub(crate) type Others = BTreeMap<String, Vec<Other>>;
+
+/// A realm or role that a client has started by a template, or somebody by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Other {
+    /// Of a role: the id of its realm.
+    pub(crate) realm: Option<String>,
+    pub(crate) id: String,
+}
+
+impl Other {
+    /// Whether it is what the step is about, by kind and id.
+    pub(crate) fn has_id(&self, step: &Step, id: &str) -> bool {
+        let is_alike = match &step.start {
+            Start::Realm(_) => self.realm.is_none(),
+            Start::Role(role) => self.realm.as_ref() == Some(&role.realm_id),
+            _ => false,
+        };
+        is_alike && self.id == id
+    }
+}
 
 /// The same, beside others.
 pub(crate) fn plan_beside(old: &[WorkerPlan], new: &[WorkerPlan], others: &Others) -> Plan {

@@ -67,7 +67,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    fn of<P: Procedure>(call: &P) -> Call {
+    pub(crate) fn of<P: Procedure>(call: &P) -> Call {
         let arguments = serde_json::to_value(call).expect("the API's own types can be written as JSON");
         Call { procedure: P::CONTRACT.name, arguments }
     }

@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
 
-use super::is_realm;
+use super::{Other, is_realm};
 use crate::boot::{Start, Step, WorkerPlan};
 
-/// `new` with the ids that `old` has for the same things. Ids that are written stay; others are none of `others`, which are realms
-/// that run besides.
-pub(super) fn keep_ids(old: &WorkerPlan, new: &WorkerPlan, others: &[String]) -> WorkerPlan {
+/// `new` with the ids that `old` has for the same things. Ids that are written stay; others are none of `others`, which run
+/// besides.
+pub(super) fn keep_ids(old: &WorkerPlan, new: &WorkerPlan, others: &[Other]) -> WorkerPlan {
     let mut kept = new.clone();
     let mut realms = HashMap::new();
     let own = kept.steps.iter_mut().filter(|step| is_realm(step)).collect();
@@ -32,14 +32,13 @@ pub(super) fn keep_ids(old: &WorkerPlan, new: &WorkerPlan, others: &[String]) ->
             id.clone_from(realm);
         }
     }
-    assign(&old.steps, parts, &[], &mut HashMap::new());
+    assign(&old.steps, parts, others, &mut HashMap::new());
     kept
 }
 
 /// Gives these steps their ids, but for those of others. `told` learns which had which.
-fn assign(old: &[Step], steps: Vec<&mut Step>, others: &[String], told: &mut HashMap<String, String>) {
-    let of_others = |step: &&mut Step| others.iter().map(|id| (scope(step), id.clone())).collect();
-    let mut taken: Vec<(Scope, String)> = steps.first().map(of_others).unwrap_or_default();
+fn assign(old: &[Step], steps: Vec<&mut Step>, others: &[Other], told: &mut HashMap<String, String>) {
+    let mut taken: Vec<(Scope, String)> = Vec::new();
     let mut strangers = Vec::new();
     for step in steps {
         let before = step.start.id().to_owned();
@@ -60,7 +59,9 @@ fn assign(old: &[Step], steps: Vec<&mut Step>, others: &[String], told: &mut Has
     }
     for (before, step) in strangers {
         let scope = scope(step);
-        let is_free = |id: &String| !taken.contains(&(scope.clone(), id.clone()));
+        let is_free = |id: &String| {
+            !taken.contains(&(scope.clone(), id.clone())) && !others.iter().any(|it| it.has_id(step, id))
+        };
         let stem = before.trim_end_matches(|it: char| it.is_ascii_digit());
         let numbered = (1..).map(|number| format!("{stem}{number:03}"));
         let id = std::iter::once(before.clone()).chain(numbered).find(is_free).expect("numbers do not end");

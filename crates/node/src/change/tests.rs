@@ -361,13 +361,20 @@ fn a_router_with_several_templates_is_told_their_order_before_it_gets_them() {
 }
 
 #[test]
-fn what_is_started_gets_no_id_of_a_realm_that_a_client_has_started() {
+fn what_is_started_gets_no_id_of_what_a_client_has_started() {
     let template = json!({"name": "u-[a-z]+", "template": true});
-    let worker = |realms: &[&Value]| json!([{"type": "router", "realms": realms}]);
-    let (old, new) =
-        (planned(&worker(&[&template])), planned(&worker(&[&template, &json!({"name": "two"})])));
-    let others = Others::from([("worker001".to_owned(), vec!["realm002".to_owned()])]);
-    let plan = plan_beside(&old, &new, &others);
-    let [Action::Take { step, .. }] = &plan.actions[..] else { panic!("{:?}", plan.actions) };
-    assert_ne!(step.start.id(), "realm002");
+    let teams = json!({"name": "team-[a-z]+", "template": true});
+    let worker = |realms: Value| planned(&json!([{"type": "router", "realms": realms}]));
+    let old = worker(json!([template, {"name": "one", "roles": [teams]}]));
+    let new = worker(json!([template, {"name": "one", "roles": [teams, {"name": "user"}]}, {"name": "two"}]));
+    let other = |realm: Option<&str>, id: &str| Other { realm: realm.map(str::to_owned), id: id.to_owned() };
+    let others =
+        vec![other(None, "realm003"), other(Some("realm002"), "role002"), other(Some("realm009"), "role003")];
+    let plan = plan_beside(&old, &new, &Others::from([("worker001".to_owned(), others)]));
+    let [Action::Take { step: role, .. }, Action::Take { step: realm, .. }] = &plan.actions[..] else {
+        panic!("{:?}", plan.actions)
+    };
+    assert_eq!((role.start.realm(), realm.what.as_str()), (Some("realm002"), "realm \"two\""));
+    assert_ne!(role.start.id(), "role002");
+    assert!(!["realm001", "realm002", "realm003"].contains(&realm.start.id()), "{realm:?}");
 }

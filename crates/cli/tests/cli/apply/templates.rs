@@ -80,3 +80,29 @@ fn templates_are_tried_in_the_order_of_the_new_configuration() {
     while !node.process.line().contains("runs again") {}
     assert!(!it.reaches("a.sock", "u-bix") && it.reaches("a.sock", "u-cleo"));
 }
+
+#[test]
+fn what_is_added_stands_beside_what_clients_have_started() {
+    let mut it = Changing::new();
+    let mut team = role("^team-(?P<team>[a-z]+)$", true);
+    team["template"] = json!(true);
+    it.router()["realms"] = json!([
+        {"name": "one", "roles": [team]},
+        {"name": "^u-(?P<user>[a-z]+)$", "template": true, "roles": [team]},
+    ]);
+    it.router()["transports"][0]["auth"] = json!({"anonymous": {"type": "static", "role": "team-red"}});
+    it.write();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    assert!(it.reaches("a.sock", "one") && it.reaches("a.sock", "u-ann") && it.reaches("a.sock", "u-bob"));
+    // The numbers of these places are those of a role and of a realm that clients have started.
+    it.router()["realms"][0]["roles"].as_array_mut().unwrap().push(role("anonymous", true));
+    it.router()["realms"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "two", "roles": [role("anonymous", true)]}));
+    it.write();
+    let applied = it.of(&["apply"]);
+    assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
+    assert!(it.reaches("b.sock", "one") && it.reaches("b.sock", "two") && it.reaches("a.sock", "u-ann"));
+    assert!(it.of(&["apply"]).stdout.starts_with("nothing to do"));
+}
