@@ -55,11 +55,14 @@ fn sessions_of_a_realm_are_looked_at_and_ended_from_the_management_realm() {
         let call = |procedure: &str, args: &[Value]| node.call(&of(realm, procedure), args);
         let anonymous = json!(["anonymous"]);
         assert_eq!(call("wamp.session.list", &[anonymous]), Ok(json!([session])));
-        assert_eq!(call("wamp.session.get", &[session.clone()]).unwrap()["authrole"], "anonymous");
+        assert_eq!(
+            call("wamp.session.get", std::slice::from_ref(&session)).unwrap()["authrole"],
+            "anonymous"
+        );
         assert_eq!(call("wamp.subscription.count_subscribers", &[subscribed[1].clone()]), Ok(json!(1)));
         let unknown = call("wamp.session.get", &[json!(7)]).unwrap_err();
         assert!(unknown.contains("wamp.error.no_such_session"), "{unknown}");
-        assert!(call("wamp.session.kill", &[session.clone()]).is_ok());
+        assert!(call("wamp.session.kill", std::slice::from_ref(&session)).is_ok());
         guest.wait_for("router closed the session");
         assert_eq!(told(&events, &of(realm, "wamp-session-on_leave"))[0], session);
     }
@@ -97,7 +100,7 @@ fn a_bridge_that_somebody_ends_is_there_again() {
     let node = node();
     let call = |procedure: &str, args: &[Value]| node.call(&of("realm001", procedure), args);
     let bridge = call("wamp.session.list", &[json!(["trusted"])]).unwrap()[0].clone();
-    assert_eq!(call("wamp.session.get", &[bridge.clone()]).unwrap()["authid"], "meta-api");
+    assert_eq!(call("wamp.session.get", std::slice::from_ref(&bridge)).unwrap()["authid"], "meta-api");
     let kill = [json!("realm001"), json!("meta-api"), json!("com.example.enough")];
     assert_eq!(node.call("crossbar.worker.router.kill_by_authid", &kill), Ok(json!([bridge.clone()])));
     let again =
