@@ -218,6 +218,8 @@ enum What {
     },
     /// From exec to the first WELCOME.
     Start,
+    /// The same with the router in a worker process, which is then killed.
+    Restart,
 }
 
 impl What {
@@ -262,6 +264,7 @@ impl What {
                 Scenario::Activation(activation::Plan { running, joins, total })
             }
             Self::Start => Scenario::Start,
+            Self::Restart => Scenario::Restart,
         }
     }
 }

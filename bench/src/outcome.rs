@@ -36,6 +36,10 @@ pub(crate) enum Metric {
     Errors,
     /// RSS of all processes of the server, in MiB.
     RssMib,
+    /// The same before there was anything to keep.
+    RssBeforeMib,
+    /// The same when nothing of it was left.
+    RssAfterMib,
     /// PSS of the same.
     PssMib,
     /// RSS per idle session, in KiB.
@@ -46,6 +50,8 @@ pub(crate) enum Metric {
     SubscribeUs,
     /// From exec to the first WELCOME, in milliseconds.
     WelcomeMs,
+    /// From the end of the router's process, by SIGKILL, to the next WELCOME, in milliseconds.
+    RestartMs,
     /// Size of the program, in MiB.
     BinaryMib,
     /// Number of processes.

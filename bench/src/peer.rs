@@ -347,6 +347,9 @@ fn write_node_config(folder: &Path, config: &serde_json::Value) -> Result<PathBu
     Ok(file)
 }
 
+/// After so many seconds a realm that was started by a template ends, if nobody is on it.
+pub(crate) const IDLE_TIMEOUT_S: u64 = 1;
+
 /// The name of a realm that a template starts, at the peers that have them.
 pub(crate) fn template_realm(number: usize) -> String {
     format!("started-{number}")

@@ -147,6 +147,12 @@ fn sessions() -> Vec<Case> {
     let (rs, ws) = (Wire::RS_MSGPACK, Wire::WS_JSON);
     vec![
         Case::new("start", "Start", ws, Scenario::Start),
+        Case::new(
+            "restart-ws",
+            "Start with the router in a worker process, which is then killed (kill -9)",
+            ws,
+            Scenario::Restart,
+        ),
         joins("joins-ws", "Joins: 1,000, 16 at a time", ws, Login::Anonymous),
         joins("joins-rs", "Joins: 1,000, 16 at a time", rs, Login::Anonymous).long(),
         joins("joins-ticket", "Joins by ticket: 1,000, 16 at a time", ws, Login::Ticket),
@@ -164,7 +170,7 @@ fn sessions() -> Vec<Case> {
         joins("joins-cryptosign", "Joins by cryptosign: 1,000, 16 at a time", ws, Login::Cryptosign),
         Case::new(
             "activation-ws",
-            "Joins that start a realm of a template, 1,000 running (p99 before: joins of those); RSS with 10,000",
+            "Joins that start a realm of a template, 1,000 running (p99 before: joins of those); RSS with 10,000, before, and after they ended",
             ws,
             Scenario::Activation(activation::Plan { running: 1000, joins: 1000, total: 10_000 }),
         )

@@ -16,6 +16,7 @@ pub(crate) mod joins;
 pub(crate) mod neighbour;
 pub(crate) mod patterns;
 pub(crate) mod pubsub;
+pub(crate) mod restart;
 pub(crate) mod rpc;
 pub(crate) mod slow;
 pub(crate) mod start;
@@ -68,6 +69,8 @@ pub(crate) enum Scenario {
     Slow(slow::Plan),
     /// From exec to the first WELCOME.
     Start,
+    /// The same with a worker process, which is then killed.
+    Restart,
 }
 
 impl Scenario {
@@ -106,6 +109,10 @@ impl Scenario {
             }
             Self::Slow(plan) => slow::run(&plan, &target, pid, timing),
             Self::Start => start::run(server, &target),
+            Self::Restart => {
+                let server = server.with_worker_process()?;
+                restart::run(&server, &server.target(wire)?)
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{Hosting, Kind, Peer, Places, node_config, output_of, write_node_config};
+use super::{Hosting, IDLE_TIMEOUT_S, Kind, Peer, Places, node_config, output_of, write_node_config};
 use crate::trouble::{Result, Trouble};
 
 /// Takes the program named on the command line, or builds it.
@@ -44,8 +44,12 @@ pub(super) fn command(peer: &Peer, folder: &Path, port: u16, hosting: Hosting) -
     let mut template = worker["realms"][0].clone();
     template["name"] = "^started-[0-9]+$".into();
     template["template"] = true.into();
-    template["activation"] =
-        serde_json::json!({"max_realms": 20_000, "max_realms_per_principal": 20_000, "max_rate": 10_000});
+    template["activation"] = serde_json::json!({
+        "max_realms": 20_000,
+        "max_realms_per_principal": 20_000,
+        "max_rate": 10_000,
+        "idle_timeout": IDLE_TIMEOUT_S,
+    });
     worker["realms"].as_array_mut().expect("it has realms").push(template);
     let config = write_node_config(folder, &config)?;
     let mut command = Command::new(&peer.program);

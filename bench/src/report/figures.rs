@@ -163,7 +163,22 @@ fn node(results: &Results) -> Vec<Figure> {
     let inline = of("pubsub-1000-rs", Metric::CpuUs);
     let by_worker =
         of("pubsub-1000-rs-worker", Metric::CpuUs).zip(inline).map(|(worker, inline)| worker / inline);
+    let left = of("activation-ws", Metric::RssAfterMib).zip(of("activation-ws", Metric::RssBeforeMib));
+    let restart = |metric, unit: &'static str, bound: f64| {
+        of("restart-ws", metric).map(|value| (format!("{value:.1} {unit}"), value <= bound))
+    };
     vec![
+        Figure::new(
+            "controller and router in a process each: exec to first WELCOME",
+            "<= 300 ms",
+            restart(Metric::WelcomeMs, "ms", 300.0),
+        ),
+        Figure::new("the same: RSS of both", "<= 40 MiB", restart(Metric::RssMib, "MiB", 40.0)),
+        Figure::new(
+            "the same: `kill -9` of the router to the next WELCOME",
+            "<= 1000 ms",
+            restart(Metric::RestartMs, "ms", 1000.0),
+        ),
         Figure::new(
             "join that starts a realm, 1,000 running: p99 beyond that of a join of one that runs",
             "<= 5 ms",
@@ -173,6 +188,11 @@ fn node(results: &Results) -> Vec<Figure> {
             "10,000 realms of a template with a session each: RSS",
             "<= 512 MiB",
             memory.map(|mib| (format!("{mib:.0} MiB"), mib <= 512.0)),
+        ),
+        Figure::new(
+            "the same, when all of them have ended: RSS",
+            "<= 1.1 x before",
+            left.map(|(after, before)| (format!("{:.2} x", after / before), after <= 1.1 * before)),
         ),
         Figure::new(
             "1:1 through a worker process, CPU",

@@ -19,11 +19,14 @@ pub(crate) fn heading(metric: Metric) -> &'static str {
         Metric::Repeated => "repeated",
         Metric::Errors => "errors",
         Metric::RssMib => "RSS MiB",
+        Metric::RssBeforeMib => "RSS MiB before",
+        Metric::RssAfterMib => "RSS MiB after",
         Metric::PssMib => "PSS MiB",
         Metric::SessionKib => "KiB per session",
         Metric::SubscriptionOctets => "octets per subscription",
         Metric::SubscribeUs => "CPU us per SUBSCRIBE",
         Metric::WelcomeMs => "ms to WELCOME",
+        Metric::RestartMs => "ms from kill -9 to WELCOME",
         Metric::BinaryMib => "binary MiB",
         Metric::Processes => "processes",
         Metric::P99BeforeUs => "p99 before",
@@ -44,9 +47,13 @@ pub(crate) fn cell(metric: Metric, value: f64) -> String {
         Metric::Lost | Metric::Repeated | Metric::Errors | Metric::SlowLost => count(value),
         Metric::Processes | Metric::SubscriptionOctets => format!("{value:.0}"),
         Metric::SlowClosed => if value > 0.0 { "yes" } else { "no" }.to_owned(),
-        Metric::RssMib | Metric::PssMib | Metric::BinaryMib | Metric::GrowthMib | Metric::HeldBackMib => {
-            format!("{value:.1}")
-        }
+        Metric::RssMib
+        | Metric::RssBeforeMib
+        | Metric::RssAfterMib
+        | Metric::PssMib
+        | Metric::BinaryMib
+        | Metric::GrowthMib
+        | Metric::HeldBackMib => format!("{value:.1}"),
         _ => digits(value),
     }
 }

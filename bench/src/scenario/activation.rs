@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::accounting;
 use crate::latency::Latencies;
 use crate::outcome::{self, Metric, Outcome};
-use crate::peer::template_realm;
+use crate::peer::{IDLE_TIMEOUT_S, template_realm};
 use crate::reactor::{Reactor, Target};
 use crate::trouble::{Result, Trouble};
 
@@ -25,10 +25,15 @@ pub(crate) struct Plan {
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Time for buffers of the handshake to be given back.
 const SETTLE: Duration = Duration::from_millis(1500);
+/// By when realms that nobody is on are gone: see [`IDLE_TIMEOUT_S`].
+const TEAR_DOWN: Duration = Duration::from_millis(1000 * IDLE_TIMEOUT_S + 4000);
 
-/// Reports latencies from connect to WELCOME: of joins that start a realm, and the p99 of joins that find theirs running.
+/// Reports latencies from connect to WELCOME: of joins that start a realm, and the p99 of joins that find theirs running; and
+/// memory before there were any such realms, with all of them, and when they are gone.
 pub(crate) fn run(plan: &Plan, target: &Target, pid: u32) -> Result<Outcome> {
     let mut reactor = Reactor::new()?;
+    let rss_mib = || accounting::memory(pid).rss as f64 / f64::from(1 << 20);
+    let rss_before = rss_mib();
     let mut next = 0;
     let mut new_realm = || {
         next += 1;
@@ -53,7 +58,11 @@ pub(crate) fn run(plan: &Plan, target: &Target, pid: u32) -> Result<Outcome> {
     let mut outcome = Outcome::new();
     outcome::add_latencies(&mut outcome, &first);
     outcome.extend(before.percentile_us(99.0).map(|us| (Metric::P99BeforeUs, us)));
-    outcome.insert(Metric::RssMib, accounting::memory(pid).rss as f64 / f64::from(1 << 20));
+    outcome.insert(Metric::RssMib, rss_mib());
+    // Closes all connections.
+    drop(reactor);
+    std::thread::sleep(TEAR_DOWN);
+    outcome.extend([(Metric::RssBeforeMib, rss_before), (Metric::RssAfterMib, rss_mib())]);
     Ok(outcome)
 }
 

@@ -15,6 +15,7 @@ mod components;
 mod echo;
 mod facts;
 mod findings;
+mod leftovers;
 mod links;
 mod meta_bridge;
 pub(crate) mod proxy;
@@ -54,6 +55,7 @@ use crate::native::NativeOptions;
 use crate::service::Service;
 use activation::Idle;
 use components::RunningComponents;
+use leftovers::Leftovers;
 use links::RunningLinks;
 use realms::RunningRealm;
 use template::RealmTemplate;
@@ -104,6 +106,8 @@ struct Shared {
     links: RunningLinks,
     /// Realms of templates that nobody is on.
     idle: parking_lot::Mutex<Idle>,
+    /// What realms that have ended leave in memory.
+    leftovers: Leftovers,
     /// What is told of its transports.
     transport_events: TransportEvents,
     /// Whether its clients have their sessions on other routers.
@@ -206,6 +210,7 @@ impl RouterWorker {
             traces: Default::default(),
             links: Default::default(),
             idle: Default::default(),
+            leftovers: Leftovers::default(),
             transport_events,
             is_proxy,
         };

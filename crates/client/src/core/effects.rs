@@ -7,7 +7,7 @@ use crossweave_wamp::PublicationId;
 use tokio::sync::{Notify, oneshot};
 
 use super::procedures::{Handler, ProcedureId};
-use super::{CallSlot, Epoch, EventQueue};
+use super::{CallSlot, Epoch, EventQueue, TopicKey};
 use crate::error::{CallError, Disconnected, WampError};
 use crate::invocation::Invocation;
 use crate::reply::Reply;
@@ -37,6 +37,7 @@ enum Effect {
     Call(oneshot::Sender<Result<Reply, CallError>>, Result<Reply, CallError>),
     Start(Box<Start>),
     RegisterLater(Epoch, ProcedureId, u32),
+    SubscribeLater(Epoch, TopicKey, u32),
     DropHandler(Handler),
     WakeAll(Arc<Notify>),
     DropInvocation(Invocation),
@@ -54,6 +55,8 @@ pub(crate) trait Runtime {
     fn start(&self, start: Start);
     /// Calls [`super::Core::register_again`] after a while; `attempt` counts from 0.
     fn register_later(&self, epoch: Epoch, procedure: ProcedureId, attempt: u32);
+    /// Calls [`super::Core::subscribe_again`] after a while; `attempt` counts from 0.
+    fn subscribe_later(&self, epoch: Epoch, topic: TopicKey, attempt: u32);
 }
 
 impl Effects {
@@ -79,6 +82,10 @@ impl Effects {
 
     pub(super) fn register_later(&mut self, epoch: Epoch, procedure: ProcedureId, attempt: u32) {
         self.0.push(Effect::RegisterLater(epoch, procedure, attempt));
+    }
+
+    pub(super) fn subscribe_later(&mut self, epoch: Epoch, topic: TopicKey, attempt: u32) {
+        self.0.push(Effect::SubscribeLater(epoch, topic, attempt));
     }
 
     /// A handler may hold a client: dropping it may lock the core.
@@ -114,6 +121,9 @@ impl Effects {
                 Effect::Start(start) => runtime.start(*start),
                 Effect::RegisterLater(epoch, procedure, attempt) => {
                     runtime.register_later(epoch, procedure, attempt);
+                }
+                Effect::SubscribeLater(epoch, topic, attempt) => {
+                    runtime.subscribe_later(epoch, topic, attempt);
                 }
                 Effect::DropHandler(handler) => drop(handler),
                 Effect::WakeAll(waiting) => waiting.notify_waiters(),

@@ -179,6 +179,7 @@ impl RouterWorker {
         for sessions in sessions {
             sessions.ended().await;
         }
+        self.shared.leftovers.of_realm();
         info!("Realm '{name}' stopped");
         self.service().tell(&ON_REALM_STOPPED, &id).await;
     }
