@@ -41,6 +41,17 @@ procedures! { Router:
     errors [error::ALREADY_RUNNING, error::ALREADY_EXISTS, error::INVALID_CONFIGURATION, error::CANNOT_START],
     events ["on_realm_started"];
 
+    /// The ids of the templates of realms, in the order in which they are tried. Not in Crossbar.io.
+    "get_router_realm_templates" GetRouterRealmTemplates {} -> Vec<String>;
+
+    /// Says in which order templates of realms are tried: these first, also those of them that are started later, and then all
+    /// others in the order in which they were started. Answers what `get_router_realm_templates` does. Realms that run stay as
+    /// they are. Not in Crossbar.io.
+    "order_router_realm_templates" OrderRouterRealmTemplates {
+        /// The ids of templates; those that are not there (yet) do no harm.
+        realm_ids: Vec<String>,
+    } -> Vec<String>;
+
     /// Stops a realm: its sessions get GOODBYE. After a template is stopped, no realms are started by it any more.
     "stop_router_realm" StopRouterRealm {
         /// Its id.

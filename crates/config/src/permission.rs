@@ -153,7 +153,10 @@ fn starred(reading: &mut Reading<'_>, at: &At<'_>) -> Option<(String, Matching)>
 pub(crate) fn uri_text(reading: &mut Reading<'_>, at: &At<'_>) -> Option<String> {
     reading.note(&at.path, || Shape::Text);
     match &at.item.value {
-        crate::document::Value::String(uri) => Some(uri.clone()),
+        crate::document::Value::String(uri) => {
+            reading.is_text(at);
+            Some(uri.clone())
+        }
         _ => {
             reading.wrong_type(at, "a URI");
             None

@@ -218,15 +218,20 @@ impl<'e> Reading<'e> {
                 None
             }
             Value::String(text) => {
-                if at.item.as_bool().is_some() {
-                    self.texts.insert(at.item.range.start);
-                }
+                self.is_text(at);
                 Some(text.clone())
             }
             _ => {
                 self.wrong_type(at, "a string");
                 None
             }
+        }
+    }
+
+    /// The value at this place is read as a text, also if it is a word that YAML may take for a boolean.
+    pub(crate) fn is_text(&mut self, at: &At<'_>) {
+        if at.item.as_bool().is_some() {
+            self.texts.insert(at.item.range.start);
         }
     }
 

@@ -211,7 +211,6 @@ impl RealmOptions {
                 .unwrap_or(default.event_dispatching_chunk_size),
             bridge_meta_api: fields.bool(reading, "bridge_meta_api", default.bridge_meta_api),
         };
-        fields.not_built(reading, "bridge_meta_api", "the meta API on the node's realm");
         fields.finish(reading);
         options
     }

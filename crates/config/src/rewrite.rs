@@ -4,6 +4,7 @@ mod json;
 mod upgrade;
 mod yaml;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::document::{Document, Format, Item};
@@ -31,12 +32,22 @@ pub fn convert(text: &str, format: Format, file_name: &str, to: Format) -> Resul
     let source = Arc::new(Source::new(file_name, text));
     let mut document = parse(&source, format)?;
     if to == Format::Json {
-        let mut reading = Reading::new(&source, Environment::empty(), None);
-        let root = reading.root(&document);
-        crate::node::read(&mut reading, root);
-        document.root.settle(&reading.texts);
+        let texts = texts(&source, &document);
+        document.root.settle(&texts);
     }
     Ok(Rewritten { text: write(&document.root, to), remarks: lost(text, format) })
+}
+
+/// Where words begin that are texts. One of version 1 is read as what it becomes: its values stay where they are.
+fn texts(source: &Source, document: &Document) -> HashSet<usize> {
+    let mut root = document.root.clone();
+    // It has nothing to do for what is not of version 1.
+    let _ = upgrade::upgrade(&mut root);
+    let mut reading = Reading::new(source, Environment::empty(), None);
+    let document = Document { root, duplicates: Vec::new() };
+    let root = reading.root(&document);
+    crate::node::read(&mut reading, root);
+    reading.texts
 }
 
 /// Writes a configuration of version 1 as one of version 2, in the same format. Comments are lost.

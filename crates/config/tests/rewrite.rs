@@ -91,6 +91,66 @@ fn texts_that_look_like_something_else_stay_texts() {
     }
 }
 
+/// The same with one text instead of the `number`th one; none if there are not so many.
+fn with_text(value: &mut Value, number: &mut usize, text: &str) -> bool {
+    match value {
+        Value::String(found) => {
+            let is_it = *number == 0;
+            if is_it {
+                *found = text.to_owned();
+            }
+            *number = number.wrapping_sub(1);
+            is_it
+        }
+        Value::Array(items) => items.iter_mut().any(|item| with_text(item, number, text)),
+        Value::Object(entries) => entries.values_mut().any(|item| with_text(item, number, text)),
+        _ => false,
+    }
+}
+
+#[test]
+fn words_of_yaml_mean_the_same_in_json_wherever_they_stand() {
+    let env = Environment::empty();
+    let mut correct = 0;
+    for number in 0.. {
+        let word = if number % 2 == 0 { "yes" } else { "off" };
+        let mut config: Value = serde_json::from_str(EVERY_SECTION).expect("JSON");
+        if !with_text(&mut config, &mut number.clone(), word) {
+            break;
+        }
+        let quoted = converted(&config.to_string(), Format::Json, Format::Yaml);
+        let yaml = quoted.replace(&format!("\"{word}\""), word);
+        let Ok(read) = parse(&yaml, Format::Yaml, "config", env) else { continue };
+        correct += 1;
+        let json = converted(&yaml, Format::Yaml, Format::Json);
+        let again = parse(&json, Format::Json, "config", env).unwrap_or_else(|why| panic!("{yaml}: {why}"));
+        assert_eq!((&again.node, &again.document), (&read.node, &read.document), "{yaml}");
+        // And back: what was taken for a boolean is one, and what was taken for a text is in quotes.
+        let yaml = converted(&json, Format::Json, Format::Yaml);
+        assert_eq!(converted(&yaml, Format::Yaml, Format::Json), json, "{yaml}");
+    }
+    assert!(correct > 100, "only {correct} texts could be such a word");
+}
+
+#[test]
+fn words_of_version_1_are_texts_where_texts_are_expected() {
+    let yaml = "workers:\n- type: router\n  realms:\n  - name: on\n    roles:\n    - name: yes\n      permissions:\n      \
+        - {uri: '*', publish: yes, subscribe: no}\n";
+    let json: Value = serde_json::from_str(&converted(yaml, Format::Yaml, Format::Json)).expect("JSON");
+    let realm = &json["workers"][0]["realms"][0];
+    assert_eq!((&realm["name"], &realm["roles"][0]["name"]), (&json!("on"), &json!("yes")));
+    let permission = &realm["roles"][0]["permissions"][0];
+    assert_eq!(permission, &json!({"uri": "*", "publish": true, "subscribe": false}));
+}
+
+#[test]
+fn numbers_are_numbers_in_both_versions_of_yaml() {
+    let yaml = converted("{\"a\": [1e5, 1E-5, 1.5e+3, 2.5, 7]}", Format::Json, Format::Yaml);
+    assert_eq!(yaml, "a:\n- 1.0e+5\n- 1.0e-5\n- 1.5e+3\n- 2.5\n- 7\n");
+    let back: Value = serde_json::from_str(&converted(&yaml, Format::Yaml, Format::Json)).expect("JSON");
+    assert_eq!(back, json!({"a": [1e5, 1e-5, 1500.0, 2.5, 7]}));
+}
+
 #[test]
 fn what_is_written_is_tidy() {
     let yaml = converted(

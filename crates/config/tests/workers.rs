@@ -275,11 +275,10 @@ fn nothing_is_not_built_in_a_disabled_worker() {
     let config = json!({"version": 2, "workers": [
         {"type": "container", "options": {"disabled": true}},
         {"type": "router", "options": {"disabled": "${NO_CE}"}, "realms": [{"name": "a-[a-z]+", "template": true}]},
-        {"type": "router", "realms": [{"name": "realm1", "options": {"bridge_meta_api": true}}]},
-        {"type": "router", "options": {"disabled": true},
-            "realms": [{"name": "realm1", "options": {"bridge_meta_api": true}}]}]});
+        {"type": "router", "transports": [{"type": "flashpolicy", "endpoint": {"type": "tcp", "port": 7}, "allowed_ports": [80]}]},
+        {"type": "router", "options": {"disabled": true}, "transports": [{"type": "flashpolicy", "endpoint": {"type": "tcp", "port": 8}, "allowed_ports": [80]}]}]});
     let found = checked(&config).warnings;
     let not_built: Vec<_> =
         found.iter().filter(|it| it.severity == Severity::NotBuilt).map(|it| it.path.as_str()).collect();
-    assert_eq!(not_built, ["$.workers[2].realms[0].options.bridge_meta_api"]);
+    assert_eq!(not_built, ["$.workers[2].transports[0].type"]);
 }

@@ -7,7 +7,8 @@ use crossweave_api::container::StartComponent;
 use crossweave_api::hostmonitor::StartMonitoring;
 use crossweave_api::proxy::{StartProxyConnection, StartProxyRealmRoute, StartProxyTransport};
 use crossweave_api::router::{
-    StartRouterComponent, StartRouterRealm, StartRouterRealmLink, StartRouterRealmRole, StartRouterTransport,
+    OrderRouterRealmTemplates, StartRouterComponent, StartRouterRealm, StartRouterRealmLink,
+    StartRouterRealmRole, StartRouterTransport,
 };
 use crossweave_api::testee::StartTesteeTransport;
 use crossweave_config::{
@@ -63,7 +64,7 @@ impl WorkerPlan {
         let steps = self.steps.iter().map(|step| step.filled(&groups)).collect();
         let mut options = filled(&self.options, &groups);
         if let (WorkerKind::Guest, Json::Object(item)) = (self.kind, &mut options) {
-            for key in ["template", "realm", "max_workers", "id"] {
+            for key in ["template", "realm", "template-realm", "max_workers", "id"] {
                 item.remove(key);
             }
         }
@@ -149,7 +150,7 @@ fn testee(worker: &WebSocketTesteeWorker, written: &Config) -> WorkerPlan {
 }
 
 fn router(worker: &RouterWorker, written: &Config) -> WorkerPlan {
-    let mut steps = Vec::new();
+    let mut steps: Vec<Step> = template_order(worker).into_iter().collect();
     for (realm, config) in worker.realms.iter().zip(items(written, "realms")) {
         steps.extend(realm_steps(realm, config, None));
     }
@@ -165,6 +166,17 @@ fn router(worker: &RouterWorker, written: &Config) -> WorkerPlan {
         steps.push(Step::new(what, Start::RouterComponent(StartRouterComponent { id, config })));
     }
     WorkerPlan { is_inline: worker.is_inline, ..native(&worker.id, NativeKind::Router, written, steps) }
+}
+
+/// In which order templates are tried, of a router that has several. It is said before they are started, also of those that are
+/// started as the node runs: so each of them comes to its place at once.
+fn template_order(worker: &RouterWorker) -> Option<Step> {
+    let templates = worker.realms.iter().filter(|realm| realm.template.is_some());
+    let realm_ids: Vec<String> = templates.map(|realm| realm.id.clone()).collect();
+    (realm_ids.len() > 1).then(|| {
+        let start = Start::TemplateOrder(OrderRouterRealmTemplates { realm_ids });
+        Step::new("order of realm templates".to_owned(), start)
+    })
 }
 
 fn proxy(worker: &ProxyWorker, written: &Config) -> WorkerPlan {

@@ -12,6 +12,8 @@
 
 mod identity;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json};
 
 use crate::boot::{Call, Start, Step, WorkerPlan};
@@ -80,6 +82,34 @@ pub struct Plan {
 
 /// From what runs to what shall run.
 pub fn plan(old: &[WorkerPlan], new: &[WorkerPlan]) -> Plan {
+    plan_beside(old, new, &Others::new())
+}
+
+/// By worker, what runs beside what a configuration has started: that gets other ids.
+pub(crate) type Others = BTreeMap<String, Vec<Other>>;
+
+/// A realm or role that a client has started by a template, or somebody by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Other {
+    /// Of a role: the id of its realm.
+    pub(crate) realm: Option<String>,
+    pub(crate) id: String,
+}
+
+impl Other {
+    /// Whether it is what the step is about, by kind and id.
+    pub(crate) fn has_id(&self, step: &Step, id: &str) -> bool {
+        let is_alike = match &step.start {
+            Start::Realm(_) => self.realm.is_none(),
+            Start::Role(role) => self.realm.as_ref() == Some(&role.realm_id),
+            _ => false,
+        };
+        is_alike && self.id == id
+    }
+}
+
+/// The same, beside others.
+pub(crate) fn plan_beside(old: &[WorkerPlan], new: &[WorkerPlan], others: &Others) -> Plan {
     let (mut plan, mut stops, mut starts) = (Plan::default(), Vec::new(), Vec::new());
     let of = |workers: &[WorkerPlan], id: &str| workers.iter().position(|it| it.id == id);
     for was in old.iter().rev().filter(|was| of(new, &was.id).is_none()) {
@@ -101,7 +131,8 @@ pub fn plan(old: &[WorkerPlan], new: &[WorkerPlan]) -> Plan {
             starts.push(Action::StartWorker(shall.clone()));
             continue;
         }
-        plan.steps(was, &keep_ids(was, shall), &mut stops, &mut starts);
+        let others = others.get(&shall.id).map_or(&[][..], Vec::as_slice);
+        plan.steps(was, &keep_ids(was, shall, others), &mut stops, &mut starts);
     }
     plan.actions = stops;
     plan.actions.extend(starts);
@@ -208,7 +239,7 @@ impl Action {
 /// A boot listens at last, gives a realm what it has once the realm is there, and leads routes over connections that are.
 fn rank(step: &Step) -> u8 {
     match step.start {
-        Start::Realm(_) | Start::ProxyConnection(_) => 0,
+        Start::TemplateOrder(_) | Start::Realm(_) | Start::ProxyConnection(_) => 0,
         Start::Transport(_) | Start::ProxyTransport(_) => 2,
         _ => 1,
     }

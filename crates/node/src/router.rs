@@ -19,6 +19,7 @@ mod findings;
 mod leftovers;
 mod links;
 mod memories;
+mod meta_bridge;
 mod packages;
 pub(crate) mod proxy;
 mod ready;
@@ -127,6 +128,8 @@ struct State {
     realms: Vec<RunningRealm>,
     /// By which realms are started, in the order in which they are tried.
     templates: Vec<RealmTemplate>,
+    /// The ids of templates that come before others, also of those that are not there yet.
+    template_order: Vec<String>,
     transports: Vec<RunningTransport>,
     /// The number in the last id that was made for a realm. None is given twice: what is told of the end of one realm may come after
     /// another one was asked for.

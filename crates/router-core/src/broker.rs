@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use contracts::Contracts;
-use crossweave_wamp::message::{Event, EventDetails, Publish};
+use crossweave_wamp::message::{Event, EventDetails, Publish, Receivers};
 use crossweave_wamp::{MatchPolicy, Message, PublicationId, SubscriptionId, uris};
 use hashbrown::HashMap;
 use history::History;
@@ -25,7 +25,7 @@ use record::{Record, Recorded};
 use retained::Retained;
 
 use crate::boundary::{Contract, Outbox, Session, Slot};
-use crate::forwarding::disclosed;
+use crate::forwarding::{self, disclosed};
 use crate::ids::Ids;
 use crate::limits::{HistoryRule, RealmLimits};
 use crate::meta;
@@ -424,10 +424,12 @@ impl Broker {
         topic: &str,
         event: Event<'_>,
         excluded: Option<Slot>,
+        is_for_own: bool,
         out: &mut O,
     ) {
         let mut event = Message::Event(event);
-        self.deliver(sessions, topic, self.exact(topic), &mut event, excluded, None, out);
+        let filter = is_for_own.then(|| own_sessions(sessions));
+        self.deliver(sessions, topic, self.exact(topic), &mut event, excluded, filter.as_ref(), out);
     }
 
     #[allow(clippy::too_many_arguments, reason = "one event and everything that decides who gets it")]
@@ -473,6 +475,13 @@ impl Broker {
     pub(crate) fn len(&self) -> usize {
         self.subscriptions.len() - self.idle
     }
+}
+
+/// Lets nothing but parts of the router's program have an event.
+#[cold]
+fn own_sessions(sessions: &Sessions) -> Filter {
+    let eligible_authrole = Some(vec![forwarding::OWN.to_owned()]);
+    Filter::new(Receivers { eligible_authrole, ..Receivers::default() }, sessions)
 }
 
 /// Delivers to the members that have not left.

@@ -10,7 +10,7 @@ use crate::boundary::Session;
 /// The role that links from other routers have; the name is Crossbar.io's.
 const LINK: &str = "rlink";
 /// The role of parts of this program, among them its own links.
-const OWN: &str = "trusted";
+pub(crate) const OWN: &str = "trusted";
 
 /// Whom receivers are told of: session, authid, authrole.
 type Told<'s> = (Option<SessionId>, Option<Cow<'s, str>>, Option<Cow<'s, str>>);

@@ -53,7 +53,8 @@ pub use boundary::{
     Recorded, Session, Slot, Undelivered, Whom,
 };
 pub use decisions::DecisionFilter;
-pub use limits::{CallQueueRule, HistoryRule, RealmLimits, RealmOptions};
+pub use limits::{CallQueueRule, HistoryRule, MetaApi, RealmLimits, RealmOptions};
+pub use meta::{META_TOPICS, meta_procedures};
 pub use realm::Realm;
 pub use stats::Stats;
 pub use trust::TrustRule;

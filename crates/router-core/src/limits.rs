@@ -6,6 +6,7 @@ use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::limits::URI_LEN_MAX;
 use crossweave_wamp::{MatchPolicy, Strictness};
 
+use crate::forwarding::OWN;
 use crate::trust::TrustRule;
 
 /// Denials that the operator is told one by one however quickly they come.
@@ -16,14 +17,36 @@ pub const DENIALS_TOLD_EVERY: Duration = Duration::from_secs(2);
 /// Bytes of one `nkey`, the name of a node in SUBSCRIBE and REGISTER; a longer one gets ERROR `wamp.error.invalid_argument`.
 pub const NODE_KEY_LEN_MAX: usize = 1_024;
 
+/// For whom the procedures and events of the meta API exist. Permissions apply to them as to any other URI; those that give
+/// power over others need a rule that names the namespace `wamp.`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetaApi {
+    /// Every session.
+    Everybody,
+    /// Sessions of the role `trusted` alone, which are parts of the router's program.
+    Own,
+    /// No session.
+    Nobody,
+}
+
+impl MetaApi {
+    /// Whether it exists for sessions of this role.
+    pub(crate) fn is_for(self, authrole: &str) -> bool {
+        match self {
+            MetaApi::Everybody => true,
+            MetaApi::Own => authrole == OWN,
+            MetaApi::Nobody => false,
+        }
+    }
+}
+
 /// How a realm behaves.
 #[derive(Clone, Debug)]
 pub struct RealmOptions {
     /// Which characters URIs may have (default: loose).
     pub strictness: Strictness,
-    /// Whether the procedures and events of the meta API exist (default: yes). Permissions apply to them as to any other URI;
-    /// those that give power over others need a rule that names the namespace `wamp.`.
-    pub enable_meta_api: bool,
+    /// For whom the procedures and events of the meta API exist (default: everybody).
+    pub meta_api: MetaApi,
     /// What the event history keeps (default: nothing). Of several rules for the same topic or pattern the first counts.
     pub history: Vec<HistoryRule>,
     /// How far publishers and callers are trusted (default: nothing is said of it).
@@ -86,7 +109,7 @@ impl Default for RealmOptions {
     fn default() -> Self {
         RealmOptions {
             strictness: Strictness::Loose,
-            enable_meta_api: true,
+            meta_api: MetaApi::Everybody,
             history: Vec::new(),
             trust: Vec::new(),
             call_queues: Vec::new(),

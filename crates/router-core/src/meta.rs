@@ -68,6 +68,25 @@ const PROCEDURES: [&str; 18] = [
     "wamp.registration.count_callees",
 ];
 
+/// The topics of the meta API.
+pub const META_TOPICS: [&str; 10] = [
+    session::ON_JOIN,
+    session::ON_LEAVE,
+    subscription::ON_CREATE,
+    subscription::ON_SUBSCRIBE,
+    subscription::ON_UNSUBSCRIBE,
+    subscription::ON_DELETE,
+    registration::ON_CREATE,
+    registration::ON_REGISTER,
+    registration::ON_UNREGISTER,
+    registration::ON_DELETE,
+];
+
+/// The procedures of the meta API.
+pub fn meta_procedures() -> impl Iterator<Item = &'static str> {
+    POWERS.into_iter().chain(PROCEDURES)
+}
+
 /// Whether a URI or the URIs of a pattern are the router's own.
 #[inline]
 pub(crate) fn is_reserved(uri: &str) -> bool {

@@ -34,7 +34,7 @@ use crate::dealer::{Dealer, Placed};
 use crate::decisions::{DecisionFilter, Decisions};
 use crate::denial::Denials;
 use crate::ids::Ids;
-use crate::limits::RealmOptions;
+use crate::limits::{MetaApi, RealmOptions};
 use crate::meta;
 use crate::meta::arguments::Arguments;
 use crate::passthru;
@@ -311,7 +311,7 @@ impl Realm {
 
     /// Whether anybody listens to an event of the meta API.
     fn tells(&self, topic: &str) -> bool {
-        self.options.enable_meta_api && self.broker.is_heard(topic)
+        self.options.meta_api != MetaApi::Nobody && self.broker.is_heard(topic)
     }
 
     /// An event of the realm itself, if anybody may hear it: ask [`Realm::tells`] first.
@@ -323,7 +323,8 @@ impl Realm {
         out: &mut O,
     ) {
         let event = meta::event(self.ids.publication(), args);
-        self.broker.publish_meta(&self.sessions, topic, event, excluded, out);
+        let is_for_own = self.options.meta_api == MetaApi::Own;
+        self.broker.publish_meta(&self.sessions, topic, event, excluded, is_for_own, out);
     }
 
     fn desk(&self, now: Instant) -> Desk<'_> {
@@ -693,7 +694,8 @@ impl Realm {
         decision: Option<&Decision>,
         out: &mut O,
     ) -> Result<(), Stop> {
-        if !self.options.enable_meta_api || !meta::is_procedure(&call.procedure) {
+        let is_there = self.options.meta_api.is_for(&self.sessions.sender(slot).session.authrole);
+        if !is_there || !meta::is_procedure(&call.procedure) {
             return Err(Refused::no_such_procedure(&call.procedure).into());
         }
         meta::check_len(&call.payload, &self.options.limits)?;

@@ -16,6 +16,7 @@ mod links;
 mod longpoll;
 mod managed;
 mod management;
+mod meta_bridge;
 mod node;
 mod packages;
 mod peer;

@@ -1,11 +1,14 @@
 //! A running node.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::background::{Background, Outcome, crossweave, run};
+use crate::start::config;
 
 /// `crossweave start` in an empty folder, on a port that was free.
 pub(crate) struct Node {
@@ -44,6 +47,19 @@ impl Node {
                 self.ready.push(line);
             }
         }
+    }
+
+    /// Starts a node in a new folder whose router is in a process of its own or in the node's; with the URL of its socket.
+    pub(crate) fn with_socket(is_inline: bool) -> (TempDir, Node, String) {
+        let folder = TempDir::new().unwrap();
+        let endpoint = json!({"type": "unix", "path": "cw.sock"});
+        let text = config(&json!([{"type": "rawsocket", "endpoint": endpoint}]));
+        let mut config: Value = serde_json::from_str(&text).unwrap();
+        config["workers"][0]["options"] = json!({"inline": is_inline});
+        fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+        let node = Node::start_in(folder.path(), &[], 1);
+        let url = format!("unix:{}", folder.path().join("cw.sock").display());
+        (folder, node, url)
     }
 
     /// Its WebSocket URL.

@@ -208,8 +208,9 @@ fn migrate_tells_of_a_node_that_works() {
 #[test]
 fn migrate_tells_what_is_in_the_way() {
     let mut node: Value = serde_json::from_str(&config(&rawsocket())).unwrap();
-    let realm = json!({"name": "realm2", "options": {"bridge_meta_api": true}});
-    node["workers"].as_array_mut().unwrap().push(json!({"type": "router", "realms": [realm]}));
+    let flash =
+        json!({"type": "flashpolicy", "endpoint": {"type": "tcp", "port": 843}, "allowed_ports": [80]});
+    node["workers"].as_array_mut().unwrap().push(json!({"type": "router", "transports": [flash]}));
     node["controller"] = json!({"blockchain": {"type": "ethereum"}});
     let folder = folder(&[("config.json", &node.to_string())]);
     let (code, report) = migrate(&folder);
@@ -220,16 +221,12 @@ fn migrate_tells_what_is_in_the_way() {
         kinds,
         [
             (&json!("problem"), &json!("$.controller.blockchain")),
-            (&json!("not-built"), &json!("$.workers[1].realms[0].options.bridge_meta_api")),
+            (&json!("not-built"), &json!("$.workers[1].transports[0].type")),
         ]
     );
     let outcome = run(&folder, &["migrate"]);
     assert_eq!(outcome.code, Some(1));
-    assert!(
-        outcome.stdout.contains("the meta API on the node's realm is not built yet"),
-        "{}",
-        outcome.stdout
-    );
+    assert!(outcome.stdout.contains("transport type `flashpolicy` is not built yet"), "{}", outcome.stdout);
 }
 
 #[test]

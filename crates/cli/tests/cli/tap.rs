@@ -1,14 +1,11 @@
 //! `crossweave tap`.
 
-use std::fs;
-
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::background::{Background, crossweave, run};
 use crate::node::Node;
-use crate::start::config;
 
 struct Tapped {
     folder: TempDir,
@@ -18,14 +15,7 @@ struct Tapped {
 
 impl Tapped {
     fn node(is_inline: bool) -> Tapped {
-        let folder = TempDir::new().unwrap();
-        let endpoint = json!({"type": "unix", "path": "cw.sock"});
-        let text = config(&json!([{"type": "rawsocket", "endpoint": endpoint}]));
-        let mut config: Value = serde_json::from_str(&text).unwrap();
-        config["workers"][0]["options"] = json!({"inline": is_inline});
-        fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-        let node = Node::start_in(folder.path(), &[], 1);
-        let url = format!("unix:{}", folder.path().join("cw.sock").display());
+        let (folder, node, url) = Node::with_socket(is_inline);
         Tapped { folder, node, url }
     }
 

@@ -217,23 +217,6 @@ fn a_role_is_there_for_each_name_that_its_template_matches() {
 }
 
 #[test]
-fn realms_that_are_needed_at_the_same_time_are_all_started() {
-    let realm = json!({"name": "^realm-(?P<user>[a-z]{3,8})$", "template": true,
-        "roles": [{"name": "anonymous", "permissions": everything("com.")}]});
-    let folder = folder(&realm, &json!({"anonymous": {"type": "static", "role": "anonymous"}}));
-    let mut node = start(folder.path());
-    let names: Vec<String> = ('a'..='p').map(|letter| format!("realm-us{letter}")).collect();
-    let clients: Vec<_> =
-        names.iter().map(|name| node.background(&["pub", "--realm", name, "com.x", "1", "--ack"])).collect();
-    for (mut client, name) in clients.into_iter().zip(&names) {
-        assert_eq!(client.end(), Some(0), "{name}: {:?}", client.told());
-    }
-    let realms = manage(folder.path(), "crossbar.worker.worker001.get_router_realms", &[]);
-    assert_eq!(realms.as_array().unwrap().len(), names.len() + 1);
-    stop(&mut node);
-}
-
-#[test]
 fn nothing_is_started_for_a_client_that_has_proven_itself_by_less_than_the_role_asks_for() {
     let roles = json!([
         {"name": "user", "authmethods": ["ticket"], "permissions": everything("com.")},

@@ -1,31 +1,16 @@
 //! `crossweave top`.
 
-use std::fs;
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::background::{Background, PATIENCE, crossweave, run};
 use crate::node::Node;
-use crate::start::config;
-
-fn node(is_inline: bool) -> (TempDir, Node, String) {
-    let folder = TempDir::new().unwrap();
-    let endpoint = json!({"type": "unix", "path": "cw.sock"});
-    let text = config(&json!([{"type": "rawsocket", "endpoint": endpoint}]));
-    let mut config: Value = serde_json::from_str(&text).unwrap();
-    config["workers"][0]["options"] = json!({"inline": is_inline});
-    fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-    let node = Node::start_in(folder.path(), &[], 1);
-    let url = format!("unix:{}", folder.path().join("cw.sock").display());
-    (folder, node, url)
-}
 
 #[test]
 fn sessions_and_messages_per_second_are_measured() {
-    let (folder, _node, url) = node(false);
+    let (folder, _node, url) = Node::with_socket(false);
     let sub = Background::start(crossweave().args(["sub", "com.a", "--url", &url]));
     sub.wait_for("subscribed");
     let _pub = Background::start(crossweave().args([
@@ -58,7 +43,7 @@ fn sessions_and_messages_per_second_are_measured() {
 
 #[test]
 fn a_router_in_the_nodes_process_is_shown_with_it() {
-    let (folder, node, _) = node(true);
+    let (folder, node, _) = Node::with_socket(true);
     let cbdir = folder.path().to_str().unwrap();
     let text = run(&["top", "--interval", "0.1", "--count", "2", "--cbdir", cbdir]).stdout;
     let row = format!("controller, worker001 {:>17}", node.process.pid());
@@ -71,7 +56,7 @@ fn a_router_in_the_nodes_process_is_shown_with_it() {
 
 #[test]
 fn a_worker_that_does_not_answer_is_told_as_such() {
-    let (folder, node, _) = node(false);
+    let (folder, node, _) = Node::with_socket(false);
     let cbdir = folder.path().to_str().unwrap();
     let status = || run(&["status", "--json", "--cbdir", cbdir]);
     let worker = || serde_json::from_str::<Value>(&status().stdout).unwrap()["workers"][0].clone();

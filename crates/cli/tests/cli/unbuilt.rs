@@ -33,8 +33,10 @@ fn rawsocket() -> Value {
 
 /// A worker with a part that is not built.
 fn unbuilt(options: &Value) -> Value {
-    let realm = json!({"name": "realm2", "options": {"bridge_meta_api": true}});
-    json!({"type": "router", "options": options, "realms": [realm]})
+    let endpoint = json!({"type": "tcp", "port": 843});
+    let transport =
+        json!({"type": "flashpolicy", "allowed_domain": "*", "allowed_ports": [8080], "endpoint": endpoint});
+    json!({"type": "router", "options": options, "transports": [transport]})
 }
 
 #[test]
@@ -43,7 +45,7 @@ fn a_part_that_is_not_built_is_correct_and_not_started() {
     let outcome = run(&folder, &["check"]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "Ok, node configuration looks good!\n"));
     assert!(
-        outcome.stderr.contains("not built: the meta API on the node's realm is not built yet"),
+        outcome.stderr.contains("not built: transport type `flashpolicy` is not built yet"),
         "{}",
         outcome.stderr
     );
@@ -54,7 +56,7 @@ fn a_part_that_is_not_built_is_correct_and_not_started() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
     for part in [
         "config.json:1:",
-        "the meta API on the node's realm is not built yet",
+        "transport type `flashpolicy` is not built yet",
         "has 1 part that is not built yet; nothing was started",
     ] {
         assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
@@ -66,7 +68,7 @@ fn every_kind_of_part_that_is_not_built_keeps_the_node_from_starting() {
     let mqtt =
         json!({"type": "mqtt", "endpoint": {"type": "tcp", "port": 0}, "options": {"realm": "realm1"}});
     for (node, what) in [
-        (node(&rawsocket(), &[unbuilt(&json!({}))]), "the meta API on the node's realm"),
+        (node(&rawsocket(), &[unbuilt(&json!({}))]), "transport type `flashpolicy`"),
         (node(&json!([mqtt]), &[]), "transport type `mqtt`"),
     ] {
         let folder = folder(&node);

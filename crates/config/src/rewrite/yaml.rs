@@ -87,7 +87,7 @@ fn scalar(item: &Item) -> String {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),
         Value::Integer(value) => value.to_string(),
-        Value::Number(number) => number.clone(),
+        Value::Number(number) => self::number(number),
         Value::String(text) => match item.as_bool() {
             // Plain `yes` and `no` mean a boolean where one is expected, and must stay what they are.
             Some(_) => text.clone(),
@@ -96,6 +96,14 @@ fn scalar(item: &Item) -> String {
         Value::List(_) => "[]".to_owned(),
         Value::Object(_) => "{}".to_owned(),
     }
+}
+
+/// YAML 1.1 takes `1e5` for a text: its numbers with an exponent have a point and a sign.
+fn number(number: &str) -> String {
+    let Some((digits, exponent)) = number.split_once(['e', 'E']) else { return number.to_owned() };
+    let point = if digits.contains('.') { "" } else { ".0" };
+    let sign = if exponent.starts_with(['+', '-']) { "" } else { "+" };
+    format!("{digits}{point}e{sign}{exponent}")
 }
 
 /// A text: without quotes if nobody can take it for something else.

@@ -116,7 +116,9 @@ impl ProxyAuth {
         let anonymous = fields.key("anonymous-proxy");
         let cryptosign = fields.key("cryptosign-proxy");
         for key in ["anonymous-proxy", "cryptosign-proxy"] {
-            if let Some(fields) = fields.part(reading, key, "an authentication method of a proxy") {
+            if let Some(mut fields) = fields.part(reading, key, "an authentication method of a proxy") {
+                // It says nothing, and examples of Crossbar.io have it.
+                fields.word(reading, "type", &[("static", ())]);
                 fields.finish_lenient(reading);
             }
         }

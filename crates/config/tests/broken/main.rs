@@ -264,9 +264,9 @@ fn realms() {
         "nearest uri_check",
     );
     realm(
-        r#""options": {§"bridge_meta_api": true}"#,
+        r#""options": {"bridge_meta_api": §"both"}"#,
         "$.workers[0].realms[0].options.bridge_meta_api",
-        "not built yet",
+        "expected true or false",
     );
     realm(
         r#""options": {"event_dispatching_chunk_size": §0}"#,

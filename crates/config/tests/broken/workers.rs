@@ -69,7 +69,22 @@ fn containers() {
         "$.workers[0].realm",
         "expected `\"template\": \"realm\"` beside it",
     );
-    off(r#""type": "container", "template": §true"#, "$.workers[0].template", "expected `realm`");
+    json(
+        "{\n\"version\": 2, \"workers\": [§{\"type\": \"container\", \"template\": true}]}",
+        "$.workers[0]",
+        "has no `realm`",
+    );
+    off(r#""type": "container", "template": §1"#, "$.workers[0].template", "expected `realm`");
+    off(
+        r#""type": "container", "template": false, §"template-realm": "x""#,
+        "$.workers[0][\"template-realm\"]",
+        "expected `\"template\": \"realm\"` beside it",
+    );
+    off(
+        r#""type": "container", "template": true, "realm": "x", "template-realm": §"x""#,
+        "$.workers[0][\"template-realm\"]",
+        "expected one of them",
+    );
     off(
         r#""type": "container", "template": "realm", "realm": §"com.(?P<x>[a-z]""#,
         "$.workers[0].realm",

@@ -8,9 +8,9 @@ use crossweave_api::proxy::{
 };
 use crossweave_api::router::{
     ChangeRouterRealmRole, GetRouterComponent, GetRouterRealm, GetRouterRealmLink, GetRouterRealmRole,
-    GetRouterTransport, StartRouterComponent, StartRouterRealm, StartRouterRealmLink, StartRouterRealmRole,
-    StartRouterTransport, StopRouterComponent, StopRouterRealm, StopRouterRealmLink, StopRouterRealmRole,
-    StopRouterTransport,
+    GetRouterRealmTemplates, GetRouterTransport, OrderRouterRealmTemplates, StartRouterComponent,
+    StartRouterRealm, StartRouterRealmLink, StartRouterRealmRole, StartRouterTransport, StopRouterComponent,
+    StopRouterRealm, StopRouterRealmLink, StopRouterRealmRole, StopRouterTransport,
 };
 use crossweave_api::testee::{GetTesteeTransport, StartTesteeTransport, StopTesteeTransport};
 use crossweave_api::{Config, Procedure};
@@ -33,6 +33,8 @@ pub struct Step {
 /// What a worker is told to start.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Start {
+    /// The order in which a router tries its templates of realms.
+    TemplateOrder(OrderRouterRealmTemplates),
     /// A realm of a router, or a template of realms.
     Realm(StartRouterRealm),
     /// A role of a realm.
@@ -65,7 +67,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    fn of<P: Procedure>(call: &P) -> Call {
+    pub(crate) fn of<P: Procedure>(call: &P) -> Call {
         let arguments = serde_json::to_value(call).expect("the API's own types can be written as JSON");
         Call { procedure: P::CONTRACT.name, arguments }
     }
@@ -104,6 +106,9 @@ impl Step {
     pub(crate) fn told(&self, became: &str) -> String {
         let (id, name) = (self.start.id(), self.start.config()["name"].as_str().unwrap_or_default());
         match &self.start {
+            Start::TemplateOrder(order) => {
+                format!("templates of realms are tried in this order: '{}'", order.realm_ids.join("', '"))
+            }
             Start::Realm(realm) if realm.config["template"] == true => {
                 format!("realm template '{id}' ('{name}') {became}")
             }
@@ -129,6 +134,7 @@ impl Start {
     /// The call that starts it.
     pub(crate) fn call(&self) -> Call {
         match self {
+            Start::TemplateOrder(call) => Call::of(call),
             Start::Realm(call) => Call::of(call),
             Start::Role(call) => Call::of(call),
             Start::Link(call) => Call::of(call),
@@ -146,6 +152,7 @@ impl Start {
     /// The call that stops what this one has started.
     pub(crate) fn stop(&self) -> Call {
         match self {
+            Start::TemplateOrder(_) => Call::of(&OrderRouterRealmTemplates { realm_ids: Vec::new() }),
             Start::Realm(it) => {
                 let realm_id = it.realm_id.clone();
                 Call::of(&StopRouterRealm { realm_id, with_instances: true })
@@ -178,14 +185,21 @@ impl Start {
 
     /// The call that changes what runs into what this one would start, if there is one.
     pub(crate) fn change(&self) -> Option<Call> {
-        let Start::Role(it) = self else { return None };
-        let (realm_id, role_id, config) = (it.realm_id.clone(), it.role_id.clone(), it.config.clone());
-        Some(Call::of(&ChangeRouterRealmRole { realm_id, role_id, config }))
+        match self {
+            Start::TemplateOrder(order) => Some(Call::of(order)),
+            Start::Role(it) => {
+                let (realm_id, role_id, config) =
+                    (it.realm_id.clone(), it.role_id.clone(), it.config.clone());
+                Some(Call::of(&ChangeRouterRealmRole { realm_id, role_id, config }))
+            }
+            _ => None,
+        }
     }
 
     /// The call that tells what there is of it now.
     pub(crate) fn look(&self) -> Call {
         match self {
+            Start::TemplateOrder(_) => Call::of(&GetRouterRealmTemplates {}),
             Start::Realm(it) => Call::of(&GetRouterRealm { realm_id: it.realm_id.clone() }),
             Start::Role(it) => {
                 let (realm_id, role_id) = (it.realm_id.clone(), it.role_id.clone());
@@ -219,6 +233,10 @@ impl Start {
         match &mut found {
             Start::Monitoring(_) if answer["status"] != "running" => return None,
             Start::TesteeTransport(_) if answer.is_null() => return None,
+            Start::TemplateOrder(order) => {
+                let there = answer.as_array().into_iter().flatten().filter_map(Json::as_str);
+                order.realm_ids = in_order(&order.realm_ids, &there.collect::<Vec<_>>());
+            }
             // Somebody may have changed it since.
             Start::Role(role) => role.config.clone_from(&answer["config"]),
             _ => {}
@@ -229,6 +247,7 @@ impl Start {
     /// Its own id; empty for what there is only one of in a worker.
     pub(crate) fn id(&self) -> &str {
         match self {
+            Start::TemplateOrder(_) => "",
             Start::Realm(it) => &it.realm_id,
             Start::Role(it) => &it.role_id,
             Start::Link(it) => &it.link_id,
@@ -246,6 +265,7 @@ impl Start {
     /// The same, to be changed.
     pub(crate) fn id_mut(&mut self) -> Option<&mut String> {
         match self {
+            Start::TemplateOrder(_) => None,
             Start::Realm(it) => Some(&mut it.realm_id),
             Start::Role(it) => Some(&mut it.role_id),
             Start::Link(it) => Some(&mut it.link_id),
@@ -282,6 +302,7 @@ impl Start {
     /// The part of the configuration that it is started with; null if it has none.
     pub(crate) fn config(&self) -> &Config {
         match self {
+            Start::TemplateOrder(_) => &NONE,
             Start::Realm(it) => &it.config,
             Start::Role(it) => &it.config,
             Start::Link(it) => &it.config,
@@ -299,6 +320,7 @@ impl Start {
     /// The same, to be changed.
     pub(crate) fn config_mut(&mut self) -> Option<&mut Config> {
         match self {
+            Start::TemplateOrder(_) => None,
             Start::Realm(it) => Some(&mut it.config),
             Start::Role(it) => Some(&mut it.config),
             Start::Link(it) => Some(&mut it.config),
@@ -316,5 +338,15 @@ impl Start {
     /// Whether both are the same kind of thing.
     pub(crate) fn is_like(&self, other: &Start) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+/// `wanted`, if those of it that are there are tried in this order; else those, in the order in which they are tried.
+fn in_order(wanted: &[String], there: &[&str]) -> Vec<String> {
+    let tried: Vec<&str> = there.iter().copied().filter(|id| wanted.iter().any(|it| it == id)).collect();
+    let shall = wanted.iter().map(String::as_str).filter(|id| there.contains(id));
+    match shall.eq(tried.iter().copied()) {
+        true => wanted.to_vec(),
+        false => tried.into_iter().map(str::to_owned).collect(),
     }
 }

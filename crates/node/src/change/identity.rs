@@ -6,28 +6,38 @@
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
 
-use super::is_realm;
+use super::{Other, is_realm};
 use crate::boot::{Start, Step, WorkerPlan};
 
-/// `new` with the ids that `old` has for the same things. Ids that are written stay.
-pub(super) fn keep_ids(old: &WorkerPlan, new: &WorkerPlan) -> WorkerPlan {
+/// `new` with the ids that `old` has for the same things. Ids that are written stay; others are none of `others`, which run
+/// besides.
+pub(super) fn keep_ids(old: &WorkerPlan, new: &WorkerPlan, others: &[Other]) -> WorkerPlan {
     let mut kept = new.clone();
     let mut realms = HashMap::new();
-    assign(&old.steps, kept.steps.iter_mut().filter(|step| is_realm(step)).collect(), &mut realms);
-    let mut others: Vec<&mut Step> = kept.steps.iter_mut().filter(|step| !is_realm(step)).collect();
-    for step in &mut others {
+    let own = kept.steps.iter_mut().filter(|step| is_realm(step)).collect();
+    assign(&old.steps, own, others, &mut realms);
+    for step in &mut kept.steps {
+        let Start::TemplateOrder(order) = &mut step.start else { continue };
+        for id in &mut order.realm_ids {
+            if let Some(realm) = realms.get(id) {
+                id.clone_from(realm);
+            }
+        }
+    }
+    let mut parts: Vec<&mut Step> = kept.steps.iter_mut().filter(|step| !is_realm(step)).collect();
+    for step in &mut parts {
         if let Some(id) = step.start.realm_id_mut()
             && let Some(realm) = realms.get(id)
         {
             id.clone_from(realm);
         }
     }
-    assign(&old.steps, others, &mut HashMap::new());
+    assign(&old.steps, parts, others, &mut HashMap::new());
     kept
 }
 
-/// Gives these steps their ids. `told` learns which had which.
-fn assign(old: &[Step], steps: Vec<&mut Step>, told: &mut HashMap<String, String>) {
+/// Gives these steps their ids, but for those of others. `told` learns which had which.
+fn assign(old: &[Step], steps: Vec<&mut Step>, others: &[Other], told: &mut HashMap<String, String>) {
     let mut taken: Vec<(Scope, String)> = Vec::new();
     let mut strangers = Vec::new();
     for step in steps {
@@ -49,7 +59,9 @@ fn assign(old: &[Step], steps: Vec<&mut Step>, told: &mut HashMap<String, String
     }
     for (before, step) in strangers {
         let scope = scope(step);
-        let is_free = |id: &String| !taken.contains(&(scope.clone(), id.clone()));
+        let is_free = |id: &String| {
+            !taken.contains(&(scope.clone(), id.clone())) && !others.iter().any(|it| it.has_id(step, id))
+        };
         let stem = before.trim_end_matches(|it: char| it.is_ascii_digit());
         let numbered = (1..).map(|number| format!("{stem}{number:03}"));
         let id = std::iter::once(before.clone()).chain(numbered).find(is_free).expect("numbers do not end");

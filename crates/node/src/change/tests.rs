@@ -334,3 +334,47 @@ fn routes_and_connections_of_a_proxy_are_what_their_keys_say() {
     assert_eq!(call.procedure(), "stop_proxy_realm_route");
     assert_eq!(call.arguments(), &json!({"realm_name": "one", "route_id": "route000"}));
 }
+
+#[test]
+fn a_router_with_several_templates_is_told_their_order_before_it_gets_them() {
+    let template = |name: &str| json!({"name": name, "template": true});
+    let worker = |names: &[&str]| {
+        let realms: Vec<Value> = names.iter().map(|name| template(name)).collect();
+        json!([{"type": "router", "realms": realms}])
+    };
+    let order = "worker \"worker001\": change order of realm templates";
+    let start = |name: &str| format!("worker \"worker001\": start realm {name:?}");
+    let (_, actions) = between(&worker(&["b-[a-z]+"]), &worker(&["a-[a-z]+", "b-[a-z]+"]));
+    assert_eq!(actions, ["worker \"worker001\": start order of realm templates", &start("a-[a-z]+")]);
+    let (_, actions) =
+        between(&worker(&["a-[a-z]+", "b-[a-z]+"]), &worker(&["c-[a-z]+", "a-[a-z]+", "b-[a-z]+"]));
+    assert_eq!(actions, [order, &start("c-[a-z]+")]);
+    let (old, new) =
+        (planned(&worker(&["a-[a-z]+", "b-[a-z]+"])), planned(&worker(&["b-[a-z]+", "a-[a-z]+"])));
+    let changes = plan(&old, &new).actions;
+    assert_eq!(changes.iter().map(Action::told).collect::<Vec<_>>(), [order]);
+    // Ids that nobody has written stay those of before, and so they are in the order.
+    let (_, call) = changes[0].call().expect("it is a call");
+    assert_eq!(call.arguments(), &json!({"realm_ids": ["realm002", "realm001"]}));
+    let (_, actions) = between(&worker(&["a-[a-z]+", "b-[a-z]+"]), &worker(&["b-[a-z]+"]));
+    assert_eq!(actions.len(), 2, "{actions:?}");
+}
+
+#[test]
+fn what_is_started_gets_no_id_of_what_a_client_has_started() {
+    let template = json!({"name": "u-[a-z]+", "template": true});
+    let teams = json!({"name": "team-[a-z]+", "template": true});
+    let worker = |realms: Value| planned(&json!([{"type": "router", "realms": realms}]));
+    let old = worker(json!([template, {"name": "one", "roles": [teams]}]));
+    let new = worker(json!([template, {"name": "one", "roles": [teams, {"name": "user"}]}, {"name": "two"}]));
+    let other = |realm: Option<&str>, id: &str| Other { realm: realm.map(str::to_owned), id: id.to_owned() };
+    let others =
+        vec![other(None, "realm003"), other(Some("realm002"), "role002"), other(Some("realm009"), "role003")];
+    let plan = plan_beside(&old, &new, &Others::from([("worker001".to_owned(), others)]));
+    let [Action::Take { step: role, .. }, Action::Take { step: realm, .. }] = &plan.actions[..] else {
+        panic!("{:?}", plan.actions)
+    };
+    assert_eq!((role.start.realm(), realm.what.as_str()), (Some("realm002"), "realm \"two\""));
+    assert_ne!(role.start.id(), "role002");
+    assert!(!["realm001", "realm002", "realm003"].contains(&realm.start.id()), "{realm:?}");
+}

@@ -12,6 +12,8 @@ use super::{Components, Linked, Reins, Way};
 
 /// How long a session may take until it has done what it does first.
 const JOINED_DEADLINE: Duration = Duration::from_secs(10);
+/// How long they have to end, as far as somebody waits for it.
+const END_DEADLINE: Duration = Duration::from_secs(3);
 /// From the end of a session that has failed to the next.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -54,6 +56,12 @@ impl Sessions {
         Ok(Sessions { stop })
     }
 
+    /// Waits until they have ended, for a few seconds at most.
+    pub(crate) async fn ended(&self) {
+        self.stop();
+        let _ = timeout(END_DEADLINE, self.stop.closed()).await;
+    }
+
     /// Tells them to end. They need not be told if their realm ends first.
     pub(crate) fn stop(&self) {
         self.stop.send_replace(true);
@@ -79,7 +87,10 @@ async fn keep(
         let (joined, has_joined) = oneshot::channel();
         let run = linked.run(Reins { joined, stop: stop.clone() });
         let told = async {
-            if let (Ok(()), Some(first)) = (has_joined.await, first.take()) {
+            // Why it has not joined is told below.
+            if has_joined.await.is_ok()
+                && let Some(first) = first.take()
+            {
                 let _ = first.send(Ok(()));
             }
         };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossweave_api::node::{
     ApplyConfiguration, ConfigurationApplied, ConfigurationDifference, ON_CONFIGURATION_APPLIED,
 };
+use crossweave_api::router::GetRouterRealms;
 use crossweave_api::{Config, Error, error};
 use crossweave_config::{Loaded, Severity, load_checking};
 use tokio::time::{Duration, timeout};
@@ -14,8 +15,9 @@ use tracing::{error, info, warn};
 use super::preflight;
 use super::worker::{Origin, Status, Worker};
 use super::{Controller, NodeOptions};
-use crate::boot::{self, Step, WorkerPlan};
-use crate::change::{self, Action};
+use crate::boot::{self, Call, Start, Step, WorkerPlan};
+use crate::change::{self, Action, Other, Others};
+use crate::kind::{NativeKind, WorkerKind};
 use crate::router::findings;
 use crate::service::{Caller, to_json};
 
@@ -57,7 +59,8 @@ impl Controller {
         let loaded = tokio::task::spawn_blocking(move || read(&options, &file)).await;
         let loaded = loaded.map_err(|failure| Error::new(error::RUNTIME_ERROR, failure))??;
         let runs = self.look(dry_run).await;
-        let plan = change::plan(&runs, &boot::plan(&loaded.node, &loaded.document));
+        let others = self.others(&runs).await;
+        let plan = change::plan_beside(&runs, &boot::plan(&loaded.node, &loaded.document), &others);
         let mut applied = ConfigurationApplied {
             file: configuration.file.display().to_string(),
             dry_run,
@@ -214,6 +217,32 @@ impl Controller {
         plans
     }
 
+    /// The realms and roles that run besides, such as those that clients have started by templates.
+    async fn others(&self, runs: &[WorkerPlan]) -> Others {
+        let mut others = Others::new();
+        for plan in runs.iter().filter(|plan| plan.kind == WorkerKind::Native(NativeKind::Router)) {
+            let there = self.ask(plan, Call::of(&GetRouterRealms {})).await;
+            let mut found: Vec<Other> = ids(&there).map(|id| Other { realm: None, id }).collect();
+            for step in plan.steps.iter().filter(|step| has_role_templates(step)) {
+                let realm = self.ask(plan, step.start.look()).await;
+                let roles = realm["roles"].as_array().into_iter().flatten().map(|role| role["id"].clone());
+                let of_realm = Some(step.start.id().to_owned());
+                found.extend(ids(&roles.collect()).map(|id| Other { realm: of_realm.clone(), id }));
+            }
+            found.retain(|it| !plan.steps.iter().any(|step| it.has_id(step, step.start.id())));
+            others.insert(plan.id.clone(), found);
+        }
+        others
+    }
+
+    /// What a worker answers; null if it does not.
+    async fn ask(&self, plan: &WorkerPlan, call: Call) -> Config {
+        match timeout(LOOK_DEADLINE, self.call(&plan.id, call)).await {
+            Ok(Ok(answer)) => to_json(&answer),
+            _ => Config::Null,
+        }
+    }
+
     /// What a configuration has started, whether all of it still runs or not.
     fn plans(&self) -> Vec<WorkerPlan> {
         // First, as who has this lock may look at the workers.
@@ -240,6 +269,20 @@ fn read(options: &NodeOptions, file: &std::path::Path) -> Result<Loaded, Error> 
         }
     }
     Ok(loaded)
+}
+
+/// The texts of a list.
+fn ids(list: &Config) -> impl Iterator<Item = String> + '_ {
+    list.as_array().into_iter().flatten().filter_map(|id| id.as_str().map(str::to_owned))
+}
+
+/// Whether it starts a realm whose roles clients start, too.
+fn has_role_templates(step: &Step) -> bool {
+    let config = step.start.config();
+    let roles = config["roles"].as_array();
+    matches!(step.start, Start::Realm(_))
+        && config["template"] != true
+        && roles.is_some_and(|roles| roles.iter().any(|role| role["template"] == true))
 }
 
 /// `controller` of a configuration, as it is written.

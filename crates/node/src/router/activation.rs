@@ -17,10 +17,12 @@ use crossweave_client::Dict;
 use crossweave_config as config;
 use crossweave_router::{Activating, Activation, Missing, NotActivated, RealmProvider};
 use crossweave_wamp::{AuthMethod, uris};
+use tokio::sync::MutexGuard;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use super::realm;
+use super::realms::RunningRealm;
 use super::template::instance;
 use super::{RouterWorker, Shared, State};
 use crate::service::{Caller, by_name, reason};
@@ -135,13 +137,14 @@ fn peer_host(transport: &Dict) -> String {
 
 impl State {
     /// The realm of this id has ended.
-    pub(super) fn forget(&mut self, id: &str) {
-        let Some(at) = self.realms.iter().position(|it| it.id == id) else { return };
+    pub(super) fn forget(&mut self, id: &str) -> Option<RunningRealm> {
+        let at = self.realms.iter().position(|it| it.id == id)?;
         let realm = self.realms.remove(at);
         let template = self.templates.iter_mut().find(|it| Some(&it.id) == realm.template_id.as_ref());
         if let Some(template) = template {
             template.forget(&realm.realm.name);
         }
+        Some(realm)
     }
 
     /// An id that no realm has, nor one that is being started: it is not given out again.
@@ -222,7 +225,7 @@ impl RouterWorker {
     /// The role that a client needs on a realm that runs, by a template of it; with the ids of both.
     async fn role_instance(&self, activation: &Activation) -> Result<(String, String, Config), NotActivated> {
         let Activation { realm, authrole, .. } = activation;
-        let mut state = self.shared.state.lock().await;
+        let mut state = self.started(realm).await;
         let running = state.realms.iter_mut().find(|it| it.realm.name == *realm);
         let running = running.ok_or_else(|| no_such_role(authrole))?;
         let written = running.config["roles"].as_array().into_iter().flatten();
@@ -233,6 +236,18 @@ impl RouterWorker {
         check_proof(role, activation)?;
         let config = instance(template, authrole, &groups);
         Ok((running.id.clone(), running.new_role_id(), config))
+    }
+
+    /// What runs, once the realm of this name has all that is added to it before clients come, if it is there.
+    async fn started(&self, realm: &str) -> MutexGuard<'_, State> {
+        loop {
+            let state = self.shared.state.lock().await;
+            let running = state.realms.iter().find(|it| it.realm.name == realm);
+            let Some(mut starting) = running.and_then(RunningRealm::starting) else { return state };
+            drop(state);
+            // Nothing is sent: it closes.
+            let _ = starting.changed().await;
+        }
     }
 
     /// Nobody is on a realm: if it is one of a template and stays so, it is stopped.

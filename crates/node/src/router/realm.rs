@@ -2,11 +2,11 @@
 
 use crossweave_config as config;
 use crossweave_router::{HistoryStore, NamedEventShelf, RealmDefinition, RealmOptions, Role};
-use crossweave_router_core::TrustRule;
 use crossweave_router_core::authorization::{
     Actions, Authorization, BadPermission, Disclose, Disclosure, Permission, Permissions,
 };
 use crossweave_router_core::limits::{CallQueueRule, HistoryRule, RealmLimits};
+use crossweave_router_core::{MetaApi, TrustRule};
 use crossweave_wamp::{AuthMethod, ConflationKey, Delivery, MatchPolicy, OnSlow, Strictness};
 
 use super::Findings;
@@ -53,7 +53,11 @@ fn options(realm: &config::Realm, limits: &config::Limits) -> RealmOptions {
             config::UriCheck::Loose => Strictness::Loose,
             config::UriCheck::Strict => Strictness::Strict,
         },
-        enable_meta_api: options.enable_meta_api,
+        meta_api: match (options.enable_meta_api, options.bridge_meta_api) {
+            (true, _) => MetaApi::Everybody,
+            (false, true) => MetaApi::Own,
+            (false, false) => MetaApi::Nobody,
+        },
         limits: RealmLimits {
             subscriptions_per_session_max: limits.max_subscriptions_per_session as usize,
             registrations_per_session_max: limits.max_registrations_per_session as usize,

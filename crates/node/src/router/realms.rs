@@ -1,6 +1,8 @@
 //! Realms and roles of a router worker, as the management API starts and stops them.
 
 mod changing;
+mod starting;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,15 +10,12 @@ use std::time::Duration;
 use crossweave_api::router::*;
 use crossweave_api::{Config, Error, error};
 use crossweave_config as config;
-use crossweave_router::{HistoryStore, MessageCounts, RealmDefinition, StartError};
+use crossweave_router::MessageCounts;
 use crossweave_web::run_demo;
-use tokio::sync::MutexGuard;
-use tokio::task::spawn_blocking;
+use tokio::sync::{MutexGuard, watch};
 use tracing::{info, warn};
 
-use super::template::RealmTemplate;
 use super::{Findings, RouterWorker, State, invalid, no_such, realm};
-use crate::clock::utcnow;
 use crate::component::Sessions;
 use crate::service::{Caller, answers};
 
@@ -32,8 +31,10 @@ pub(super) struct RunningRealm {
     pub(super) roles: Vec<RunningRole>,
     /// The template that it was started by.
     pub(super) template_id: Option<String>,
-    /// What the program has added to it.
-    sessions: Sessions,
+    /// What is added to it.
+    sessions: Vec<Sessions>,
+    /// Open while that starts.
+    starting: watch::Receiver<()>,
     /// After how long it is stopped when nobody is on it, as the template said then.
     pub(super) idle_timeout: Option<Duration>,
     /// The number in the last id that was made for a role.
@@ -53,6 +54,11 @@ impl RunningRole {
 }
 
 impl RunningRealm {
+    /// Closes when all that is added to the realm is there, or is not to come; none if it is so far.
+    pub(super) fn starting(&self) -> Option<watch::Receiver<()>> {
+        self.starting.has_changed().is_ok().then(|| self.starting.clone())
+    }
+
     /// An id that no role has, and that is not given out again.
     pub(super) fn new_role_id(&mut self) -> String {
         let first = (self.realm.roles.len() + self.roles.len()).max(self.last_role_id) + 1;
@@ -100,6 +106,8 @@ impl RouterWorker {
             GetRouterRealmByName => get_router_realm_by_name,
             GetRouterRealmStats => get_router_realm_stats,
             StartRouterRealm => start_router_realm,
+            GetRouterRealmTemplates => get_router_realm_templates,
+            OrderRouterRealmTemplates => order_router_realm_templates,
             StopRouterRealm => stop_router_realm,
             GetRouterRealmRoles => get_router_realm_roles,
             GetRouterRealmRole => get_router_realm_role,
@@ -145,86 +153,6 @@ impl RouterWorker {
         })
     }
 
-    async fn start_router_realm(&self, _: Caller, asked: StartRouterRealm) -> Result<RouterRealm, Error> {
-        let StartRouterRealm { realm_id, config, template_id } = asked;
-        let mut state = self.shared.state.lock().await;
-        if state.has_realm(&realm_id) {
-            return Err(Error::new(error::ALREADY_RUNNING, format!("there is a realm {realm_id:?}")));
-        }
-        let options = &self.shared.options;
-        let part = config::part::realm(&config, &format!("realm {realm_id}"), &options.cbdir);
-        let part = part.map_err(|problems| invalid(&problems))?;
-        part.warnings.iter().for_each(|warning| warn!(realm = realm_id, "{}", warning.message));
-        if part.value.template.is_some() {
-            let mut template = RealmTemplate::new(realm_id, part.value, config);
-            // Realms of one that it replaces run on, and count.
-            let is_its = |it: &&RunningRealm| it.template_id.as_ref() == Some(&template.id);
-            let names = state.realms.iter().filter(is_its).map(|it| it.realm.name.clone());
-            let names: Vec<String> = names.collect();
-            template.adopt(names);
-            let marshal = template.marshal();
-            state.templates.push(template);
-            drop(state);
-            self.service().tell(&ON_REALM_STARTED, &marshal).await;
-            return Ok(marshal);
-        }
-        let mut findings = Findings::new(&self.shared.options.extensions);
-        let mut definition = realm::definition(&part.value, &options.limits, &realm_id, &mut findings);
-        findings.settle()?;
-        // They are started one by one.
-        definition.roles.clear();
-        let template = state.templates.iter().find(|it| Some(&it.id) == template_id.as_ref());
-        definition.background_roles = template.map_or_else(Vec::new, RealmTemplate::background_roles);
-        let idle_timeout = template.and_then(RealmTemplate::idle_timeout);
-        let name = part.value.name.clone();
-        self.start_defined(&name, definition).await.map_err(|failure| match failure {
-            StartError::RealmExists(_) => Error::new(error::ALREADY_EXISTS, failure),
-            _ => Error::new(error::CANNOT_START, failure),
-        })?;
-        let sessions = match self.add_sessions(&name).await {
-            Ok(sessions) => sessions,
-            Err(why) => {
-                let _ = self.router().stop_realm(&name).await;
-                return Err(Error::new(error::CANNOT_START, why));
-            }
-        };
-        let running = RunningRealm {
-            id: realm_id,
-            realm: part.value,
-            config,
-            created: utcnow(),
-            roles: Vec::new(),
-            template_id,
-            sessions,
-            idle_timeout,
-            last_role_id: 0,
-        };
-        let marshal = running.marshal(Vec::new());
-        state.realms.push(running);
-        drop(state);
-        info!("Realm '{name}' started");
-        self.service().tell(&ON_REALM_STARTED, &marshal).await;
-        Ok(marshal)
-    }
-
-    /// Starts a realm of the router. A history that is kept somewhere is read first, which may take a while: not here, where others
-    /// wait.
-    async fn start_defined(&self, name: &str, definition: RealmDefinition) -> Result<(), StartError> {
-        if definition.history == HistoryStore::Memory {
-            return self.router().start_realm(name, definition);
-        }
-        let (router, name) = (self.router().clone(), name.to_owned());
-        let started = spawn_blocking(move || router.start_realm(&name, definition)).await;
-        started.unwrap_or(Err(StartError::Stopped))
-    }
-
-    /// Starts what the program adds to each realm, before anybody has a role there.
-    async fn add_sessions(&self, realm: &str) -> Result<Sessions, String> {
-        let added = &self.shared.options.extensions.realm_sessions;
-        let extra = serde_json::json!({"realm": realm});
-        Sessions::start(added, self.router(), (realm, crossweave_config::TRUSTED), &extra).await
-    }
-
     async fn stop_router_realm(&self, _: Caller, asked: StopRouterRealm) -> Result<RealmStopped, Error> {
         let mut state = self.shared.state.lock().await;
         if let Some(at) = state.templates.iter().position(|it| it.id == asked.realm_id) {
@@ -233,7 +161,7 @@ impl RouterWorker {
             return Ok(self.template_stopped(template, asked.with_instances).await);
         }
         let running = state.realm(&asked.realm_id)?;
-        running.sessions.stop();
+        running.sessions.iter().for_each(Sessions::stop);
         let name = running.realm.name.clone();
         self.stop_links(Some(&asked.realm_id)).await;
         let detached = self.router().stop_realm(&name).await.unwrap_or_default();
@@ -242,30 +170,15 @@ impl RouterWorker {
         Ok(RealmStopped { id, name, detached_sessions: detached.iter().map(|it| it.0).collect() })
     }
 
-    /// A template is none any more.
-    async fn template_stopped(&self, template: RealmTemplate, with_instances: bool) -> RealmStopped {
-        let (id, name) = (template.id, template.realm.name);
-        let mut detached_sessions = Vec::new();
-        loop {
-            let state = self.shared.state.lock().await;
-            let is_its = |it: &&RunningRealm| with_instances && it.template_id.as_ref() == Some(&id);
-            let found = state.realms.iter().find(is_its);
-            let Some(running) = found else { break };
-            running.sessions.stop();
-            let (instance, realm) = (running.id.clone(), running.realm.name.clone());
-            let detached = self.router().stop_realm(&realm).await.unwrap_or_default();
-            detached_sessions.extend(detached.iter().map(|it| it.0));
-            self.forget_realm(state, &instance, &realm).await;
-        }
-        self.service().tell(&ON_REALM_STOPPED, &id).await;
-        RealmStopped { id, name, detached_sessions }
-    }
-
     /// A realm has ended.
     pub(super) async fn forget_realm(&self, mut state: MutexGuard<'_, State>, id: &str, name: &str) {
-        state.forget(id);
+        let sessions = state.forget(id).map(|it| it.sessions).unwrap_or_default();
         drop(state);
         self.stop_links(Some(id)).await;
+        // What they have on the management realm goes with them, before somebody starts it anew.
+        for sessions in sessions {
+            sessions.ended().await;
+        }
         self.shared.leftovers.of_realm();
         info!("Realm '{name}' stopped");
         self.service().tell(&ON_REALM_STOPPED, &id).await;

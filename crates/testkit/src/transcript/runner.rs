@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
-    Actions, Authorization, CallQueueRule, Decision, Disclose, Disclosure, HistoryRule, Input, Permission,
-    Permissions, QuestionId, Realm, RealmOptions, Recorded, Role, Session, Slot, TrustRule, Undelivered,
-    Whom,
+    Actions, Authorization, CallQueueRule, Decision, Disclose, Disclosure, HistoryRule, Input, MetaApi,
+    Permission, Permissions, QuestionId, Realm, RealmOptions, Recorded, Role, Session, Slot, TrustRule,
+    Undelivered, Whom,
 };
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{Goodbye, Welcome};
@@ -258,7 +258,13 @@ impl Runner {
                 "strictness" if value.as_str() == Some("strict") => {
                     self.options.strictness = Strictness::Strict
                 }
-                "enable_meta_api" => self.options.enable_meta_api = value.as_bool().unwrap_or(true),
+                "meta_api" => {
+                    self.options.meta_api = match value.as_str() {
+                        Some("own") => MetaApi::Own,
+                        Some("nobody") => MetaApi::Nobody,
+                        _ => return Err("  meta_api is \"own\" or \"nobody\"".into()),
+                    }
+                }
                 "subscriptions_per_session_max" => limits.subscriptions_per_session_max = number()?,
                 "registrations_per_session_max" => limits.registrations_per_session_max = number()?,
                 "calls_per_session_max" => limits.calls_per_session_max = number()?,

@@ -21,6 +21,8 @@ pub(super) async fn realms_and_roles(driver: &mut Driver, folder: &TempDir) {
     let by_name = GetRouterRealmByName { realm_name: "realm002".to_owned() };
     driver.wrong(ROUTER, &by_name, error::NO_SUCH_OBJECT).await;
 
+    order_of_templates(driver).await;
+
     let start = StartRouterRealm {
         realm_id: "third".to_owned(),
         config: realm("three", &["anonymous"]),
@@ -71,6 +73,25 @@ pub(super) async fn realms_and_roles(driver: &mut Driver, folder: &TempDir) {
     );
     closed(&guest).await;
     driver.wrong(ROUTER, &stop, error::NO_SUCH_OBJECT).await;
+}
+
+/// Templates are tried in the order that was said, also those that come later.
+async fn order_of_templates(driver: &mut Driver) {
+    assert_eq!(driver.right(ROUTER, &GetRouterRealmTemplates {}).await, Vec::<String>::new());
+    let order =
+        |ids: &[&str]| OrderRouterRealmTemplates { realm_ids: ids.iter().map(ToString::to_string).collect() };
+    assert_eq!(driver.right(ROUTER, &order(&["early", "late"])).await, Vec::<String>::new());
+    for id in ["other", "late", "early"] {
+        let mut config = realm("team-(?P<team>[a-z]+)", &["anonymous"]);
+        config["template"] = json!(true);
+        driver.right(ROUTER, &StartRouterRealm { realm_id: id.to_owned(), config, template_id: None }).await;
+    }
+    assert_eq!(driver.right(ROUTER, &GetRouterRealmTemplates {}).await, ["early", "late", "other"]);
+    assert_eq!(driver.right(ROUTER, &order(&["other"])).await, ["other", "early", "late"]);
+    for id in ["early", "late", "other"] {
+        driver.right(ROUTER, &StopRouterRealm { realm_id: id.to_owned(), with_instances: false }).await;
+    }
+    assert_eq!(driver.right(ROUTER, &order(&[])).await, Vec::<String>::new());
 }
 
 async fn roles(driver: &mut Driver) {

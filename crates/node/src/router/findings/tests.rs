@@ -315,7 +315,7 @@ fn limits_reach_routers_and_realms() {
     assert_eq!((limits.subscriptions_per_session_max, limits.registrations_per_session_max), (4, 5));
     assert_eq!(limits.uri_len_max, 600);
     assert_eq!(definition.options.strictness, Strictness::Strict);
-    assert!(!definition.options.enable_meta_api);
+    assert_eq!(definition.options.meta_api, crossweave_router_core::MetaApi::Nobody);
 }
 
 #[test]

@@ -1,0 +1,108 @@
+//! Templates of realms whose configuration changes.
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use super::{Changing, role};
+use crate::background::run;
+use crate::node::Node;
+
+#[test]
+fn templates_are_changed_and_removed() {
+    let mut it = Changing::new();
+    let template =
+        json!({"name": "^u-(?P<user>[a-z0-9]+)$", "template": true, "roles": [role("anonymous", true)]});
+    it.router()["realms"].as_array_mut().unwrap().push(template);
+    it.write();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    assert!(it.reaches("a.sock", "u-ann"));
+    let applies = |it: &Changing, sign: &str| {
+        it.write();
+        let applied = it.of(&["apply"]);
+        assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
+        assert!(applied.stdout.starts_with(sign), "{}", applied.stdout);
+    };
+    it.router()["realms"][2]["activation"] = json!({"idle_timeout": 1});
+    applies(&it, "~ worker worker001: realm \"^u-");
+    assert!(it.reaches("a.sock", "u-joe"));
+    it.router()["realms"][2]["roles"][0] = role("anonymous", false);
+    applies(&it, "~ worker worker001: realm \"^u-");
+    assert!(!it.reaches("a.sock", "u-ann") && !it.reaches("a.sock", "u-eve"), "nobody may call any more");
+    it.router()["realms"].as_array_mut().unwrap().pop();
+    applies(&it, "- worker worker001: realm \"^u-");
+    let url = it.url("a.sock");
+    let refused = run(&["pub", "com.a", "1", "--ack", "--url", &url, "--realm", "u-new"]);
+    assert!(refused.stderr.contains("wamp.error.no_such_realm"), "{}", refused.stderr);
+}
+
+#[test]
+fn templates_are_tried_in_the_order_of_the_new_configuration() {
+    let mut it = Changing::new();
+    let users = json!({"name": "^u-(?P<user>[a-z]+)$", "template": true, "roles": [role("anonymous", true)]});
+    it.router()["realms"].as_array_mut().unwrap().push(users);
+    it.write();
+    let node = Node::start_in(it.folder(), &[], 2);
+    assert!(it.reaches("a.sock", "u-ann") && it.reaches("a.sock", "u-bob"));
+    // It matches what the other one does, too, and stands before it.
+    let closed =
+        json!({"name": "^u-b(?P<user>[a-z]+)$", "template": true, "roles": [role("anonymous", false)]});
+    it.router()["realms"].as_array_mut().unwrap().insert(0, closed);
+    it.write();
+    let applies = |it: &Changing, differences: &[&str]| {
+        let applied = it.of(&["apply"]);
+        assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
+        let told: Vec<&str> = applied.stdout.lines().take_while(|line| *line != "done:").collect();
+        assert_eq!(told, differences, "{}", applied.stdout);
+        let again = it.of(&["apply"]);
+        assert!(again.stdout.starts_with("nothing to do"), "{}", again.stdout);
+    };
+    applies(
+        &it,
+        &[
+            "+ worker worker001: order of realm templates",
+            "+ worker worker001: realm \"^u-b(?P<user>[a-z]+)$\"",
+        ],
+    );
+    assert!(it.reaches("a.sock", "u-bob"), "what runs stays as it is");
+    assert!(!it.reaches("a.sock", "u-bea") && it.reaches("a.sock", "u-cid"));
+
+    it.router()["realms"].as_array_mut().unwrap().rotate_left(1);
+    it.write();
+    applies(&it, &["~ worker worker001: order of realm templates"]);
+    assert!(it.reaches("a.sock", "u-ben"), "the other one comes first now");
+    it.router()["realms"].as_array_mut().unwrap().rotate_right(1);
+    it.write();
+    applies(&it, &["~ worker worker001: order of realm templates"]);
+    assert!(!it.reaches("a.sock", "u-bud"));
+
+    // A router that comes back has the order that was applied last.
+    kill_process(Pid::from_raw(it.worker_pid()).unwrap(), Signal::KILL).unwrap();
+    while !node.process.line().contains("runs again") {}
+    assert!(!it.reaches("a.sock", "u-bix") && it.reaches("a.sock", "u-cleo"));
+}
+
+#[test]
+fn what_is_added_stands_beside_what_clients_have_started() {
+    let mut it = Changing::new();
+    let mut team = role("^team-(?P<team>[a-z]+)$", true);
+    team["template"] = json!(true);
+    it.router()["realms"] = json!([
+        {"name": "one", "roles": [team]},
+        {"name": "^u-(?P<user>[a-z]+)$", "template": true, "roles": [team]},
+    ]);
+    it.router()["transports"][0]["auth"] = json!({"anonymous": {"type": "static", "role": "team-red"}});
+    it.write();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    assert!(it.reaches("a.sock", "one") && it.reaches("a.sock", "u-ann") && it.reaches("a.sock", "u-bob"));
+    // The numbers of these places are those of a role and of a realm that clients have started.
+    it.router()["realms"][0]["roles"].as_array_mut().unwrap().push(role("anonymous", true));
+    it.router()["realms"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "two", "roles": [role("anonymous", true)]}));
+    it.write();
+    let applied = it.of(&["apply"]);
+    assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
+    assert!(it.reaches("b.sock", "one") && it.reaches("b.sock", "two") && it.reaches("a.sock", "u-ann"));
+    assert!(it.of(&["apply"]).stdout.starts_with("nothing to do"));
+}
