@@ -25,7 +25,8 @@ Examples:
 
 /// Subscribe to topics and print their events as they come
 ///
-/// Runs until Ctrl-C, or until --count events have come. When the connection is lost, it is made again.
+/// Runs until Ctrl-C, or until --count events have come. When the connection is lost, it is made again. When the router
+/// revokes a subscription, it ends with code 2.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Sub {
@@ -79,8 +80,7 @@ impl Sub {
                     left = left.map(|left| left - 1);
                 }
                 Some(Err(lagged)) => terminal.notice(&lagged.to_string()),
-                None if client.state().is_closed() => return Err(until_closed(client).await),
-                None => return Err(Failure::revoked("the router ended the subscription")),
+                None => return Err(why_it_ended(&subscriptions, client).await),
             }
         }
         Ok(())
@@ -109,6 +109,14 @@ impl Sub {
         let time = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
         let line = value::one_line(&value::content_args(&event.content), &event.kwargs());
         terminal.print(&terminal.happening(&time, &event.topic, &line))
+    }
+}
+
+async fn why_it_ended(subscriptions: &[Subscription], client: &Client) -> Failure {
+    let withdrawn = subscriptions.iter().find_map(|it| Some((it.topic(), it.withdrawn()?)));
+    match withdrawn {
+        Some((topic, why)) => Failure::revoked(format_args!("the subscription to {topic} is over: {why}")),
+        None => until_closed(client).await,
     }
 }
 
