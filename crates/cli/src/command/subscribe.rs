@@ -21,6 +21,7 @@ Examples:
   crossweave sub com.example. --match prefix
   crossweave sub com..created --match wildcard --json | jq .args
   crossweave sub com.example.greeting --count 1
+  crossweave sub com.example.status --get-retained
   crossweave sub com.example.price --on-slow conflate --key 0";
 
 /// Subscribe to topics and print their events as they come
@@ -36,6 +37,9 @@ pub(super) struct Sub {
     /// How topics are compared; prefix: of characters, wildcard: an empty component is any
     #[arg(long = "match", value_name = "POLICY", default_value = "exact", value_parser = match_policy())]
     matching: MatchPolicy,
+    /// Also print the event that a topic retains
+    #[arg(long)]
+    get_retained: bool,
     /// End after this many events
     #[arg(long, value_name = "N", value_parser = value::parse_count)]
     count: Option<u64>,
@@ -66,6 +70,9 @@ impl Sub {
         let mut subscriptions = Vec::new();
         for topic in &self.topics {
             let mut subscribe = client.subscribe(topic).match_policy(self.matching);
+            if self.get_retained {
+                subscribe = subscribe.get_retained();
+            }
             if let Some(delivery) = self.delivery() {
                 subscribe = subscribe.delivery(delivery);
             }
@@ -149,6 +156,9 @@ fn object(event: &Event) -> Dict {
         .with("publisher", event.publisher.map(|session| session.0));
     let known =
         [("publisher_authid", &event.publisher_authid), ("publisher_authrole", &event.publisher_authrole)];
+    if event.is_retained {
+        object.insert("retained", true);
+    }
     if event.lost > 0 {
         object.insert("lost", event.lost);
     }

@@ -441,6 +441,25 @@ fn a_subscription_that_is_removed_ends_the_command_and_says_why() {
 }
 
 #[test]
+fn a_retained_event_comes_to_who_asks_for_it_later() {
+    let node = Node::start();
+    assert_eq!(node.run(&["pub", "com.test.status", "ready", "--retain", "--ack"]).code, Some(0));
+    let asks = ["sub", "com.test.status", "--get-retained", "--count", "1", "--json"];
+    let outcome = node.run(&asks);
+    let event: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!((&event["args"], &event["retained"]), (&json!(["ready"]), &json!(true)), "{outcome:?}");
+    // Who does not ask gets what is published from now on; an event without arguments clears the topic.
+    let mut sub = node.ready(&["sub", "com.test.status", "--count", "1"], "subscribed");
+    assert_eq!(node.run(&["pub", "com.test.status", "--retain", "--ack"]).code, Some(0));
+    assert!(sub.line().ends_with(" com.test.status"));
+    assert_eq!(sub.end(), Some(0));
+    let mut late = node.ready(&["sub", "com.test.status", "--get-retained", "--count", "1"], "subscribed");
+    node.run(&["pub", "com.test.status", "again", "--ack"]);
+    assert!(late.line().ends_with(" com.test.status [\"again\"]"));
+    assert_eq!(late.end(), Some(0));
+}
+
+#[test]
 fn a_delivery_contract_is_asked_for() {
     let node = Node::start();
     let args =
