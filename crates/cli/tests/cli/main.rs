@@ -21,6 +21,7 @@ mod preflight;
 mod proxies;
 mod realm_workers;
 mod register;
+mod retained;
 mod rewriting;
 mod services;
 mod shell;

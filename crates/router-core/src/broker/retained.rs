@@ -12,7 +12,7 @@ use crossweave_wamp::MatchPolicy;
 
 use super::Subscription;
 use super::kept::Kept;
-use crate::boundary::Session;
+use crate::boundary::{RetainedBound, Session};
 use crate::limits::RealmLimits;
 use crate::uri_map::wildcard_lead;
 
@@ -26,21 +26,27 @@ pub(crate) struct Retained {
 }
 
 impl Retained {
-    /// Retains an event, and says whether there was room.
-    pub(super) fn keep(&mut self, event: &Arc<Kept>, limits: &RealmLimits) -> bool {
+    /// Retains an event.
+    ///
+    /// # Errors
+    /// There is no room: which bound says so.
+    pub(super) fn keep(&mut self, event: &Arc<Kept>, limits: &RealmLimits) -> Result<(), RetainedBound> {
         if !event.is_restricted() {
             self.clear(&event.topic);
         } else {
             self.make_room_above(&event.topic, limits.retained_restricted_max);
         }
         let bytes = self.bytes + event.bytes();
-        if self.count >= limits.retained_events_max || bytes > limits.retained_bytes_max {
-            return false;
+        if self.count >= limits.retained_events_max {
+            return Err(RetainedBound::Events(limits.retained_events_max));
+        }
+        if bytes > limits.retained_bytes_max {
+            return Err(RetainedBound::Bytes(limits.retained_bytes_max));
         }
         self.bytes = bytes;
         self.count += 1;
         self.topics.entry(event.topic.clone()).or_default().push(event.clone());
-        true
+        Ok(())
     }
 
     /// Forgets what a topic retains.
