@@ -11,9 +11,9 @@ use crate::hexadecimal;
 /// A challenge, and the bytes of a channel: 32 octets.
 pub type Block = [u8; 32];
 
-/// A public key.
+/// A public key, as a point of the curve: it is computed once, and not for each signature.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PublicKey([u8; 32]);
+pub struct PublicKey(VerifyingKey);
 
 /// A private key. Wiped when it is dropped.
 #[derive(Clone)]
@@ -38,23 +38,21 @@ impl PublicKey {
     /// # Errors
     /// They are not a point of the curve.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<PublicKey, NoKey> {
-        VerifyingKey::from_bytes(bytes).map_err(|_| NoKey)?;
-        Ok(PublicKey(*bytes))
+        VerifyingKey::from_bytes(bytes).map(PublicKey).map_err(|_| NoKey)
     }
 
     /// 64 hexadecimal digits.
     pub fn to_hex(self) -> String {
-        hexadecimal::encode(&self.0)
+        hexadecimal::encode(self.0.as_bytes())
     }
 
     /// Whether `signed`, 192 hexadecimal digits, is the signature of exactly `message` with it, followed by the message.
     /// Malleable signatures and weak keys are refused.
     pub fn is_signed(self, signed: &str, message: &Block) -> bool {
         let Some(signed) = hexadecimal::decode::<96>(signed) else { return false };
-        let Ok(key) = VerifyingKey::from_bytes(&self.0) else { return false };
         let (signature, given) = signed.split_at(64);
         let Ok(signature) = Signature::from_slice(signature) else { return false };
-        let is_genuine = key.verify_strict(message, &signature).is_ok();
+        let is_genuine = self.0.verify_strict(message, &signature).is_ok();
         is_genuine & bool::from(given.ct_eq(message))
     }
 }
@@ -86,7 +84,7 @@ impl PrivateKey {
 
     /// Its public key.
     pub fn public(&self) -> PublicKey {
-        PublicKey(self.0.verifying_key().to_bytes())
+        PublicKey(self.0.verifying_key())
     }
 
     /// The signature of a message followed by the message, 192 hexadecimal digits: what AUTHENTICATE and the router's

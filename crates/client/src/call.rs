@@ -84,8 +84,9 @@ impl Call {
         self
     }
 
-    /// Gives up after this long. The router is told (`CALL.Options.timeout`, in milliseconds) and ends the call; where it
-    /// does not watch timeouts, or does not answer, the call is ended here.
+    /// Gives up after this long; with [progressive results](Call::progress), when none has come for so long. The router is
+    /// told (`CALL.Options.timeout`, in milliseconds) and ends the call; where it does not watch timeouts, or does not answer,
+    /// the call is ended here.
     pub fn timeout(mut self, timeout: Duration) -> Call {
         self.timeout = Some(timeout);
         self
@@ -143,9 +144,9 @@ impl Call {
     pub async fn progress(self) -> Result<CallStream, CallError> {
         let bounds = Bounds { len_max: PROGRESS_RESULTS_MAX, bytes_max: PROGRESS_BYTES_MAX };
         let queue = Arc::new(Queue::new(bounds));
-        let deadline = self.deadline().map(|wait| Box::pin(tokio::time::sleep(wait)));
+        let patience = self.deadline().map(|wait| Patience { wait, end: Box::pin(tokio::time::sleep(wait)) });
         let guard = self.send(true, CallSlot::Stream(queue.clone())).await?;
-        Ok(CallStream { queue, guard, deadline, is_over: false })
+        Ok(CallStream { queue, guard, patience, is_over: false })
     }
 
     async fn run(self) -> Result<Reply, CallError> {
@@ -239,8 +240,14 @@ impl Drop for CancelOnDrop {
 pub struct CallStream {
     queue: Arc<Queue<Result<Reply, CallError>>>,
     guard: CancelOnDrop,
-    deadline: Option<Pin<Box<tokio::time::Sleep>>>,
+    patience: Option<Patience>,
     is_over: bool,
+}
+
+/// How long to wait for the next result.
+struct Patience {
+    wait: Duration,
+    end: Pin<Box<tokio::time::Sleep>>,
 }
 
 impl std::fmt::Debug for CallStream {
@@ -262,8 +269,8 @@ impl CallStream {
         if let Poll::Ready(next) = self.queue.poll_next(cx) {
             return Poll::Ready(self.take(next));
         }
-        if let Some(deadline) = &mut self.deadline
-            && deadline.as_mut().poll(cx).is_ready()
+        if let Some(patience) = &mut self.patience
+            && patience.end.as_mut().poll(cx).is_ready()
         {
             self.is_over = true;
             let CancelOnDrop { shared, epoch, request, mode, .. } = &self.guard;
@@ -281,6 +288,8 @@ impl CallStream {
         if !matches!(&reply, Ok(reply) if !reply.is_final) {
             self.is_over = true;
             self.guard.is_armed = false;
+        } else if let Some(Patience { wait, end }) = &mut self.patience {
+            end.as_mut().reset(tokio::time::Instant::now() + *wait);
         }
         Some(reply)
     }

@@ -239,10 +239,17 @@ impl Core {
         self.await_answer(request, ack, effects);
     }
 
-    /// Tries once more to register a procedure that the router still gives to our last session.
+    /// Tries once more to register a procedure that the router did not take for a reason that may pass.
     pub(crate) fn register_again(&mut self, epoch: Epoch, procedure: ProcedureId) {
         if epoch == self.epoch {
             self.procedures.register_again(&mut self.line, procedure);
+        }
+    }
+
+    /// Asks once more for events of which the router could not say whether we may have them.
+    pub(crate) fn subscribe_again(&mut self, epoch: Epoch, topic: &TopicKey) {
+        if epoch == self.epoch {
+            self.topics.subscribe_again(&mut self.line, topic);
         }
     }
 
@@ -349,7 +356,7 @@ impl Core {
         self.line.check_was_sent(request)?;
         match error.request_kind {
             Kind::Call => self.calls.error(request, answer, effects),
-            Kind::Subscribe => self.topics.refused(&mut self.line, request, answer, effects),
+            Kind::Subscribe => self.topics.refused(&mut self.line, self.epoch, request, answer, effects),
             Kind::Register => self.procedures.refused(self.epoch, request, answer, effects),
             Kind::Publish | Kind::Unsubscribe | Kind::Unregister => {
                 self.acknowledge(request, Err(Failure::Refused(answer)), effects)?;

@@ -15,7 +15,7 @@ use crossweave_wamp::message::{self, Message};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use crate::core::{Core, Effects, Epoch, ProcedureId, SendError, Start};
+use crate::core::{Core, Effects, Epoch, ProcedureId, SendError, Start, TopicKey};
 use crate::error::Disconnected;
 use crate::handler;
 use crate::outbox::Outbox;
@@ -211,13 +211,22 @@ impl crate::core::Runtime for Arc<Shared> {
     }
 
     fn register_later(&self, epoch: Epoch, procedure: ProcedureId, attempt: u32) {
-        let wait = Duration::from_secs(1 << attempt.min(5));
-        let shared = Arc::downgrade(self);
-        tokio::spawn(async move {
-            tokio::time::sleep(wait).await;
-            if let Some(shared) = shared.upgrade() {
-                shared.with(|core, _| core.register_again(epoch, procedure));
-            }
-        });
+        later(self, attempt, move |core| core.register_again(epoch, procedure));
     }
+
+    fn subscribe_later(&self, epoch: Epoch, topic: TopicKey, attempt: u32) {
+        later(self, attempt, move |core| core.subscribe_again(epoch, &topic));
+    }
+}
+
+/// Does it when it may be of use to try once more: after a second, and twice as long each time.
+fn later(shared: &Arc<Shared>, attempt: u32, act: impl FnOnce(&mut Core) + Send + 'static) {
+    let wait = Duration::from_secs(1 << attempt.min(5));
+    let shared = Arc::downgrade(shared);
+    tokio::spawn(async move {
+        tokio::time::sleep(wait).await;
+        if let Some(shared) = shared.upgrade() {
+            shared.with(|core, _| act(core));
+        }
+    });
 }

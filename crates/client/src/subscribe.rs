@@ -136,8 +136,9 @@ pub struct Lagged {
 /// The events of a topic or pattern, in the order in which the router sent them.
 ///
 /// It survives a lost connection: it is subscribed again, and events that were published meanwhile are missing. It ends
-/// when the client is closed or the router revokes the subscription; [`Subscription::withdrawn`] tells which. Dropping it
-/// unsubscribes.
+/// when the client is closed, or the router revokes the subscription or refuses it on the new connection
+/// ([`Subscription::withdrawn`] tells which); a router that cannot say yet (`wamp.error.authorization_failed`) is asked again.
+/// Dropping it unsubscribes.
 ///
 /// ```no_run
 /// # async fn example(client: crossweave_client::Client) -> Result<(), Box<dyn std::error::Error>> {

@@ -65,6 +65,9 @@ pub enum Input<'i, 'm> {
     /// if the callee had answered so. Not held back while a message of the callee awaits authorization, unlike an ERROR
     /// that comes as [`Input::Message`].
     Undelivered(Slot, RequestId, Undelivered),
+    /// A progressive RESULT that [`Outbox::send`] took could not be queued for the caller, whose id for the call this is: the call
+    /// ends with an ERROR that says why, and its callee is interrupted. No message that came behind it may be handled before.
+    Unreceived(Slot, RequestId, Undelivered),
     /// The router ends sessions of its own accord: each gets this GOODBYE, then it is gone.
     Kill(Whom, Goodbye),
     /// A role is no more: its sessions may do nothing from now on, get this GOODBYE, and are gone. Their testaments are not
@@ -93,10 +96,10 @@ impl Whom {
     }
 }
 
-/// Why an INVOCATION could not be queued.
+/// Why an INVOCATION or a progressive RESULT could not be queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undelivered {
-    /// The callee is too far behind: ERROR `wamp.error.unavailable`.
+    /// The receiver is too far behind: ERROR `wamp.error.unavailable` of a callee, `wamp.error.resource_exhausted` to a caller.
     NoRoom,
     /// It takes no message that long: ERROR `wamp.error.payload_size_exceeded`.
     TooLong,

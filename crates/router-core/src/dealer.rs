@@ -15,21 +15,23 @@ use std::time::{Duration, Instant};
 
 use crossweave_wamp::features::Features;
 use crossweave_wamp::message::{
-    self, Call, CallOptions, CallSharding, Cancel, Interrupt, InvocationDetails, Kind, ResultDetails, Yield,
+    self, Call, CallOptions, CallSharding, Cancel, CancelMode, Interrupt, InvocationDetails, Kind,
+    ResultDetails, Yield,
 };
-use crossweave_wamp::{MatchPolicy, ProtocolViolation, RegistrationId, RequestId, uris};
+use crossweave_wamp::{MatchPolicy, Message, ProtocolViolation, RegistrationId, RequestId, uris};
 use hashbrown::HashMap;
 use invocation::{Event, Invocation, State, ToCaller};
 use kept::KeptCalls;
 use registration::Callee;
 pub(crate) use registration::{Registered, Registration};
 
-use crate::boundary::{Outbox, Slot};
+use crate::boundary::{Outbox, Slot, Undelivered};
 use crate::broker::Ended;
 use crate::forwarding::disclosed;
 use crate::ids::Ids;
 use crate::limits::{CallQueueRule, RealmLimits};
 use crate::meta;
+use crate::passthru;
 use crate::permit::Route;
 use crate::refused::Refused;
 use crate::session::Sessions;
@@ -286,7 +288,11 @@ impl Dealer {
         let has_left = |callee: &Callee| sessions.is_anybody_leaving() && sessions.get(callee.slot).is_none();
         let can_take =
             |callee: &Callee| callee.has_room() && !has_left(callee) && !tried.contains(&callee.slot);
-        self.registrations[place].choose(ids, can_take)
+        let registration = &mut self.registrations[place];
+        match sessions.is_anybody_away() {
+            false => registration.choose(ids, can_take),
+            true => choose_there(registration, ids, sessions, can_take),
+        }
     }
 
     /// Sends the INVOCATION.
@@ -316,6 +322,11 @@ impl Dealer {
                 "callee takes no progressive call invocations",
             ));
         }
+        if let Some(passthru) = &call.options.passthru
+            && !passthru::is_announced(passthru, Some(features))
+        {
+            return Err(passthru::not_supported(Kind::Invocation));
+        }
         registration.take(at);
         peer.last_invocation += 1;
         let request = RequestId(peer.last_invocation);
@@ -334,6 +345,8 @@ impl Dealer {
             can_reroute,
             receive_progress: call.options.receive_progress,
             is_open: call.options.progress,
+            has_more_parts: false,
+            timeout_ms: call.options.timeout_ms,
             deadline,
         });
         peer.invocations.insert(request, key);
@@ -391,6 +404,7 @@ impl Dealer {
         if !invocation.is_open {
             return Err(ProtocolViolation::new(format!("call {} is still in flight", call.request)));
         }
+        invocation.has_more_parts = true;
         if !call.options.progress {
             invocation.is_open = false;
             sessions.sender_mut(from).open_calls -= 1;
@@ -407,11 +421,30 @@ impl Dealer {
         Ok(())
     }
 
+    /// A part of a progressive call does not reach its callee, and the call ends: a callee that has other parts is told.
+    #[cold]
+    pub(crate) fn part_is_undelivered<O: Outbox>(
+        &self,
+        sessions: &Sessions,
+        callee: Slot,
+        request: RequestId,
+        out: &mut O,
+    ) {
+        let key = sessions.sender(callee).invocations.get(&request);
+        if key.is_some_and(|key| {
+            let invocation = &self.invocations[*key];
+            invocation.has_more_parts && invocation.state == State::Running
+        }) {
+            out.send(callee, &interrupt(request, CancelMode::KillNoWait, uris::CANCELED));
+        }
+    }
+
     /// A result.
     #[inline]
     pub(crate) fn yield_<O: Outbox>(
         &mut self,
         sessions: &mut Sessions,
+        now: Instant,
         from: Slot,
         yield_: &mut Yield<'_>,
         stats: &mut Stats,
@@ -427,10 +460,20 @@ impl Dealer {
         }
         let event = if options.progress { Event::Progress } else { Event::Answer };
         let invocation = &self.invocations[key];
+        if options.progress && invocation.deadline.is_some() {
+            self.put_off(key, now);
+        }
+        let invocation = &self.invocations[key];
         let (to, request) = (invocation.caller, invocation.call);
         match self.advance(sessions, key, event, out) {
             ToCaller::Nothing if options.progress => stats.unwanted_progress += 1,
             ToCaller::Nothing => stats.late_answers += 1,
+            _ if options.passthru.is_some() && !takes(sessions, to, options.passthru.as_deref()) => {
+                // The caller could make nothing of a part, but of the end.
+                if !options.progress {
+                    out.send(to, &passthru::not_supported(Kind::Result).to_error(Kind::Call, request));
+                }
+            }
             _ => {
                 let details = ResultDetails {
                     progress: options.progress,
@@ -442,6 +485,25 @@ impl Dealer {
             }
         }
         Ok(())
+    }
+
+    /// A part of a result has come: from here the caller waits as long again, if it wanted the part and waits at all.
+    /// Specification: "Progressive Call Results", "Timeouts".
+    #[cold]
+    #[inline(never)]
+    fn put_off(&mut self, key: Key, now: Instant) {
+        let invocation = &mut self.invocations[key];
+        if invocation.state != State::Running || !invocation.receive_progress {
+            return;
+        }
+        let before = std::mem::replace(&mut invocation.deadline, deadline(now, invocation.timeout_ms));
+        let after = invocation.deadline;
+        if let Some(before) = before {
+            self.timeouts.remove(&(before, key));
+        }
+        if let Some(after) = after {
+            self.timeouts.insert((after, key));
+        }
     }
 
     /// A procedure's error: to the caller as it came, or as `wamp.error.canceled` if the caller had it killed, whatever the
@@ -524,6 +586,21 @@ impl Dealer {
         }
     }
 
+    /// Ends a call whose caller cannot be given a part of the result.
+    #[cold]
+    pub(crate) fn unreceived<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        caller: Slot,
+        request: RequestId,
+        why: Undelivered,
+        out: &mut O,
+    ) {
+        if let Some(key) = sessions.sender(caller).calls.get(&request) {
+            self.advance(sessions, *key, Event::Unreceived(why), out);
+        }
+    }
+
     /// Ends the calls whose timeout has passed.
     pub(crate) fn tick<O: Outbox>(&mut self, sessions: &mut Sessions, now: Instant, out: &mut O) {
         while let Some((deadline, key)) = self.timeouts.first().copied()
@@ -580,9 +657,7 @@ impl Dealer {
         }
         if let Some(mode) = step.interrupt {
             let reason = if event == Event::Timeout { uris::TIMEOUT } else { uris::CANCELED };
-            let (mode, reason) = (Some(mode), Some(Cow::Borrowed(reason)));
-            let interrupt = Interrupt { request: invocation.request, mode, reason, forward_for: None };
-            out.send(invocation.callee, &interrupt.into());
+            out.send(invocation.callee, &interrupt(invocation.request, mode, reason));
         }
         // A session that calls itself and leaves is both; it gets nothing.
         if let Some(refused) = step.caller.refusal()
@@ -658,6 +733,28 @@ impl Dealer {
     }
 }
 
+/// The callee that gets a call, of those with a connection if one of them can take it.
+#[cold]
+#[inline(never)]
+fn choose_there(
+    registration: &mut Registration,
+    ids: &mut Ids,
+    sessions: &Sessions,
+    can_take: impl Fn(&Callee) -> bool,
+) -> Option<usize> {
+    let is_there = |callee: &Callee| sessions.get(callee.slot).is_some_and(|peer| !peer.is_away);
+    let there = registration.choose(ids, |callee| can_take(callee) && is_there(callee));
+    there.or_else(|| registration.choose(ids, can_take))
+}
+
+/// Whether a caller takes an opaque result.
+#[cold]
+#[inline(never)]
+fn takes(sessions: &Sessions, caller: Slot, passthru: Option<&message::Passthru>) -> bool {
+    let features = sessions.get(caller).and_then(|peer| peer.session.roles.caller);
+    passthru.is_none_or(|passthru| passthru::is_announced(passthru, features))
+}
+
 /// Whether the call is for one callee and no other.
 fn is_partitioned(options: &CallOptions) -> bool {
     options.sharding.as_ref().is_some_and(|sharding| sharding.runmode.is_some())
@@ -703,6 +800,11 @@ fn details(options: &mut CallOptions, callee: Features) -> InvocationDetails<'st
         transaction_hash: options.transaction_hash.take(),
         ..InvocationDetails::default()
     }
+}
+
+fn interrupt(request: RequestId, mode: CancelMode, reason: &'static str) -> Message<'static> {
+    let (mode, reason) = (Some(mode), Some(Cow::Borrowed(reason)));
+    Interrupt { request, mode, reason, forward_for: None }.into()
 }
 
 #[cold]

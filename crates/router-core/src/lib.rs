@@ -16,6 +16,7 @@
 //! | what is told of a denial | `denial` |
 //! | who has sent what came through another router | `forwarding` |
 //! | how far senders are trusted | `trust` |
+//! | who takes opaque payloads | `passthru` |
 //! | `wamp.session.*`, `wamp.subscription.*`, `wamp.registration.*` | `meta` |
 //! | every bound | [`limits`] |
 
@@ -33,6 +34,7 @@ mod denial;
 mod forwarding;
 mod ids;
 mod meta;
+mod passthru;
 mod permit;
 mod question;
 mod refused;

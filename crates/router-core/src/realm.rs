@@ -37,6 +37,7 @@ use crate::ids::Ids;
 use crate::limits::RealmOptions;
 use crate::meta;
 use crate::meta::arguments::Arguments;
+use crate::passthru;
 use crate::permit::{Desk, Permit, Route};
 use crate::question::Deed;
 use crate::refused::{Refused, Stop};
@@ -185,6 +186,12 @@ impl Realm {
         }
     }
 
+    /// A joined session has no connection for now, or has one again. It stays what it is; but of several callees of a procedure
+    /// one that is there gets the call.
+    pub fn set_away(&mut self, slot: Slot, is_away: bool) {
+        self.sessions.set_away(slot, is_away);
+    }
+
     /// Number of joined sessions.
     pub fn session_count(&self) -> usize {
         self.sessions.len()
@@ -263,6 +270,7 @@ impl Realm {
             Input::Close(slot, reason) => self.close(slot, reason, out),
             Input::Leave(slot) => self.remove(slot, Notice::Given, out),
             Input::Undelivered(slot, request, why) => self.undelivered(now, slot, request, why, out),
+            Input::Unreceived(slot, request, why) => self.unreceived(slot, request, why, out),
             Input::Kill(whom, goodbye) => self.kill_whom(&whom, &goodbye, out),
             Input::RemoveRole(name, goodbye) => self.revoke_role(&name, &goodbye, out),
             Input::Tick => {
@@ -389,11 +397,28 @@ impl Realm {
                 Refused::new(uris::PAYLOAD_SIZE_EXCEEDED, "invocation is longer than its callee takes")
             }
         };
+        self.dealer.part_is_undelivered(&self.sessions, slot, request, out);
         let mut error = refused.to_error(Kind::Invocation, request);
         match self.dispatch(now, slot, &mut error, None, out) {
             Flow::Gone => Flow::Gone,
             _ => flow,
         }
+    }
+
+    /// Ends a call that cannot go on, as its caller does not take what its callee answers.
+    #[cold]
+    fn unreceived<O: Outbox>(
+        &mut self,
+        slot: Slot,
+        request: RequestId,
+        why: Undelivered,
+        out: &mut O,
+    ) -> Flow {
+        let Some(caller) = self.sessions.get(slot) else { return Flow::Gone };
+        let flow = if caller.gate.is_some() { Flow::Pause } else { Flow::Continue };
+        self.dealer.unreceived(&mut self.sessions, slot, request, why, out);
+        self.serve_queues(out);
+        flow
     }
 
     /// Asks for a message, and lets the session wait.
@@ -435,15 +460,17 @@ impl Realm {
         // One that a purge or another transport has overtaken is about this message alone.
         let is_lasting = self.decisions.purges() == purges && peer.transports == transports;
         let decision = if is_lasting { decision } else { decision.map(Decision::once) };
-        let mut flow = match about {
-            About::Message => {
+        let mut flow = match (about, &decision) {
+            (About::Effect, Some(_)) => self.take_effect(now, slot, &mut waiting, decision.as_ref(), out),
+            // In another role the call itself has to be permitted anew, and not only its effect.
+            (About::Effect, None) => self.dispatch(now, slot, &mut waiting, None, out),
+            (About::Message, _) => {
                 if let (Some(decision), Some(deed)) = (&decision, Deed::of(&waiting)) {
                     let limits = &self.options.limits;
                     self.decisions.remember(now, peer, role_version, &deed, decision, limits);
                 }
                 self.dispatch(now, slot, &mut waiting, decision.as_ref(), out)
             }
-            About::Effect => self.take_effect(now, slot, &mut waiting, decision.as_ref(), out),
         };
         while flow == Flow::Continue {
             let Some(mut message) = held.pop_front() else {
@@ -550,11 +577,14 @@ impl Realm {
         route: Route,
         out: &mut O,
     ) -> Result<(), Stop> {
+        if has_passthru(message) {
+            passthru::check(self.sessions.sender(slot), message)?;
+        }
         match message {
             Message::Publish(publish) => self.publish(slot, publish, route, out),
             Message::Call(call) => return self.call(now, slot, call, route, out),
             Message::Yield(it) => {
-                self.dealer.yield_(&mut self.sessions, slot, it, &mut self.stats, out)?;
+                self.dealer.yield_(&mut self.sessions, now, slot, it, &mut self.stats, out)?;
                 self.serve_queues(out);
             }
             Message::Error(it) => {
@@ -702,6 +732,17 @@ impl Realm {
 fn take(message: &mut Message<'_>) -> Message<'static> {
     let nothing = message::EventReceived { publication: PublicationId(0) };
     std::mem::replace(message, nothing.into()).into_owned()
+}
+
+/// Whether a request or answer has options of payload passthru.
+#[inline]
+fn has_passthru(message: &Message<'_>) -> bool {
+    match message {
+        Message::Publish(it) => it.options.passthru.is_some(),
+        Message::Call(it) => it.options.passthru.is_some(),
+        Message::Yield(it) => it.options.passthru.is_some(),
+        _ => false,
+    }
 }
 
 /// Which request an ERROR would answer. An unacknowledged PUBLISH gets none, whatever becomes of it.

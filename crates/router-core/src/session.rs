@@ -46,6 +46,8 @@ pub(crate) struct Peer {
     pub(crate) testaments: Option<Box<Testaments>>,
     /// How often its transport has been replaced: decisions of authorizers depend on it.
     pub(crate) transports: u64,
+    /// It has no connection for now: what is sent to it waits.
+    pub(crate) is_away: bool,
     /// What waits while a message of it awaits authorization.
     pub(crate) gate: Option<Box<Gate>>,
 }
@@ -148,6 +150,7 @@ impl Peer {
             last_invocation: 0,
             testaments: None,
             transports: 0,
+            is_away: false,
             gate: None,
         }
     }
@@ -182,6 +185,8 @@ pub(crate) struct Sessions {
     by_id: HashMap<SessionId, Slot>,
     /// Sessions that have left and of which subscriptions and registrations remain to be ended.
     leaving: BTreeMap<Slot, Box<Peer>>,
+    /// How many have no connection for now.
+    away: usize,
 }
 
 impl Sessions {
@@ -199,7 +204,22 @@ impl Sessions {
     pub(crate) fn remove(&mut self, slot: Slot) -> Option<Box<Peer>> {
         let peer = self.peers.get_mut(slot.0 as usize)?.take()?;
         self.by_id.remove(&peer.session.id);
+        self.away -= usize::from(peer.is_away);
         Some(peer)
+    }
+
+    /// A session has no connection for now, or has one again.
+    pub(crate) fn set_away(&mut self, slot: Slot, is_away: bool) {
+        let Some(Some(peer)) = self.peers.get_mut(slot.0 as usize) else { return };
+        self.away -= usize::from(peer.is_away);
+        self.away += usize::from(is_away);
+        peer.is_away = is_away;
+    }
+
+    /// Whether there are callees that have no connection for now.
+    #[inline]
+    pub(crate) fn is_anybody_away(&self) -> bool {
+        self.away > 0
     }
 
     #[inline]

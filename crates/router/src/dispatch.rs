@@ -179,6 +179,8 @@ pub(crate) enum Followup {
     Leave(Slot),
     /// The callee cannot be sent this invocation.
     Undelivered(Slot, RequestId, Undelivered),
+    /// The caller cannot be given a part of this call's result.
+    Unreceived(Slot, RequestId, Undelivered),
 }
 
 /// The outbox of one call to the realm.
@@ -226,6 +228,15 @@ impl Dispatch<'_> {
                     Lane::Last,
                 );
             }
+            Message::Result(it) => {
+                self.followups.push(Followup::Unreceived(to, it.request, Undelivered::NoRoom));
+            }
+            Message::Error(it) => {
+                let error = it.error.clone().into_owned();
+                self.send_in(to, &Error::new(it.request_kind, it.request, error).into(), Lane::Last);
+            }
+            // Others could end a slow callee's session by calling it and giving up.
+            Message::Interrupt(_) => self.send_in(to, message, Lane::Last),
             _ => self.followups.push(Followup::Leave(to)),
         }
     }
@@ -328,9 +339,17 @@ impl Dispatch<'_> {
             Message::Invocation(it) => {
                 self.followups.push(Followup::Undelivered(to, it.request, Undelivered::TooLong));
             }
+            // The call would go on behind an ERROR.
+            Message::Result(it) if it.details.progress => {
+                self.followups.push(Followup::Unreceived(to, it.request, Undelivered::TooLong));
+            }
             Message::Result(it) => self.send(to, &exceeded(Kind::Call, it.request).into()),
             Message::Error(it) if !it.payload.is_empty() => {
                 self.send(to, &Error::new(it.request_kind, it.request, it.error.clone().into_owned()).into());
+            }
+            // Its name is.
+            Message::Error(it) if it.error != uris::PAYLOAD_SIZE_EXCEEDED => {
+                self.send(to, &exceeded(it.request_kind, it.request).into());
             }
             Message::Event(_) => {
                 let dropped = self.routes.get(to).map(|peer| peer.count_too_long());

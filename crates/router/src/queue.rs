@@ -253,6 +253,7 @@ impl Queue {
         }
         self.dropped += 1;
         self.dropped_in_a_row += 1;
+        self.lose_untold(1);
         Appended::Dropped { is_first: self.dropped_in_a_row == 1 }
     }
 
@@ -261,6 +262,23 @@ impl Queue {
         self.dropped += 1;
         let is_first = !std::mem::replace(&mut self.has_missed_long_events, true);
         Appended::TooLong { is_first }
+    }
+
+    /// Events were dropped of which the session is told nothing, unless it is resumed.
+    #[cold]
+    fn lose_untold(&mut self, events: u64) {
+        if let Some(resumption) = &mut self.resumption {
+            resumption.lose(events);
+        }
+    }
+
+    /// Nothing waits any more. How many events were dropped meanwhile.
+    #[inline]
+    fn catch_up(&mut self) -> u64 {
+        if let Some(resumption) = &mut self.resumption {
+            resumption.has_caught_up();
+        }
+        mem::take(&mut self.dropped_in_a_row)
     }
 
     /// Takes out what outlives the connection. None if the session is not resumable.
@@ -337,7 +355,7 @@ impl Queue {
             return None;
         }
         self.is_owned = false;
-        Some(mem::take(&mut self.dropped_in_a_row))
+        Some(self.catch_up())
     }
 
     #[cold]
@@ -374,7 +392,7 @@ impl Queue {
             return None;
         }
         self.is_owned = false;
-        Some(mem::take(&mut self.dropped_in_a_row))
+        Some(self.catch_up())
     }
 
     /// Moves bytes to `out` until it holds `enough`.

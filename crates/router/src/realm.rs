@@ -247,6 +247,10 @@ impl RealmCell {
                     }
                     Err(violation) => return run.input(Input::Violation(slot, violation.clone())),
                 };
+                // What comes next may be about the same call.
+                if !run.dispatch.followups.is_empty() {
+                    run.follow_up();
+                }
                 match flow {
                     Flow::Continue => {}
                     Flow::Pause => run.forget_resume(slot),
@@ -537,16 +541,17 @@ impl RealmCell {
     /// Tells the realm that its deadline has passed, if it has, and says when the next one is.
     fn tick(self: &Arc<Self>) -> Result<Option<Instant>, RealmIsDown> {
         let mut effects = Effects::default();
-        let next = self.handle(&mut effects, |run| {
+        self.handle(&mut effects, |run| {
             set_clock(run.realm);
             if run.realm.deadline().is_some_and(|deadline| deadline <= run.now) {
                 let _ = run.input(Input::Tick);
             }
-            run.realm.deadline()
         })?;
-        self.state.lock().armed = next;
         self.finish(effects);
-        Ok(next)
+        // Asked again under the lock under which it is noted: in between, somebody may have come who counts on what was noted.
+        let mut state = self.state.lock();
+        state.armed = state.realm.as_ref().and_then(Realm::deadline);
+        Ok(state.armed)
     }
 }
 
@@ -583,6 +588,9 @@ impl Run<'_> {
                 Followup::Leave(slot) => self.drop_slow(slot),
                 Followup::Undelivered(slot, request, why) => {
                     let _ = self.input(Input::Undelivered(slot, request, why));
+                }
+                Followup::Unreceived(slot, request, why) => {
+                    let _ = self.input(Input::Unreceived(slot, request, why));
                 }
             }
         }

@@ -99,6 +99,13 @@ pub(crate) struct Resumption {
     /// How its client has proven who it is: who goes on with it proves that in the same way.
     pub(crate) proof: Option<AuthMethod>,
     parked: Option<Parked>,
+    /// Events that were dropped and never numbered, since the client has last caught up: a connection may be dead long before that
+    /// is noticed.
+    dropped: u64,
+    /// Events that the next WELCOME tells the client it has missed, beside those that fell out of the ring.
+    untold: u64,
+    /// Those that the last one told of, until the client is known to have it.
+    told: u64,
     /// Who waits until the session is parked, as its connection is to be taken over.
     pub(crate) takeover: Option<oneshot::Sender<()>>,
     _seat: Seat,
@@ -117,6 +124,9 @@ impl Resumption {
             window: Duration::from_secs(options.window_s),
             proof,
             parked: None,
+            dropped: 0,
+            untold: 0,
+            told: 0,
             takeover: None,
             _seat: seat,
         })
@@ -135,6 +145,21 @@ impl Resumption {
     /// The connection is lost.
     pub(crate) fn park(&mut self, received: u64, is_paused: bool) {
         self.parked = Some(Parked { received, is_paused, sent: self.ring.sent() });
+        self.untold += std::mem::take(&mut self.dropped);
+    }
+
+    /// Events are not delivered, and nothing else tells the client.
+    #[cold]
+    pub(crate) fn lose(&mut self, events: u64) {
+        match self.parked {
+            Some(_) => self.untold += events,
+            None => self.dropped += events,
+        }
+    }
+
+    /// The client has taken all that waited for it: what was dropped meanwhile has nothing to do with losing the connection.
+    pub(crate) fn has_caught_up(&mut self) {
+        self.dropped = 0;
     }
 
     /// What it has lost, while it is parked.
@@ -149,7 +174,16 @@ impl Resumption {
 
     /// What a client needs that has received so many messages.
     pub(crate) fn replay(&self, received: u64) -> Result<Replay, &'static str> {
-        self.ring.replay(received)
+        let Replay { missed, frames } = self.ring.replay(received)?;
+        Ok(Replay { missed: missed + self.untold, frames })
+    }
+
+    /// Somebody claims the session with this token, which is good: it tells whether the last WELCOME has arrived.
+    pub(crate) fn heed_token(&mut self, shown: &Token) {
+        let told = std::mem::take(&mut self.told);
+        if self.keys.is_previous(shown) {
+            self.untold += told;
+        }
     }
 
     /// Whether the token is good now.
@@ -166,13 +200,14 @@ impl Resumption {
 
     /// Another connection has it, by this token, whose peer has received so many messages. The token for the next time.
     pub(crate) fn unpark(&mut self, received: u64, shown: &Token) -> Token {
-        self.ring.forget(received);
+        self.told = self.ring.go_on_from(received) + std::mem::take(&mut self.untold);
         self.parked = None;
         self.keys.renew(shown)
     }
 
     /// The peer has shown by a message that it has its last WELCOME.
     pub(crate) fn confirm(&mut self) {
+        self.told = 0;
         self.keys.confirm();
     }
 }
@@ -191,4 +226,37 @@ pub(crate) fn offer(welcome: &mut Welcome, token: &Token, window: Duration) {
     welcome.details.insert("resumable", true);
     welcome.details.insert("resume_token", token.text());
     welcome.details.insert("resume_window", window.as_secs());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::queue::{Queue, QueueOptions};
+
+    fn append(queue: &mut Queue, events: usize) {
+        let bounds = QueueOptions { bytes_max: 10, ..QueueOptions::default() };
+        for _ in 0..events {
+            queue.append(b"0123456789", Lane::Event, &bounds);
+        }
+    }
+
+    #[test]
+    fn what_was_dropped_since_the_client_had_last_caught_up_is_missed() {
+        let options = ResumptionOptions::default();
+        let seat = Seat::take(&Arc::default(), Owner::Memory, &options).unwrap();
+        let mut queue = Queue::default();
+        queue.resumption = Some(Resumption::new(&options, seat, &Token::random(), None));
+        // It is slow, loses three events, and catches up.
+        append(&mut queue, 4);
+        queue.begin_flush();
+        assert_eq!(queue.advance(10), Some(3));
+        // The connection is dead, and nobody knows: two events are dropped.
+        append(&mut queue, 3);
+        let resumption = queue.resumption.as_mut().unwrap();
+        resumption.park(0, false);
+        let Replay { missed, frames } = resumption.replay(1).unwrap();
+        assert_eq!((missed, frames.len()), (2, 1));
+    }
 }

@@ -137,7 +137,7 @@ impl Attempt<'_> {
             Target::Unix(path) => self.step(Step::Connect, open_unix(path)).await,
             Target::Tcp { host, port, is_tls } => {
                 let addresses = self.step(Step::Resolve, resolve(host, *port)).await?;
-                let (stream, peer) = self.step(Step::Connect, open_tcp(&addresses)).await?;
+                let (stream, peer) = self.step(Step::Connect, open_tcp(&addresses, self.deadline)).await?;
                 if !is_tls {
                     return Ok((stream, peer));
                 }
@@ -224,11 +224,21 @@ async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(tokio::net::lookup_host((host, port)).await?.collect())
 }
 
-/// Tries the addresses in order; the last one's error counts.
-async fn open_tcp(addresses: &[SocketAddr]) -> io::Result<(Stream, PeerAddress)> {
+/// Tries the addresses in order, each for its share of the time that is left; the last one's error counts.
+async fn open_tcp(addresses: &[SocketAddr], deadline: Instant) -> io::Result<(Stream, PeerAddress)> {
     let mut error = io::Error::new(io::ErrorKind::NotFound, "host name has no address");
-    for address in addresses {
-        match TcpStream::connect(address).await {
+    for (at, address) in addresses.iter().enumerate() {
+        let connecting = TcpStream::connect(address);
+        let connected = match addresses.len() - at {
+            // The deadline is the caller's to watch.
+            1 => connecting.await,
+            left => {
+                let share = deadline.saturating_duration_since(Instant::now()) / left as u32;
+                let late = |_| Err(io::ErrorKind::TimedOut.into());
+                tokio::time::timeout(share, connecting).await.unwrap_or_else(late)
+            }
+        };
+        match connected {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
                 return Ok((Stream::Tcp(stream), PeerAddress::Tcp(*address)));
@@ -243,4 +253,34 @@ async fn open_unix(path: &Path) -> io::Result<(Stream, PeerAddress)> {
     let stream = UnixStream::connect(path).await?;
     let peer = stream.peer_cred()?;
     Ok((Stream::Unix(stream), PeerAddress::Unix { pid: peer.pid(), uid: peer.uid(), gid: peer.gid() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::{Domain, Socket, Type};
+
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn an_address_that_does_not_answer_leaves_time_for_the_others() {
+        // Linux leaves connections unanswered for which a listener has no room.
+        let silent = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        silent.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        silent.listen(0).unwrap();
+        let address = silent.local_addr().unwrap();
+        let fill = |_| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let _ = socket.connect(&address);
+            socket
+        };
+        let _filled: Vec<Socket> = (0..4).map(fill).collect();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let answering = listener.local_addr().unwrap();
+        let addresses = [address.as_socket().unwrap(), answering];
+        let within = Duration::from_secs(2);
+        let opening = open_tcp(&addresses, Instant::now() + within);
+        let (_, peer) = tokio::time::timeout(within, opening).await.expect("in time").unwrap();
+        assert_eq!(peer, PeerAddress::Tcp(answering));
+    }
 }

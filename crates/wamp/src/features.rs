@@ -77,6 +77,14 @@ features! {
     SESSION_RESUMPTION = 28: "session_resumption",
 }
 
+/// Another spelling of a feature, which peers may announce instead: the specification itself has it in "Progressive Call
+/// Invocations".
+const SPELLED_OTHERWISE: [(&str, Features); 1] = [("call_cancelling", Features::CALL_CANCELING)];
+
+/// The beginning of `agent` of a client that sends progressive calls, does not announce that, and leaves applications no way to do
+/// so.
+const SENDS_PARTS_UNANNOUNCED: &str = "Wampy.js ";
+
 impl Features {
     /// No feature.
     pub const NONE: Features = Features(0);
@@ -96,6 +104,7 @@ impl Features {
         let is_on = |name: &str| announced.get(name).and_then(Value::as_bool).unwrap_or(false);
         Features::NAMES
             .iter()
+            .chain(&SPELLED_OTHERWISE)
             .filter(|(name, _)| is_on(name))
             .fold(Features::NONE, |set, (_, feature)| set.and(*feature))
     }
@@ -132,10 +141,12 @@ impl Roles {
     pub fn from_details(details: &Dict) -> Roles {
         let Some(roles) = details.dict("roles") else { return Roles::default() };
         let role = |name| roles.dict(name).map(Features::from_dict);
+        let sends_parts = details.str("agent").is_some_and(|it| it.starts_with(SENDS_PARTS_UNANNOUNCED));
+        let unannounced = if sends_parts { Features::PROGRESSIVE_CALL_INVOCATIONS } else { Features::NONE };
         Roles {
             publisher: role("publisher"),
             subscriber: role("subscriber"),
-            caller: role("caller"),
+            caller: role("caller").map(|features| features.and(unannounced)),
             callee: role("callee"),
             broker: role("broker"),
             dealer: role("dealer"),
@@ -208,5 +219,34 @@ impl Roles {
             .and(Features::CALL_REROUTE)
             .and(Features::SHARDED_REGISTRATION);
         Roles { broker: Some(broker.and(common)), dealer: Some(dealer.and(common)), ..Roles::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn roles(agent: &str, feature: &str) -> Roles {
+        let announced = || Dict::new().with("features", Dict::new().with(feature, true));
+        let roles = Dict::new().with("caller", announced()).with("callee", announced());
+        Roles::from_details(&Dict::new().with("agent", agent).with("roles", roles))
+    }
+
+    #[test]
+    fn canceling_may_be_spelled_with_two_l() {
+        for feature in ["call_canceling", "call_cancelling"] {
+            assert_eq!(roles("test", feature).callee, Some(Features::CALL_CANCELING), "{feature}");
+        }
+        assert_eq!(roles("test", "call_cancelation").callee, Some(Features::NONE));
+    }
+
+    #[test]
+    fn wampy_js_may_send_progressive_calls_and_others_have_to_announce_them() {
+        let parts = Features::PROGRESSIVE_CALL_INVOCATIONS;
+        let wampy = roles("Wampy.js v8.0.2", "call_timeout");
+        assert_eq!(wampy.caller, Some(Features::CALL_TIMEOUT.and(parts)));
+        assert_eq!(wampy.callee, Some(Features::CALL_TIMEOUT), "it does not take them");
+        assert_eq!(roles("Autobahn", "call_timeout").caller, Some(Features::CALL_TIMEOUT));
+        assert_eq!(roles("Autobahn", "progressive_call_invocations").caller, Some(parts));
     }
 }

@@ -129,7 +129,7 @@ pub fn check(uri: &str, policy: MatchPolicy, strictness: Strictness) -> Result<(
     if components > URI_COMPONENTS_MAX {
         return Err(BadUri::TooManyComponents(components));
     }
-    if !uri.is_ascii() && uri.chars().any(char::is_whitespace) {
+    if !uri.is_ascii() && uri.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(bad_character(uri, strictness));
     }
     Ok(())
@@ -163,9 +163,18 @@ mod tests {
     fn exact_uris_have_no_empty_component_and_no_space() {
         let ok = |uri| check(uri, MatchPolicy::Exact, Strictness::Loose).is_ok();
         assert!(ok("com.example.topic") && ok("com.exämple.Topic-1") && ok("a"));
-        for bad in
-            ["", ".", "com..topic", ".com", "com.", "com. topic", "com.a#b", "com.a\u{a0}b", "com.\u{7f}"]
-        {
+        for bad in [
+            "",
+            ".",
+            "com..topic",
+            ".com",
+            "com.",
+            "com. topic",
+            "com.a#b",
+            "com.a\u{a0}b",
+            "com.\u{7f}",
+            "com.\u{9b}1m",
+        ] {
             assert!(!ok(bad), "{bad:?}");
         }
     }

@@ -92,7 +92,10 @@ fn a_command_gets_the_call_on_stdin() {
 fn a_command_sees_the_procedure_but_not_our_secrets() {
     let node = Node::start();
     let mut command = crossweave();
-    command.env("CROSSWEAVE_TICKET", "open sesame").env("CROSSWEAVE_URL", node.url());
+    for secret in ["CROSSWEAVE_TICKET", "CROSSWEAVE_SECRET", "CROSSWEAVE_PASSWORD"] {
+        command.env(secret, "open sesame");
+    }
+    command.env("CROSSWEAVE_URL", node.url());
     let register = Background::start(command.args(["register", "com.test.env", "--exec", "env"]));
     register.wait_for("registered");
     let environment = node.run(&["call", "com.test.env"]).stdout;

@@ -7,7 +7,7 @@ use crossweave_wamp::PublicationId;
 use tokio::sync::{Notify, oneshot};
 
 use super::procedures::{Handler, NewProcedure, ProcedureId};
-use super::{CallSlot, Epoch, EventQueue};
+use super::{CallSlot, Epoch, EventQueue, TopicKey};
 use crate::error::{CallError, Disconnected, WampError};
 use crate::invocation::Invocation;
 use crate::reply::Reply;
@@ -38,6 +38,7 @@ enum Effect {
     Call(oneshot::Sender<Result<Reply, CallError>>, Result<Reply, CallError>),
     Start(Box<Start>),
     RegisterLater(Epoch, ProcedureId, u32),
+    SubscribeLater(Epoch, TopicKey, u32),
     DropProcedure(Box<NewProcedure>, Option<Withdrawn>),
     WakeAll(Arc<Notify>),
     DropInvocation(Invocation),
@@ -55,6 +56,8 @@ pub(crate) trait Runtime {
     fn start(&self, start: Start);
     /// Calls [`super::Core::register_again`] after a while; `attempt` counts from 0.
     fn register_later(&self, epoch: Epoch, procedure: ProcedureId, attempt: u32);
+    /// Calls [`super::Core::subscribe_again`] after a while; `attempt` counts from 0.
+    fn subscribe_later(&self, epoch: Epoch, topic: TopicKey, attempt: u32);
 }
 
 impl Effects {
@@ -80,6 +83,10 @@ impl Effects {
 
     pub(super) fn register_later(&mut self, epoch: Epoch, procedure: ProcedureId, attempt: u32) {
         self.0.push(Effect::RegisterLater(epoch, procedure, attempt));
+    }
+
+    pub(super) fn subscribe_later(&mut self, epoch: Epoch, topic: TopicKey, attempt: u32) {
+        self.0.push(Effect::SubscribeLater(epoch, topic, attempt));
     }
 
     /// A handler may hold a client: dropping it may lock the core. If the router ended the registration, `why` is told.
@@ -115,6 +122,9 @@ impl Effects {
                 Effect::Start(start) => runtime.start(*start),
                 Effect::RegisterLater(epoch, procedure, attempt) => {
                     runtime.register_later(epoch, procedure, attempt);
+                }
+                Effect::SubscribeLater(epoch, topic, attempt) => {
+                    runtime.subscribe_later(epoch, topic, attempt);
                 }
                 Effect::DropProcedure(procedure, why) => {
                     if why.is_some() {

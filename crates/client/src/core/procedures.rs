@@ -188,8 +188,8 @@ impl Procedures {
         Ok(())
     }
 
-    /// After a new connection the router may not have noticed yet that our last session is gone: then it is asked again
-    /// later. Any other refusal ends the registration.
+    /// After a new connection the router may not have noticed yet that our last session is gone, or its authorizer may not be
+    /// there yet: then it is asked again later. Any other refusal ends the registration.
     pub(super) fn refused(
         &mut self,
         epoch: Epoch,
@@ -199,10 +199,10 @@ impl Procedures {
     ) {
         let Some(pending) = self.pending.remove(&request) else { return };
         if pending.asker.is_none()
-            && error.uri == uris::PROCEDURE_ALREADY_EXISTS
+            && [uris::PROCEDURE_ALREADY_EXISTS, uris::AUTHORIZATION_FAILED].contains(&error.uri.as_str())
             && let Some(procedure) = self.procedures.get_mut(&pending.procedure)
         {
-            tracing::warn!(procedure = %procedure.new.uri, "procedure is still taken after reconnecting, trying again");
+            tracing::warn!(procedure = %procedure.new.uri, %error, "registration refused after reconnecting, trying again");
             effects.register_later(epoch, pending.procedure, procedure.conflicts);
             procedure.conflicts = procedure.conflicts.saturating_add(1);
             return;

@@ -10,8 +10,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crossweave_wamp::message::{self, Revoked, SubscribeOptions, Subscribed, Unsubscribe};
-use crossweave_wamp::{Delivery, MatchPolicy, ProtocolViolation, RequestId, SubscriptionId};
+use crossweave_wamp::{Delivery, MatchPolicy, ProtocolViolation, RequestId, SubscriptionId, uris};
 
+use super::Epoch;
 use super::effects::{Ack, Effects, Failure};
 use super::line::{Line, SendError};
 use crate::error::{Disconnected, WampError};
@@ -51,6 +52,8 @@ struct Topic {
     /// SUBSCRIBEs without an answer.
     pending: usize,
     members: Vec<Member>,
+    /// How often the router could not say whether we may have them, since the connection was made.
+    undecided: u32,
 }
 
 struct Pending {
@@ -75,6 +78,18 @@ fn ask(line: &mut Line, key: &TopicKey, wishes: Wishes) -> Result<RequestId, Sen
     line.request(|request| message::Subscribe { request, options, topic: (*key.uri).into() }.into())
 }
 
+impl Topic {
+    /// What its members wish. The router knows one contract and one node: those that were asked for last.
+    fn wishes(&self) -> Wishes {
+        let wishes = || self.members.iter().map(|member| &member.wishes);
+        Wishes {
+            get_retained: wishes().any(|it| it.get_retained),
+            delivery: wishes().rev().find_map(|it| it.delivery.clone()),
+            nkey: wishes().rev().find_map(|it| it.nkey.clone()),
+        }
+    }
+}
+
 impl Topics {
     pub(super) fn subscribe(
         &mut self,
@@ -94,17 +109,22 @@ impl Topics {
     /// A new connection: everything that is listened to is asked for again.
     pub(super) fn ask_again(&mut self, line: &mut Line) {
         for (key, topic) in &mut self.topics {
-            let wishes = || topic.members.iter().map(|member| &member.wishes);
-            // The router knows one contract and one node: those that were asked for last.
-            let wishes = Wishes {
-                get_retained: wishes().any(|it| it.get_retained),
-                delivery: wishes().rev().find_map(|it| it.delivery.clone()),
-                nkey: wishes().rev().find_map(|it| it.nkey.clone()),
-            };
-            if let Ok(request) = ask(line, key, wishes) {
+            if let Ok(request) = ask(line, key, topic.wishes()) {
                 topic.pending = 1;
                 self.pending.insert(request, Pending { key: key.clone(), asker: None });
             }
+        }
+    }
+
+    /// Asks for one of them once more, if nobody else has.
+    pub(super) fn subscribe_again(&mut self, line: &mut Line, key: &TopicKey) {
+        if let Some(topic) = self.topics.get_mut(key)
+            && topic.id.is_none()
+            && topic.pending == 0
+            && let Ok(request) = ask(line, key, topic.wishes())
+        {
+            topic.pending = 1;
+            self.pending.insert(request, Pending { key: key.clone(), asker: None });
         }
     }
 
@@ -117,8 +137,7 @@ impl Topics {
             }
         }
         for topic in self.topics.values_mut() {
-            topic.id = None;
-            topic.pending = 0;
+            (topic.id, topic.pending, topic.undecided) = (None, 0, 0);
         }
     }
 
@@ -170,9 +189,12 @@ impl Topics {
         }
     }
 
+    /// After a new connection the router's authorizer may not be there yet: then it is asked again later. Any other refusal ends
+    /// the subscription.
     pub(super) fn refused(
         &mut self,
         line: &mut Line,
+        epoch: Epoch,
         request: RequestId,
         error: WampError,
         effects: &mut Effects,
@@ -183,6 +205,12 @@ impl Topics {
         };
         topic.pending -= 1;
         match &pending.asker {
+            None if error.uri == uris::AUTHORIZATION_FAILED && !topic.members.is_empty() => {
+                tracing::warn!(topic = %pending.key.uri, %error, "subscription refused after reconnecting, trying again");
+                effects.subscribe_later(epoch, pending.key, topic.undecided);
+                topic.undecided = topic.undecided.saturating_add(1);
+                return;
+            }
             Some((queue, _)) => topic.members.retain(|member| !Arc::ptr_eq(&member.queue, queue)),
             None => {
                 tracing::warn!(topic = %pending.key.uri, %error, "subscription refused after reconnecting");

@@ -186,6 +186,24 @@ async fn a_timeout_is_told_to_the_router_and_watched_here() {
     assert_eq!(cancel.request, RequestId(1));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_timeout_begins_anew_with_every_progressive_result() {
+    let (client, mut peer) = joined().await;
+    let call = client.call("com.slow").timeout(Duration::from_millis(250));
+    let (results, request) = tokio::join!(call.progress(), async { hear!(peer, Call).request });
+    let mut results = results.unwrap();
+    for number in 0..3 {
+        tokio::time::sleep(Duration::from_millis(240)).await;
+        peer.send(peer.result(request, true, &[number.into()])).await;
+        assert_eq!(results.next().await.unwrap().unwrap().result(), Ok(number));
+    }
+    let started = tokio::time::Instant::now();
+    let last = results.next().await;
+    assert!(matches!(last, Some(Err(CallError::Timeout(_)))), "{last:?}");
+    assert_eq!(started.elapsed().as_millis(), 450);
+    assert_eq!(hear!(peer, Cancel).request, request);
+}
+
 #[tokio::test]
 async fn calls_of_one_task_are_sent_in_order_and_answered_in_any() {
     let (client, mut peer) = joined().await;

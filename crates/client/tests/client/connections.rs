@@ -6,8 +6,8 @@ use crossweave_client::{
     Backoff, CallError, Client, Keepalive, Options, Reconnect, RequestError, Serializer, SessionId, State,
     uris,
 };
-use crossweave_wamp::RequestId;
-use crossweave_wamp::message::{Abort, Kind};
+use crossweave_wamp::message::{Abort, Kind, Register, Registered, Subscribe, Subscribed};
+use crossweave_wamp::{Message, RegistrationId, RequestId, SubscriptionId};
 use tokio::net::TcpListener;
 
 use crate::peer::{Peer, hear, reason_of_the_end, soon};
@@ -138,6 +138,35 @@ async fn other_refusals_are_tried_again() {
     peer.send(Abort::new(uris::SYSTEM_SHUTDOWN, "restarting")).await;
     let _peer = accepted(&listener, 3).await;
     soon(client.states().wait_for(State::is_connected)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_router_cannot_decide_on_yet_is_asked_for_later() {
+    let (client, mut peer, listener) = connected(quick()).await;
+    let subscribe = client.subscribe("com.topic").into_future();
+    let mut subscription = soon(async { tokio::join!(subscribe, peer.subscribed(5)) }).await.0.unwrap();
+    let register = client.register("com.echo", |text: String| async { Ok(text) }).into_future();
+    let echo = soon(async { tokio::join!(register, peer.registered(6)) }).await.0.unwrap();
+    drop(peer);
+    let mut peer = accepted(&listener, 2).await;
+    let (first, second) = (hear!(peer, Subscribe).request, hear!(peer, Register).request);
+    for (kind, request) in [(Kind::Subscribe, first), (Kind::Register, second)] {
+        peer.send(peer.error(kind, request, uris::AUTHORIZATION_FAILED, &[])).await;
+    }
+    for _ in 0..2 {
+        match peer.expect().await {
+            Message::Subscribe(Subscribe { request, .. }) => {
+                peer.send(Subscribed { request, subscription: SubscriptionId(50) }).await;
+            }
+            Message::Register(Register { request, .. }) => {
+                peer.send(Registered { request, registration: RegistrationId(60) }).await;
+            }
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+    assert!(echo.is_live());
+    peer.send(peer.event(50, 1, &[1.into()])).await;
+    assert_eq!(soon(subscription.next()).await.unwrap().unwrap().parse(), Ok(1));
 }
 
 #[tokio::test]

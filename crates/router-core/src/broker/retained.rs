@@ -23,6 +23,8 @@ pub(crate) struct Retained {
     topics: BTreeMap<Box<str>, Vec<Arc<Kept>>>,
     count: usize,
     bytes: usize,
+    /// When all may be looked at again for those that are too old, in milliseconds since 1970.
+    next_look_ms: u64,
 }
 
 impl Retained {
@@ -36,17 +38,45 @@ impl Retained {
         } else {
             self.make_room_above(&event.topic, limits.retained_restricted_max);
         }
-        let bytes = self.bytes + event.bytes();
-        if self.count >= limits.retained_events_max {
-            return Err(RetainedBound::Events(limits.retained_events_max));
+        if self.bound_met(event, limits).is_some() {
+            self.forget_old(event.unix_ms, limits);
         }
-        if bytes > limits.retained_bytes_max {
-            return Err(RetainedBound::Bytes(limits.retained_bytes_max));
+        if let Some(bound) = self.bound_met(event, limits) {
+            return Err(bound);
         }
-        self.bytes = bytes;
+        self.bytes += event.bytes();
         self.count += 1;
         self.topics.entry(event.topic.clone()).or_default().push(event.clone());
         Ok(())
+    }
+
+    /// The bound that leaves no room for an event.
+    fn bound_met(&self, event: &Kept, limits: &RealmLimits) -> Option<RetainedBound> {
+        if self.count >= limits.retained_events_max {
+            return Some(RetainedBound::Events(limits.retained_events_max));
+        }
+        let is_full = self.bytes + event.bytes() > limits.retained_bytes_max;
+        is_full.then_some(RetainedBound::Bytes(limits.retained_bytes_max))
+    }
+
+    /// Forgets what is too old to be delivered, so that it is in nobody's way. It looks at everything, and does so eight times at
+    /// most while an event gets old.
+    #[cold]
+    fn forget_old(&mut self, now_ms: u64, limits: &RealmLimits) {
+        let Some(age) = limits.retained_age_max_ms else { return };
+        if now_ms < self.next_look_ms {
+            return;
+        }
+        self.next_look_ms = now_ms.saturating_add(age / 8);
+        let oldest_ms = now_ms.saturating_sub(age);
+        let (mut count, mut bytes) = (0, 0);
+        self.topics.retain(|_, events| {
+            events.retain(|event| event.unix_ms >= oldest_ms);
+            count += events.len();
+            bytes += events.iter().map(|event| event.bytes()).sum::<usize>();
+            !events.is_empty()
+        });
+        (self.count, self.bytes) = (count, bytes);
     }
 
     /// Forgets what a topic retains.

@@ -12,7 +12,7 @@
 //!     ERROR canceled    │              │   CANCEL skip, killnowait: ERROR canceled
 //!                       ▼              │   timeout: ERROR timeout
 //!                     ended ◀──────────┤   it leaves: nobody to answer
-//!                       ▲              │
+//!                       ▲              │   it cannot be given a part of the result: ERROR that says why
 //!                       │              │ and from Running, where the callee can be interrupted and CANCEL is not skip:
 //!                       │              │   INTERRUPT killnowait, and that is the end
 //!                       │              │ otherwise, where somebody counts the callee's calls:
@@ -22,6 +22,7 @@
 //! ```
 //!
 //! A callee that did not announce `call_canceling` is never interrupted: CANCEL is then as `skip`, in every mode.
+//! A timeout is for the first answer, and from each progressive result to the next.
 //! Every way into *ended* or *Abandoned* answers the caller exactly once or finds it gone, and no way leads back. An answer
 //! that comes after *ended* is legal, as it may have crossed the INTERRUPT; it is counted and forgotten.
 //!
@@ -36,7 +37,7 @@ use std::time::Instant;
 use crossweave_wamp::message::CancelMode;
 use crossweave_wamp::{RegistrationId, RequestId, uris};
 
-use crate::boundary::Slot;
+use crate::boundary::{Slot, Undelivered};
 use crate::refused::Refused;
 use crate::slab::Key;
 
@@ -66,6 +67,10 @@ pub(super) struct Invocation {
     pub(super) receive_progress: bool,
     /// The caller may send more CALLs of the same request.
     pub(super) is_open: bool,
+    /// It has sent more than one.
+    pub(super) has_more_parts: bool,
+    /// How long the caller waits for the result, or from one part of it to the next, in milliseconds; 0 for ever.
+    pub(super) timeout_ms: u64,
     pub(super) deadline: Option<Instant>,
 }
 
@@ -93,6 +98,8 @@ pub(super) enum Event {
     Cancel(CancelMode),
     /// Its deadline has passed.
     Timeout,
+    /// A progressive result cannot be given to the caller.
+    Unreceived(Undelivered),
     /// The caller's session ended.
     CallerLeft,
     /// The callee's session ended, or the registration at which the call waits.
@@ -125,6 +132,8 @@ pub(super) enum ToCaller {
     NoCallee,
     /// ERROR `wamp.error.timeout`.
     TimedOut,
+    /// ERROR `wamp.error.payload_size_exceeded` or `wamp.error.resource_exhausted`, as it cannot be given a part of the result.
+    Unreceived(Undelivered),
 }
 
 impl ToCaller {
@@ -141,6 +150,14 @@ impl ToCaller {
                 Some(Refused::new(uris::NO_AVAILABLE_CALLEE, why))
             }
             ToCaller::TimedOut => Some(Refused::new(uris::TIMEOUT, "call timed out")),
+            ToCaller::Unreceived(Undelivered::TooLong) => {
+                let why = "a progressive result is longer than its caller takes";
+                Some(Refused::new(uris::PAYLOAD_SIZE_EXCEEDED, why))
+            }
+            ToCaller::Unreceived(Undelivered::NoRoom) => {
+                let why = "caller is too far behind to be sent a progressive result";
+                Some(Refused::new(uris::RESOURCE_EXHAUSTED, why))
+            }
         }
     }
 }
@@ -180,6 +197,7 @@ impl Invocation {
             (_, Event::Cancel(CancelMode::Skip)) => self.let_go(ToCaller::Canceled, false),
             (_, Event::Cancel(_)) => self.let_go(ToCaller::Canceled, true),
             (_, Event::Timeout) => self.let_go(ToCaller::TimedOut, true),
+            (_, Event::Unreceived(why)) => self.let_go(ToCaller::Unreceived(why), true),
             (_, Event::CallerLeft) => self.let_go(ToCaller::Nothing, true),
         }
     }
@@ -199,13 +217,14 @@ impl Invocation {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 8] = [
+    const EVENTS: [Event; 9] = [
         Event::Progress,
         Event::Answer,
         Event::Cancel(CancelMode::Skip),
         Event::Cancel(CancelMode::Kill),
         Event::Cancel(CancelMode::KillNoWait),
         Event::Timeout,
+        Event::Unreceived(Undelivered::TooLong),
         Event::CallerLeft,
         Event::CalleeLeft,
     ];
@@ -224,6 +243,8 @@ mod tests {
             can_reroute: false,
             receive_progress: bits & 4 != 0,
             is_open: false,
+            has_more_parts: false,
+            timeout_ms: 0,
             deadline: None,
         }
     }

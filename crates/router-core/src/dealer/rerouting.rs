@@ -62,6 +62,8 @@ impl Dealer {
             can_reroute: false,
             receive_progress: call.options.receive_progress,
             is_open: false,
+            has_more_parts: false,
+            timeout_ms: call.options.timeout_ms,
             deadline,
         });
         let ticket = self.kept.ticket();

@@ -90,7 +90,7 @@ pub(super) fn kill<O: Outbox>(
     Ok(1.into())
 }
 
-/// Closes the other sessions of an authid, and says how many.
+/// Closes the other sessions of an authid, and says which.
 pub(super) fn kill_by_authid<O: Outbox>(
     realm: &mut Realm,
     caller: Slot,
@@ -99,7 +99,9 @@ pub(super) fn kill_by_authid<O: Outbox>(
 ) -> Result<Value, Refused> {
     let authid = arguments.text(0, "authid")?;
     let goodbye = goodbye(arguments, 1)?;
-    Ok(kill_where(realm, caller, &goodbye, Notice::Given, |session| &*session.authid == authid, out))
+    let is_meant = |session: &Session| &*session.authid == authid;
+    let killed = kill_where(realm, caller, &goodbye, Notice::Given, is_meant, out);
+    Ok(Value::List(killed.into_iter().map(|id| id.0.into()).collect()))
 }
 
 /// Closes the other sessions of an authrole, and says how many.
@@ -111,7 +113,8 @@ pub(super) fn kill_by_authrole<O: Outbox>(
 ) -> Result<Value, Refused> {
     let authrole = arguments.text(0, "authrole")?;
     let goodbye = goodbye(arguments, 1)?;
-    Ok(kill_where(realm, caller, &goodbye, Notice::Given, |session| &*session.authrole == authrole, out))
+    let is_meant = |session: &Session| &*session.authrole == authrole;
+    Ok(kill_where(realm, caller, &goodbye, Notice::Given, is_meant, out).len().into())
 }
 
 /// Closes all other sessions without a word to anybody else, and says how many.
@@ -122,9 +125,10 @@ pub(super) fn kill_all<O: Outbox>(
     out: &mut O,
 ) -> Result<Value, Refused> {
     let goodbye = goodbye(arguments, 0)?;
-    Ok(kill_where(realm, caller, &goodbye, Notice::None, |_| true, out))
+    Ok(kill_where(realm, caller, &goodbye, Notice::None, |_| true, out).len().into())
 }
 
+/// Closes the other sessions that are meant, and says which they were.
 fn kill_where<O: Outbox>(
     realm: &mut Realm,
     caller: Slot,
@@ -132,13 +136,14 @@ fn kill_where<O: Outbox>(
     notice: Notice,
     is_meant: impl Fn(&Session) -> bool,
     out: &mut O,
-) -> Value {
+) -> Vec<SessionId> {
     let is_meant = |(slot, session): &(Slot, &Session)| *slot != caller && is_meant(session);
-    let slots: Vec<Slot> = realm.sessions().filter(is_meant).map(|(slot, _)| slot).collect();
-    for slot in &slots {
+    let meant = realm.sessions().filter(is_meant).map(|(slot, session)| (slot, session.id));
+    let meant: Vec<(Slot, SessionId)> = meant.collect();
+    for (slot, _) in &meant {
         realm.kill(*slot, goodbye.clone(), notice, out);
     }
-    slots.len().into()
+    meant.into_iter().map(|(_, id)| id).collect()
 }
 
 /// What the session is told: `reason` and `message` by name, or from a place on.

@@ -294,9 +294,11 @@ impl Queue {
             // That is what was agreed on, and no news for the log.
             Admitted::Replaced => {
                 self.dropped += 1;
+                self.lose_by(offer.contract, 1);
                 Appended::Queued
             }
             Admitted::Lost(events) => {
+                self.lose_by(offer.contract, events);
                 let is_first = self.dropped_in_a_row == 0;
                 self.dropped += events;
                 self.dropped_in_a_row += events;
@@ -338,6 +340,13 @@ impl Queue {
         if offer.contract.tells_lost {
             let backlog = self.backlog.get_or_insert_with(|| Box::new(Backlog::new(shape)));
             backlog.lose(offer.subscription, offer.contract, events);
+        }
+    }
+
+    /// Events are not delivered by a contract, which may not be the session's own: then no `_lost` tells of them.
+    fn lose_by(&mut self, contract: &Contract, events: u64) {
+        if !contract.tells_lost {
+            self.lose_untold(events);
         }
     }
 

@@ -158,6 +158,7 @@ impl Run<'_> {
         drop(queue);
         held.queue.lock().put_lasting(lasting);
         self.dispatch.routes.replace(slot, held.clone());
+        self.realm.set_away(slot, true);
         Some((held, takeover))
     }
 
@@ -179,6 +180,7 @@ impl Run<'_> {
         if resumption.proof != claimant.proof {
             return Err("the client has proven who it is by another method than then");
         }
+        resumption.heed_token(&request.token);
         let Some(parked) = resumption.parked() else {
             let (token, given_up) = resumption.take_over(&request.token);
             queue.is_taken_over = true;
@@ -230,6 +232,7 @@ impl Run<'_> {
         drop(queue);
         self.dispatch.routes.replace(slot, (*peer).clone());
         self.realm.set_transport(slot, session.transport.clone());
+        self.realm.set_away(slot, false);
         if owes {
             self.dispatch.effects.dirty.push((*peer).clone());
         }

@@ -6,8 +6,8 @@ use crossweave_router_core::{Authorization, HistoryRule, RealmOptions, Role};
 use crossweave_transport::codec::Framing;
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{
-    Call, CallOptions, Publish, PublishOptions, Register, RegisterOptions, Subscribe, SubscribeOptions,
-    Yield, YieldOptions,
+    self, Call, CallOptions, Cancel, Publish, PublishOptions, Register, RegisterOptions, Subscribe,
+    SubscribeOptions, Yield, YieldOptions,
 };
 use crossweave_wamp::{Batching, Delivery, Dict, MatchPolicy, OnSlow, Payload, RequestId, Serializer, Value};
 use tokio::task::yield_now;
@@ -477,6 +477,37 @@ async fn a_defect_is_logged_outside_the_locks() {
 }
 
 #[tokio::test]
+async fn a_callee_without_room_is_told_that_a_call_was_canceled_and_stays() {
+    let cell = realm();
+    let (callee, caller) = (join(&cell), join(&cell));
+    register(&cell, &callee);
+    say(&cell, &caller, call(1));
+    callee.fill();
+    say(&cell, &caller, Cancel { request: RequestId(1), mode: None, forward_for: None });
+    assert!(caller.take().contains("[8,48,1,{},\"wamp.error.canceled\""));
+    assert_eq!(callee.detached(), None);
+    assert!(callee.take().contains("[69,1,{\"mode\":\"killnowait\""));
+}
+
+#[tokio::test]
+async fn an_error_whose_name_is_too_long_for_the_caller_is_another_error() {
+    let cell = realm();
+    let (callee, caller) = (join(&cell), join_taking(&cell, "anonymous", 300).unwrap());
+    register(&cell, &callee);
+    caller.take();
+    for (request, args) in [(1, vec![]), (2, vec![Value::from("why")])] {
+        say(&cell, &caller, call(request));
+        let mut error =
+            message::Error::new(message::Kind::Invocation, RequestId(request), "com.x".repeat(100));
+        error.payload = Payload::new(Serializer::Json, &args, &Dict::new());
+        say(&cell, &callee, error);
+        let answer = format!("[8,48,{request},{{}},\"wamp.error.payload_size_exceeded\"]");
+        assert!(caller.take().contains(&answer));
+    }
+    assert_eq!(caller.detached(), None);
+}
+
+#[tokio::test]
 async fn a_call_too_long_for_a_callee_that_awaits_authorization_fails_at_once() {
     let cell = realm();
     let callee = join_taking(&cell, "asking", 200).unwrap();
@@ -494,6 +525,81 @@ async fn a_call_too_long_for_a_callee_that_awaits_authorization_fails_at_once() 
     let payload = Payload::new(Serializer::Json, &["x".repeat(500).into()], &Dict::new());
     say(&cell, &caller, Call { payload, ..call(1) });
     assert!(caller.queued().contains(uris::PAYLOAD_SIZE_EXCEEDED), "{}", caller.queued());
+}
+
+#[tokio::test]
+async fn a_call_ends_once_at_a_part_of_its_result_that_is_too_long_for_its_caller() {
+    let cell = realm();
+    let (callee, caller) = (join(&cell), join_taking(&cell, "anonymous", 300).unwrap());
+    register(&cell, &callee);
+    caller.take();
+    let options = CallOptions { receive_progress: true, ..CallOptions::default() };
+    say(&cell, &caller, Call { options, ..call(1) });
+    callee.take();
+    let answer = |progress, len| {
+        let options = YieldOptions { progress, ..YieldOptions::default() };
+        let payload = Payload::new(Serializer::Json, &["x".repeat(len).into()], &Dict::new());
+        Ok(Yield { request: RequestId(1), options, payload }.into())
+    };
+    let mut answers = [answer(true, 10), answer(true, 500), answer(true, 10), answer(false, 10)];
+    let _ = cell.messages(callee.slot, answers.iter_mut(), &mut Effects::default()).unwrap();
+    let told = caller.take();
+    assert_eq!(told.matches("[50,1,{\"progress\":true}").count(), 1, "{told}");
+    assert_eq!(told.matches("[8,48,1,{},\"wamp.error.payload_size_exceeded\"").count(), 1, "{told}");
+    assert!(!told.contains("[50,1,{},"), "{told}");
+    assert!(callee.take().contains("[69,1,"), "the callee is interrupted");
+}
+
+#[tokio::test]
+async fn the_clock_knows_of_a_call_that_began_while_it_was_looked_at() {
+    const HOUR_MS: u64 = 3_600_000;
+    let cell = realm();
+    let (callee, caller) = (join(&cell), join(&cell));
+    register(&cell, &callee);
+    let call_for = |request, timeout_ms| {
+        let options = CallOptions { timeout_ms, ..CallOptions::default() };
+        say(&cell, &caller, Call { options, ..call(request) });
+    };
+    for round in 0..500 {
+        call_for(2 * round + 1, 1);
+        std::thread::sleep(Duration::from_millis(2));
+        let together = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                together.wait();
+                cell.tick().unwrap();
+            });
+            together.wait();
+            call_for(2 * round + 2, HOUR_MS - round);
+        });
+        let state = cell.state.lock();
+        let (armed, deadline) = (state.armed, state.realm.as_ref().and_then(Realm::deadline));
+        assert!(armed.is_some() && armed <= deadline, "round {round}: {armed:?}, {deadline:?}");
+        drop(state);
+        say(&cell, &caller, Cancel { request: RequestId(2 * round + 2), mode: None, forward_for: None });
+        callee.take_all();
+        caller.take_all();
+    }
+}
+
+#[tokio::test]
+async fn a_caller_without_room_for_a_part_of_a_result_loses_the_call_and_stays() {
+    let cell = realm();
+    let (callee, caller) = (join(&cell), join(&cell));
+    register(&cell, &callee);
+    let options = CallOptions { receive_progress: true, ..CallOptions::default() };
+    say(&cell, &caller, Call { options, ..call(1) });
+    callee.take();
+    caller.fill();
+    for progress in [true, true, false] {
+        let options = YieldOptions { progress, ..YieldOptions::default() };
+        say(&cell, &callee, Yield { request: RequestId(1), options, payload: Payload::empty() });
+    }
+    assert_eq!(caller.detached(), None);
+    let told = caller.take();
+    assert!(told.ends_with("[8,48,1,{},\"wamp.error.resource_exhausted\"]"), "{told}");
+    assert!(!told.contains("[50,1,"), "{told}");
+    assert!(callee.take().contains("[69,1,"), "the callee is interrupted");
 }
 
 #[tokio::test]

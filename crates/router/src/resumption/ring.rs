@@ -99,11 +99,15 @@ impl Ring {
         Ok(Replay { missed: lost.saturating_sub(received), frames })
     }
 
-    /// The messages up to this number are known to be received.
-    pub(crate) fn forget(&mut self, received: u64) {
+    /// The messages up to this number are known to be received. Whoever counts those goes on from it with the first one that is
+    /// kept: events that were lost in between have no numbers any more. How many those were.
+    pub(crate) fn go_on_from(&mut self, received: u64) -> u64 {
         while self.last_lost() < received.min(self.sent) {
             self.pop();
         }
+        let missed = self.last_lost().saturating_sub(received);
+        self.sent -= missed;
+        missed
     }
 }
 
@@ -174,10 +178,22 @@ mod tests {
     fn what_is_known_to_be_received_makes_room() {
         let mut ring = ring();
         ["a", "b", "c"].into_iter().for_each(|text| push(&mut ring, text, false));
-        ring.forget(2);
+        assert_eq!(ring.go_on_from(2), 0);
         ["d", "e"].into_iter().for_each(|text| push(&mut ring, text, false));
         assert_eq!((replayed(&ring, 2), ring.last_needed_lost()), ((0, "cde".into()), 0));
-        ring.forget(u64::MAX);
+        assert_eq!(ring.go_on_from(u64::MAX), 0);
         assert_eq!((ring.bytes, ring.sent()), (0, 5));
+    }
+
+    #[test]
+    fn what_fell_out_has_no_number_any_more_once_it_was_told() {
+        let mut ring = ring();
+        ["a", "b", "c", "d", "e"].into_iter().for_each(|text| push(&mut ring, text, true));
+        assert_eq!(ring.go_on_from(1), 1, "b has fallen out");
+        assert_eq!(replayed(&ring, 1), (0, "cde".into()));
+        push(&mut ring, "f", true);
+        assert_eq!(replayed(&ring, 4), (0, "f".into()), "it has received a, c, d, e");
+        assert_eq!(replayed(&ring, 1), (1, "def".into()));
+        assert!(ring.replay(6).is_err());
     }
 }

@@ -71,6 +71,11 @@ impl Keys {
         [Some(newest), previous.as_ref(), lent.as_ref()].into_iter().flatten().any(|key| key.is_of(token))
     }
 
+    /// Whether who has this one came by it before, and may not have the last WELCOME.
+    pub(crate) fn is_previous(&self, token: &Token) -> bool {
+        self.previous.as_ref().is_some_and(|previous| previous.is_of(token))
+    }
+
     /// One for who has shown a good one and has to wait. Who waits by an earlier one has no claim any more.
     pub(crate) fn lend(&mut self, shown: &Token) -> Token {
         let lent = Token::random();

@@ -240,8 +240,11 @@ impl Peer {
     }
 
     pub(crate) async fn register(&mut self, procedure: &'static str) {
+        self.register_with(procedure, RegisterOptions::default()).await;
+    }
+
+    pub(crate) async fn register_with(&mut self, procedure: &'static str, options: RegisterOptions) {
         let request = self.request();
-        let options = RegisterOptions::default();
         self.send(Register { request, options, procedure: procedure.into() }).await;
         assert!(matches!(self.receive().await, Message::Registered(_)));
     }

@@ -1,6 +1,6 @@
 //! What comes back to whom.
 
-use crossweave_router::{FRAME_COST_BYTES, ResumptionOptions};
+use crossweave_router::{Authentication, FRAME_COST_BYTES, ResumptionOptions};
 use crossweave_wamp::message::*;
 use crossweave_wamp::{Delivery, Dict, Message, OnSlow, RequestId};
 
@@ -67,6 +67,104 @@ async fn what_no_longer_fits_is_counted_exactly() {
     }
     publisher.publish("com.count", 101).await;
     assert_eq!(subscriber.event().await, 101);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_missed_events_goes_on_again_and_again_and_gets_each_message_once() {
+    let node =
+        node(ResumptionOptions { buffer_bytes_max: 10 * (FRAME_COST_BYTES + 60), ..Default::default() })
+            .await;
+    let mut subscriber = Peer::join(&node, Link::RawSocket).await;
+    subscriber.subscribe("com.count").await;
+    let mut publisher = Peer::connect(&node, Link::RawSocket).await;
+    publisher.hello(Dict::new()).await;
+    let mut next = 1;
+    for round in 1..=3 {
+        let ticket = subscriber.ticket();
+        drop(subscriber);
+        node.parked(ticket.session).await;
+        for number in next..next + 100 {
+            publisher.publish("com.count", number).await;
+        }
+        let welcome;
+        (subscriber, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+        assert_eq!(flag(&welcome, "resumed"), Some(true), "{round}");
+        let missed = number(&welcome, "missed").unwrap();
+        assert!((80..95).contains(&missed), "{round}: {missed}");
+        for number in next + missed..next + 100 {
+            assert_eq!(subscriber.event().await, number, "{round}");
+        }
+        next += 100;
+        publisher.publish("com.count", next).await;
+        assert_eq!(subscriber.event().await, next, "{round}");
+        next += 1;
+    }
+    // Nothing was missed since: what it counts is what it has received.
+    let ticket = subscriber.ticket();
+    drop(subscriber);
+    let (mut subscriber, welcome) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    assert_eq!((flag(&welcome, "recovered"), number(&welcome, "missed")), (Some(true), None));
+    publisher.publish("com.count", next).await;
+    assert_eq!(subscriber.event().await, next, "nothing comes a second time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_missed_is_told_again_to_a_client_whose_welcome_was_lost() {
+    let node =
+        node(ResumptionOptions { buffer_bytes_max: 10 * (FRAME_COST_BYTES + 60), ..Default::default() })
+            .await;
+    let mut subscriber = Peer::join(&node, Link::RawSocket).await;
+    subscriber.subscribe("com.count").await;
+    let mut publisher = Peer::connect(&node, Link::RawSocket).await;
+    publisher.hello(Dict::new()).await;
+    let ticket = subscriber.ticket();
+    drop(subscriber);
+    node.parked(ticket.session).await;
+    for number in 1..=100 {
+        publisher.publish("com.count", number).await;
+    }
+    let (lost, first) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    let missed = number(&first, "missed").unwrap();
+    drop(lost);
+    node.parked(ticket.session).await;
+    publisher.publish("com.count", 101).await;
+    let (mut subscriber, second) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    assert_eq!(number(&second, "missed"), Some(missed + 1), "one more event has fallen out");
+    assert_eq!(subscriber.event().await, missed + 2);
+    // Who comes by the newest token has that WELCOME.
+    let ticket = Ticket { received: subscriber.ticket().received, ..subscriber.ticket() };
+    drop(subscriber);
+    let (_, third) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    assert_eq!((flag(&third, "recovered"), number(&third, "missed")), (Some(true), None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_contract_of_a_role_drops_meanwhile_is_missed() {
+    for kind in ALL {
+        let role =
+            may_do_all("anonymous").with_delivery(Some(Delivery::new(OnSlow::DropOldest).queue_len_max(3)));
+        let anonymous = Authentication::anonymous("anonymous");
+        let node = node_of(Some(ResumptionOptions::default()), anonymous, vec![role]).await;
+        let mut subscriber = Peer::join(&node, kind).await;
+        subscriber.subscribe("com.count").await;
+        let mut publisher = Peer::connect(&node, Link::RawSocket).await;
+        publisher.hello(Dict::new()).await;
+        let ticket = subscriber.ticket();
+        drop(subscriber);
+        node.parked(ticket.session).await;
+        for number in 1..=10 {
+            publisher.publish("com.count", number).await;
+        }
+        let (mut subscriber, welcome) = Peer::resume(&node, kind, &ticket).await;
+        assert_eq!((flag(&welcome, "recovered"), number(&welcome, "missed")), (Some(false), Some(7)));
+        let Message::Event(first) = subscriber.receive().await else { panic!("no EVENT") };
+        assert_eq!((first.payload.args()[0].as_u64(), first.details.lost), (Some(8), 0), "{kind:?}");
+        assert_eq!((subscriber.event().await, subscriber.event().await), (9, 10), "{kind:?}");
+        let ticket = subscriber.ticket();
+        drop(subscriber);
+        let (_, welcome) = Peer::resume(&node, kind, &ticket).await;
+        assert_eq!((flag(&welcome, "recovered"), number(&welcome, "missed")), (Some(true), None));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,6 +245,40 @@ async fn a_callee_gets_the_calls_that_came_meanwhile() {
     let payload = invocation.payload.into_owned();
     callee.send(Yield { request: invocation.request, options: YieldOptions::default(), payload }).await;
     assert_eq!(caller.answer().await, Ok(7.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_callees_of_a_procedure_one_with_a_connection_gets_the_call() {
+    let node = node(ResumptionOptions::default()).await;
+    let shared = || RegisterOptions { invoke: InvokePolicy::RoundRobin, ..RegisterOptions::default() };
+    let mut lost = Peer::join(&node, Link::RawSocket).await;
+    lost.register_with("com.shared", shared()).await;
+    lost.register("com.alone").await;
+    let mut there = Peer::connect(&node, Link::RawSocket).await;
+    there.hello(Dict::new()).await;
+    there.register_with("com.shared", shared()).await;
+    let mut caller = Peer::connect(&node, Link::RawSocket).await;
+    caller.hello(Dict::new()).await;
+    let ticket = lost.ticket();
+    drop(lost);
+    node.parked(ticket.session).await;
+    for number in 1..=3 {
+        caller.call("com.shared", &[number.into()]).await;
+        let Message::Invocation(invocation) = there.receive().await else { panic!("no INVOCATION") };
+        let (request, payload) = (invocation.request, invocation.payload.into_owned());
+        there.send(Yield { request, options: YieldOptions::default(), payload }).await;
+        assert_eq!(caller.answer().await, Ok(number.into()));
+    }
+    // Of a procedure that nobody else has, it gets the call when it is back; and then its turn again.
+    caller.call("com.alone", &[4.into()]).await;
+    let (mut back, _) = Peer::resume(&node, Link::RawSocket, &ticket).await;
+    let Message::Invocation(alone) = back.receive().await else { panic!("no INVOCATION") };
+    assert_eq!(alone.payload.args(), [4.into()]);
+    for number in 5..=6 {
+        caller.call("com.shared", &[number.into()]).await;
+    }
+    assert!(matches!(back.receive().await, Message::Invocation(_)));
+    assert!(matches!(there.receive().await, Message::Invocation(_)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
     Actions, Authorization, Decision, Disclose, Disclosure, Input, Permission, Permissions, QuestionId,
-    Realm, RealmLimits, RealmOptions, Role, Session, Slot,
+    Realm, RealmLimits, RealmOptions, Role, Session, Slot, Undelivered,
 };
 use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::{
@@ -534,8 +534,16 @@ impl World {
     fn cancel(&mut self, slot: Slot) -> Result<(), Broken> {
         let open: Vec<RequestId> = self.peers[&slot].calls.keys().copied().collect();
         let request = self.dice.pick(&open).unwrap_or(RequestId(1));
-        let mode = MODES[self.dice.below(4)];
         let waits = self.questions.iter().any(|(_, waiting)| *waiting == slot);
+        if self.dice.one_in(8) {
+            // A part of its result cannot be given to the caller.
+            self.input(Input::Unreceived(slot, request, Undelivered::NoRoom))?;
+            return match self.peers[&slot].calls.contains_key(&request) && !waits {
+                true => Err(format!("call {request} is still open after a part that was not received")),
+                false => Ok(()),
+            };
+        }
+        let mode = MODES[self.dice.below(4)];
         self.send(slot, Cancel { request, mode, forward_for: None }.into())?;
         let at_once = matches!(mode, Some(CancelMode::Skip) | Some(CancelMode::KillNoWait) | None);
         let is_open = self.peers.get(&slot).is_some_and(|peer| peer.calls.contains_key(&request));

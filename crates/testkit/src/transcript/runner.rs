@@ -139,6 +139,7 @@ impl Runner {
                 self.slot(name).map(|slot| self.input(Input::Violation(slot, violation)))
             }
             ("undelivered", (name, request)) => self.undelivered(name, request),
+            ("unreceived", (name, request)) => self.unreceived(name, request),
             ("answer", (decision, _)) => self.answer(decision),
             _ if first.starts_with('+') => self.wait(first),
             _ => match first.strip_suffix('>') {
@@ -360,6 +361,12 @@ impl Runner {
         let request = request.parse().map_err(|why| format!("  request {request:?}: {why}"))?;
         self.slot(name)
             .map(|slot| self.input(Input::Undelivered(slot, RequestId(request), Undelivered::NoRoom)))
+    }
+
+    fn unreceived(&mut self, name: &str, request: &str) -> Result<(), String> {
+        let request = request.parse().map_err(|why| format!("  request {request:?}: {why}"))?;
+        self.slot(name)
+            .map(|slot| self.input(Input::Unreceived(slot, RequestId(request), Undelivered::TooLong)))
     }
 
     fn answer(&mut self, decision: &str) -> Result<(), String> {

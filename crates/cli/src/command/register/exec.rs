@@ -27,7 +27,7 @@ const OUTPUT_LEN_MAX: usize = 1 << 24;
 const COMPLAINT_LEN_MAX: usize = 4096;
 
 /// Our own secrets, which are none of the command's business.
-const SECRET_VARIABLES: [&str; 2] = ["CROSSWEAVE_TICKET", "CROSSWEAVE_SECRET"];
+const SECRET_VARIABLES: [&str; 3] = ["CROSSWEAVE_TICKET", "CROSSWEAVE_SECRET", "CROSSWEAVE_PASSWORD"];
 
 /// A command with its own arguments.
 pub(super) struct Program {
