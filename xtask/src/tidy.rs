@@ -4,6 +4,7 @@
 
 mod dependencies;
 mod files;
+mod links;
 mod sources;
 mod tree;
 mod vendored;
@@ -53,6 +54,7 @@ fn check(workspace: &Workspace) -> Report {
     };
     dependencies::check(&workspace.packages, &mut report);
     files::check(&tree, &mut report);
+    links::check(&tree, &mut report);
     sources::check(&tree, &mut report);
     vendored::check(&workspace.root, &tree, &mut report);
     report

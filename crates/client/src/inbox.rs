@@ -11,6 +11,7 @@ use crate::error::RequestError;
 use crate::event::Event;
 use crate::queue::{Bounds, Next, Queue};
 use crate::subscribe::{Lagged, Subscription};
+use crate::withdrawn::Withdrawn;
 
 /// The events of several topics and patterns, in the order in which the router sent them: what a
 /// [`Subscription`] keeps for one topic, kept for many. [`Event::topic`] says which it is.
@@ -86,6 +87,11 @@ impl Listening {
     /// The topic or pattern.
     pub fn topic(&self) -> &str {
         self.subscription.topic()
+    }
+
+    /// Why the router ended it; see [`Subscription::withdrawn`].
+    pub fn withdrawn(&self) -> Option<&Withdrawn> {
+        self.subscription.withdrawn()
     }
 
     /// Unsubscribes and waits for the router's answer.

@@ -114,6 +114,8 @@ fn hello(
 
 fn own_roles(options: &Options) -> Dict {
     let mut roles = Roles::client();
+    roles.subscriber = roles.subscriber.map(|subscriber| subscriber.and(Features::SUBSCRIPTION_REVOCATION));
+    roles.callee = roles.callee.map(|callee| callee.and(Features::REGISTRATION_REVOCATION));
     if options.reroutes_calls {
         roles.callee = roles.callee.map(|callee| callee.and(Features::CALL_REROUTE));
     }

@@ -34,6 +34,8 @@
 //!   [`Client::states`] tells. With [`Options::resume`], and a router that lets sessions be resumed, the session itself goes on:
 //!   calls keep waiting, handlers keep running, and each event and call comes once; [`Session::missed`] says how many events
 //!   the router no longer had.
+//! - **Revoked** subscriptions and registrations are over: their stream ends, their handler is called no more, and
+//!   [`Subscription::withdrawn`] and [`Registration::withdrawn`] say why.
 //! - **Order.** What one task sends is sent in that order; events of a subscription arrive in the order the router sent
 //!   them; handlers are started in the order of their calls.
 //! - **Bounds.** What the application does not read is bounded in number and octets ([`limits`]): a subscription drops its
@@ -83,6 +85,7 @@ mod state;
 mod subscribe;
 mod typed;
 mod wire;
+mod withdrawn;
 
 pub use arguments::Arguments;
 pub use auth::{Answers, Auth, ChallengeError, Secret};
@@ -107,6 +110,7 @@ pub use resume::Resume;
 pub use session::Session;
 pub use state::State;
 pub use subscribe::{Lagged, Subscribe, Subscription};
+pub use withdrawn::Withdrawn;
 
 pub use crossweave_wamp::message::{CancelMode, ForwardFor, InvokePolicy, Passthru, RunMode};
 pub use crossweave_wamp::{ConflationKey, Delivery, OnSlow};

@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 use std::pin::Pin;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crossweave_wamp::MatchPolicy;
 use crossweave_wamp::message::{InvokePolicy, RegisterOptions};
@@ -13,6 +13,7 @@ use crate::core::{Handler, NewProcedure, ProcedureId};
 use crate::error::RequestError;
 use crate::limits::HANDLERS_MAX;
 use crate::request;
+use crate::withdrawn::Withdrawn;
 
 /// A registration that is being prepared. `.await` it.
 #[must_use = "a procedure is registered when it is awaited"]
@@ -106,11 +107,14 @@ impl Register {
             options: self.options,
             handler: self.handler,
             drop_on_interrupt: self.drop_on_interrupt,
+            withdrawn: watch::Sender::default(),
         };
+        let withdrawn = procedure.withdrawn.subscribe();
         let (ack, answer) = oneshot::channel();
         let id = shared.send(move |core| core.register(procedure, ack)).await.map_err(request::not_sent)?;
         // Made before the answer: dropping this future leaves nothing behind.
-        let mut registration = Registration { client: Some(self.client), procedure: self.procedure, id };
+        let mut registration =
+            Registration { client: Some(self.client), procedure: self.procedure, id, withdrawn };
         match request::answered(&shared, answer, "REGISTER", &registration.procedure).await {
             Ok(_) => Ok(registration),
             Err(error) => {
@@ -140,6 +144,7 @@ pub struct Registration {
     client: Option<Client>,
     procedure: String,
     id: ProcedureId,
+    withdrawn: watch::Receiver<Option<Withdrawn>>,
 }
 
 impl Registration {
@@ -151,6 +156,14 @@ impl Registration {
     /// Whether it still stands: the router may revoke it, or refuse it on a new connection.
     pub fn is_live(&self) -> bool {
         self.client.as_ref().is_some_and(|client| client.shared().with(|core, _| core.is_registered(self.id)))
+    }
+
+    /// Waits until it is over, and says why the router ended it; nothing if the client was closed.
+    ///
+    /// May be dropped and asked again.
+    pub async fn withdrawn(&self) -> Option<Withdrawn> {
+        let mut withdrawn = self.withdrawn.clone();
+        withdrawn.wait_for(Option::is_some).await.ok().and_then(|why| why.clone())
     }
 
     /// Keeps the procedure for the rest of the client's life. It no longer keeps the client alive.

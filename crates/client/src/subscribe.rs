@@ -2,7 +2,7 @@
 
 use std::future::IntoFuture;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
@@ -17,6 +17,7 @@ use crate::event::Event;
 use crate::limits::{SUBSCRIPTION_BYTES_MAX, SUBSCRIPTION_EVENTS_MAX};
 use crate::queue::{Bounds, Next, Queue};
 use crate::request;
+use crate::withdrawn::Withdrawn;
 
 /// A subscription that is being prepared. `.await` it for the stream of events.
 #[derive(Clone, Debug)]
@@ -103,11 +104,12 @@ impl Subscribe {
     pub(crate) async fn into_queue(self, queue: Arc<EventQueue>) -> Result<Subscription, RequestError> {
         let shared = self.client.shared().clone();
         let key = TopicKey { policy: self.policy, uri: self.topic.into() };
-        let member = Member { queue: queue.clone(), wishes: self.wishes };
+        let withdrawn = Arc::default();
+        let member = Member { queue: queue.clone(), wishes: self.wishes, withdrawn: Arc::clone(&withdrawn) };
         let (ack, answer) = oneshot::channel();
         let asked = key.clone();
         // Made before it is asked for: dropping this future leaves nothing behind.
-        let subscription = Subscription { client: self.client, key, queue };
+        let subscription = Subscription { client: self.client, key, queue, withdrawn };
         shared.send(move |core| core.subscribe(asked, member, ack)).await.map_err(request::not_sent)?;
         request::answered(&shared, answer, "SUBSCRIBE", &subscription.key.uri).await?;
         Ok(subscription)
@@ -134,8 +136,9 @@ pub struct Lagged {
 /// The events of a topic or pattern, in the order in which the router sent them.
 ///
 /// It survives a lost connection: it is subscribed again, and events that were published meanwhile are missing. It ends
-/// when the client is closed, or the router revokes the subscription or refuses it on the new connection; a router that cannot
-/// say yet (`wamp.error.authorization_failed`) is asked again. Dropping it unsubscribes.
+/// when the client is closed, or the router revokes the subscription or refuses it on the new connection
+/// ([`Subscription::withdrawn`] tells which); a router that cannot say yet (`wamp.error.authorization_failed`) is asked again.
+/// Dropping it unsubscribes.
 ///
 /// ```no_run
 /// # async fn example(client: crossweave_client::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -151,6 +154,7 @@ pub struct Subscription {
     client: Client,
     key: TopicKey,
     queue: Arc<EventQueue>,
+    withdrawn: Arc<OnceLock<Withdrawn>>,
 }
 
 impl std::fmt::Debug for Subscription {
@@ -168,6 +172,13 @@ impl Subscription {
     /// The next event; nothing when the subscription is over.
     pub async fn next(&mut self) -> Option<Result<Event, Lagged>> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// Why the router ended it; nothing while it stands, or if it ended because the client is closed.
+    ///
+    /// Events that came before can still be read.
+    pub fn withdrawn(&self) -> Option<&Withdrawn> {
+        self.withdrawn.get()
     }
 
     /// Unsubscribes and waits for the router's answer.

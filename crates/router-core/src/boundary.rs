@@ -227,6 +227,15 @@ pub struct Denial {
     pub untold: u64,
 }
 
+/// The bound that an event met which was to be retained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetainedBound {
+    /// So many events: [`retained_events_max`](crate::RealmLimits::retained_events_max).
+    Events(usize),
+    /// So many bytes: [`retained_bytes_max`](crate::RealmLimits::retained_bytes_max).
+    Bytes(usize),
+}
+
 /// What holds for the events of one subscriber on one subscription while it reads too slowly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contract {
@@ -275,6 +284,11 @@ pub trait Outbox {
     /// [`Realm::restore`](crate::Realm::restore).
     fn recorded(&mut self, event: Recorded) {
         let _ = event;
+    }
+
+    /// Tells the operator that an event was delivered and not retained as it asked, as this bound is met. The rate is not bounded.
+    fn not_retained(&mut self, topic: &str, bound: RetainedBound) {
+        let _ = (topic, bound);
     }
 
     /// Reads from the session again: nothing of it waits any more.

@@ -356,8 +356,14 @@ impl Broker {
         if self.history.record(&event) {
             out.recorded(Recorded(event.clone()));
         }
-        let retains = publish.options.retain && !is_void(publish);
-        !retains || self.retained.keep(&event, limits)
+        if !publish.options.retain || is_void(publish) {
+            return true;
+        }
+        let kept = self.retained.keep(&event, limits);
+        if let Err(bound) = kept {
+            out.not_retained(&publish.topic, bound);
+        }
+        kept.is_ok()
     }
 
     /// Sends one who has just subscribed what the topics of his subscription retain.

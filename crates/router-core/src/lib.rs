@@ -50,7 +50,7 @@ pub use authorization::{
 };
 pub use boundary::{
     Action, AuthorizeRequest, Contract, Decision, Denial, Flow, Input, Outbox, Publisher, QuestionId, Record,
-    Recorded, Session, Slot, Undelivered, Whom,
+    Recorded, RetainedBound, Session, Slot, Undelivered, Whom,
 };
 pub use decisions::DecisionFilter;
 pub use limits::{CallQueueRule, HistoryRule, MetaApi, RealmLimits, RealmOptions};

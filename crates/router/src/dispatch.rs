@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use crossweave_router_core::boundary::{
-    AuthorizeRequest, Contract, Denial, Outbox, QuestionId, Recorded, Slot, Undelivered,
+    AuthorizeRequest, Contract, Denial, Outbox, QuestionId, Recorded, RetainedBound, Slot, Undelivered,
 };
 use crossweave_wamp::message::{Abort, Error, Event, Kind, Passthru};
 use crossweave_wamp::{ConflationKey, Message, OnSlow, RequestId, Serializer, SubscriptionId, uris};
@@ -152,6 +152,8 @@ pub(crate) struct Effects {
     pub(crate) questions: Vec<(QuestionId, AuthorizeRequest)>,
     /// What the history took, if it is written.
     pub(crate) recorded: Vec<Recorded>,
+    /// The topic of an event that was not retained, and why: the last one of the turn.
+    pub(crate) not_retained: Option<(Box<str>, RetainedBound)>,
     /// What sessions were denied, to be logged.
     pub(crate) denials: Vec<Denial>,
     /// Peers for which events are dropped from now on.
@@ -476,6 +478,11 @@ impl Outbox for Dispatch<'_> {
         if self.is_recorded {
             self.effects.recorded.push(event);
         }
+    }
+
+    #[cold]
+    fn not_retained(&mut self, topic: &str, bound: RetainedBound) {
+        self.effects.not_retained = Some((topic.into(), bound));
     }
 
     fn resume(&mut self, slot: Slot) {

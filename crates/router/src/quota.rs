@@ -28,10 +28,12 @@ pub(crate) enum Kind {
     Framing,
     /// A session that does not take what it is sent.
     Slow,
+    /// An event that was to be retained and found no room.
+    Retained,
 }
 
 impl Kind {
-    const COUNT: usize = 6;
+    const COUNT: usize = 7;
 
     fn what(self) -> &'static str {
         match self {
@@ -41,6 +43,7 @@ impl Kind {
             Kind::Authentication => "authentications that failed",
             Kind::Framing => "connections that broke the framing",
             Kind::Slow => "sessions that do not take what they are sent",
+            Kind::Retained => "events that were not retained",
         }
     }
 }

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crossweave_router_core::boundary::{
-    AuthorizeRequest, Decision, Denial, Flow, Input, QuestionId, Record, Session, Slot,
+    AuthorizeRequest, Decision, Denial, Flow, Input, QuestionId, Record, RetainedBound, Session, Slot,
 };
 use crossweave_router_core::{DecisionFilter, Realm};
 use crossweave_wamp::features::Roles;
@@ -376,6 +376,9 @@ impl RealmCell {
         if !effects.recorded.is_empty() {
             self.write_history(effects);
         }
+        if effects.not_retained.is_some() {
+            self.log_not_retained(effects);
+        }
         if !effects.traced.is_empty() {
             effects.traced.write();
         }
@@ -408,6 +411,18 @@ impl RealmCell {
         if let Some(history) = &self.history {
             effects.recorded.drain(..).for_each(|event| history.write(event));
         }
+    }
+
+    #[cold]
+    fn log_not_retained(&self, effects: &mut Effects) {
+        let Some((topic, bound)) = effects.not_retained.take() else { return };
+        let (bound, value) = match bound {
+            RetainedBound::Events(value) => ("max_retained_events", value),
+            RetainedBound::Bytes(value) => ("max_retained_bytes", value),
+        };
+        self.quota.log(Kind::Retained, || {
+            warn!(realm = %self.name, topic, bound, value, "an event was delivered and not retained: the realm retains as much as it may");
+        });
     }
 
     #[cold]

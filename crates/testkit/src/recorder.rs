@@ -1,6 +1,8 @@
 //! An [`Outbox`] that keeps what a realm asks of its driver.
 
-use crossweave_router_core::{AuthorizeRequest, Contract, Denial, Outbox, QuestionId, Recorded, Slot};
+use crossweave_router_core::{
+    AuthorizeRequest, Contract, Denial, Outbox, QuestionId, Recorded, RetainedBound, Slot,
+};
 use crossweave_wamp::{Message, SubscriptionId};
 
 /// One thing a realm asked for.
@@ -18,6 +20,8 @@ pub enum Output {
     Denied(Denial),
     /// The history took an event.
     Recorded(Recorded),
+    /// An event with this topic was not retained.
+    NotRetained(String, RetainedBound),
     /// A session is read again.
     Resume(Slot),
     /// A session has left.
@@ -77,6 +81,10 @@ impl Outbox for Recorder {
 
     fn recorded(&mut self, event: Recorded) {
         self.outputs.push(Output::Recorded(event));
+    }
+
+    fn not_retained(&mut self, topic: &str, bound: RetainedBound) {
+        self.outputs.push(Output::NotRetained(topic.to_owned(), bound));
     }
 
     fn resume(&mut self, slot: Slot) {

@@ -24,6 +24,7 @@
 //! revoke user why                                          the role is gone, and its sessions with it, for this reason
 //! undelivered bob 1                                        INVOCATION 1 found no room in bob's queue
 //! unreceived alice 1                                       a part of the result of alice's call 1 is too long for her
+//! unretained com.x: Events(2)                              what was published to com.x found no room to be retained
 //! violation bob what is wrong                              bob sent what is no message
 //! bob detached wamp.error.protocol_violation               bob's transport is closed; without a reason it may go on
 //! ```

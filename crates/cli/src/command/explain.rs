@@ -152,10 +152,11 @@ impl Explanation<'_> {
         let who = authid.map(|authid| format!("authid {authid}, ")).unwrap_or_default();
         let role = format!("role {}, realm {}, worker {worker}", role.name, realm.name);
         let mut lines = vec![
-            format!("{verb}: {} {}{}", self.question.action.as_str(), self.question.uri, self.policy()),
+            format!("{verb}: {} {}{}", self.question.action.as_str(), self.uri(), self.policy()),
             format!("  as {who}{role}"),
             format!("  {}", self.message()),
         ];
+        lines.extend(self.hint());
         if let Some((path, place)) = self.place() {
             lines.push(format!("  at {place} ({path})"));
         }
@@ -165,6 +166,31 @@ impl Explanation<'_> {
             lines.push(format!("  the session is disclosed {}", self.disclosed()));
         }
         lines.join("\n")
+    }
+
+    /// The URI; one that is empty would not be seen.
+    fn uri(&self) -> &str {
+        if self.question.uri.is_empty() { "\"\"" } else { self.question.uri }
+    }
+
+    /// A star makes a pattern in permissions only: what was probably meant.
+    fn hint(&self) -> Option<String> {
+        let Question { uri, policy, .. } = self.question;
+        if policy != MatchPolicy::Exact || !uri.split('.').any(|component| component == "*") {
+            return None;
+        }
+        let ordinary = "  note: to sessions a star is a character like others";
+        if matches!(self.question.action, Action::Call | Action::Publish) {
+            return Some(ordinary.to_owned());
+        }
+        let (pattern, policy) = match uri.strip_suffix('*').filter(|prefix| !prefix.contains('*')) {
+            Some(prefix) => (prefix.to_owned(), "prefix"),
+            None => {
+                let open = |component| if component == "*" { "" } else { component };
+                (uri.split('.').map(open).collect::<Vec<_>>().join("."), "wildcard")
+            }
+        };
+        Some(format!("{ordinary}; the pattern would be {pattern:?} with --match {policy}"))
     }
 
     fn policy(&self) -> String {

@@ -25,6 +25,7 @@ else is the only argument.
 Examples:
   crossweave pub com.example.greeting hello
   crossweave pub com.example.weather oslo -3.5 --kwarg unit=C --ack
+  crossweave pub com.example.status ready --retain
   crossweave pub com.example.tick --repeat 10 --interval 1000
   crossweave sub com.example.a --json | crossweave pub com.example.b --stdin";
 
@@ -55,6 +56,10 @@ pub(super) struct Pub {
     /// Tell subscribers who published, where the realm does not anyway; routers may refuse
     #[arg(long)]
     disclose_me: bool,
+    /// Ask the router to keep the event for those who subscribe later with `get_retained`, in place of the topic's last one; an
+    /// event without arguments clears the topic
+    #[arg(long)]
+    retain: bool,
     /// Print each publication id as a JSON object; with --ack
     #[arg(long, requires = "ack")]
     json: bool,
@@ -116,6 +121,9 @@ impl Pub {
         let mut publish = client.publish_arguments(&self.topic, arguments(args, kwargs));
         if self.disclose_me {
             publish = publish.disclose_me();
+        }
+        if self.retain {
+            publish = publish.retain();
         }
         if !self.ack {
             return publish.await.map_err(request_failure);

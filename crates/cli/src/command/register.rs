@@ -4,13 +4,10 @@ mod exec;
 
 use std::ffi::OsString;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use crossweave_client::{
-    Arguments, Client, Invocation, InvokePolicy, MatchPolicy, Reconnect, Registration, WampError,
-};
+use crossweave_client::{Arguments, Client, Invocation, InvokePolicy, MatchPolicy, Reconnect, WampError};
 use crossweave_wamp::Dict;
 
 use self::exec::Program;
@@ -19,9 +16,6 @@ use crate::connection::{ConnectionArgs, match_policy, until_closed};
 use crate::exit::Failure;
 use crate::terminal::Terminal;
 use crate::value;
-
-/// How often to look whether the router still has the registration.
-const LOOK_PERIOD: Duration = Duration::from_secs(1);
 
 const USAGE: &str = "\
 crossweave register [OPTIONS] <PROCEDURE> --echo
@@ -48,7 +42,8 @@ Examples:
 
 /// Register a procedure, and answer its calls
 ///
-/// Prints each call. Runs until Ctrl-C. When the connection is lost, it is made again, and the procedure registered.
+/// Prints each call. Runs until Ctrl-C. When the connection is lost, it is made again, and the procedure registered. When the
+/// router revokes the registration, it ends with code 2.
 #[derive(Debug, Args)]
 #[command(override_usage = USAGE, after_help = EXAMPLES)]
 pub(super) struct Register {
@@ -137,16 +132,12 @@ impl Register {
         }
         let registration = self.connection.answer(register.into_future()).await?;
         terminal.notice(&format!("registered {}", self.procedure));
-        tokio::select! {
-            failure = until_closed(client) => Err(failure),
-            () = until_revoked(&registration) => Err(Failure::revoked("the router took the registration away")),
-        }
-    }
-}
-
-async fn until_revoked(registration: &Registration) {
-    while registration.is_live() {
-        tokio::time::sleep(LOOK_PERIOD).await;
+        Err(match registration.withdrawn().await {
+            Some(why) => {
+                Failure::revoked(format_args!("the registration of {} is over: {why}", self.procedure))
+            }
+            None => until_closed(client).await,
+        })
     }
 }
 

@@ -21,11 +21,13 @@ Examples:
   crossweave sub com.example. --match prefix
   crossweave sub com..created --match wildcard --json | jq .args
   crossweave sub com.example.greeting --count 1
+  crossweave sub com.example.status --get-retained
   crossweave sub com.example.price --on-slow conflate --key 0";
 
 /// Subscribe to topics and print their events as they come
 ///
-/// Runs until Ctrl-C, or until --count events have come. When the connection is lost, it is made again.
+/// Runs until Ctrl-C, or until --count events have come. When the connection is lost, it is made again. When the router
+/// revokes a subscription, it ends with code 2.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Sub {
@@ -35,6 +37,9 @@ pub(super) struct Sub {
     /// How topics are compared; prefix: of characters, wildcard: an empty component is any
     #[arg(long = "match", value_name = "POLICY", default_value = "exact", value_parser = match_policy())]
     matching: MatchPolicy,
+    /// Also print the event that a topic retains
+    #[arg(long)]
+    get_retained: bool,
     /// End after this many events
     #[arg(long, value_name = "N", value_parser = value::parse_count)]
     count: Option<u64>,
@@ -65,6 +70,9 @@ impl Sub {
         let mut subscriptions = Vec::new();
         for topic in &self.topics {
             let mut subscribe = client.subscribe(topic).match_policy(self.matching);
+            if self.get_retained {
+                subscribe = subscribe.get_retained();
+            }
             if let Some(delivery) = self.delivery() {
                 subscribe = subscribe.delivery(delivery);
             }
@@ -79,8 +87,7 @@ impl Sub {
                     left = left.map(|left| left - 1);
                 }
                 Some(Err(lagged)) => terminal.notice(&lagged.to_string()),
-                None if client.state().is_closed() => return Err(until_closed(client).await),
-                None => return Err(Failure::revoked("the router ended the subscription")),
+                None => return Err(why_it_ended(&subscriptions, client).await),
             }
         }
         Ok(())
@@ -109,6 +116,14 @@ impl Sub {
         let time = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
         let line = value::one_line(&value::content_args(&event.content), &event.kwargs());
         terminal.print(&terminal.happening(&time, &event.topic, &line))
+    }
+}
+
+async fn why_it_ended(subscriptions: &[Subscription], client: &Client) -> Failure {
+    let withdrawn = subscriptions.iter().find_map(|it| Some((it.topic(), it.withdrawn()?)));
+    match withdrawn {
+        Some((topic, why)) => Failure::revoked(format_args!("the subscription to {topic} is over: {why}")),
+        None => until_closed(client).await,
     }
 }
 
@@ -141,6 +156,9 @@ fn object(event: &Event) -> Dict {
         .with("publisher", event.publisher.map(|session| session.0));
     let known =
         [("publisher_authid", &event.publisher_authid), ("publisher_authrole", &event.publisher_authrole)];
+    if event.is_retained {
+        object.insert("retained", true);
+    }
     if event.lost > 0 {
         object.insert("lost", event.lost);
     }

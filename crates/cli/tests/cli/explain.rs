@@ -59,6 +59,34 @@ fn what_is_not_allowed_ends_with_two() {
 }
 
 #[test]
+fn a_star_is_a_character_and_the_pattern_that_was_meant_is_told() {
+    for (uri, meant) in [
+        (
+            "com.example.news.*",
+            r#"note: to sessions a star is a character like others; the pattern would be "com.example.news." with --match prefix"#,
+        ),
+        ("com.*.created", r#"the pattern would be "com..created" with --match wildcard"#),
+        ("*", r#"the pattern would be "" with --match prefix"#),
+    ] {
+        let outcome = explain(&["subscribe", uri, "--as", "visitor"]);
+        assert!(outcome.stdout.contains(meant), "{}", outcome.stdout);
+    }
+    let outcome = explain(&["call", "com.example.*", "--as", "visitor"]);
+    assert!(
+        outcome.stdout.contains("a star is a character") && !outcome.stdout.contains("--match"),
+        "{outcome:?}"
+    );
+    let outcome = explain(&["subscribe", "com.example.news.2*", "--as", "visitor"]);
+    assert!(!outcome.stdout.contains("star"), "{}", outcome.stdout);
+}
+
+#[test]
+fn an_empty_pattern_can_be_seen() {
+    let outcome = explain(&["subscribe", "", "--match", "prefix", "--as", "visitor"]);
+    assert!(outcome.stdout.starts_with("not allowed: subscribe \"\" (prefix)\n"), "{}", outcome.stdout);
+}
+
+#[test]
 fn disclosure_is_said() {
     let outcome = explain(&["call", "com.example.api.add", "--as", "backend"]);
     assert!(outcome.stdout.contains("disclosed always"), "{}", outcome.stdout);

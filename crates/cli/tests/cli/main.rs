@@ -25,6 +25,7 @@ mod proxies;
 mod realm_workers;
 mod register;
 mod rest;
+mod retained;
 mod rewriting;
 mod services;
 mod shell;

@@ -26,6 +26,21 @@ fn calls_are_shown_and_echoed() {
 }
 
 #[test]
+fn a_callee_that_is_ousted_ends_and_says_why() {
+    let node = Node::start();
+    let mut ousted = node.ready(&["register", "com.test.a", "--echo"], "registered");
+    let mut json = node.ready(&["register", "com.test.b", "--echo", "--json"], "registered");
+    let _a = node.ready(&["register", "com.test.a", "--echo", "--force"], "registered");
+    ousted.wait_for(
+        "the registration of com.test.a is over: revoked by the router: wamp.registration.taken_by_force",
+    );
+    assert_eq!(ousted.end(), Some(2));
+    let _b = node.ready(&["register", "com.test.b", "--echo", "--force"], "registered");
+    json.wait_for(r#""error":"revoked""#);
+    assert_eq!(json.end(), Some(2));
+}
+
+#[test]
 fn what_a_command_prints_is_the_result() {
     let node = Node::start();
     let _json = exec(&node, "com.test.json", &["printf", r#"{"a": [1, %s]}"#]);

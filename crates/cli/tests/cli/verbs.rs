@@ -409,6 +409,57 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
+fn a_subscription_that_is_removed_ends_the_command_and_says_why() {
+    let folder = TempDir::new().unwrap();
+    let may = |uri: &str, action: &str| json!({"uri": uri, "match": "prefix", "allow": {action: true}});
+    let role =
+        json!({"name": "anonymous", "permissions": [may("wamp.", "call"), may("com.test.", "subscribe")]});
+    let transport =
+        json!({"type": "websocket", "endpoint": {"type": "tcp", "port": 0, "interface": "127.0.0.1"}});
+    let worker =
+        json!({"type": "router", "realms": [{"name": "realm1", "roles": [role]}], "transports": [transport]});
+    fs::write(folder.path().join("config.json"), json!({"version": 2, "workers": [worker]}).to_string())
+        .unwrap();
+    let node = Node::start_in(folder.path(), &["--cbdir", folder.path().to_str().unwrap()], 1);
+    for (arguments, told) in [
+        (
+            &["com.test.a", "com.test.b"][..],
+            "the subscription to com.test.b is over: revoked by the router: com.moved",
+        ),
+        (&["com.test.b", "--json"], r#""error":"revoked""#),
+    ] {
+        let mut sub = node.ready(&[&["sub"], arguments].concat(), "subscribed to com.test.b");
+        let id = node.run(&["call", "wamp.subscription.lookup", "com.test.b"]).stdout;
+        let sessions = node.run(&["call", "wamp.subscription.list_subscribers", id.trim()]).stdout;
+        let session = sessions.trim().trim_matches(['[', ']']);
+        let args = ["call", "wamp.subscription.remove_subscriber", id.trim(), session, "com.moved"];
+        let outcome = node.run(&args);
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        sub.wait_for(told);
+        assert_eq!(sub.end(), Some(2));
+    }
+}
+
+#[test]
+fn a_retained_event_comes_to_who_asks_for_it_later() {
+    let node = Node::start();
+    assert_eq!(node.run(&["pub", "com.test.status", "ready", "--retain", "--ack"]).code, Some(0));
+    let asks = ["sub", "com.test.status", "--get-retained", "--count", "1", "--json"];
+    let outcome = node.run(&asks);
+    let event: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!((&event["args"], &event["retained"]), (&json!(["ready"]), &json!(true)), "{outcome:?}");
+    // Who does not ask gets what is published from now on; an event without arguments clears the topic.
+    let mut sub = node.ready(&["sub", "com.test.status", "--count", "1"], "subscribed");
+    assert_eq!(node.run(&["pub", "com.test.status", "--retain", "--ack"]).code, Some(0));
+    assert!(sub.line().ends_with(" com.test.status"));
+    assert_eq!(sub.end(), Some(0));
+    let mut late = node.ready(&["sub", "com.test.status", "--get-retained", "--count", "1"], "subscribed");
+    node.run(&["pub", "com.test.status", "again", "--ack"]);
+    assert!(late.line().ends_with(" com.test.status [\"again\"]"));
+    assert_eq!(late.end(), Some(0));
+}
+
+#[test]
 fn a_delivery_contract_is_asked_for() {
     let node = Node::start();
     let args =

@@ -6,11 +6,12 @@ use std::task::Waker;
 use crossweave_wamp::PublicationId;
 use tokio::sync::{Notify, oneshot};
 
-use super::procedures::{Handler, ProcedureId};
+use super::procedures::{Handler, NewProcedure, ProcedureId};
 use super::{CallSlot, Epoch, EventQueue, TopicKey};
 use crate::error::{CallError, Disconnected, WampError};
 use crate::invocation::Invocation;
 use crate::reply::Reply;
+use crate::withdrawn::Withdrawn;
 
 /// Where the answer to a request goes; PUBLISHED brings an id.
 pub(crate) type Ack = oneshot::Sender<Result<Option<PublicationId>, Failure>>;
@@ -38,7 +39,7 @@ enum Effect {
     Start(Box<Start>),
     RegisterLater(Epoch, ProcedureId, u32),
     SubscribeLater(Epoch, TopicKey, u32),
-    DropHandler(Handler),
+    DropProcedure(Box<NewProcedure>, Option<Withdrawn>),
     WakeAll(Arc<Notify>),
     DropInvocation(Invocation),
     DropQueue(Arc<EventQueue>),
@@ -88,9 +89,9 @@ impl Effects {
         self.0.push(Effect::SubscribeLater(epoch, topic, attempt));
     }
 
-    /// A handler may hold a client: dropping it may lock the core.
-    pub(super) fn drop_handler(&mut self, handler: Handler) {
-        self.0.push(Effect::DropHandler(handler));
+    /// A handler may hold a client: dropping it may lock the core. If the router ended the registration, `why` is told.
+    pub(super) fn drop_procedure(&mut self, procedure: NewProcedure, why: Option<Withdrawn>) {
+        self.0.push(Effect::DropProcedure(Box::new(procedure), why));
     }
 
     pub(super) fn wake_all(&mut self, waiting: Arc<Notify>) {
@@ -125,7 +126,11 @@ impl Effects {
                 Effect::SubscribeLater(epoch, topic, attempt) => {
                     runtime.subscribe_later(epoch, topic, attempt);
                 }
-                Effect::DropHandler(handler) => drop(handler),
+                Effect::DropProcedure(procedure, why) => {
+                    if why.is_some() {
+                        procedure.withdrawn.send_replace(why);
+                    }
+                }
                 Effect::WakeAll(waiting) => waiting.notify_waiters(),
                 Effect::DropInvocation(invocation) => drop(invocation),
                 Effect::DropQueue(queue) => drop(queue),

@@ -18,6 +18,7 @@ use crossweave_wamp::message::{
     self, Interrupt, Kind, Register, RegisterOptions, Registered, Revoked, Unregister,
 };
 use crossweave_wamp::{Payload, ProtocolViolation, RegistrationId, RequestId, Serializer, uris};
+use tokio::sync::watch;
 
 use super::Epoch;
 use super::effects::{Ack, Effects, Failure, Start};
@@ -27,6 +28,10 @@ use crate::cancel::CancelToken;
 use crate::error::{Disconnected, WampError};
 use crate::invocation::Invocation;
 use crate::limits::{INVOCATIONS_WAITING_BYTES_MAX, INVOCATIONS_WAITING_MAX};
+use crate::withdrawn::Withdrawn;
+
+/// Who is told why the router ended a registration; dropped when it is over for another reason.
+pub(crate) type WithdrawnSender = watch::Sender<Option<Withdrawn>>;
 
 /// The application's code for a procedure.
 pub(crate) type Handler = Arc<
@@ -45,6 +50,8 @@ pub(crate) struct NewProcedure {
     /// Handlers at the same time.
     pub(crate) handlers_max: usize,
     pub(crate) drop_on_interrupt: bool,
+    /// Where it is told why the router ended it.
+    pub(crate) withdrawn: WithdrawnSender,
 }
 
 struct Procedure {
@@ -152,7 +159,7 @@ impl Procedures {
 
     pub(super) fn end(&mut self, effects: &mut Effects) {
         for (_, procedure) in self.procedures.drain() {
-            effects.drop_handler(procedure.new.handler);
+            effects.drop_procedure(procedure.new, None);
         }
     }
 
@@ -201,13 +208,15 @@ impl Procedures {
             return;
         }
         let Some(procedure) = self.procedures.remove(&pending.procedure) else { return };
+        let mut why = None;
         match pending.asker {
             Some(ack) => effects.answer(ack, Err(Failure::Refused(error))),
             None => {
-                tracing::warn!(procedure = %procedure.new.uri, %error, "registration refused after reconnecting")
+                tracing::warn!(procedure = %procedure.new.uri, %error, "registration refused after reconnecting");
+                why = Some(Withdrawn::Refused(error));
             }
         }
-        effects.drop_handler(procedure.new.handler);
+        effects.drop_procedure(procedure.new, why);
     }
 
     /// Takes a procedure out. The request, if UNREGISTER was sent. Handlers that run go on.
@@ -217,7 +226,7 @@ impl Procedures {
         procedure: ProcedureId,
         effects: &mut Effects,
     ) -> Option<RequestId> {
-        let removed = self.remove(line, procedure, effects)?;
+        let removed = self.remove(line, procedure, None, effects)?;
         line_unregister(line, removed)
     }
 
@@ -226,6 +235,7 @@ impl Procedures {
         &mut self,
         line: &mut Line,
         procedure: ProcedureId,
+        why: Option<Withdrawn>,
         effects: &mut Effects,
     ) -> Option<RegistrationId> {
         let removed = self.procedures.remove(&procedure)?;
@@ -234,7 +244,7 @@ impl Procedures {
             unavailable(line, invocation.request(), "procedure is being unregistered");
         }
         effects.drop_invocations(removed.waiting);
-        effects.drop_handler(removed.new.handler);
+        effects.drop_procedure(removed.new, why);
         if let Some(id) = removed.id {
             self.by_id.remove(&id);
         }
@@ -244,7 +254,8 @@ impl Procedures {
     pub(super) fn revoked(&mut self, line: &mut Line, revoked: &Revoked, effects: &mut Effects) {
         let Some(procedure) = self.by_id.get(&RegistrationId(revoked.id)).copied() else { return };
         tracing::info!(registration = revoked.id, reason = ?revoked.reason, "registration revoked by the router");
-        self.remove(line, procedure, effects);
+        let why = Withdrawn::Revoked { reason: revoked.reason.clone() };
+        self.remove(line, procedure, Some(why), effects);
     }
 
     pub(super) fn invocation(

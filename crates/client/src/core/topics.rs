@@ -7,7 +7,7 @@
 //! [`Subscription`]: crate::Subscription
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crossweave_wamp::message::{self, Revoked, SubscribeOptions, Subscribed, Unsubscribe};
 use crossweave_wamp::{Delivery, MatchPolicy, ProtocolViolation, RequestId, SubscriptionId, uris};
@@ -18,6 +18,7 @@ use super::line::{Line, SendError};
 use crate::error::{Disconnected, WampError};
 use crate::event::Event;
 use crate::queue::Queue;
+use crate::withdrawn::Withdrawn;
 
 pub(crate) type EventQueue = Queue<Event>;
 
@@ -33,6 +34,8 @@ pub(crate) struct TopicKey {
 pub(crate) struct Member {
     pub(crate) queue: Arc<EventQueue>,
     pub(crate) wishes: Wishes,
+    /// Why the router ended it.
+    pub(crate) withdrawn: Arc<OnceLock<Withdrawn>>,
 }
 
 /// What SUBSCRIBE asks for.
@@ -142,7 +145,7 @@ impl Topics {
     pub(super) fn end(&mut self, effects: &mut Effects) {
         self.by_id.clear();
         for (_, topic) in self.topics.drain() {
-            close(topic, effects);
+            topic.members.into_iter().for_each(|member| close(member, effects));
         }
     }
 
@@ -211,7 +214,8 @@ impl Topics {
             Some((queue, _)) => topic.members.retain(|member| !Arc::ptr_eq(&member.queue, queue)),
             None => {
                 tracing::warn!(topic = %pending.key.uri, %error, "subscription refused after reconnecting");
-                topic.members.drain(..).for_each(|member| close_member(member, effects));
+                let why = Withdrawn::Refused(error.clone());
+                topic.members.drain(..).for_each(|member| withdraw(member, &why, effects));
             }
         }
         self.leave_if_unused(line, &pending.key);
@@ -245,8 +249,9 @@ impl Topics {
     pub(super) fn revoked(&mut self, revoked: &Revoked, effects: &mut Effects) {
         let Some(key) = self.by_id.remove(&SubscriptionId(revoked.id)) else { return };
         tracing::info!(topic = %key.uri, reason = ?revoked.reason, "subscription revoked by the router");
+        let why = Withdrawn::Revoked { reason: revoked.reason.clone() };
         if let Some(topic) = self.topics.remove(&key) {
-            close(topic, effects);
+            topic.members.into_iter().for_each(|member| withdraw(member, &why, effects));
         }
     }
 
@@ -274,11 +279,13 @@ fn line_unsubscribe(line: &mut Line, subscription: SubscriptionId) -> Option<Req
     line.request(|request| Unsubscribe { request, subscription }.into()).ok()
 }
 
-fn close(topic: Topic, effects: &mut Effects) {
-    topic.members.into_iter().for_each(|member| close_member(member, effects));
+fn withdraw(member: Member, why: &Withdrawn, effects: &mut Effects) {
+    // Nobody else sets it, and a member is withdrawn once.
+    let _ = member.withdrawn.set(why.clone());
+    close(member, effects);
 }
 
-fn close_member(member: Member, effects: &mut Effects) {
+fn close(member: Member, effects: &mut Effects) {
     effects.wake(member.queue.close());
     effects.drop_queue(member.queue);
 }

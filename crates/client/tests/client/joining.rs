@@ -4,6 +4,7 @@ use crossweave_client::{
     Auth, Client, ConnectError, JoinError, Options, Reconnect, Serializer, SessionId, uris,
 };
 use crossweave_wamp::Dict;
+use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::{Abort, Challenge, Goodbye};
 use tokio::net::TcpListener;
 
@@ -17,7 +18,9 @@ async fn a_session_has_what_welcome_says() {
         let (client, hello) = soon(async { tokio::join!(join, peer.welcome(7)) }).await;
         assert_eq!(hello.realm.as_deref(), Some("realm1"));
         assert_eq!(hello.authmethods(), ["anonymous"]);
-        assert!(hello.details.dict("roles").unwrap().dict("callee").is_some());
+        let roles = Roles::from_details(&hello.details);
+        assert!(roles.subscriber.unwrap().has(Features::SUBSCRIPTION_REVOCATION));
+        assert!(roles.callee.unwrap().has(Features::REGISTRATION_REVOCATION));
         let session = client.unwrap().session();
         assert_eq!((session.id, session.realm.as_str()), (SessionId(7), "realm1"));
         assert_eq!((session.authid.as_deref(), session.authrole.as_deref()), (Some("joe"), Some("frontend")));

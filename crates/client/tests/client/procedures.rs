@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossweave_client::{
-    Arguments, Client, Invocation, InvokePolicy, Register, Registration, RequestError, WampError, uris,
+    Arguments, Client, Invocation, InvokePolicy, Register, Registration, RequestError, WampError, Withdrawn,
+    uris,
 };
 use crossweave_wamp::RequestId;
 use crossweave_wamp::message::{Interrupt, Kind, Revoked, Unregistered};
@@ -248,10 +249,24 @@ async fn a_refused_or_revoked_registration_is_over() {
     assert!(matches!(&refused, RequestError::Refused { uri, .. } if uri == "com.add2"), "{refused}");
 
     let registration = add2(&client, &mut peer).await;
-    peer.send(Unregistered { request: RequestId(0), revoked: Some(Revoked { id: 5, reason: None }) }).await;
+    let revoked = Some(Revoked { id: 5, reason: None });
+    let router = peer.send(Unregistered { request: RequestId(0), revoked });
+    let why =
+        soon(async { tokio::join!(registration.withdrawn(), router) }).await.0.expect("the router said it");
+    assert_eq!(why, Withdrawn::Revoked { reason: None });
+    assert_eq!(why.to_string(), "revoked by the router");
     peer.send(peer.invocation(5, 1, &[])).await;
     assert_eq!(&*hear!(peer, Error).error, uris::UNAVAILABLE);
     assert!(!registration.is_live());
+    assert_eq!(soon(registration.withdrawn()).await, Some(why), "it can be asked again");
+}
+
+#[tokio::test]
+async fn a_registration_of_a_closed_client_was_not_withdrawn() {
+    let (client, mut peer) = joined().await;
+    let registration = add2(&client, &mut peer).await;
+    drop(peer);
+    assert_eq!(soon(registration.withdrawn()).await, None);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossweave_client::{
     ConflationKey, Delivery, Lagged, MatchPolicy, Options, PublicationId, RequestError, Serializer,
-    SessionId, Subscription, uris,
+    SessionId, Subscription, Withdrawn, uris,
 };
 use crossweave_wamp::RequestId;
 use crossweave_wamp::message::{Kind, Message, Published, Revoked, Unsubscribed};
@@ -206,13 +206,31 @@ async fn a_refused_subscription_names_the_topic() {
 }
 
 #[tokio::test]
-async fn a_revoked_subscription_ends() {
+async fn a_revoked_subscription_ends_and_says_why() {
     let (client, mut peer) = joined().await;
     let mut subscription = subscribed(&client, &mut peer, "com.topic", 5).await;
+    let other = subscribed(&client, &mut peer, "com.other", 6).await;
     peer.send(peer.event(5, 1, &[1.into()])).await;
-    peer.send(Unsubscribed { request: RequestId(0), revoked: Some(Revoked { id: 5, reason: None }) }).await;
+    let revoked = Some(Revoked { id: 5, reason: Some("com.moved".into()) });
+    peer.send(Unsubscribed { request: RequestId(0), revoked }).await;
     assert_eq!(next(&mut subscription).await, 1);
     assert!(soon(subscription.next()).await.is_none());
+    let why = subscription.withdrawn().expect("the router said it");
+    assert_eq!(*why, Withdrawn::Revoked { reason: Some("com.moved".into()) });
+    assert_eq!(why.to_string(), "revoked by the router: com.moved");
+    assert_eq!(other.withdrawn(), None);
+    drop(subscription);
+    drop(other);
+    assert_eq!(hear!(peer, Unsubscribe).subscription.0, 6, "what was revoked is not unsubscribed");
+}
+
+#[tokio::test]
+async fn a_subscription_of_a_closed_client_was_not_withdrawn() {
+    let (client, mut peer) = joined().await;
+    let mut subscription = subscribed(&client, &mut peer, "com.topic", 5).await;
+    drop(peer);
+    assert!(soon(subscription.next()).await.is_none());
+    assert_eq!(subscription.withdrawn(), None);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crossweave_wamp::MatchPolicy;
 
 use super::Subscription;
 use super::kept::Kept;
-use crate::boundary::Session;
+use crate::boundary::{RetainedBound, Session};
 use crate::limits::RealmLimits;
 use crate::uri_map::wildcard_lead;
 
@@ -28,27 +28,35 @@ pub(crate) struct Retained {
 }
 
 impl Retained {
-    /// Retains an event, and says whether there was room.
-    pub(super) fn keep(&mut self, event: &Arc<Kept>, limits: &RealmLimits) -> bool {
+    /// Retains an event.
+    ///
+    /// # Errors
+    /// There is no room: which bound says so.
+    pub(super) fn keep(&mut self, event: &Arc<Kept>, limits: &RealmLimits) -> Result<(), RetainedBound> {
         if !event.is_restricted() {
             self.clear(&event.topic);
         } else {
             self.make_room_above(&event.topic, limits.retained_restricted_max);
         }
-        if !self.has_room(event, limits) {
+        if self.bound_met(event, limits).is_some() {
             self.forget_old(event.unix_ms, limits);
         }
-        if !self.has_room(event, limits) {
-            return false;
+        if let Some(bound) = self.bound_met(event, limits) {
+            return Err(bound);
         }
         self.bytes += event.bytes();
         self.count += 1;
         self.topics.entry(event.topic.clone()).or_default().push(event.clone());
-        true
+        Ok(())
     }
 
-    fn has_room(&self, event: &Kept, limits: &RealmLimits) -> bool {
-        self.count < limits.retained_events_max && self.bytes + event.bytes() <= limits.retained_bytes_max
+    /// The bound that leaves no room for an event.
+    fn bound_met(&self, event: &Kept, limits: &RealmLimits) -> Option<RetainedBound> {
+        if self.count >= limits.retained_events_max {
+            return Some(RetainedBound::Events(limits.retained_events_max));
+        }
+        let is_full = self.bytes + event.bytes() > limits.retained_bytes_max;
+        is_full.then_some(RetainedBound::Bytes(limits.retained_bytes_max))
     }
 
     /// Forgets what is too old to be delivered, so that it is in nobody's way. It looks at everything, and does so eight times at

@@ -34,6 +34,11 @@ impl Arguments {
         self.kwargs.get(name).filter(|value| !value.is_null())
     }
 
+    /// The names of the named arguments.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.kwargs.iter().map(|(name, _)| name)
+    }
+
     /// The argument at a place, or by its name; null counts as absent.
     pub(crate) fn get(&self, at: usize, name: &str) -> Option<&Value> {
         self.args.get(at).or_else(|| self.kwargs.get(name)).filter(|value| !value.is_null())

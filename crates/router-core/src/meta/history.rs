@@ -11,7 +11,8 @@ use std::str::FromStr;
 
 use crossweave_wamp::message::{Subscribe, SubscribeOptions};
 use crossweave_wamp::{
-    Dict, Message, Payload, PublicationId, RequestId, Serializer, SessionId, SubscriptionId, Value, uris,
+    Dict, MatchPolicy, Message, Payload, PublicationId, RequestId, Serializer, SessionId, Strictness,
+    SubscriptionId, Value, uri, uris,
 };
 use jiff::Timestamp;
 
@@ -124,7 +125,32 @@ fn newest(arguments: &Arguments) -> Result<Selection, Refused> {
     Ok(Selection { reverse: true, limit, ..Selection::default() })
 }
 
+/// What may be given by name.
+const NAMES: [&str; 12] = [
+    "subscription",
+    "reverse",
+    "limit",
+    "topic",
+    "from_time",
+    "after_time",
+    "before_time",
+    "until_time",
+    "from_publication",
+    "after_publication",
+    "before_publication",
+    "until_publication",
+];
+
+/// A filter that is misspelt would let everything through.
+fn check_names(arguments: &Arguments) -> Result<(), Refused> {
+    match arguments.names().find(|name| !NAMES.contains(name)) {
+        None => Ok(()),
+        Some(unknown) => Err(invalid(format!("unknown keyword argument {unknown:?}"))),
+    }
+}
+
 fn selection(arguments: &Arguments) -> Result<Selection, Refused> {
+    check_names(arguments)?;
     let publication = |name| match arguments.named(name) {
         None => Ok(None),
         Some(value) => match value.as_u64() {
@@ -141,7 +167,9 @@ fn selection(arguments: &Arguments) -> Result<Selection, Refused> {
     let topic = match arguments.named("topic") {
         None => None,
         Some(value) => {
-            Some(value.as_str().ok_or_else(|| invalid("topic must be a string".into()))?.to_owned())
+            let topic = value.as_str().ok_or_else(|| invalid("topic must be a string".into()))?;
+            uri::check(topic, MatchPolicy::Exact, Strictness::Loose)?;
+            Some(topic.to_owned())
         }
     };
     Ok(Selection {

@@ -211,7 +211,7 @@ impl World {
                     self.delivered.push((slot, event.subscription));
                 }
             }
-            Output::Under(..) | Output::Forget(..) => {}
+            Output::Under(..) | Output::Forget(..) | Output::NotRetained(..) => {}
             Output::Ask(question, request) => {
                 self.counts.questions += 1;
                 let asker = self.peers.iter().find(|(_, peer)| peer.session.id == request.session);

@@ -40,6 +40,7 @@ pub(super) struct Runner {
     got: BTreeMap<Slot, VecDeque<Got>>,
     asked: VecDeque<String>,
     denials: VecDeque<String>,
+    not_retained: VecDeque<String>,
     questions: VecDeque<QuestionId>,
 }
 
@@ -82,6 +83,7 @@ impl Default for Runner {
             got: BTreeMap::new(),
             asked: VecDeque::new(),
             denials: VecDeque::new(),
+            not_retained: VecDeque::new(),
             questions: VecDeque::new(),
         }
     }
@@ -97,6 +99,7 @@ impl Runner {
         match (first, rest.split_once(' ').unwrap_or((rest, ""))) {
             ("ask", _) => return self.expect_question(rest),
             ("denied", _) => return self.expect_denial(rest),
+            ("unretained", _) => return self.expect_not_retained(rest),
             (name, ("resumed", "")) => return self.expect(name, Got::Resumed),
             (name, ("under", contract)) => return self.expect(name, Got::Under(contract.trim().to_owned())),
             (name, ("forgets", id)) => return self.expect_forgets(name, id.trim()),
@@ -232,6 +235,9 @@ impl Runner {
                     self.denials.push_back(format!("{name} {action} {uri}{untold}: {}", it.reason));
                 }
                 Output::Recorded(event) => self.recorded.push(event),
+                Output::NotRetained(topic, bound) => {
+                    self.not_retained.push_back(format!("{topic}: {bound:?}"));
+                }
                 Output::Resume(slot) => self.got.entry(slot).or_default().push_back(Got::Resumed),
                 Output::Detach(slot, reason) => {
                     self.got.entry(slot).or_default().push_back(Got::Detached(reason))
@@ -444,6 +450,13 @@ impl Runner {
         match self.denials.pop_front() {
             Some(denial) if denial == expected => Ok(()),
             denial => Err(format!("  expected denial {expected:?}\n       got {denial:?}")),
+        }
+    }
+
+    fn expect_not_retained(&mut self, expected: &str) -> Result<(), String> {
+        match self.not_retained.pop_front() {
+            Some(told) if told == expected => Ok(()),
+            told => Err(format!("  expected to be told of {expected:?}\n       got {told:?}")),
         }
     }
 
