@@ -73,7 +73,7 @@ objects! {
         /// For how many seconds it had run.
         uptime: f64,
         /// Who asked for it; absent if it has ended by itself.
-        caller: Option<crate::process::Requester>,
+        caller: Option<crate::process::SessionIdent>,
     }
 
     /// A component was stopped and started again.
@@ -83,7 +83,7 @@ objects! {
         /// What was started.
         started: ComponentStarted,
         /// Who asked for it.
-        caller: crate::process::Requester,
+        caller: crate::process::SessionIdent,
     }
 }
 

@@ -13,6 +13,7 @@
 //! | [`Scope::Process`] | `crossbar.NAME`, `crossbar.worker.ID.NAME` | the controller, and every native worker |
 //! | the others | `crossbar.worker.ID.NAME` | workers of that type |
 
+mod absent;
 pub mod container;
 mod contract;
 pub mod error;
@@ -26,6 +27,7 @@ pub mod testee;
 pub mod tracing;
 pub mod worker;
 
+pub use absent::{ABSENT, Absent};
 pub use contract::{Argument, Contract, Event, Object, Procedure, Scope, Shape};
 pub use error::Error;
 pub use reference::reference;

@@ -95,6 +95,18 @@ procedures! { Node:
         /// The 32 octets to be signed, in hexadecimal digits.
         data: String,
     } -> String, errors [error::FEATURE_UNAVAILABLE];
+
+    /// Answers a challenge of WAMP-cryptosign with the node's key: as `sign`, for a program that logs in as this node.
+    "sign_challenge" SignChallenge {
+        /// `cryptosign` or `cryptosign-proxy`.
+        challenge_method: String,
+        /// `Extra` of CHALLENGE: `challenge`, 32 octets in hexadecimal digits.
+        challenge_extra: Config,
+        /// The 32 octets that identify the TLS connection, in hexadecimal digits or binary; none if the login is not tied to it.
+        #[serde(default)] channel_id_raw: Option<Config>,
+        /// What they are: `tls-unique` or `tls-exporter`.
+        #[serde(default)] channel_id_type: Option<String>,
+    } -> String, errors [error::FEATURE_UNAVAILABLE];
 }
 
 fn log_limit() -> u64 {

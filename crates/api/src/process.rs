@@ -163,6 +163,16 @@ objects! {
         auth_role: Option<String>,
     }
 
+    /// Who asked for something, as Crossbar.io tells it in other places.
+    SessionIdent {
+        /// Its session.
+        session: Option<u64>,
+        /// Its authid.
+        authid: Option<String>,
+        /// Its authrole.
+        authrole: Option<String>,
+    }
+
     /// On which CPUs a process may run from now on.
     CpuAffinity {
         /// As asked for.

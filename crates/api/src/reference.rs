@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::error::ERRORS;
-use crate::{Argument, Contract, Event, Scope, Shape, events, procedures, shapes};
+use crate::{ABSENT, Absent, Argument, Contract, Event, Scope, Shape, events, procedures, shapes};
 
 const INTRODUCTION: &str = "\
 # Management API
@@ -27,6 +27,7 @@ pub fn reference() -> String {
         let (title, prefix) = heading(scope);
         let _ = write!(text, "\n## {title}\n\n{prefix}\n");
         procedures().filter(|it| it.scope == scope).for_each(|it| procedure(&mut text, it));
+        ABSENT.iter().filter(|it| it.scope == scope).for_each(|it| absent(&mut text, it));
         let told: Vec<&Event> = events().filter(|it| it.scope == scope).collect();
         if !told.is_empty() {
             text.push_str("\n### Events\n\n| event | arguments | |\n| --- | --- | --- |\n");
@@ -80,6 +81,15 @@ fn procedure(text: &mut String, contract: &Contract) {
         let _ = write!(text, " Events: {}.", list(contract.events));
     }
     text.push('\n');
+}
+
+fn absent(text: &mut String, absent: &Absent) {
+    let names: Vec<String> = absent.names.iter().map(|name| format!("`{name}`")).collect();
+    let (names, why) = (names.join(", "), absent.why);
+    let _ = write!(
+        text,
+        "\n### Not here\n\nThese procedures of Crossbar.io answer `crossbar.error.feature_unavailable`, as {why}: {names}.\n"
+    );
 }
 
 fn event(text: &mut String, event: &Event) {

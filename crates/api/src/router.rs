@@ -312,7 +312,7 @@ objects! {
         /// When it was started, in UTC.
         started: String,
         /// Who has started it.
-        started_by: crate::process::Requester,
+        started_by: crate::process::SessionIdent,
         /// Whether it is connected now.
         connected: bool,
     }

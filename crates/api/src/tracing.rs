@@ -19,7 +19,7 @@ procedures! { Router:
         trace_id: String,
     } -> Trace, errors [error::NO_SUCH_OBJECT];
 
-    /// Takes down messages from now on, of clients that have joined. A worker has at most 16 traces.
+    /// Takes down messages from now on, of clients that have joined. A worker has at most 16 traces that run, and keeps at most 32.
     "start_trace" StartTrace {
         /// An id for it; without one, it gets one.
         #[serde(default)] trace_id: Option<String>,
@@ -29,14 +29,14 @@ procedures! { Router:
     errors [error::ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::FEATURE_UNAVAILABLE, error::CANNOT_START],
     events ["on_trace_started"];
 
-    /// Ends a trace; what it has is gone.
+    /// Ends a trace; what it has is gone, but for what it has written to a file. What was not told yet is told before.
     "stop_trace" StopTrace {
         /// Its id.
         trace_id: String,
     } -> Trace, errors [error::NO_SUCH_OBJECT], events ["on_trace_stopped"];
 
     /// Messages that a trace has taken down and still has, in the order of their numbers. Numbers that are not there were missed.
-    /// An answer has at most 4 MiB of payloads.
+    /// An answer has at most some 4 MiB.
     "get_trace_data" GetTraceData {
         /// The trace's id.
         trace_id: String,
@@ -63,6 +63,10 @@ fn payload_max() -> u32 {
     1_024
 }
 
+fn batching_period() -> u32 {
+    200
+}
+
 impl Default for TraceOptions {
     fn default() -> Self {
         TraceOptions {
@@ -75,6 +79,9 @@ impl Default for TraceOptions {
             trace_app_payload: false,
             payload_max: payload_max(),
             limit: limit(),
+            batching_period: batching_period(),
+            persist: false,
+            trace_level: None,
             duration: None,
             idle_timeout: None,
             others: BTreeMap::new(),
@@ -83,7 +90,8 @@ impl Default for TraceOptions {
 }
 
 objects! {
-    /// Which messages a trace takes down, and how many. Those of Crossbar.io are `trace_app_payload`, `duration` and `limit`.
+    /// Which messages a trace takes down, how many, and who is told. Those of Crossbar.io are `trace_level`, `trace_app_payload`,
+    /// `batching_period`, `persist` and `duration`.
     TraceOptions {
         /// Those of the realm with this name; without it, of every realm.
         #[serde(default)] realm: Option<String>,
@@ -103,6 +111,13 @@ objects! {
         #[serde(default = "payload_max")] payload_max: u32,
         /// How many messages are kept: 1 to 100,000; 10,000 by default. The oldest go first.
         #[serde(default = "limit")] limit: u32,
+        /// How often what is new is told by `on_trace_data`, in ms: 10 to 10,000, or 0 for never; 200 by default.
+        #[serde(default = "batching_period")] batching_period: u32,
+        /// Whether it is also written to `traces/PERSISTENT_ID.jsonl` in the node directory, a line of JSON for each message, at most
+        /// 256 MiB. At Crossbar.io it is not.
+        #[serde(default)] persist: bool,
+        /// `message`, which is the default; `action` of Crossbar.io is not there.
+        #[serde(default)] trace_level: Option<String>,
         /// After how many seconds no more is taken down: 1 to 86,400.
         #[serde(default)] duration: Option<u64>,
         /// After how many seconds the trace ends if nobody asks for its data: 1 to 86,400. Not in Crossbar.io.
@@ -115,14 +130,40 @@ objects! {
     Trace {
         /// Its id.
         id: String,
+        /// The node.
+        node_id: String,
+        /// The worker.
+        worker_id: String,
+        /// What the name of its file begins with; null if it writes none.
+        persistent_id: Option<String>,
         /// `running`, or `stopped` after its `duration`.
         status: String,
         /// When it was started, in UTC.
         started: String,
+        /// When it was stopped, in UTC; null if it runs.
+        ended: Option<String>,
+        /// For how many seconds it has run.
+        runtime: f64,
         /// Its options.
         options: TraceOptions,
+        /// The number that the next `on_trace_data` gets.
+        next_period: u64,
         /// The number that the next message gets.
         next_seq: u64,
+    }
+
+    /// Which messages an `on_trace_data` has.
+    TracePeriod {
+        /// Its number.
+        period: u64,
+        /// Since when it was waited for them, in nanoseconds since 1970.
+        period_start: u64,
+        /// Until when.
+        finished_ts: u64,
+        /// The number of the first message.
+        first_seq: u64,
+        /// The number of the last one. Numbers between the two that are not there were missed.
+        last_seq: u64,
     }
 
     /// A message that a trace has taken down.
@@ -165,8 +206,11 @@ objects! {
 }
 
 events! { Router:
-    /// Messages are taken down.
-    ON_TRACE_STARTED = "on_trace_started" (Trace);
+    /// Messages are taken down: the trace's id, the trace.
+    ON_TRACE_STARTED = "on_trace_started" ((String, Trace));
     /// The trace has ended, in whatever way.
-    ON_TRACE_STOPPED = "on_trace_stopped" (Trace);
+    ON_TRACE_STOPPED = "on_trace_stopped" ((String, Trace));
+    /// Messages that a trace has taken down: its id, which ones, and they, at most 1,000 and some 1 MiB. Nothing is told of a period
+    /// without messages, and of one with many there are several events. What comes faster than it can be told is missed.
+    ON_TRACE_DATA = "on_trace_data" ((String, TracePeriod, Vec<TraceRecord>));
 }

@@ -1,6 +1,7 @@
 //! What every native worker can be asked.
 
 use crate::contract::{events, objects, procedures};
+use crate::error;
 
 procedures! { Worker:
     /// Stops the worker: sessions get GOODBYE, then its process ends.
@@ -9,11 +10,52 @@ procedures! { Worker:
     /// The id of the node that the worker is part of.
     "get_node_id" GetNodeId {} -> String;
 
+    /// Changes what `get_node_id` answers, and nothing else.
+    "set_node_id" SetNodeId {
+        /// The id.
+        node_id: String,
+    } -> ();
+
+    /// Where components in Python look for modules first, in this order. Only routers and containers have any.
+    "get_pythonpath" GetPythonpath {} -> Vec<String>;
+
+    /// Adds directories in which components in Python look for modules, for those that are started from now on.
+    "add_pythonpath" AddPythonpath {
+        /// The directories, from the node directory. They must be there.
+        paths: Vec<String>,
+        /// Whether before those that there are, or behind them.
+        #[serde(default = "yes")] prepend: bool,
+    } -> PythonpathAdded, errors [error::FEATURE_UNAVAILABLE], events ["on_pythonpath_add"];
+
     /// What went between the controller and the worker since it was started. Not in Crossbar.io.
     "get_controller_traffic" GetControllerTraffic {} -> ControllerTraffic;
 }
 
+fn yes() -> bool {
+    true
+}
+
 objects! {
+    /// Directories were added in which components in Python look for modules.
+    PythonpathAdded {
+        /// All that there are now, in their order.
+        paths: Vec<String>,
+        /// Those that were added.
+        paths_added: Vec<PathAdded>,
+        /// Whether before those that there were.
+        prepend: bool,
+        /// The session that asked.
+        who: Option<u64>,
+    }
+
+    /// A directory that was added.
+    PathAdded {
+        /// As it was asked for.
+        requested: String,
+        /// The whole path.
+        resolved: String,
+    }
+
     /// What went between the controller and a worker, as the controller sees it.
     ControllerTraffic {
         /// From the worker.
@@ -64,6 +106,8 @@ events! { Worker:
     ON_WORKER_READY = "on_worker_ready" (WorkerReady);
     /// The worker was asked to stop.
     ON_SHUTDOWN_REQUESTED = "on_shutdown_requested" (ShutdownRequested);
+    /// Directories were added in which components in Python look for modules.
+    ON_PYTHONPATH_ADD = "on_pythonpath_add" (PythonpathAdded);
     /// A line that the worker has written. The controller publishes it.
     ON_LOG = "on_log" (LogLine);
 }

@@ -95,23 +95,30 @@ enum Command {
     Register(register::Register),
     Version(version::Version),
     Completion(completion::Completion),
-    #[command(name = worker::NAME, hide = true)]
+}
+
+/// What this program starts itself as. Not among the commands for people, so that nothing suggests it to them.
+#[derive(Debug, Parser)]
+#[command(name = "crossweave")]
+enum Part {
+    #[command(name = worker::NAME)]
     Worker(worker::Worker),
-    #[command(name = guest::NAME, hide = true)]
+    #[command(name = guest::NAME)]
     Guest(guest::Guest),
     /// End what guests have started when the node is gone; started by its controller
-    #[command(name = guest::WATCH, hide = true)]
+    #[command(name = guest::WATCH)]
     Watch,
 }
 
 /// Does what the command line says.
 pub(crate) fn run() -> ExitCode {
-    let line = match CommandLine::try_parse() {
-        Ok(line) => line,
+    let is_part =
+        std::env::args_os().nth(1).is_some_and(|name| Part::has_subcommand(&name.to_string_lossy()));
+    let (terminal, outcome) = match if is_part { run_part() } else { run_command() } {
+        Ok(ran) => ran,
         Err(error) => return refuse(&error),
     };
-    let terminal = Terminal::new(line.color);
-    match line.command.run(terminal) {
+    match outcome {
         Ok(()) => Code::Success.into(),
         Err(Failure { code, message, .. }) => {
             if let Some(message) = message {
@@ -120,6 +127,17 @@ pub(crate) fn run() -> ExitCode {
             code.into()
         }
     }
+}
+
+fn run_command() -> Result<(Terminal, Result<(), Failure>), clap::Error> {
+    let line = CommandLine::try_parse()?;
+    let terminal = Terminal::new(line.color);
+    Ok((terminal, line.command.run(terminal)))
+}
+
+fn run_part() -> Result<(Terminal, Result<(), Failure>), clap::Error> {
+    let (part, terminal) = (Part::try_parse()?, Terminal::new(ColourChoice::Auto));
+    Ok((terminal, part.run(terminal)))
 }
 
 /// The permissions of a file, for another one with the same content: a configuration may hold secrets.
@@ -164,13 +182,20 @@ impl Command {
             Command::Call(call) => call.run(terminal),
             Command::Register(register) => register.run(terminal),
             Command::Version(version) => version.run(terminal),
-            Command::Worker(worker) => worker.run(terminal),
-            Command::Guest(guest) => guest.run(),
-            Command::Watch => {
+            Command::Completion(completion) => completion.run(terminal, CommandLine::command()),
+        }
+    }
+}
+
+impl Part {
+    fn run(self, terminal: Terminal) -> Result<(), Failure> {
+        match self {
+            Part::Worker(worker) => worker.run(terminal),
+            Part::Guest(guest) => guest.run(),
+            Part::Watch => {
                 guest::watch();
                 Ok(())
             }
-            Command::Completion(completion) => completion.run(terminal, CommandLine::command()),
         }
     }
 }

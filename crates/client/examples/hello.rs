@@ -16,10 +16,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("session {} on {}, {}", session.id, session.realm, session.serializer);
 
     // Callee: others can call it for as long as `_add2` lives.
-    let _add2 = client.register("com.example.add2", |(a, b): (i64, i64)| async move { Ok(a + b) }).await?;
+    let _add2 =
+        client.register("com.example.hello.add2", |(a, b): (i64, i64)| async move { Ok(a + b) }).await?;
 
     // Caller: arguments and result are Rust values.
-    let sum: i64 = client.call_with("com.example.add2", (2, 3)).await?;
+    let sum: i64 = client.call_with("com.example.hello.add2", (2, 3)).await?;
     println!("2 + 3 = {sum}");
 
     // Subscriber: events are a stream.

@@ -1,13 +1,19 @@
-//! Proving who one is: anonymous, ticket, WAMP-CRA, WAMP-SCRAM, WAMP-cryptosign, TLS certificate, cookie.
+//! Proving who one is: anonymous, ticket, WAMP-CRA, WAMP-SCRAM, WAMP-cryptosign, TLS certificate, cookie, or a method that the
+//! router's program has by itself.
 
 mod login;
 
 pub(crate) use login::Login;
 
+use std::fmt;
+use std::sync::Arc;
+
 pub use crossweave_auth::Secret;
 use crossweave_auth::cryptosign::{PrivateKey, PublicKey};
 use crossweave_auth::scram::client::ClientError;
 use crossweave_auth::wampcra::SaltingError;
+use crossweave_wamp::Dict;
+use crossweave_wamp::message::Authenticate;
 
 /// Who to be on the realm.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +68,40 @@ pub enum Auth {
     },
     /// The `Cookie` of [`Options::headers`](crate::Options::headers).
     Cookie,
+    /// A method that is none of WAMP's: one of the program that the router is part of.
+    Own {
+        /// The name by which it is offered.
+        method: String,
+        /// Who, if the method wants to know that first.
+        authid: Option<String>,
+        /// Answers each CHALLENGE.
+        answers: Answers,
+    },
+}
+
+/// Answers the CHALLENGEs of a method that is none of WAMP's, one after the other: out of `extra` of CHALLENGE it makes
+/// `signature` and `extra` of AUTHENTICATE. It may block.
+#[derive(Clone)]
+pub struct Answers(Arc<AnswerChallenge>);
+
+type AnswerChallenge = dyn Fn(&Dict) -> Result<(String, Dict), String> + Send + Sync;
+
+impl Answers {
+    /// Answers by this function. An error is why there is no answer: the session is not joined then.
+    pub fn new(answer: impl Fn(&Dict) -> Result<(String, Dict), String> + Send + Sync + 'static) -> Answers {
+        Answers(Arc::new(answer))
+    }
+
+    fn answer(&self, extra: &Dict) -> Result<Authenticate, ChallengeError> {
+        let (signature, extra) = self.0(extra).map_err(ChallengeError::NoAnswer)?;
+        Ok(Authenticate { signature, extra })
+    }
+}
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answers")
+    }
 }
 
 /// Why a CHALLENGE cannot be answered, or a WELCOME is not believed.
@@ -70,6 +110,9 @@ pub enum ChallengeError {
     /// The router asks for a method that was not offered.
     #[error("router asks for authentication method {0:?}, which was not offered")]
     Method(String),
+    /// What is to answer challenges of a method that is none of WAMP's did not.
+    #[error("no answer to the challenge: {0}")]
+    NoAnswer(String),
     /// The challenge lacks something, or has it in a wrong shape.
     #[error("challenge has no usable {0:?}")]
     Field(&'static str),
@@ -128,17 +171,18 @@ impl Auth {
     }
 
     /// The method's names, those of the specification first.
-    fn methods(&self) -> &'static [&'static str] {
+    fn methods(&self) -> Vec<&str> {
         match self {
-            Auth::Anonymous => &["anonymous"],
-            Auth::Ticket { .. } => &["ticket"],
-            Auth::WampCra { .. } => &["wampcra"],
-            Auth::Scram { .. } => &crossweave_auth::scram::METHODS,
-            Auth::Cryptosign { .. } => &["cryptosign"],
-            Auth::Tls { .. } => &["tls"],
-            Auth::Cookie => &["cookie"],
-            Auth::AnonymousProxy => &["anonymous-proxy"],
-            Auth::CryptosignProxy { .. } => &["cryptosign-proxy"],
+            Auth::Anonymous => vec!["anonymous"],
+            Auth::Ticket { .. } => vec!["ticket"],
+            Auth::WampCra { .. } => vec!["wampcra"],
+            Auth::Scram { .. } => crossweave_auth::scram::METHODS.to_vec(),
+            Auth::Cryptosign { .. } => vec!["cryptosign"],
+            Auth::Tls { .. } => vec!["tls"],
+            Auth::Cookie => vec!["cookie"],
+            Auth::AnonymousProxy => vec!["anonymous-proxy"],
+            Auth::CryptosignProxy { .. } => vec!["cryptosign-proxy"],
+            Auth::Own { method, .. } => vec![method],
         }
     }
 
@@ -148,9 +192,10 @@ impl Auth {
             Auth::Ticket { authid, .. } | Auth::WampCra { authid, .. } | Auth::Scram { authid, .. } => {
                 Some(authid)
             }
-            Auth::Cryptosign { authid, .. } | Auth::CryptosignProxy { authid, .. } | Auth::Tls { authid } => {
-                authid.as_deref()
-            }
+            Auth::Cryptosign { authid, .. }
+            | Auth::CryptosignProxy { authid, .. }
+            | Auth::Tls { authid }
+            | Auth::Own { authid, .. } => authid.as_deref(),
         }
     }
 }

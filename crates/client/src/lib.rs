@@ -7,8 +7,8 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::connect("ws://127.0.0.1:8080/ws", "realm1").await?;
 //!
-//! let add2 = client.register("com.example.add2", |(a, b): (i64, i64)| async move { Ok(a + b) }).await?;
-//! let sum: i64 = client.call_with("com.example.add2", (2, 3)).await?;
+//! let add2 = client.register("com.example.hello.add2", |(a, b): (i64, i64)| async move { Ok(a + b) }).await?;
+//! let sum: i64 = client.call_with("com.example.hello.add2", (2, 3)).await?;
 //! assert_eq!(sum, 5);
 //!
 //! let mut weather = client.subscribe("com.example.weather").await?;
@@ -88,7 +88,7 @@ mod wire;
 mod withdrawn;
 
 pub use arguments::Arguments;
-pub use auth::{Auth, ChallengeError, Secret};
+pub use auth::{Answers, Auth, ChallengeError, Secret};
 pub use call::{Call, CallStream};
 pub use cancel::CancelToken;
 pub use client::Client;

@@ -3,6 +3,7 @@
 mod anonymous;
 mod asked;
 mod cryptosign;
+mod own;
 mod principals;
 mod proxies;
 mod scram;
@@ -13,6 +14,7 @@ mod wampcra;
 pub use anonymous::Anonymous;
 pub use asked::{Dynamic, Function};
 pub use cryptosign::CryptosignPrincipal;
+pub use own::OwnMethod;
 pub use proxies::ProxyPrincipal;
 pub use scram::ScramPrincipal;
 pub use ticket::TicketPrincipal;
@@ -45,6 +47,8 @@ pub struct Auth {
     pub anonymous_proxy: bool,
     /// `cryptosign-proxy`: `principals`, the proxies that say for whom they speak, proven by a key.
     pub cryptosign_proxy: Option<Vec<ProxyPrincipal>>,
+    /// Methods of the program's own, under any other key. Not in Crossbar.io.
+    pub own: Vec<OwnMethod>,
 }
 
 /// Where a method looks its clients up.
@@ -107,6 +111,7 @@ pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &R
             .is_some(),
         anonymous_proxy: proxies::read_anonymous(reading, &mut fields),
         cryptosign_proxy: proxies::read_cryptosign(reading, &mut fields),
+        own: own::read(reading, &mut fields),
     };
     warn_of_the_transport(reading, &mut fields, &auth, reach);
     fields.finish(reading);
@@ -156,6 +161,7 @@ impl Auth {
             cookie: false,
             anonymous_proxy: false,
             cryptosign_proxy: None,
+            own: Vec::new(),
         }
     }
 }
@@ -176,7 +182,7 @@ fn method<T>(
     read: fn(&mut Reading<'_>, &mut Fields<'_>, &By<'_>) -> T,
 ) -> Option<Method<T>> {
     let words = &[("static", Kind::Static), ("dynamic", Kind::Dynamic), ("function", Kind::Function)];
-    let mut fields = fields.part(reading, method.name(), "an authentication method")?;
+    let mut fields = fields.part(reading, method.key(), "an authentication method")?;
     let by = By { realms: reach.realms, method };
     let at = fields.required(reading, "type")?;
     let method = match reading.word(&at, words)? {
@@ -243,7 +249,7 @@ fn missing(reading: &Reading<'_>) -> fn(String) -> Finding {
 fn warn_of_method(reading: &mut Reading<'_>, at: &At<'_>, name: &str, realm: Option<&str>, by: &By<'_>) {
     let reachable = by.realms.iter().filter(|candidate| realm.is_none_or(|realm| candidate.is_called(realm)));
     let mut roles = reachable.flat_map(|realm| &realm.roles).filter(|role| role.is_called(name)).peekable();
-    if roles.peek().is_some() && !roles.any(|role| role.is_given_by(by.method)) {
+    if roles.peek().is_some() && !roles.any(|role| role.is_given_by(&by.method)) {
         let (name, method) = (quoted(name), by.method.name());
         let message = format!("role {name} is not given by `{method}`: it has other `authmethods`");
         reading.report(at, Finding::warning(message).expected("another role, or another method"));

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use crate::auth::Auth;
 use crate::document::Value;
-use crate::reading::{At, Fields, Finding, Reading, Words};
+use crate::reading::{At, Fields, Finding, Reading, Shape, Words, is_method_name, one_of};
 
 /// A method by which clients prove who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AuthMethod {
     /// `anonymous`.
     Anonymous,
@@ -21,6 +21,8 @@ pub enum AuthMethod {
     Cryptosign,
     /// `tls`.
     Tls,
+    /// One of the program's own, by the name that it has in `auth`.
+    Own(String),
 }
 
 const METHODS: &Words<AuthMethod> = &[
@@ -34,13 +36,22 @@ const METHODS: &Words<AuthMethod> = &[
 
 impl AuthMethod {
     /// As it is written in `auth`.
-    pub fn name(self) -> &'static str {
-        METHODS.iter().find(|(_, method)| *method == self).map_or("", |(name, _)| name)
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Own(name) => name,
+            known => known.key(),
+        }
+    }
+
+    /// The same, of a method of WAMP.
+    pub(crate) fn key(&self) -> &'static str {
+        METHODS.iter().find(|(_, method)| method == self).map_or("", |(name, _)| name)
     }
 
     /// Whether a transport has it.
-    fn is_offered(self, auth: &Auth) -> bool {
+    fn is_offered(&self, auth: &Auth) -> bool {
         match self {
+            Self::Own(name) => auth.own.iter().any(|own| own.name == *name),
             Self::Anonymous => auth.anonymous.is_some(),
             Self::Ticket => auth.ticket.is_some(),
             Self::WampCra => auth.wampcra.is_some(),
@@ -73,7 +84,7 @@ pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option
             reading.report(&at, Finding::warning("this method is in the list already"));
             continue;
         }
-        methods.push(method);
+        methods.push(method.clone());
         reading.wanted.push(Wanted { method, path: at.path, range: at.range });
     }
     Some(methods)
@@ -85,13 +96,41 @@ fn method(reading: &mut Reading<'_>, at: &At<'_>) -> Option<AuthMethod> {
         reading.report(at, Finding::error(message).expected("that method"));
         return None;
     }
-    reading.word(at, METHODS)
+    let Value::String(word) = &at.item.value else {
+        reading.wrong_type(at, &one_of(METHODS.iter().map(|(word, _)| *word)));
+        return None;
+    };
+    reading.note(&at.path, || Shape::words(METHODS));
+    reading.note(&at.path, || Shape::Pattern("^[a-z][a-z0-9_.-]{0,63}$"));
+    let known = METHODS.iter().find(|(name, _)| name == word).map(|(_, method)| method.clone());
+    let has_own = reading.host.is_none_or(|host| !host.login_methods().is_empty());
+    match known {
+        Some(method) => Some(method),
+        None if has_own && is_method_name(word) => Some(AuthMethod::Own(word.clone())),
+        None => {
+            let names: Vec<&str> = METHODS.iter().map(|(name, _)| *name).collect();
+            reading.report(at, Finding::unknown(at.key, word, &names));
+            None
+        }
+    }
 }
 
-/// Warns of methods in the roles of a worker that none of its transports has.
+/// Tells of methods in the roles of a worker that none of its transports has.
 pub(crate) fn warn_of_missing(reading: &mut Reading<'_>, auths: &[&Auth]) {
+    // Their clients have proven themselves elsewhere, by whatever method.
+    let has_proxies = auths.iter().any(|auth| auth.anonymous_proxy || auth.cryptosign_proxy.is_some());
     for Wanted { method, path, range } in std::mem::take(&mut reading.wanted) {
-        if !auths.is_empty() && !auths.iter().any(|auth| method.is_offered(auth)) {
+        let is_offered = auths.iter().any(|auth| method.is_offered(auth));
+        if let AuthMethod::Own(name) = &method
+            && !is_offered
+            && !has_proxies
+        {
+            let own = auths.iter().flat_map(|auth| &auth.own).map(|own| own.name.as_str());
+            let names: Vec<&str> = METHODS.iter().map(|(name, _)| *name).chain(own).collect();
+            reading.add(range, &path, Finding::unknown("authmethod", name, &names));
+            continue;
+        }
+        if !auths.is_empty() && !is_offered {
             let message = format!("no transport of this worker has `{}` in its `auth`", method.name());
             reading.add(range, &path, Finding::warning(message));
         }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::endpoint::{Tls, UnusableFile};
 use crate::reading::{At, Finding, Reading};
+use crate::transport::Transport;
 use crate::worker::Code;
 
 /// Who is to run what is checked. It looks, and changes nothing.
@@ -22,6 +23,9 @@ pub trait Host {
     /// # Errors
     /// None is linked into the program.
     fn component(&self, name: &str) -> Result<(), String>;
+
+    /// The names of the login methods that are linked into the program.
+    fn login_methods(&self) -> Vec<String>;
 }
 
 /// Where programs are looked for by a process without `PATH`.
@@ -56,18 +60,22 @@ impl Reading<'_> {
         }
     }
 
-    /// Reports an interpreter that components in Python need and that cannot be run. `worker` is the place of the worker.
+    /// Reports an interpreter that cannot be run and that components in Python, or files of Python packages, need. `worker` is
+    /// the place of the worker.
     pub(crate) fn check_python<'c>(
         &mut self,
         worker: &At<'_>,
         python: Option<&PathBuf>,
         mut components: impl Iterator<Item = &'c Code>,
+        transports: &[Transport],
     ) {
-        if !components.any(|code| !matches!(code, Code::Rust { .. })) {
+        let has_components = components.any(|code| !matches!(code, Code::Rust { .. }));
+        if !has_components && !transports.iter().any(Transport::serves_package) {
             return;
         }
         let written = worker.peek("options").and_then(|options| options.peek("python"));
-        let at = written.or_else(|| worker.peek("components")).unwrap_or_else(|| worker.start());
+        let key = if has_components { "components" } else { "transports" };
+        let at = written.or_else(|| worker.peek(key)).unwrap_or_else(|| worker.start());
         let program = python.map_or(Path::new("python3"), PathBuf::as_path);
         self.check_program(&at, &Needed { program, directory: None });
     }

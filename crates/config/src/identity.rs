@@ -6,7 +6,7 @@ use crate::service::WebService;
 use crate::transport::{Protocol, Transport};
 
 /// An authid that the configuration knows, with the role it gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity<'n> {
     /// The authid.
     pub authid: &'n str,
@@ -78,6 +78,7 @@ impl Transport {
 fn auth_of(service: &WebService) -> Option<&Auth> {
     match service {
         WebService::WebSocket(it) => Some(&it.auth),
+        WebService::LongPoll(it) => Some(&it.auth),
         _ => None,
     }
 }

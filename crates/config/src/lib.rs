@@ -51,8 +51,8 @@ use std::sync::Arc;
 
 pub use activation::RealmActivation;
 pub use auth::{
-    Anonymous, Auth, CryptosignPrincipal, Dynamic, Function, Method, ProxyPrincipal, Salting, ScramPrincipal,
-    TicketPrincipal, TlsPrincipal, WampCraUser,
+    Anonymous, Auth, CryptosignPrincipal, Dynamic, Function, Method, OwnMethod, ProxyPrincipal, Salting,
+    ScramPrincipal, TicketPrincipal, TlsPrincipal, WampCraUser,
 };
 pub use authmethod::AuthMethod;
 pub use cbdir::{

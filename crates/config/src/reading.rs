@@ -11,6 +11,7 @@ mod shapes;
 pub(crate) use fields::Fields;
 pub(crate) use names::{AutoIds, Unique};
 pub use names::{ID, is_id};
+pub(crate) use names::{METHOD_NAME, is_method_name};
 pub(crate) use shapes::{Shape, Shapes};
 
 use std::collections::{HashMap, HashSet};
@@ -174,10 +175,8 @@ impl<'e> Reading<'e> {
         };
         let known = words.iter().find(|(word, _)| word == found).map(|(_, meaning)| *meaning);
         if known.is_none() {
-            let finding = Finding::error(format!("unknown {} {}", shown(at.key), quoted(found)))
-                .expected(one_of(words.iter().map(|(word, _)| *word)))
-                .nearest(nearest(found, words.iter().map(|(word, _)| *word)));
-            self.report(at, finding);
+            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            self.report(at, Finding::unknown(at.key, found, &words));
         }
         known
     }
@@ -419,6 +418,13 @@ impl Finding {
     pub(crate) fn expected_if(mut self, expected: Option<String>) -> Self {
         self.expected = expected;
         self
+    }
+
+    /// A word that is none of these.
+    pub(crate) fn unknown(key: &str, found: &str, words: &[&str]) -> Self {
+        Self::error(format!("unknown {} {}", shown(key), quoted(found)))
+            .expected(one_of(words.iter().copied()))
+            .nearest(nearest(found, words.iter().copied()))
     }
 
     pub(crate) fn nearest(mut self, nearest: Option<&str>) -> Self {

@@ -46,8 +46,8 @@ pub struct Role {
 
 impl Role {
     /// Whether clients that prove themselves by this method get the role.
-    pub fn is_given_by(&self, method: AuthMethod) -> bool {
-        self.authmethods.as_ref().is_none_or(|methods| methods.contains(&method))
+    pub fn is_given_by(&self, method: &AuthMethod) -> bool {
+        self.authmethods.as_ref().is_none_or(|methods| methods.contains(method))
     }
 
     pub(crate) fn read(

@@ -92,8 +92,9 @@ fn definition(name: &Name, variants: &BTreeMap<Option<String>, Section>) -> Json
 fn section_schema(section: &Section, word: Option<&str>) -> Map<String, Json> {
     let mut object = Map::new();
     object.insert("type".to_owned(), Json::from("object"));
-    if let Some(any) = &section.any {
-        object.insert("additionalProperties".to_owned(), property(any, true));
+    let any = section.any.as_ref().map(|any| property(any, true));
+    if let (Some(any), true) = (&any, section.keys.is_empty()) {
+        object.insert("additionalProperties".to_owned(), any.clone());
         return object;
     }
     let required = section.required.clone().unwrap_or_default();
@@ -106,7 +107,8 @@ fn section_schema(section: &Section, word: Option<&str>) -> Map<String, Json> {
         properties.insert((*key).to_owned(), schema);
     }
     object.insert("properties".to_owned(), Json::Object(properties));
-    object.insert("additionalProperties".to_owned(), Json::from(section.is_lenient));
+    let others = any.unwrap_or_else(|| Json::from(section.is_lenient));
+    object.insert("additionalProperties".to_owned(), others);
     if !required.is_empty() {
         object.insert("required".to_owned(), required.iter().copied().collect());
     }

@@ -46,7 +46,7 @@ pub enum WebService {
     /// `"type": "webhook"`: publishes what other services post.
     Webhook(Webhook),
     /// `"type": "longpoll"`: WAMP over HTTP.
-    LongPoll(LongPoll),
+    LongPoll(Box<LongPoll>),
     /// `"type": "upload"`: files of clients.
     Upload(Box<Upload>),
     /// `"type": "reverseproxy"`: passes requests on.
@@ -195,10 +195,10 @@ impl WebService {
             Kind::Json => JsonValue::read(reading, fields).map(Self::Json),
             Kind::Redirect => Redirect::read(reading, fields).map(Self::Redirect),
             Kind::NodeInfo => Some(Self::NodeInfo),
-            Kind::Publisher => RestBridge::read(reading, fields, around).map(Self::Publisher),
-            Kind::Caller => RestBridge::read(reading, fields, around).map(Self::Caller),
+            Kind::Publisher => RestBridge::read(reading, fields, around, false).map(Self::Publisher),
+            Kind::Caller => RestBridge::read(reading, fields, around, true).map(Self::Caller),
             Kind::Webhook => Webhook::read(reading, fields, around).map(Self::Webhook),
-            Kind::LongPoll => Some(Self::LongPoll(LongPoll::read(reading, fields))),
+            Kind::LongPoll => Some(Self::LongPoll(Box::new(LongPoll::read(reading, fields, around)))),
             Kind::Upload => Upload::read(reading, fields, around).map(Box::new).map(Self::Upload),
             Kind::ReverseProxy => ReverseProxy::read(reading, fields).map(Self::ReverseProxy),
             Kind::WebSocketReverseProxy => {

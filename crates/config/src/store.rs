@@ -33,6 +33,11 @@ pub enum StoreKind {
         /// `path`: the database, made if it is not there. Needed.
         path: PathBuf,
     },
+    /// `"type": "rust"`: also in a store that is linked into the program. Not in Crossbar.io.
+    Linked {
+        /// `name`: by which it was registered. Needed.
+        name: String,
+    },
 }
 
 /// `event-history[]`: the events of one topic or pattern, up to whichever bound is met first.
@@ -65,6 +70,7 @@ pub struct CallQueue {
 enum Word {
     Memory,
     Sqlite,
+    Linked,
 }
 
 impl Store {
@@ -79,7 +85,7 @@ impl Store {
         let mut seen = Seen::default();
         let call_queue =
             list.into_iter().filter_map(|at| CallQueue::read(reading, at, limit, &mut seen)).collect();
-        if matches!(kind, StoreKind::Sqlite { .. }) && event_history.is_empty() {
+        if kind != StoreKind::Memory && event_history.is_empty() {
             let message = "this store keeps nothing, as it has no rules";
             reading.report(&fields.at.start(), Finding::warning(message).expected("`event-history`"));
         }
@@ -95,8 +101,18 @@ fn kind(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<StoreKind>
         reading.report(&at, Finding::error(message).expected("`sqlite`, which begins empty, or `memory`"));
         return None;
     }
-    let word = reading.word(&at, &[("memory", Word::Memory), ("sqlite", Word::Sqlite)])?;
-    let Word::Sqlite = word else { return Some(StoreKind::Memory) };
+    let words = &[("memory", Word::Memory), ("sqlite", Word::Sqlite), ("rust", Word::Linked)];
+    match reading.word(&at, words)? {
+        Word::Memory => Some(StoreKind::Memory),
+        Word::Sqlite => Some(sqlite(reading, fields)),
+        Word::Linked => {
+            let name = fields.required(reading, "name").and_then(|at| reading.text(&at));
+            Some(StoreKind::Linked { name: name? })
+        }
+    }
+}
+
+fn sqlite(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> StoreKind {
     let path = fields.required(reading, "path").and_then(|at| {
         let path = reading.text(&at).map(|name| reading.path(&name))?;
         check_is_new(reading, &at, &path);
@@ -108,7 +124,7 @@ fn kind(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<StoreKind>
     fields.no_effect(reading, "sync", "events are written at once, and by the system to the disk soon after");
     fields.no_effect(reading, "max-buffer", "the router chooses how many events wait to be written");
     fields.no_effect(reading, "buffer-flush", "events are written at once");
-    Some(StoreKind::Sqlite { path: path.unwrap_or_default() })
+    StoreKind::Sqlite { path: path.unwrap_or_default() }
 }
 
 /// Each realm has a file of its own.

@@ -18,6 +18,7 @@ pub use testee::{FlashPolicy, WebSocketTestee};
 pub use universal::{Universal, WebSocketPath};
 pub use web::{Web, WebOptions, WebPath};
 pub use websocket::WebSocket;
+pub(crate) use websocket_options::allowed_origins;
 pub use websocket_options::{AllowedOrigins, Deflate, WebSocketOptions};
 
 use crate::auth::{self, Auth, Reach};
@@ -25,6 +26,7 @@ use crate::endpoint::{Endpoint, Listener};
 use crate::linked::Linked;
 use crate::reading::{At, Fields, Finding, Reading, Unique};
 use crate::realm::Realm;
+use crate::service::{StaticSource, WebService};
 
 /// A transport: where it listens, what it speaks there, and what one connection may use up.
 #[derive(Debug, Clone, PartialEq)]
@@ -180,6 +182,20 @@ impl Transport {
         };
         fields.finish(reading);
         Some(Self { id, endpoint: endpoint?, connection, protocol: protocol? })
+    }
+
+    /// Whether it serves files of a Python package.
+    pub(crate) fn serves_package(&self) -> bool {
+        let web = match &self.protocol {
+            Protocol::Web(web) => Some(web),
+            Protocol::Universal(universal) => universal.web.as_ref(),
+            _ => None,
+        };
+        let is_package = |service: &WebService| match service {
+            WebService::Static(files) => matches!(files.source, StaticSource::Package { .. }),
+            _ => false,
+        };
+        web.is_some_and(|web| web.paths.iter().any(|at| is_package(&at.service)))
     }
 
     /// The transport of a WebSocket testee: WebSocket, and nothing else.

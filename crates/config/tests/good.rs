@@ -463,6 +463,22 @@ fn a_role_may_ask_for_methods() {
 }
 
 #[test]
+fn a_transport_may_have_methods_of_the_program_and_a_role_may_ask_for_them() {
+    let text = r#"{"version": 2, "workers": [{"type": "router", "realms": [{"name": "realm1", "roles": [
+        {"name": "admin", "allow-by-default": true, "authmethods": ["otp"]}]}],
+        "transports": [{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 1}, "auth": {
+            "otp": {"type": "function", "create": "one-time"}}}]}]}"#;
+    let checked = checked(text, Format::Json);
+    assert!(checked.warnings.is_empty(), "{}", checked.warnings);
+    let worker = router(&checked.node);
+    let own = AuthMethod::Own("otp".to_owned());
+    assert_eq!(worker.realms[0].roles[0].authmethods.as_deref(), Some(&[own][..]));
+    let [auth] = worker.transports[0].auths()[..] else { panic!("one `auth`") };
+    let [method] = &auth.own[..] else { panic!("one method: {auth:?}") };
+    assert_eq!((method.name.as_str(), method.create.as_str()), ("otp", "one-time"));
+}
+
+#[test]
 fn a_role_may_have_an_authorizer_and_roles_and_permissions_have_places() {
     let text = r#"{"version": 2, "workers": [{"type": "router", "realms": [{"name": "realm1", "roles": [
   {"name": "asking", "authorizer": "com.example.authorize"},

@@ -7,6 +7,7 @@
 //!                      └── Rust: a task, out of the registry of the program that embeds the node
 //! ```
 
+mod guarded;
 mod linked;
 mod local;
 mod python;
@@ -22,9 +23,10 @@ use std::sync::Arc;
 use crossweave_api::Config;
 use crossweave_client::Client;
 
+pub(crate) use guarded::{guarded, guarded_call};
 pub(crate) use linked::{Linked, Way};
 pub(crate) use local::LocalTransport;
-pub(crate) use python::{Interpreter, PythonTask, task_of_python};
+pub(crate) use python::{Interpreter, PythonTask, Pythonpath, task_of_python};
 pub(crate) use sessions::Sessions;
 pub(crate) use supervised::{Restart, Supervised, Told};
 pub(crate) use transport::{client_options, of_host, url};
@@ -34,7 +36,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A part of an application, written in Rust, that is linked into the program.
 ///
-/// A new one is made for each run. It is dropped when it is to stop; its session leaves the realm after that.
+/// A new one is made for each run. It is dropped when it is to stop; its session leaves the realm after that. A panic is a failure
+/// like an error.
 pub trait Component: Send + 'static {
     /// Its session has joined: registers procedures, subscribes to topics. The component counts as started when this is done,
     /// and as failed on an error.

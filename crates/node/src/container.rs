@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::component::{
-    Components, Interpreter, Linked, Program, PythonTask, Restart, Supervised, Told, Way, client_options,
-    of_host, task_of_python, url,
+    Components, Interpreter, Linked, Program, PythonTask, Pythonpath, Restart, Supervised, Told, Way,
+    client_options, of_host, task_of_python, url,
 };
 use crate::native::NativeOptions;
 use crate::service::{Caller, Service, answers, check_id};
@@ -88,6 +88,11 @@ impl ContainerWorker {
         Ok(worker)
     }
 
+    /// Where its components in Python look for modules.
+    pub(crate) fn pythonpath(&self) -> &Pythonpath {
+        &self.shared.interpreter.pythonpath
+    }
+
     /// Stops all components.
     pub(crate) async fn shutdown(&self) {
         let components: Vec<Running> = self.shared.components.lock().values().cloned().collect();
@@ -151,7 +156,7 @@ impl ContainerWorker {
                 self.shared.service.tell(&ON_COMPONENT_STARTED, &started).await;
             }
             Told::Stopped { uptime } => {
-                let caller = stopper.map(|it| it.caller.requester());
+                let caller = stopper.map(|it| it.caller.ident());
                 let stopped = ComponentStopped { component_id: id, uptime, caller };
                 self.shared.service.tell(&ON_COMPONENT_STOPPED, &stopped).await;
             }
@@ -211,7 +216,7 @@ impl ContainerWorker {
     }
 
     async fn stop_component(&self, caller: Caller, asked: StopComponent) -> Result<ComponentStopped, Error> {
-        let requester = caller.requester();
+        let requester = caller.ident();
         let (_, uptime) = self.stop(&asked.component_id, Stopper { caller, restarts: false }).await?;
         info!("component '{}' stopped", asked.component_id);
         Ok(ComponentStopped { component_id: asked.component_id, uptime, caller: Some(requester) })
@@ -223,7 +228,7 @@ impl ContainerWorker {
         asked: RestartComponent,
     ) -> Result<ComponentRestarted, Error> {
         let id = asked.component_id;
-        let caller_told = caller.requester();
+        let caller_told = caller.ident();
         // It is running, so its configuration is good; files that it names may have gone.
         let program = self.program(&id, &self.running(&id)?.component.config)?;
         let (component, uptime) = self.stop(&id, Stopper { caller, restarts: true }).await?;

@@ -172,8 +172,8 @@ fn identities<'n>(
                     && identity.realm.is_none_or(|name| name == realm.name)
             };
             for (id, realm, role, _) in roles.iter().filter(is_its) {
-                if !role.is_given_by(identity.method) {
-                    refused = Some((role, identity.method));
+                if !role.is_given_by(&identity.method) {
+                    refused = Some((role, identity.method.clone()));
                     continue;
                 }
                 let is_new = !found.iter().any(|(.., it, _)| std::ptr::eq(*it, *role));

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crossweave_api::Config;
-use crossweave_router::{Authenticator, CookieShelf, Router};
+use crossweave_router::{Authenticator, CookieShelf, EventShelf, LoginMethod, Router};
 use crossweave_web::WebService;
 
 use crate::component::Components;
@@ -21,8 +21,13 @@ pub struct Extensions {
     pub components: Components,
     /// Who decides on logins: `{"type": "function", "create": ...}` in `auth` of a transport, for any method.
     pub authenticators: Registry<dyn Authenticator>,
+    /// Methods of logging in that are none of WAMP's: `{"type": "function", "create": ...}` in `auth` of a transport, under a name of
+    /// the operator's choice.
+    pub login_methods: Registry<dyn LoginMethod>,
     /// Where cookies are kept: `{"type": "rust", "name": ...}` as `store` of `cookie`.
     pub cookie_stores: Registry<dyn CookieShelf>,
+    /// Where the event histories of realms are kept: `{"type": "rust", "name": ...}` as `store` of a realm.
+    pub event_stores: Registry<dyn EventShelf>,
     /// Protocols of transports of routers: `{"type": "rust", "name": ...}` among `transports`.
     pub transports: Registry<MakeProtocol>,
     /// Types of workers: `{"type": "rust", "options": {"name": ...}}` among `workers`. Their session is on the management realm, in a
@@ -56,6 +61,11 @@ impl<T: ?Sized> Registry<T> {
     pub fn with(mut self, name: &str, entry: Arc<T>) -> Registry<T> {
         self.by_name.insert(name.to_owned(), entry);
         self
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
     }
 
     /// All of them, in the order of their names.

@@ -21,6 +21,10 @@ impl Host for Extensions {
     fn component(&self, name: &str) -> Result<(), String> {
         self.components.find("component", name).map(drop)
     }
+
+    fn login_methods(&self) -> Vec<String> {
+        self.login_methods.iter().map(|(name, _)| name.to_owned()).collect()
+    }
 }
 
 /// The program of this name: a path from the directory, else in one of the directories of `PATH`.
@@ -46,7 +50,13 @@ pub(crate) fn find(name: &Path, directory: &Path, path: &OsStr) -> Result<PathBu
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use crossweave_router::{AuthenticateRequest, Login, LoginMethod};
+    use crossweave_wamp::authmethod::OwnMethod;
+
     use super::*;
+    use crate::extension::Registry;
 
     #[test]
     fn programs_are_looked_for_in_the_working_directory_first() {
@@ -62,6 +72,71 @@ mod tests {
         assert_eq!(find("./sh"), Ok(folder.path().join("./sh")));
         for name in ["bin/sh", "no-such-program", "/no-such-program"] {
             assert!(find(name).unwrap_err().contains(name), "{name}");
+        }
+    }
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl LoginMethod for Nobody {
+        fn begin(&self, _: AuthenticateRequest) -> Box<dyn Login> {
+            unreachable!("nobody logs in")
+        }
+    }
+
+    /// What a check in a program with these extensions says of a transport with this `auth`, and of a role for this method.
+    fn said_of(extensions: &Extensions, auth: &str, authmethod: &str) -> String {
+        let folder = tempfile::TempDir::new().unwrap();
+        let config = format!(
+            r#"{{"version": 2, "workers": [{{"type": "router",
+                "realms": [{{"name": "realm1", "roles": [
+                    {{"name": "user", "allow-by-default": true, "authmethods": ["{authmethod}"]}}]}}],
+                "transports": [{{"type": "rawsocket", "endpoint": {{"type": "unix", "path": "s"}}, "auth": {{{auth}}}}}]}}]}}"#
+        );
+        std::fs::write(folder.path().join("config.json"), config).unwrap();
+        match crossweave_config::load_checking(folder.path(), None, extensions) {
+            Ok(loaded) => loaded.warnings.to_string(),
+            Err(problems) => problems.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_method_that_is_none_of_wamp_s_is_known_only_to_a_program_that_has_such() {
+        let (plain, login_methods) =
+            (Extensions::default(), Registry::default().with("otp", Arc::new(Nobody) as _));
+        let extended = Extensions { login_methods, ..Extensions::default() };
+        let auth = |create: &str| format!(r#""one-time": {{"type": "function", "create": "{create}"}}"#);
+        let said = said_of(&plain, &auth("otp"), "one-time");
+        for unknown in ["unknown key `one-time` in `auth`", "unknown authmethod `one-time`"] {
+            assert!(said.contains(unknown) && said.contains("one of `anonymous`"), "{said}");
+        }
+        assert_eq!(said_of(&extended, &auth("otp"), "one-time"), "");
+        let said = said_of(&extended, &auth("opt"), "one-time");
+        assert!(
+            said.contains("no login method `opt` is part of this program") && said.contains("`otp`"),
+            "{said}"
+        );
+        let said = said_of(&extended, &auth("otp"), "one-tine");
+        assert!(said.contains("unknown authmethod `one-tine`"), "{said}");
+        assert!(said.contains("did you mean `one-time`?"), "{said}");
+        let said = said_of(&extended, r#""one-time": {"type": "static"}"#, "ticket");
+        assert!(said.contains("unknown key `one-time` in `auth`"), "{said}");
+    }
+
+    #[test]
+    fn the_configuration_and_the_router_agree_on_the_names_of_methods() {
+        let login_methods = Registry::default().with("otp", Arc::new(Nobody) as _);
+        let extended = Extensions { login_methods, ..Extensions::default() };
+        let long = "a".repeat(65);
+        for name in ["otp", "a", "one.time_pass-word2", "Otp", "1time", "a b", "trusted", "wamp-scram", &long]
+        {
+            let said = said_of(
+                &extended,
+                &format!(r#""{name}": {{"type": "function", "create": "otp"}}"#),
+                "ticket",
+            );
+            let is_name = !said.contains("no authentication method can be called");
+            assert_eq!(is_name, OwnMethod::is_name(name), "{name}: {said}");
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::component::{guarded, guarded_call};
 use crate::native::NativeOptions;
 
 /// A worker of the program's own.
@@ -31,12 +32,12 @@ impl LinkedWorker {
         let constructor = options.extensions.workers.find("worker type", name)?;
         let extra = options.options.get("extra").cloned().unwrap_or_default();
         let about = json!({"id": options.id, "cbdir": options.cbdir, "extra": extra});
-        let mut component = constructor(&about)?;
-        component.joined(&client).await?;
+        let mut component = guarded_call(|| constructor(&about)).and_then(|made| made)?;
+        guarded(component.joined(&client)).await?;
         let failure: Arc<Mutex<Option<String>>> = Arc::default();
         let failed = failure.clone();
         let task = tokio::spawn(async move {
-            if let Err(why) = component.run(&client).await {
+            if let Err(why) = guarded(component.run(&client)).await {
                 *failed.lock() = Some(why);
             }
             stop.notify_one();

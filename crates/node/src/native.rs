@@ -3,6 +3,7 @@
 //! It is a process of its own, whose standard input is one end of a socket pair, or a part of the controller's process
 //! (`inline`). Both are the same to everyone else.
 
+mod modules;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -14,11 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossweave_api::worker::{GetControllerTraffic, GetNodeId, ON_SHUTDOWN_REQUESTED, ON_WORKER_READY};
-use crossweave_api::worker::{Shutdown, ShutdownRequested, WorkerReady};
-use crossweave_api::{Config, Error, REALM};
+use crossweave_api::worker::{SetNodeId, Shutdown, ShutdownRequested, WorkerReady};
+use crossweave_api::{Config, Error, REALM, Scope};
 use crossweave_client::{Client, Options, Reconnect};
 use crossweave_config::{Limits, part};
 use crossweave_wamp::Serializer;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
@@ -26,6 +28,7 @@ use tokio::time::sleep;
 use tracing::info;
 
 use crate::clock::utcnow;
+use crate::component::Pythonpath;
 use crate::container::ContainerWorker;
 use crate::extension::Extensions;
 use crate::hostmonitor::HostMonitor;
@@ -36,6 +39,7 @@ use crate::router::RouterWorker;
 use crate::router::proxy::ProxyWorker;
 use crate::service::{Caller, Service};
 use crate::testee::Testee;
+use modules::Modules;
 use traffic::{Counted, Counts};
 
 /// The serializer between a controller and its workers.
@@ -131,6 +135,15 @@ enum Work {
 }
 
 impl Work {
+    /// Where its components in Python look for modules.
+    fn pythonpath(&self) -> Option<&Pythonpath> {
+        match self {
+            Work::Router(router) => Some(router.pythonpath()),
+            Work::Container(container) => Some(container.pythonpath()),
+            _ => None,
+        }
+    }
+
     /// Ends what it runs.
     async fn shutdown(&self) {
         match self {
@@ -208,7 +221,7 @@ impl Native {
         let stop = Arc::new(Notify::new());
         answer(&service, options.node_id.clone(), stop.clone()).await?;
         answer_traffic(&service, counts).await?;
-        let (id, kind) = (options.id.clone(), options.kind);
+        let (id, kind, cbdir) = (options.id.clone(), options.kind, options.cbdir.clone());
         let work = match kind {
             NativeKind::Router => {
                 Work::Router(RouterWorker::start(&id, service.clone(), options.into()).await?)
@@ -225,6 +238,8 @@ impl Native {
             }
             NativeKind::Testee => Work::Testee(Testee::start(service.clone(), options.cbdir).await?),
         };
+        Modules::answer(&service, &cbdir, work.pythonpath().cloned()).await?;
+        service.refuse_absent(Scope::Worker).await?;
         let ready = WorkerReady { kind: kind.as_str().to_owned(), id, pid: std::process::id() };
         service.tell(&ON_WORKER_READY, &ready).await;
         Ok(Native { client, work, stop, _process: process })
@@ -268,9 +283,16 @@ async fn answer(service: &Service, node_id: String, stop: Arc<Notify>) -> Result
         }
     };
     service.answer::<Shutdown, _, _>(shutdown).await?;
-    let node_id = move |_: Caller, _: GetNodeId| {
-        let id = node_id.clone();
+    let node_id = Arc::new(Mutex::new(node_id));
+    let changed = node_id.clone();
+    let set_node_id = move |_: Caller, asked: SetNodeId| {
+        *changed.lock() = asked.node_id;
+        async { Ok::<_, Error>(()) }
+    };
+    service.answer::<SetNodeId, _, _>(set_node_id).await?;
+    let get_node_id = move |_: Caller, _: GetNodeId| {
+        let id = node_id.lock().clone();
         async move { Ok::<_, Error>(id) }
     };
-    service.answer::<GetNodeId, _, _>(node_id).await
+    service.answer::<GetNodeId, _, _>(get_node_id).await
 }

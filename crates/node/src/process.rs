@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossweave_api::process::*;
-use crossweave_api::{Error, error};
+use crossweave_api::{Error, Scope, error};
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
@@ -58,6 +58,7 @@ impl Process {
             Started => started,
             Uptime => uptime,
         );
+        process.service.refuse_absent(Scope::Process).await?;
         Ok(process)
     }
 

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! `realms`, `transports`, `links` and `traces` answer the procedures. `activation` starts what clients need by `template`s. `realm`, `transport`, `websocket`, `authentication` and `certificates` turn
-//! the configuration into what the router wants; they start nothing, so that `findings` can say beforehand what is in the way of a
+//! the configuration into what the router wants, `site` into web services, for which `packages` finds Python's files and `memories` keeps
+//! what was carried out; the former start nothing, so that `findings` can say beforehand what is in the way of a
 //! whole node.
 
 mod activation;
@@ -17,6 +18,8 @@ mod facts;
 mod findings;
 mod leftovers;
 mod links;
+mod memories;
+mod packages;
 pub(crate) mod proxy;
 mod ready;
 pub(crate) mod realm;
@@ -34,7 +37,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crossweave_api::{Error, error};
+use crossweave_api::{Error, Scope, error};
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_config::{Limits, Problems};
 use crossweave_router::{AdmissionOptions, Router};
@@ -48,7 +51,7 @@ pub use findings::{Obstacle, findings};
 pub(crate) use ready::{authority, reach};
 pub use speaking::{Entrance, Protocol};
 
-use crate::component::Interpreter;
+use crate::component::{Interpreter, Pythonpath};
 use crate::extension::Extensions;
 use crate::native::NativeOptions;
 use crate::service::Service;
@@ -56,6 +59,7 @@ use activation::Idle;
 use components::RunningComponents;
 use leftovers::Leftovers;
 use links::RunningLinks;
+use memories::Memories;
 use realms::RunningRealm;
 use template::RealmTemplate;
 use traces::Traces;
@@ -64,6 +68,8 @@ use transports::{ROUTER_EVENTS, RunningTransport, TransportEvents};
 /// What a router worker is told when it starts.
 #[derive(Clone, Debug)]
 pub(crate) struct RouterOptions {
+    /// The node it is part of.
+    pub(crate) node_id: String,
     /// What relative paths start from, and where the node's key is.
     pub(crate) cbdir: PathBuf,
     /// What peers may use up.
@@ -78,9 +84,9 @@ pub(crate) struct RouterOptions {
 
 impl From<NativeOptions> for RouterOptions {
     fn from(options: NativeOptions) -> Self {
-        let NativeOptions { cbdir, limits, has_start_page, extensions, .. } = options;
+        let NativeOptions { node_id, cbdir, limits, has_start_page, extensions, .. } = options;
         let interpreter = Interpreter::of(&options.options, "router", &cbdir);
-        RouterOptions { cbdir, limits, has_start_page, interpreter, extensions }
+        RouterOptions { node_id, cbdir, limits, has_start_page, interpreter, extensions }
     }
 }
 
@@ -103,6 +109,8 @@ struct Shared {
     components: RunningComponents,
     traces: Traces,
     links: RunningLinks,
+    /// What its REST services remember.
+    memories: Memories,
     /// Realms of templates that nobody is on.
     idle: parking_lot::Mutex<Idle>,
     /// What realms that have ended leave in memory.
@@ -181,6 +189,7 @@ impl RouterWorker {
         worker.answer_for_components().await?;
         worker.answer_for_links().await?;
         worker.answer_for_traces().await?;
+        worker.service().refuse_absent(Scope::Router).await?;
         worker.provide_realms();
         Ok(worker)
     }
@@ -197,6 +206,7 @@ impl RouterWorker {
         let is_proxy = routes.is_some();
         let shared = Shared {
             router,
+            memories: Memories::new(options.cbdir.clone(), id),
             options,
             service,
             id: id.to_owned(),
@@ -223,6 +233,11 @@ impl RouterWorker {
         self.shared.state.lock().await.routes = Some(routes);
     }
 
+    /// Where its components in Python look for modules.
+    pub(crate) fn pythonpath(&self) -> &Pythonpath {
+        &self.shared.options.interpreter.pythonpath
+    }
+
     fn router(&self) -> &Router {
         &self.shared.router
     }
@@ -238,6 +253,7 @@ impl RouterWorker {
         demos.shutdown().await;
         self.stop_components().await;
         self.stop_links(None).await;
+        self.forget_traces();
         self.shared.router.shutdown().await;
     }
 

@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crossweave_api::process::Requester;
-use crossweave_api::{Error, Event, Procedure, Scope, error};
+use crossweave_api::process::{Requester, SessionIdent};
+use crossweave_api::{ABSENT, Error, Event, Procedure, Scope, error};
 use crossweave_client::{Arguments, CallError, Client, Dict, Invocation, Value, WampError};
 use crossweave_config::{ID, is_id};
 use crossweave_wamp::Serializer;
@@ -34,6 +34,10 @@ impl Caller {
 
     pub(crate) fn requester(&self) -> Requester {
         Requester { session_id: self.session, auth_id: self.authid.clone(), auth_role: self.authrole.clone() }
+    }
+
+    pub(crate) fn ident(&self) -> SessionIdent {
+        SessionIdent { session: self.session, authid: self.authid.clone(), authrole: self.authrole.clone() }
     }
 }
 
@@ -76,6 +80,24 @@ impl Service {
         // Whoever gives up waiting does not stop what was begun.
         let registration = self.client.register_dynamic(uri.clone(), answer).tell_interrupts().await;
         registration.map_err(|error| format!("cannot register {uri}: {error}"))?.detach();
+        Ok(())
+    }
+
+    /// Says from now on why what Crossbar.io has in this scope is not here.
+    ///
+    /// # Errors
+    /// A procedure cannot be registered.
+    pub(crate) async fn refuse_absent(&self, scope: Scope) -> Result<(), String> {
+        for absent in ABSENT.iter().filter(|it| it.scope == scope) {
+            for name in absent.names {
+                let uri = format!("{}.{name}", self.prefix);
+                let answer = |_: Invocation| async {
+                    Err::<Arguments, _>(wamp_error(Error::new(error::FEATURE_UNAVAILABLE, absent.why)))
+                };
+                let registration = self.client.register_dynamic(uri.clone(), answer).await;
+                registration.map_err(|error| format!("cannot register {uri}: {error}"))?.detach();
+            }
+        }
         Ok(())
     }
 

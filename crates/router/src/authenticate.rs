@@ -7,6 +7,8 @@
 //!    ├─ anonymous, tls: nothing to prove ───────▶ Admit         │ wrong, or unknown
 //!    │                                              ▲           │
 //!    └─ others ─▶ Challenge ─▶ AUTHENTICATE ────────┴───────────┘
+//!                     ▲              │
+//!                     └──────────────┘ a method of the program's own may ask again
 //! ```
 //!
 //! Any of the steps may be [`Verdict::Wait`]: an authenticator is asked. A client that is not known is challenged like one
@@ -16,6 +18,7 @@
 mod admit;
 mod asked;
 mod certificate;
+mod own;
 mod pending;
 mod proxied;
 mod start;
@@ -96,6 +99,8 @@ pub(crate) struct Grant {
     pub(crate) authid: Arc<str>,
     pub(crate) authrole: Arc<str>,
     pub(crate) method: &'static str,
+    /// What the session is told of its method, if that is not its name: a proxy has one that nobody here has declared.
+    pub(crate) shown_method: Option<Arc<str>>,
     /// How it has proven who it is; behind a cookie, how it did when it got that. None if that is not known.
     pub(crate) proof: Option<AuthMethod>,
     pub(crate) provider: &'static str,

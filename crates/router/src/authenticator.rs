@@ -1,5 +1,6 @@
 //! Authenticators: who is asked at run time whether a client may join.
 
+pub(crate) mod looks;
 mod procedure;
 pub(crate) mod turns;
 
@@ -80,6 +81,10 @@ pub enum NotGranted {
         /// What the client is told.
         message: String,
     },
+    /// It knows no such client. With the methods that have a challenge, the client is challenged like one that it knows, so that
+    /// nobody finds out who exists; no answer is right. With the others it is told that its authentication failed.
+    #[error("it knows no such client")]
+    NoSuchClient,
     /// It could not decide, for this reason, which the client is not told.
     #[error("{0}")]
     Failed(String),

@@ -33,6 +33,7 @@ use crate::dispatch::Effects;
 use crate::peer::{Peer, Wire};
 use crate::queue::QueueOptions;
 use crate::realm::{RealmCell, RealmIsDown};
+use crate::upstream::ASKING_PROVIDER;
 
 /// The role of the router's own sessions. It may do everything, and nobody who connects gets it: see [`RealmCell::has_role`].
 pub(crate) const TRUSTED: &str = "trusted";
@@ -63,6 +64,11 @@ const INTERNAL_METHOD: &str = "internal";
 /// Whether a session is one of the router's own.
 pub(crate) fn is_own(session: &Session) -> bool {
     &*session.authmethod == INTERNAL_METHOD
+}
+
+/// Whether a session asks who clients are: the router's own, or that of a proxy.
+pub(crate) fn asks_about_clients(session: &Session) -> bool {
+    is_own(session) || &*session.authprovider == ASKING_PROVIDER
 }
 
 /// Whether a session is neither the router's own nor one of a part of its program.
@@ -104,9 +110,15 @@ pub(crate) enum CallFailed {
     /// The realm has no role of this name.
     #[error("the realm has no role {0:?}")]
     NoSuchRole(String),
+    /// No realm of this name runs.
+    #[error("no realm {0:?} runs")]
+    NoSuchRealm(String),
     /// The realm went down by a defect.
     #[error("the realm is down")]
     RealmIsDown,
+    /// The router behind this proxy could not be asked.
+    #[error("{0}")]
+    Elsewhere(String),
 }
 
 impl From<RealmIsDown> for CallFailed {
@@ -297,13 +309,21 @@ impl Drop for Line {
 }
 
 fn failure(error: &Error<'_>) -> CallFailed {
-    /// Characters of a callee's text that go on to the log.
-    const LEN_MAX: usize = 200;
     let message = match error.payload.args().into_iter().next() {
-        Some(Value::Str(text)) => Some(text.chars().take(LEN_MAX).collect()),
+        Some(Value::Str(text)) => Some(text),
         _ => None,
     };
-    CallFailed::Error { error: error.error.chars().take(LEN_MAX).collect(), message }
+    CallFailed::answered(&error.error, message.as_deref())
+}
+
+impl CallFailed {
+    /// An ERROR with this URI and text, both as far as they go on to the log.
+    pub(crate) fn answered(uri: &str, message: Option<&str>) -> CallFailed {
+        /// Characters of each.
+        const LEN_MAX: usize = 200;
+        let shortened = |text: &str| text.chars().take(LEN_MAX).collect();
+        CallFailed::Error { error: shortened(uri), message: message.map(shortened) }
+    }
 }
 
 /// A call that is waited for.

@@ -29,7 +29,7 @@
 //! | answers to plain HTTP requests, and their bounds | [`http`] |
 //! | what connections that are being opened may take of the runtime | `accept::turns` |
 //! | one connection's task: opening, reading, writing, closing | `connection` |
-//! | by which methods clients prove who they are | `methods`, `authenticator` |
+//! | by which methods clients prove who they are | `methods`, `authenticator`, `login` |
 //! | who a HELLO comes from | `authenticate` |
 //! | cookies that remember who a browser is | `cookies` |
 //! | realms by name, that come and go | `realms` |
@@ -60,6 +60,7 @@ mod dispatch;
 mod history;
 pub mod http;
 mod internal;
+mod login;
 mod memory;
 mod methods;
 mod options;
@@ -85,12 +86,14 @@ pub use authenticator::{
 };
 pub use authorizer::Authorizer;
 pub use cookies::{CookieOptions, CookieShelf, CookieStore, CookieStoreError, KeptCookie, NamedShelf};
+pub use crossweave_auth::Secret;
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision, Session};
 pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
-pub use history::{HistoryStore, HistoryStoreError};
+pub use history::{EventShelf, HistoryStore, HistoryStoreError, KeptEvent, NamedEventShelf};
 pub use http::{HttpPeer, HttpService};
+pub use login::{CHALLENGES_MAX, Login, LoginMethod, LoginNext, LoginStep};
 pub use memory::{give_back_memory, give_back_start};
-pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Principal, Source};
+pub use methods::{Anonymous, Authentication, Directory, Fingerprint, Methods, Own, Principal, Source};
 pub use options::{AdmissionOptions, RawSocketOptions, TransportOptions, WebSocketOptions};
 pub use provision::{
     ACTIVATION_DEADLINE, ACTIVATIONS_MAX, Activating, Activation, HoldsFor, Missing, NotActivated,
@@ -109,4 +112,7 @@ pub use tap::{
 };
 pub use traffic::MessageCounts;
 pub use transports::{Listening, NoSuchTransport, TransportId, TransportState, TransportStatus};
-pub use upstream::{Forwarded, Forwarding, NotForwarded, Upstream, UpstreamSession};
+pub use upstream::{
+    ASKING_PROVIDER, Answering, Forwarded, Forwarding, NotAnswered, NotForwarded, Question, Upstream,
+    UpstreamSession,
+};

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crossweave_auth::cryptosign::PublicKey;
 use crossweave_auth::decoy::Decoy;
 use crossweave_auth::{Secret, scram, wampcra};
+use crossweave_wamp::authmethod::OwnMethod;
 
 use crate::authenticator::Asked;
+use crate::login::LoginMethod;
 
 /// Who may join over a transport, or a part of one.
 #[derive(Clone, Debug)]
@@ -58,6 +60,19 @@ pub struct Methods {
     pub cryptosign_proxy: Option<Directory<Vec<PublicKey>>>,
     /// `tls`: the certificate that the client has shown.
     pub tls: Option<Source<Directory<Fingerprint>>>,
+    /// Methods of the program's own, each with another name.
+    pub own: Vec<Own>,
+}
+
+/// A method of the program's own.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// By which name clients offer it.
+    pub method: OwnMethod,
+    /// What does it, as the program calls it: for the log. Those of one name share their turns.
+    pub name: Arc<str>,
+    /// What does it.
+    pub by: Arc<dyn LoginMethod>,
 }
 
 /// Where a method looks its clients up.
@@ -70,6 +85,11 @@ pub enum Source<T> {
 }
 
 impl Methods {
+    /// The program's own method that clients offer by this name.
+    pub(crate) fn own_method(&self, name: &str) -> Option<&Own> {
+        self.own.iter().find(|own| own.method.name() == name)
+    }
+
     /// The names of functions that must be registered.
     pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
         let Methods { anonymous, ticket, wampcra, scram, cryptosign, tls, .. } = self;

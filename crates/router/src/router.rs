@@ -23,6 +23,7 @@ use tracing::warn;
 use crate::accept::Acceptor;
 use crate::accept::http::server_options;
 use crate::admission::Admission;
+use crate::authenticator::looks::Looks;
 use crate::authenticator::{Authenticator, Turns};
 use crate::authorizer::Authorizer;
 use crate::cookies::{CookieStoreError, Jars};
@@ -112,6 +113,8 @@ pub(crate) struct Shared {
     jars: Jars,
     /// The turns of questions to authenticators.
     pub(crate) questions: Arc<Turns>,
+    /// What clients look like that authenticators know.
+    pub(crate) looks: Looks,
     realms: Arc<Realms>,
     /// Who starts realms that somebody needs.
     pub(crate) provision: Arc<Provision>,
@@ -163,6 +166,7 @@ impl Router {
             authenticators: RwLock::default(),
             jars: Jars::default(),
             questions: Arc::default(),
+            looks: Looks::default(),
             realms: Realms::new(quota, provision.clone(), taps.clone()),
             provision,
             upstreams: Upstreams::default(),

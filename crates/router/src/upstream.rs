@@ -12,8 +12,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crossweave_client::Pipe;
-use crossweave_wamp::Dict;
 use crossweave_wamp::message::Welcome;
+use crossweave_wamp::{Dict, Value};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
@@ -60,10 +60,59 @@ pub struct NotForwarded {
 /// What an upstream answers, sooner or later.
 pub type Forwarding = Pin<Box<dyn Future<Output = Result<UpstreamSession, NotForwarded>> + Send>>;
 
+/// `proxy_authprovider` of the session by which a proxy itself asks. What passes through calls of such a session is shown by no
+/// [`Tap`](crate::Tap), as it may be what clients log in with.
+pub const ASKING_PROVIDER: &str = "proxy";
+
+/// A procedure that the router itself calls elsewhere: an authenticator.
+#[derive(Clone)]
+pub struct Question {
+    /// The realm on which it is registered.
+    pub realm: String,
+    /// The role in which it is called.
+    pub authrole: String,
+    /// Its URI.
+    pub procedure: String,
+    /// Its arguments. They may hold what a client logs in with: no log shows them.
+    pub args: Vec<Value>,
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Question { realm, authrole, procedure, args: _ } = self;
+        let mut shown = f.debug_struct("Question");
+        shown.field("realm", realm).field("authrole", authrole).field("procedure", procedure);
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnswered {
+    /// The procedure, or the router there in its place, answered with an error.
+    #[error("{uri}")]
+    Error {
+        /// The error's URI.
+        uri: String,
+        /// Its first argument, if that is text.
+        message: Option<String>,
+    },
+    /// It could not be asked, for this reason, which is for the log.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// The positional results of a procedure, sooner or later.
+pub type Answering = Pin<Box<dyn Future<Output = Result<Vec<Value>, NotAnswered>> + Send>>;
+
 /// Opens sessions for clients elsewhere. Set with [`Router::set_upstream`](crate::Router::set_upstream).
 pub trait Upstream: Send + Sync {
     /// Opens one. The client waits no longer than its transport's handshake may take; then the future is dropped.
     fn open(&self, client: Forwarded) -> Forwarding;
+
+    /// Calls a procedure there, to find out who a client is. It has five seconds; then the future is dropped, which is to cancel
+    /// the call. There are never more than 4,096 at a time.
+    fn ask(&self, question: Question) -> Answering;
 }
 
 /// Where a router's clients go, if not to its own realms.

@@ -1,5 +1,9 @@
 //! The methods by which a client proves who it is.
 
+mod own;
+
+pub use own::OwnMethod;
+
 /// A method that proves something. (A cookie proves what another method has proven before, and is none.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AuthMethod {
@@ -15,10 +19,12 @@ pub enum AuthMethod {
     Cryptosign,
     /// `tls`: a client certificate.
     Tls,
+    /// A method of the program's own, under the name that its operator has given it.
+    Own(OwnMethod),
 }
 
 impl AuthMethod {
-    /// All of them.
+    /// Those of WAMP.
     pub const ALL: [AuthMethod; 6] = [
         AuthMethod::Anonymous,
         AuthMethod::Ticket,
@@ -37,14 +43,31 @@ impl AuthMethod {
             AuthMethod::Scram => "scram",
             AuthMethod::Cryptosign => "cryptosign",
             AuthMethod::Tls => "tls",
+            AuthMethod::Own(method) => method.name(),
         }
     }
 
-    /// The method of this name, as a configuration or HELLO has it.
+    /// The method of this name, as a configuration or HELLO has it. One of the program's own is known once it was
+    /// [declared](AuthMethod::declare).
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "wamp-scram" => Some(AuthMethod::Scram),
-            name => AuthMethod::ALL.into_iter().find(|method| method.name() == name),
+            name => {
+                let known = AuthMethod::ALL.into_iter().find(|method| method.name() == name);
+                known.or_else(|| OwnMethod::find(name).map(AuthMethod::Own))
+            }
+        }
+    }
+
+    /// The same; from now on a name that is none of WAMP's is one of the program's own. Not for names that come from peers, as it
+    /// is never forgotten.
+    ///
+    /// # Errors
+    /// No method can have this name, or there are [`OWN_MAX`](OwnMethod::OWN_MAX) already.
+    pub fn declare(name: &str) -> Result<Self, String> {
+        match AuthMethod::parse(name) {
+            Some(method) => Ok(method),
+            None => OwnMethod::declare(name).map(AuthMethod::Own),
         }
     }
 }

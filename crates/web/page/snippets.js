@@ -72,7 +72,7 @@ def greet(name):
 
 run([component])
 ` },
-    { name: "JavaScript", note: "npm install autobahn, save as clock.mjs, run it with node clock.mjs.", code: `import autobahn from "autobahn";
+    { name: "JavaScript", note: "npm install autobahn, save as clock.mjs, run it with node clock.mjs (before Node 22: node --experimental-websocket clock.mjs).", code: `import autobahn from "autobahn";
 
 const connection = new autobahn.Connection({ url: "${websocket}", realm: "${realm}" });
 

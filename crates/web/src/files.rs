@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crossweave_router::http::{Answering, ResponseBody, answer, empty};
+use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty};
 use percent_encoding::utf8_percent_encode;
@@ -18,7 +19,7 @@ use tower_http::services::ServeDir;
 use self::beneath::Beneath;
 use self::listing::NAME;
 use crate::cors::{allow_any_origin, preflight};
-use crate::reply::{Fields as _, NO_STORE, Reply, page, without_method};
+use crate::reply::{Fields as _, NO_STORE, Reply, page, single, without_method};
 use crate::service::{Exchange, WebService};
 
 /// Entries of a folder that are listed at most.
@@ -165,7 +166,7 @@ impl Files {
         let mut asked = Request::new(Empty::<bytes::Bytes>::new());
         *asked.method_mut() = request.method().clone();
         *asked.uri_mut() = uri.parse().ok()?;
-        *asked.headers_mut() = conditions(request.headers());
+        *asked.headers_mut() = conditions(request.method(), request.headers());
         let response = self.served.clone().try_call(asked).await.ok()?;
         if response.status() == StatusCode::NOT_FOUND {
             return None;
@@ -233,13 +234,21 @@ fn redirect(mount: &str, below: &[String], query: Option<&str>) -> Reply {
 }
 
 /// The header fields that decide over what is sent of a file.
-fn conditions(headers: &HeaderMap) -> HeaderMap {
-    let mut names =
-        vec![header::IF_MATCH, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE];
-    // Whoever wants a range only of what it knows gets the whole, which is always right, and so does a range of other units.
-    let is_octets = headers.get(header::RANGE).is_some_and(|range| range.as_bytes().starts_with(b"bytes="));
-    if is_octets && !headers.contains_key(header::IF_RANGE) {
+fn conditions(method: &Method, headers: &HeaderMap) -> HeaderMap {
+    let lists = [header::IF_MATCH, header::IF_NONE_MATCH].map(|name| (whole(headers, &name), name));
+    let mut names = vec![header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE];
+    // Whoever wants a range only of what it knows gets the whole, which is always right, and so does a range of other units. There
+    // is none of HEAD (RFC 9110 section 14.2).
+    let is_octets = single(headers, header::RANGE).is_some_and(|range| range.starts_with("bytes="));
+    if is_octets && *method == Method::GET && !headers.contains_key(header::IF_RANGE) {
         names.push(header::RANGE);
     }
-    names.into_iter().filter_map(|name| Some((name.clone(), headers.get(&name)?.clone()))).collect()
+    let names = names.into_iter().map(|name| (headers.get(&name).cloned(), name));
+    lists.into_iter().chain(names).filter_map(|(value, name)| Some((name, value?))).collect()
+}
+
+/// A list that may be spread over several fields of the same name.
+fn whole(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    (!values.is_empty()).then(|| HeaderValue::from_bytes(&values.join(&b", "[..])).ok())?
 }

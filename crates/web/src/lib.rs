@@ -63,7 +63,8 @@ pub use node_info::{NodeInfo, NodeStatus};
 pub use not_built::{NotBuilt, Nothing};
 pub use redirect::{BadUrl, Redirect};
 pub use rest::{
-    Caller, Publisher, REMEMBERED_MAX, RestOptions, RestOptionsError, SigningKey, Webhook, WebhookOptions,
+    Caller, Publisher, REMEMBERED_MAX, Remembered, RestOptions, RestOptionsError, SigningKey, Webhook,
+    WebhookOptions,
 };
 pub use service::{Exchange, WebService};
 pub use site::{Site, SiteError, SiteOptions};

@@ -16,6 +16,7 @@ mod session;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossweave_router::http::{Answering, RequestBody, answer, empty, text};
@@ -23,9 +24,10 @@ use crossweave_router::{Authentication, HttpPeer, Relayed, Router};
 use crossweave_transport::websocket::origin::OriginPolicy;
 use crossweave_wamp::Serializer;
 use http::{Method, StatusCode, header};
+use http_body::Body as _;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
-use tracing::debug;
+use tracing::{debug, info};
 
 use self::inbox::{Inbox, Received};
 use self::opening::{OPEN_LEN_MAX, Opened};
@@ -33,9 +35,10 @@ use self::session::{LINGERING_MAX, Lost, Session};
 use crate::cors::{admits, allow_any_origin, foreign_origin, preflight};
 use crate::reply::{Fields as _, Reply, page, without_method};
 use crate::service::{Exchange, WebService};
-use crate::site::LoggedPath;
 
 const METHODS: &str = "POST, OPTIONS";
+/// What a frame can hold: its length has three octets.
+const MESSAGE_LEN_MAX: usize = (1 << 24) - 1;
 /// Nothing of it may be kept, or held back by a reverse proxy.
 const NEVER_KEPT: &str = "no-store, no-cache, must-revalidate, max-age=0";
 
@@ -51,16 +54,20 @@ pub struct LongPollOptions {
     pub queue_limit_bytes: usize,
     /// `queue_limit_messages`: the same, in messages. Default 100.
     pub queue_limit_messages: usize,
-    /// The longest body of a request to send, in octets (an extension). Default 1 MiB.
+    /// The longest body of a request to send, in octets, below 16 MiB (an extension). Default 1 MiB.
     pub max_message_size: usize,
-    /// The serializers spoken, with and without batches (an extension). Default all.
+    /// The serializers spoken with one message in each body (an extension). Default all.
     pub serializers: Vec<Serializer>,
+    /// The serializers spoken in batches (an extension). Default all.
+    pub batched_serializers: Vec<Serializer>,
     /// Who may join (an extension). Default: anonymous clients, in role `anonymous`.
     pub authentication: Authentication,
     /// Which web pages may connect (an extension). Default: any, as at Crossbar.io.
     pub origins: OriginPolicy,
     /// From opening to WELCOME, in milliseconds (an extension). Default 5,000.
     pub handshake_timeout_ms: u64,
+    /// `debug`: sessions that come and go and each request of theirs are lines in the log, without what they say. Default no.
+    pub debug: bool,
 }
 
 impl Default for LongPollOptions {
@@ -72,9 +79,11 @@ impl Default for LongPollOptions {
             queue_limit_messages: 100,
             max_message_size: 1 << 20,
             serializers: Serializer::ALL.to_vec(),
+            batched_serializers: Serializer::ALL.to_vec(),
             authentication: Authentication::anonymous("anonymous"),
             origins: OriginPolicy::any(),
             handshake_timeout_ms: 5_000,
+            debug: false,
         }
     }
 }
@@ -87,16 +96,20 @@ pub struct LongPoll {
     sessions: Arc<Sessions>,
     /// Places for sessions that the router has closed.
     lingering: Arc<Semaphore>,
+    /// Counts the sessions that were opened.
+    opened: AtomicU64,
 }
 
-/// The sessions that are open.
-type Sessions = Mutex<HashMap<String, Arc<Session>>>;
+/// The sessions that are open, each with its number: in the log that stands for the id.
+type Sessions = Mutex<HashMap<String, (u64, Arc<Session>)>>;
 
 impl LongPoll {
     /// Opens sessions of this router.
     pub fn new(router: Router, options: LongPollOptions) -> LongPoll {
+        let max_message_size = options.max_message_size.min(MESSAGE_LEN_MAX);
+        let options = LongPollOptions { max_message_size, ..options };
         let lingering = Arc::new(Semaphore::new(LINGERING_MAX));
-        LongPoll { router, options, sessions: Arc::default(), lingering }
+        LongPoll { router, options, sessions: Arc::default(), lingering, opened: AtomicU64::new(0) }
     }
 
     async fn reply(&self, exchange: Exchange<'_>) -> Reply {
@@ -124,7 +137,8 @@ impl LongPoll {
             Ok(body) => body,
             Err(error) => return error.response(),
         };
-        let opened = match Opened::choose(&body, &self.options.serializers) {
+        let opened = match Opened::choose(&body, &self.options.serializers, &self.options.batched_serializers)
+        {
             Ok(opened) => opened,
             Err(refused) => return text(StatusCode::BAD_REQUEST, &refused.to_string()),
         };
@@ -144,12 +158,19 @@ impl LongPoll {
         let inbox = Inbox::new(self.options.queue_limit_bytes, self.options.queue_limit_messages);
         let (idle_max, lingering) = (seconds(self.options.session_timeout_s), self.lingering.clone());
         let (session, running) = Session::open(&opened, inbox, stream, idle_max, lingering);
-        let id = opening::new_id();
-        self.sessions.lock().insert(id.clone(), session);
+        let (id, number) = (opening::new_id(), self.opened.fetch_add(1, Ordering::Relaxed));
+        self.sessions.lock().insert(id.clone(), (number, session));
+        let is_told = self.options.debug;
+        if is_told {
+            info!(number, peer = %peer.address, protocol = opened.protocol(), "longpoll session opened");
+        }
         let (sessions, key) = (Arc::downgrade(&self.sessions), id.clone());
         tokio::spawn(async move {
             let why = running.await;
-            debug!(why, "longpoll session ended");
+            match is_told {
+                true => info!(number, why, "longpoll session ended"),
+                false => debug!(number, why, "longpoll session ended"),
+            }
             if let Some(sessions) = sessions.upgrade() {
                 sessions.lock().remove(&key);
             }
@@ -159,19 +180,24 @@ impl LongPoll {
 
     async fn act(&self, id: &str, action: &str, body: RequestBody, peer: &HttpPeer) -> Reply {
         let session = self.sessions.lock().get(id).cloned();
-        let Some(session) = session else { return no_such_transport() };
+        let Some((number, session)) = session else { return no_such_transport() };
         if session.has_joined() {
             peer.vouch();
         }
         let _in_use = session.in_use();
-        match action {
+        let reply = match action {
             "send" => self.send(&session, body).await,
             "receive" => self.receive(&session).await,
             _ => {
                 session.close();
                 empty(StatusCode::NO_CONTENT)
             }
+        };
+        if self.options.debug {
+            let (status, octets) = (reply.status().as_u16(), reply.body().size_hint().exact());
+            info!(number, action, status, octets, "longpoll request");
         }
+        reply
     }
 
     async fn send(&self, session: &Session, body: RequestBody) -> Reply {
@@ -205,28 +231,25 @@ const X_ACCEL_BUFFERING: header::HeaderName = header::HeaderName::from_static("x
 
 impl WebService for LongPoll {
     fn respond<'a>(&'a self, exchange: Exchange<'a>) -> Answering<'a> {
-        // The id in the path is the session's secret.
-        let logged = match &exchange.below[..] {
+        Box::pin(self.reply(exchange))
+    }
+
+    /// The id in the path is the session's secret.
+    fn logged_path(&self, mount: &str, below: &[String]) -> Option<String> {
+        match below {
             [] => None,
             [open] if open == "open" => None,
             [_, rest @ ..] => {
                 let rest: String = rest.iter().flat_map(|name| ["/", name]).collect();
-                Some(format!("{}/..{}", exchange.mount.trim_end_matches('/'), rest.escape_debug()))
+                Some(format!("{}/..{}", mount.trim_end_matches('/'), rest.escape_debug()))
             }
-        };
-        Box::pin(async move {
-            let mut reply = self.reply(exchange).await;
-            if let Some(path) = logged {
-                reply.extensions_mut().insert(LoggedPath(path));
-            }
-            reply
-        })
+        }
     }
 }
 
 impl Drop for LongPoll {
     fn drop(&mut self) {
-        self.sessions.lock().values().for_each(|session| session.close());
+        self.sessions.lock().values().for_each(|(_, session)| session.close());
     }
 }
 

@@ -13,18 +13,19 @@ mod request;
 mod signature;
 mod webhook;
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use crossweave_router::Router;
 use crossweave_router::http::{Answering, RequestBody};
+use crossweave_transport::PeerAddress;
 use crossweave_wamp::uris;
 use http::request::Parts;
 use http::{Method, Request, header};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::info;
 
 pub use self::options::{RestOptions, RestOptionsError, SigningKey};
-pub use self::replay::REMEMBERED_MAX;
-use self::replay::Seen;
+pub use self::replay::{REMEMBERED_MAX, Remembered};
 use self::request::{check_address, check_content_type, text_of};
 pub use self::webhook::{Webhook, WebhookOptions};
 use crate::bridge::{CALLS_MAX, CallOrder, LocalSession, PublishOrder, Refusal, published, result};
@@ -38,28 +39,31 @@ const METHODS: &str = "POST, PUT, OPTIONS";
 struct Endpoint {
     session: LocalSession,
     options: RestOptions,
-    seen: Seen,
     under_way: Semaphore,
 }
 
 /// A request that may be carried out.
-struct Admitted {
+struct Admitted<'e> {
     head: Parts,
     body: String,
+    /// Its place among those under way.
+    _permit: SemaphorePermit<'e>,
 }
 
 impl Endpoint {
     fn new(router: Router, realm: &str, authrole: &str, options: RestOptions) -> Endpoint {
+        if options.signed.is_some() {
+            options.remembered.expect(Duration::from_secs(options.timestamp_delta_limit_s.into()));
+        }
         Endpoint {
             session: LocalSession::new(router, realm.to_owned(), authrole.to_owned()),
             options,
-            seen: Seen::default(),
             under_way: Semaphore::new(CALLS_MAX),
         }
     }
 
     /// Everything that is checked before anything is done.
-    async fn admit(&self, exchange: Exchange<'_>, is_json: bool) -> Result<Admitted, Refusal> {
+    async fn admit(&self, exchange: Exchange<'_>, is_json: bool) -> Result<Admitted<'_>, Refusal> {
         let Exchange { request, peer, .. } = exchange;
         check_address(&self.options, peer)?;
         let (head, body): (Parts, RequestBody) = Request::into_parts(request);
@@ -67,14 +71,11 @@ impl Endpoint {
         let body = body.read(self.options.body_max()).await.map_err(|error| {
             Refusal::new(error.status().as_u16(), uris::INVALID_ARGUMENT, error.to_string()).closing()
         })?;
+        // Before the signature: a request that finds no place may be sent again as it is.
+        let permit = self.under_way.try_acquire().map_err(|_| Refusal::too_many())?;
         self.options.check_webhook_signature(&head.headers, &body)?;
-        self.options.check_signature(
-            head.uri.query().unwrap_or_default(),
-            &body,
-            SystemTime::now(),
-            &self.seen,
-        )?;
-        Ok(Admitted { body: text_of(body)?, head })
+        self.options.check_signature(head.uri.query().unwrap_or_default(), &body, SystemTime::now())?;
+        Ok(Admitted { body: text_of(body)?, head, _permit: permit })
     }
 }
 
@@ -91,9 +92,9 @@ impl Publisher {
     }
 
     async fn publish(&self, exchange: Exchange<'_>) -> Result<Reply, Refusal> {
-        let Admitted { body, .. } = self.0.admit(exchange, true).await?;
-        let _permit = self.0.under_way.try_acquire().map_err(|_| Refusal::too_many())?;
-        Ok(published(self.0.session.publish(PublishOrder::parse(body.as_bytes())?).await?))
+        let admitted = self.0.admit(exchange, true).await?;
+        let order = PublishOrder::parse(admitted.body.as_bytes())?;
+        Ok(published(self.0.session.publish(order).await?))
     }
 }
 
@@ -104,9 +105,9 @@ impl Caller {
     }
 
     async fn call(&self, exchange: Exchange<'_>) -> Result<Reply, Refusal> {
-        let Admitted { body, .. } = self.0.admit(exchange, true).await?;
-        let _permit = self.0.under_way.try_acquire().map_err(|_| Refusal::too_many())?;
+        let Admitted { body, _permit, .. } = self.0.admit(exchange, true).await?;
         let order = CallOrder::parse_with(body.as_bytes(), self.0.options.timeout)?;
+        drop(body);
         let (args, kwargs) = self.0.session.call(order).await?;
         Ok(result(args, kwargs))
     }
@@ -121,6 +122,36 @@ impl WebService for Publisher {
 impl WebService for Caller {
     fn respond<'a>(&'a self, exchange: Exchange<'a>) -> Answering<'a> {
         Box::pin(respond(&self.0.options, exchange, |exchange| self.call(exchange)))
+    }
+}
+
+/// A request that is told of in the log, because `debug` asks for it. Neither its query nor its body is.
+struct Told {
+    peer: PeerAddress,
+    method: Method,
+    mount: String,
+    since: Instant,
+}
+
+impl Told {
+    fn of(exchange: &Exchange<'_>) -> Told {
+        let (peer, method) = (exchange.peer.address.clone(), exchange.request.method().clone());
+        Told { peer, method, mount: exchange.mount.to_owned(), since: Instant::now() }
+    }
+
+    fn log(self, carried_out: &Result<Reply, Refusal>) {
+        let Told { peer, method, mount, since } = self;
+        let duration_us = since.elapsed().as_micros() as u64;
+        match carried_out {
+            Ok(reply) => {
+                let status = reply.status().as_u16();
+                info!(%peer, %method, mount, status, duration_us, "rest request");
+            }
+            Err(refusal) => {
+                let (status, error, why) = (refusal.status, &refusal.error.uri, refusal.own_text());
+                info!(%peer, %method, mount, status, error, why, duration_us, "rest request");
+            }
+        }
     }
 }
 
@@ -143,11 +174,14 @@ where
             headers.insert(name, value.clone());
         }
     }
+    let told = options.debug.then(|| Told::of(&exchange));
     let reply = match *exchange.request.method() {
-        Method::POST | Method::PUT => match carry_out(exchange).await {
-            Ok(reply) => reply,
-            Err(refusal) => refusal.of_rest(options.http_errors).response(),
-        },
+        Method::POST | Method::PUT => {
+            let carried_out =
+                carry_out(exchange).await.map_err(|refusal| refusal.of_rest(options.http_errors));
+            told.into_iter().for_each(|told| told.log(&carried_out));
+            carried_out.unwrap_or_else(Refusal::response)
+        }
         Method::OPTIONS => return preflight(&headers, METHODS),
         ref other => without_method(other, METHODS),
     };

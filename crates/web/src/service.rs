@@ -10,6 +10,13 @@ pub trait WebService: Send + Sync {
     ///
     /// It is dropped, while it answers, when the client closes the connection.
     fn respond<'a>(&'a self, exchange: Exchange<'a>) -> Answering<'a>;
+
+    /// What the access log has instead of a request's path, by the service's own path and what follows. Default: the path itself;
+    /// for a service whose paths hold secrets something else.
+    fn logged_path(&self, mount: &str, below: &[String]) -> Option<String> {
+        let _ = (mount, below);
+        None
+    }
 }
 
 /// A request, and where it was sent to.

@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use crossweave_router::http::{Answering, RequestBody, text};
 use crossweave_router::{HttpPeer, HttpService};
-use http::{Request, StatusCode, header};
+use http::{Method, Request, StatusCode, header};
 
 use self::access_log::Entry;
-pub(crate) use self::access_log::LoggedPath;
 use self::routes::{Routes, Split};
 use crate::reply::{Fields as _, Reply, page};
 use crate::service::{Exchange, WebService};
@@ -63,10 +62,18 @@ impl Site {
         Ok(Site { routes: Routes::new(services)?, options, hsts })
     }
 
-    async fn answer(&self, request: Request<RequestBody>, peer: &HttpPeer) -> Reply {
-        // `OPTIONS *` asks about the server as a whole.
+    async fn answer(
+        &self,
+        request: Request<RequestBody>,
+        peer: &HttpPeer,
+        entry: Option<&mut Entry>,
+    ) -> Reply {
+        // `OPTIONS *` asks about the server as a whole, and nothing else does.
         if request.uri().path() == "*" {
-            return crossweave_router::http::empty(StatusCode::NO_CONTENT);
+            return match *request.method() {
+                Method::OPTIONS => crossweave_router::http::empty(StatusCode::NO_CONTENT),
+                _ => text(StatusCode::BAD_REQUEST, "* is no path"),
+            };
         }
         let Split { mut components, is_folder } = match Split::of(request.uri().path()) {
             Ok(split) => split,
@@ -74,6 +81,9 @@ impl Site {
         };
         let Some((mount, service, len)) = self.routes.find(&components) else { return not_found() };
         let below = components.split_off(len);
+        if let Some((entry, path)) = entry.zip(service.logged_path(mount, &below)) {
+            entry.show(path);
+        }
         service.respond(Exchange { request, peer, mount, below, is_folder }).await
     }
 }
@@ -81,13 +91,13 @@ impl Site {
 impl HttpService for Site {
     fn respond<'a>(&'a self, request: Request<RequestBody>, peer: &'a HttpPeer) -> Answering<'a> {
         Box::pin(async move {
-            let entry = self.options.access_log.then(|| Entry::of(&request));
-            let mut reply = self.answer(request, peer).await;
+            let mut entry = self.options.access_log.then(|| Entry::of(&request, peer));
+            let mut reply = self.answer(request, peer, entry.as_mut()).await;
             if let Some(hsts) = self.hsts.as_ref().filter(|_| peer.is_tls()) {
                 reply = reply.with(header::STRICT_TRANSPORT_SECURITY, hsts);
             }
             if let Some(entry) = entry {
-                entry.log(peer, &reply);
+                entry.log(&reply);
             }
             reply
         })

@@ -79,7 +79,7 @@ fn read(name: &str, text: &[u8]) -> Option<KeptCookie> {
         created_s: list.first()?.as_u64()?,
         authid: text(1)?,
         authrole: text(2)?,
-        authmethod: text(3).and_then(|name| AuthMethod::parse(&name)),
+        authmethod: text(3).and_then(|name| AuthMethod::declare(&name).ok()),
         realm: text(4)?,
         authextra: list.get(5)?.as_dict().cloned().unwrap_or_else(Dict::new),
     })

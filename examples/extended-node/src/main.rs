@@ -5,11 +5,14 @@
 
 mod beacon;
 mod clerk;
+mod codes;
 mod door;
 mod drawer;
 mod greeting;
 mod guard;
+mod ledger;
 mod lines;
+mod visitors;
 
 use std::ffi::OsString;
 use std::future::pending;
@@ -20,14 +23,22 @@ use crossweave_node::{
     Components, Controller, Extensions, NativeOptions, NodeOptions, Registry, boot, findings, run_worker,
 };
 
+/// Who has a list of codes, with PIN and codes.
+const PEOPLE: &[(&str, &str, &[&str])] = &[("anna", "4711", &["kiwi", "plum", "pear"])];
+
 /// What this program adds, by the names that configurations use.
 fn extensions(cbdir: &Path) -> Extensions {
+    let visitors = cbdir.join("visitors");
     Extensions {
         cookie_stores: Registry::default()
             .with("drawer", Arc::new(drawer::Drawer::new(cbdir.join("cookies")))),
+        event_stores: Registry::default().with("ledger", Arc::new(ledger::Ledger::new(cbdir.join("events")))),
         authenticators: Registry::default().with("door", Arc::new(door::Door)),
+        login_methods: Registry::default().with("codes", Arc::new(codes::Codes::of(PEOPLE))),
         management_sessions: Components::default().with("guard", |_| Ok(Box::new(guard::Guard::default()))),
-        realm_sessions: Components::default().with("clerk", |extra| Ok(Box::new(clerk::Clerk::new(extra)))),
+        realm_sessions: Components::default()
+            .with("clerk", |extra| Ok(Box::new(clerk::Clerk::new(extra))))
+            .with("visitors", move |extra| Ok(Box::new(visitors::Visitors::new(&visitors, extra)))),
         transports: Registry::default().with("lines", Arc::new(lines::make)),
         workers: Components::default().with("beacon", |about| Ok(Box::new(beacon::Beacon::new(about)?))),
         web_services: Registry::default().with("greeting", Arc::new(greeting::make)),
@@ -54,7 +65,8 @@ fn main() -> Result<(), String> {
 
 /// Runs the node of a directory until Ctrl-C.
 async fn node(cbdir: &Path) -> Result<(), String> {
-    let loaded = crossweave_config::load(cbdir, None).map_err(|problems| problems.to_string())?;
+    let loaded = crossweave_config::load_checking(cbdir, None, &extensions(cbdir));
+    let loaded = loaded.map_err(|problems| problems.to_string())?;
     findings(&loaded.node, &extensions(&loaded.cbdir)).map_err(|obstacles| format!("{obstacles:?}"))?;
     let options = NodeOptions {
         directory: Some(loaded.cbdir.clone()),

@@ -54,6 +54,7 @@ pub(super) fn run(workspace: &Workspace) -> Outcome {
         "cli",
         "--",
         "components::",
+        "management::",
         "crossbar_examples::",
     ]);
     let (components_passed, found) = run_and_count(components.env("CROSSWEAVE_PYTHON", &python));

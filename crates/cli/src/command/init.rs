@@ -28,6 +28,13 @@ pub(super) struct Init {
 impl Init {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
         let appdir = tidy(self.appdir.as_deref().unwrap_or(Path::new(".")));
+        // A new application gets its directory; more than one are a slip of the pen.
+        if let Some(parent) =
+            appdir.parent().filter(|parent| !parent.as_os_str().is_empty() && !parent.is_dir())
+        {
+            let message = format!("cannot write a configuration: there is no directory {}", parent.display());
+            return Err(Failure::setup(message));
+        }
         let node_directory = tidy(&appdir.join(NODE_DIRECTORY));
         let file = write_template(&node_directory).map_err(Failure::setup)?;
         let from = match appdir == Path::new(".") {
@@ -39,7 +46,15 @@ impl Init {
         terminal.print("next:")?;
         terminal.print(&format!("  edit {}", shell_word(&file)))?;
         terminal.print(&format!("  crossweave check{from}"))?;
-        terminal.print(&format!("  crossweave start{from}"))
+        terminal.print(&format!("  crossweave start{from}"))?;
+        terminal.print("")?;
+        terminal.print(
+            "A node with a configuration has what that says: no start page, clock or com.example.add2.",
+        )?;
+        terminal.print(&format!(
+            "Keep {} to yourself: `start` makes it.",
+            shell_word(&node_directory.join("key.priv"))
+        ))
     }
 }
 

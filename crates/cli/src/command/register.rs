@@ -36,7 +36,7 @@ Whoever may call the procedure runs the command: mind who that is.
 Examples:
   crossweave register com.example.echo --echo
   crossweave register com.example.date --exec date +%F
-  crossweave register com.example.sum --exec jq '.args | add'
+  crossweave register com.example.sum --exec jq '.args | add' --args
   crossweave register com.example.size --exec du -sh --
   crossweave register com.example. --match prefix --invoke roundrobin --echo";
 

@@ -154,6 +154,8 @@ impl Tap {
             trace_app_payload: self.payload,
             payload_max: self.payload_max,
             limit: self.buffer,
+            // They are asked for, so that what waits does so at the worker.
+            batching_period: 0,
             idle_timeout: Some(IDLE_S),
             ..TraceOptions::default()
         }

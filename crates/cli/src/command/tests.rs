@@ -10,6 +10,14 @@ fn the_command_line_is_consistent() {
 }
 
 #[test]
+fn what_the_program_starts_itself_as_is_suggested_to_nobody() {
+    Part::command().debug_assert();
+    let error = parse("crossweave guest").unwrap_err().to_string();
+    assert!(!error.contains("_guest"), "{error}");
+    assert!(CommandLine::command().get_subcommands().all(|it| !it.get_name().starts_with('_')));
+}
+
+#[test]
 fn everything_behind_exec_belongs_to_the_command() {
     let line = parse("crossweave register com.x --match prefix --exec ls -l --json -- a").unwrap();
     let Command::Register(register) = line.command else { panic!("{line:?}") };

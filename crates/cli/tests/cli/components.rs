@@ -118,15 +118,15 @@ fn python_classes_run_in_a_container_and_are_managed() {
     let answer = node.call(&on("restart_component"), &[json!("greeter"), json!(true)]).unwrap();
     assert_eq!(answer["stopped"]["component_id"], "greeter");
     assert_eq!(answer["started"]["config"]["classname"], "app.Greeter");
-    assert!(answer["caller"]["session_id"].is_u64(), "{answer}");
+    assert!(answer["caller"]["session"].is_u64(), "{answer}");
     let event = restarted.line();
     assert!(event.contains("\"stopped\"") && event.contains("\"started\""), "{event}");
     assert!(stopped.line().contains("greeter") && started.line().contains("greeter"));
     assert!(!Managed::lives(pid));
     assert_ne!(node.call_realm1("com.example.pid", &[]).unwrap().as_u64(), Some(pid));
     let told = node.call(&on("stop_component"), &[json!("greeter")]).unwrap();
-    assert!(told["uptime"].as_f64().unwrap() > 0.0 && told["caller"]["session_id"].is_u64(), "{told}");
-    assert!(stopped.line().contains("session_id"));
+    assert!(told["uptime"].as_f64().unwrap() > 0.0 && told["caller"]["session"].is_u64(), "{told}");
+    assert!(stopped.line().contains("\"authrole\""));
     assert!(node.call_realm1("com.example.greet", &[json!("x")]).is_err());
     let again = node.call(&on("stop_component"), &[json!("greeter")]).unwrap_err();
     assert!(again.contains("there is no component \"greeter\""), "{again}");

@@ -79,11 +79,16 @@ fn paths_are_shown_without_detours() {
     let run =
         |args: &[&str]| Outcome::of(crossweave().args(args).current_dir(folder.path()).output().unwrap());
     let outcome = run(&["init", "--appdir", "."]);
-    let next = "wrote .crossbar/config.json\n\nnext:\n  edit .crossbar/config.json\n  crossweave check\n  crossweave start\n";
+    let next = "wrote .crossbar/config.json\n\nnext:\n  edit .crossbar/config.json\n  crossweave check\n  crossweave start\n\n\
+        A node with a configuration has what that says: no start page, clock or com.example.add2.\n\
+        Keep .crossbar/key.priv to yourself: `start` makes it.\n";
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), next));
     let outcome = run(&["init", "--appdir", "./my app/."]);
     assert!(outcome.stdout.contains("wrote my app/.crossbar/config.json\n"), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("  crossweave check --cbdir 'my app/.crossbar'\n"), "{}", outcome.stdout);
+    let outcome = run(&["init", "--appdir", "no/such/app"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("there is no directory no/such"), "{}", outcome.stderr);
     fs::write(folder.path().join(".crossbar/bad.json"), "{}").unwrap();
     for args in [
         &["check", "--cbdir", "."][..],

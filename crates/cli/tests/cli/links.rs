@@ -318,3 +318,20 @@ async fn a_link_logs_in_by_the_nodes_key() {
         link["connected"].as_bool().filter(|it| *it)
     });
 }
+
+#[tokio::test]
+async fn a_link_that_leads_back_to_its_own_realm_forwards_nothing() {
+    let sockets = TempDir::new().unwrap();
+    let sockets = sockets.path();
+    let node = node(sockets, "here", &[]);
+    let here = join(sockets, "here").await;
+    let mut subscription = here.subscribe("com.example.a").await.unwrap();
+    let start = "crossbar.worker.router.start_router_realm_link";
+    let back = link(sockets, "here", &json!({}));
+    let told = node.call(start, &[json!("realm001"), json!("back"), back]).unwrap();
+    assert_eq!(told["connected"], json!(false));
+    node.process.wait_for("it leads back to its own realm");
+    here.publish("com.example.a", "once").include_me().await.unwrap();
+    assert_eq!(next(&mut subscription).await.parse::<String>().unwrap(), "once");
+    assert!(is_quiet(&mut subscription).await);
+}

@@ -25,15 +25,25 @@ impl Node {
 
     /// Starts the node of this folder, which announces so many addresses.
     pub(crate) fn start_in(folder: &Path, args: &[&str], addresses: usize) -> Node {
+        let mut node = Node::start_unready(folder, args);
+        node.wait_until_ready(addresses);
+        node
+    }
+
+    /// The same, without waiting.
+    pub(crate) fn start_unready(folder: &Path, args: &[&str]) -> Node {
         let process = Background::start(crossweave().arg("start").current_dir(folder).args(args));
-        let mut ready = Vec::new();
-        while ready.len() < addresses {
-            let line = process.line();
+        Node { process, ready: Vec::new(), _folder: TempDir::new().unwrap() }
+    }
+
+    /// Waits until it has announced so many addresses.
+    pub(crate) fn wait_until_ready(&mut self, addresses: usize) {
+        while self.ready.len() < addresses {
+            let line = self.process.line();
             if line.starts_with("listening on ") {
-                ready.push(line);
+                self.ready.push(line);
             }
         }
-        Node { process, ready, _folder: TempDir::new().unwrap() }
     }
 
     /// Its WebSocket URL.

@@ -1,10 +1,13 @@
 //! Proxy workers: clients that connect to a proxy have their sessions on routers behind it.
 
 use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use crossweave_client::{
-    Arguments, Auth, Client, ConnectError, JoinError, Options, Reconnect, Serializer, Value as Wamp,
+    Arguments, Auth, Client, ConnectError, Dict, Invocation, JoinError, Options, Reconnect, Serializer,
+    Value as Wamp, WampError,
 };
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -17,7 +20,7 @@ fn permissions() -> Value {
 }
 
 /// A router with `realm1`, behind a proxy and, on the socket `ID`, for anybody. It answers who it is.
-fn router(id: &str) -> Value {
+pub(crate) fn router(id: &str) -> Value {
     let role = |name: &str| json!({"name": name, "permissions": permissions()});
     let socket = |name: &str| json!({"type": "unix", "path": name});
     let behind = json!({"type": "rawsocket", "endpoint": socket(&format!("{id}-behind")),
@@ -27,7 +30,7 @@ fn router(id: &str) -> Value {
     json!({"id": id, "type": "router", "realms": [realm], "transports": [behind, direct]})
 }
 
-fn connection(socket: &str) -> Value {
+pub(crate) fn connection(socket: &str) -> Value {
     let endpoint = json!({"type": "unix", "path": socket});
     json!({"transport": {"type": "rawsocket", "serializer": "cbor", "endpoint": endpoint}})
 }
@@ -231,11 +234,212 @@ async fn who_speaks_for_others_cannot_be_everybody_or_come_from_everywhere() {
     }
 }
 
-#[test]
-fn what_is_not_built_for_proxies_is_told_when_it_is_started() {
-    let mut proxy = proxy(&json!({"conn1": connection("router1-behind")}), &json!("conn1"));
-    proxy["transports"][0]["auth"] = json!({"ticket": {"type": "dynamic", "authenticator": "com.example.authenticate",
-        "authenticator-realm": "realm1"}});
-    let node = Managed::start_unready(&json!([router("router1"), proxy]), &[]);
-    node.process.wait_for("authentication by a procedure (`dynamic`) is not built yet for proxies");
+/// A proxy for clients that are asked about on `realm1` of the router, in the role `authenticator`.
+fn asking_proxy(method: &str) -> Value {
+    let connections = json!({"conn1": connection("router1-behind")});
+    let mut proxy = proxy(&connections, &json!("conn1"));
+    let roles = json!({"anonymous": "conn1", "user": "conn1", "authenticator": "conn1"});
+    proxy["routes"] = json!({"realm1": roles});
+    proxy["transports"][0]["auth"] = json!({method: {"type": "dynamic", "authenticator": "com.example.authenticate",
+        "authenticator-realm": "realm1", "authenticator-role": "authenticator"}});
+    proxy
+}
+
+/// A router whose role `authenticator` may call the authenticator, and nothing else.
+fn asked_router() -> Value {
+    let mut router = router("router1");
+    let rule =
+        json!({"uri": "com.example.authenticate", "allow": {"call": true}, "disclose": {"caller": true}});
+    router["realms"][0]["roles"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "authenticator", "permissions": [rule]}));
+    router
+}
+
+/// What the authenticator of these tests says of a client.
+fn decide(invocation: &Invocation) -> Result<Arguments, WampError> {
+    let args = invocation.args();
+    let (authid, details) = (args[1].as_str().unwrap_or_default(), args[2].as_dict().cloned().unwrap());
+    let granted = Dict::new().with("role", "user").with("authid", format!("{authid}!"));
+    match (authid, details.str("ticket")) {
+        ("joe", Some("secret!!!")) => {
+            let asker = invocation.caller_authid.clone().unwrap_or_default();
+            let extra = Dict::new().with("asker", asker).with("realm", args[0].as_str().unwrap_or_default());
+            Ok(Arguments::new().arg(granted.with("extra", extra)))
+        }
+        ("joe", None) => Ok(Arguments::new().arg(granted.with("secret", "pa55"))),
+        ("eve", _) => Err(WampError::new("com.example.no").arg("not you")),
+        ("max", _) => Err(WampError::new("wamp.error.not_authorized").arg("inner workings")),
+        ("odd", _) => Ok(Arguments::new().arg(7)),
+        ("top", _) => Ok(Arguments::new().arg(granted.with("role", "trusted"))),
+        _ => Ok(Arguments::new().arg(granted.with("role", "nobody"))),
+    }
+}
+
+async fn authenticator(node: &Managed) -> Client {
+    let direct = join(node.path("router1"), "realm1", options(Serializer::Cbor)).await.unwrap();
+    let answer = |invocation: Invocation| async move { decide(&invocation) };
+    direct.register_dynamic("com.example.authenticate", answer).await.unwrap().detach();
+    direct
+}
+
+#[tokio::test]
+async fn a_proxy_asks_a_procedure_on_its_router_who_a_client_is() {
+    let node = Managed::start(&json!([asked_router(), asking_proxy("ticket")]), &[]);
+    let come = |authid: &str, ticket: &str| {
+        let options = Options { auth: Auth::ticket(authid, ticket), ..options(Serializer::Json) };
+        join(node.path("front"), "realm1", options)
+    };
+    let failed = "wamp.error.authentication_failed: authentication failed";
+    assert_eq!(refusal(come("joe", "secret!!!").await), failed, "nobody answers");
+    let asked = authenticator(&node).await;
+    let joe = come("joe", "secret!!!").await.unwrap();
+    let session = joe.session();
+    assert_eq!(
+        [&session.authid, &session.authrole, &session.authmethod].map(|it| it.as_deref().unwrap_or_default()),
+        ["joe!", "user", "ticket"],
+    );
+    assert_eq!(session.authprovider.as_deref(), Some("dynamic"));
+    let extra = session.details.dict("authextra").cloned().unwrap();
+    assert_eq!((extra.str("asker"), extra.str("realm")), (Some("crossweave"), Some("realm1")));
+    assert_eq!(refusal(come("eve", "x").await), "com.example.no: not you");
+    for authid in ["max", "odd"] {
+        assert_eq!(refusal(come(authid, "x").await), failed, "{authid}");
+    }
+    for (authid, role) in [("top", "trusted"), ("ann", "nobody")] {
+        let text = refusal(come(authid, "x").await);
+        assert!(!text.contains("inner") && text.contains(role), "{text}");
+    }
+    // One session asks, for all of them.
+    let asking =
+        asked.call("wamp.session.list").arg(Wamp::List(vec!["authenticator".into()])).await.unwrap().args();
+    assert_eq!(asking[0].as_list().unwrap().len(), 1);
+
+    // Without its router nobody is let in, and with it again, the proxy asks again.
+    let router = node.call("crossbar.get_worker", &[json!("router1")]).unwrap()["pid"].as_i64().unwrap();
+    let router = rustix::process::Pid::from_raw(i32::try_from(router).unwrap()).unwrap();
+    rustix::process::kill_process(router, rustix::process::Signal::KILL).unwrap();
+    timeout(PATIENCE, asked.closed()).await.unwrap();
+    let text = refusal(come("joe", "secret!!!").await);
+    assert!(text == failed || text.starts_with("wamp.error.unavailable"), "{text}");
+    let back = async {
+        loop {
+            if let Ok(direct) = join(node.path("router1"), "realm1", options(Serializer::Cbor)).await {
+                return direct;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    drop(timeout(PATIENCE, back).await.expect("the router is started again"));
+    let _asked = authenticator(&node).await;
+    assert_eq!(come("joe", "secret!!!").await.unwrap().session().authid.as_deref(), Some("joe!"));
+    node.process.signal(rustix::process::Signal::TERM);
+}
+
+#[tokio::test]
+async fn what_a_proxy_is_told_has_to_be_proven() {
+    let node = Managed::start(&json!([asked_router(), asking_proxy("wampcra")]), &[]);
+    let _asked = authenticator(&node).await;
+    let come = |secret: &str| {
+        let options = Options { auth: Auth::wamp_cra("joe", secret), ..options(Serializer::Cbor) };
+        join(node.path("front"), "realm1", options)
+    };
+    assert_eq!(come("pa55").await.unwrap().session().authid.as_deref(), Some("joe!"));
+    assert_eq!(refusal(come("other").await), "wamp.error.authentication_failed: authentication failed");
+}
+
+#[tokio::test]
+async fn a_procedure_that_does_not_answer_a_proxy_lets_nobody_in() {
+    let node = Managed::start(&json!([asked_router(), asking_proxy("ticket")]), &[]);
+    let direct = join(node.path("router1"), "realm1", options(Serializer::Cbor)).await.unwrap();
+    let never = |_: Invocation| std::future::pending::<Result<Arguments, WampError>>();
+    direct.register_dynamic("com.example.authenticate", never).await.unwrap().detach();
+    let options = Options { auth: Auth::ticket("joe", "secret!!!"), ..options(Serializer::Json) };
+    let text = refusal(timeout(PATIENCE, join(node.path("front"), "realm1", options)).await.unwrap());
+    assert_eq!(text, "wamp.error.authentication_failed: authentication failed");
+}
+
+#[tokio::test]
+async fn what_clients_of_a_proxy_log_in_with_is_in_no_trace() {
+    let node = Managed::start(&json!([asked_router(), asking_proxy("ticket")]), &[]);
+    let _asked = authenticator(&node).await;
+    let on = |name: &str| format!("crossbar.worker.router1.{name}");
+    let trace = json!({"trace_app_payload": true, "uri": "com.example.authenticate"});
+    node.call(&on("start_trace"), &[json!("all"), trace]).unwrap();
+    let auth = Auth::ticket("joe", "secret!!!");
+    let options = Options { auth, ..options(Serializer::Json) };
+    join(node.path("front"), "realm1", options).await.unwrap();
+    let seen = node.call(&on("get_trace_data"), &[json!("all"), json!(0)]).unwrap();
+    let kinds: Vec<_> = seen.as_array().unwrap().iter().map(|it| it["msg_type"].clone()).collect();
+    assert_eq!(kinds, ["CALL", "INVOCATION", "YIELD", "RESULT"]);
+    assert!(!seen.to_string().contains("secret!!!") && !seen.to_string().contains("joe!"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_client_of_a_proxy_cannot_become_somebody_else() {
+    let connections = json!({"conn1": connection("router1-behind")});
+    let node = Managed::start(&json!([router("router1"), proxy(&connections, &json!("conn1"))]), &[]);
+    let direct = join(node.path("router1"), "realm1", options(Serializer::Cbor)).await.unwrap();
+    let mut joined = direct.subscribe("wamp.session.on_join").await.unwrap();
+    let mut heard = direct.subscribe("com.example.said").await.unwrap();
+    let hello = json!([1, "realm1", {"roles": {"publisher": {}}}]);
+    let roles = json!({"publisher": {}});
+    let other = json!({"proxy_realm": "realm1", "proxy_authid": "admin", "proxy_authrole": "user"});
+    let forged =
+        json!([1, "realm1", {"roles": roles, "authmethods": ["anonymous-proxy"], "authextra": other}]);
+    let goodbye = json!([6, {}, "wamp.close.normal"]);
+    let publish = json!([16, 1, {}, "com.example.said", ["forged"]]);
+    // The proxy's connection says who its sessions are: what comes behind GOODBYE must not get there.
+    for messages in [vec![&goodbye, &forged, &publish], vec![&forged, &publish]] {
+        let mut stream = UnixStream::connect(node.path("front")).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(&[0x7f, 0xf1, 0, 0]).unwrap();
+        stream.read_exact(&mut [0; 4]).unwrap();
+        stream.write_all(&framed(&[&hello])).unwrap();
+        let mut len = [0; 4];
+        stream.read_exact(&mut len).unwrap();
+        let mut welcome = vec![0; u32::from_be_bytes(len) as usize];
+        stream.read_exact(&mut welcome).unwrap();
+        assert!(welcome.starts_with(b"[2,"), "WELCOME");
+        stream.write_all(&framed(&messages)).unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        assert!(!String::from_utf8_lossy(&rest).contains("admin"), "{rest:?}");
+    }
+    for _ in 0..2 {
+        let details = timeout(PATIENCE, joined.next()).await.unwrap().unwrap().unwrap().args();
+        assert_eq!(details[0].as_dict().unwrap().str("authrole"), Some("anonymous"));
+    }
+    let quiet = std::time::Duration::from_millis(300);
+    assert!(timeout(quiet, joined.next()).await.is_err(), "somebody else has joined");
+    assert!(timeout(quiet, heard.next()).await.is_err(), "somebody else has published");
+}
+
+fn framed(messages: &[&Value]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for message in messages {
+        let text = message.to_string();
+        bytes.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
+        bytes.extend(text.as_bytes());
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn a_router_that_hangs_is_passed_over() {
+    let connections = json!({"c01": connection("router1-behind"), "c02": connection("router2-behind")});
+    let node = Managed::start(
+        &json!([router("router1"), router("router2"), proxy(&connections, &json!(["c01", "c02"]))]),
+        &[],
+    );
+    let pid = node.call("crossbar.get_worker", &[json!("router1")]).unwrap()["pid"].as_i64().unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    let mut joined = Vec::new();
+    for _ in 0..4 {
+        joined.push(join(node.path("front"), "realm1", options(Serializer::Cbor)).await);
+    }
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    assert!(joined.iter().all(Result::is_ok), "{joined:?}");
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::managed::Managed;
 
 /// A router with web services at these paths.
-fn web(paths: &Value) -> Value {
+pub(crate) fn web(paths: &Value) -> Value {
     let roles = json!([{"name": "anonymous", "allow-by-default": true}]);
     let endpoint = json!({"type": "tcp", "port": 0, "interface": "127.0.0.1"});
     json!([{"type": "router", "id": "router", "realms": [{"name": "realm1", "roles": roles}],
@@ -16,19 +16,29 @@ fn web(paths: &Value) -> Value {
 }
 
 /// Where its services are.
-fn address(node: &Managed) -> SocketAddr {
-    let transport = node.call("crossbar.worker.router.get_router_transport", &[json!("web")]).unwrap();
+pub(crate) fn address(node: &Managed) -> SocketAddr {
+    address_of(node, "crossbar.worker.router.get_router_transport")
+}
+
+/// Where the transport `web` is that this procedure tells of.
+pub(crate) fn address_of(node: &Managed, procedure: &str) -> SocketAddr {
+    let transport = node.call(procedure, &[json!("web")]).unwrap();
     let lines = transport["listening"].to_string();
     let authority = lines.split("://").nth(1).and_then(|rest| rest.split(['/', '"', ' ']).next());
     authority.and_then(|it| it.parse().ok()).unwrap_or_else(|| panic!("no address in {lines}"))
 }
 
 /// The status and the body of what is answered to a POST.
-fn post(address: SocketAddr, path: &str, body: &str) -> (u16, String) {
+pub(crate) fn post(address: SocketAddr, path: &str, body: &str) -> (u16, String) {
+    request(address, &format!("POST {path}"), "", body)
+}
+
+/// The status and the body of what is answered; each of the fields ends with a line break.
+pub(crate) fn request(address: SocketAddr, line: &str, fields: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     let len = body.len();
     let head =
-        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len}\r\nConnection: close");
+        format!("{line} HTTP/1.1\r\nHost: localhost\r\n{fields}Content-Length: {len}\r\nConnection: close");
     write!(stream, "{head}\r\n\r\n{body}").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -83,6 +93,32 @@ fn a_rest_service_starts_the_realm_that_it_needs_within_the_bounds_for_clients()
     let node = Managed::start(&workers, &[]);
     let refused = post(address(&node), "/call", r#"{"procedure": "wamp.session.count"}"#);
     assert_eq!(refused.0, 503, "{}", refused.1);
+}
+
+#[test]
+fn a_rest_service_starts_a_realm_whose_role_is_given_by_login_only() {
+    let service = |kind: &str, role: &str| json!({"type": kind, "realm": "shop-joe", "role": role});
+    let paths = json!({"/": {"type": "nodeinfo"}, "call": service("caller", "clerk"), "lp": {"type": "longpoll"},
+        "publish": service("publisher", "boss-ann")});
+    let role = |name: &str| json!({"name": name, "allow-by-default": true, "authmethods": ["ticket"]});
+    let mut any_boss = role("^boss-(?P<who>[a-z]+)$");
+    any_boss["template"] = true.into();
+    let mut workers = web(&paths);
+    let roles = json!([role("clerk"), role("anonymous"), any_boss]);
+    workers[0]["realms"] = json!([{"name": "^shop-(?P<customer>[a-z]+)$", "template": true, "roles": roles}]);
+    let node = Managed::start(&workers, &[]);
+    let (_, opened) = post(address(&node), "/lp/open", r#"{"protocols": ["wamp.2.json"]}"#);
+    let opened: Value = serde_json::from_str(&opened).unwrap();
+    let session = format!("/lp/{}", opened["transport"].as_str().unwrap());
+    let hello = r#"[1, "shop-joe", {"roles": {"subscriber": {}}}]"#;
+    assert_eq!(post(address(&node), &format!("{session}/send"), hello).0, 204);
+    let refused = post(address(&node), &format!("{session}/receive"), "").1;
+    assert!(refused.contains("wamp.error.authentication_failed"), "a client is refused: {refused}");
+    let called = post(address(&node), "/call", r#"{"procedure": "wamp.session.count"}"#);
+    assert!(called.0 == 200 && called.1.contains("args"), "{called:?}");
+    let published = post(address(&node), "/publish", r#"{"topic": "com.a", "args": [1]}"#);
+    assert_eq!(published.0, 200, "a role that starts on a running realm: {}", published.1);
+    assert_eq!(node.stop(), Some(0));
 }
 
 #[test]

@@ -67,6 +67,7 @@ impl Login {
             Auth::Anonymous | Auth::AnonymousProxy | Auth::Tls { .. } | Auth::Cookie => {
                 return Err(ChallengeError::Method(challenge.method.clone()));
             }
+            Auth::Own { answers, .. } => return answers.answer(extra),
             Auth::Ticket { ticket, .. } => ticket.reveal().to_owned(),
             Auth::WampCra { secret, .. } => wampcra::answer(secret, extra)?,
             Auth::Cryptosign { key, router, .. } => self.sign(key, router.as_ref(), extra)?,

@@ -12,7 +12,8 @@ pub struct Dynamic {
     /// `authenticator-realm`: the realm it is registered on. Default: the one that the client asks for; an
     /// answer that names another `realm` lets nobody in then.
     pub realm: Option<String>,
-    /// `authenticator-role`: the role in which it is called. Default: `trusted`, the router's own, which may call everything.
+    /// `authenticator-role`: the role in which it is called. Default: `trusted`, the router's own, which may call everything. Of a
+    /// proxy, where nobody is that, it is needed.
     pub role: Option<String>,
     /// `default-role`: the role of clients for which it names none. Default: such clients are refused.
     pub default_role: Option<String>,
@@ -45,12 +46,32 @@ impl Dynamic {
         {
             check_role(reading, &at, name, realm.as_deref(), by.realms);
         }
+        if reading.is_proxy {
+            needs_own_role(reading, fields, role.as_deref());
+        }
         let default_role = fields.text(reading, "default-role");
         if let (Some(at), Some(name)) = (fields.get("default-role"), &default_role) {
             check_role(reading, &at, name, None, by.realms);
             warn_of_method(reading, &at, name, None, by);
         }
         Self { authenticator: authenticator.unwrap_or_default(), realm, role, default_role }
+    }
+}
+
+/// The router behind a proxy lets nobody in as `trusted`, who comes from outside.
+fn needs_own_role(reading: &mut Reading<'_>, fields: &mut Fields<'_>, role: Option<&str>) {
+    const EXPECTED: &str = "a role of the router behind this proxy in which the procedure may be called";
+    match (fields.get("authenticator-role"), role) {
+        (Some(at), Some(TRUSTED)) => {
+            let message =
+                "a proxy cannot call a procedure as `trusted`, which nobody is who comes from outside";
+            reading.report(&at, Finding::error(message).expected(EXPECTED));
+        }
+        (None, _) => {
+            let message = "a procedure that a proxy calls needs an `authenticator-role`";
+            reading.report(&fields.at.start(), Finding::error(message).expected(EXPECTED));
+        }
+        _ => {}
     }
 }
 

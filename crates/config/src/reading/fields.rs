@@ -11,13 +11,15 @@ pub(crate) struct Fields<'d> {
     entries: &'d [Entry],
     what: &'static str,
     known: Vec<&'static str>,
+    /// Keys of the user's choice that are known as well.
+    claimed: Vec<&'d str>,
     /// Keys that do not belong here, with the place where they do.
     misplaced: Vec<(&'static str, &'static str)>,
 }
 
 impl<'d> Fields<'d> {
     pub(super) fn new(at: At<'d>, entries: &'d [Entry], what: &'static str) -> Self {
-        Self { at, entries, what, known: Vec::new(), misplaced: Vec::new() }
+        Self { at, entries, what, known: Vec::new(), claimed: Vec::new(), misplaced: Vec::new() }
     }
 
     /// The value of a key, null included.
@@ -66,6 +68,17 @@ impl<'d> Fields<'d> {
     pub(crate) fn named(&self, reading: &mut Reading<'_>) -> Vec<(&'d Entry, At<'d>)> {
         reading.note_named(&self.at.path);
         self.entries.iter().map(|entry| (entry, child(&self.at.path, entry))).collect()
+    }
+
+    /// The entries whose keys nobody has asked for so far.
+    pub(crate) fn others(&self) -> Vec<(&'d str, At<'d>)> {
+        let others = self.entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str()));
+        others.map(|entry| (entry.key.as_str(), child(&self.at.path, entry))).collect()
+    }
+
+    /// A key of the user's choice among others that are fixed is known.
+    pub(crate) fn claim(&mut self, key: &'d str) {
+        self.claimed.push(key);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -295,7 +308,7 @@ impl<'d> Fields<'d> {
     fn report_unknown(&self, reading: &mut Reading<'_>, finding: fn(String) -> Finding) {
         for entry in self.entries {
             let key = entry.key.as_str();
-            if self.known.contains(&key) {
+            if self.known.contains(&key) || self.claimed.contains(&key) {
                 continue;
             }
             let place = child(&self.at.path, entry);

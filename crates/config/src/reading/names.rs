@@ -29,6 +29,21 @@ impl Unique {
     }
 }
 
+/// What the name of a login method of the program looks like, for people.
+pub(crate) const METHOD_NAME: &str =
+    "1 to 64 of a-z, 0-9, `_`, `-` and `.`, a letter first, that are no other method";
+
+/// Whether a login method of the program can be offered by this name.
+pub(crate) fn is_method_name(name: &str) -> bool {
+    /// What clients offer for something else, beside the keys of `auth`.
+    const TAKEN: [&str; 2] = ["trusted", "wamp-scram"];
+    let is_letter = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.');
+    name.len() <= 64
+        && name.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+        && name.bytes().all(is_letter)
+        && !TAKEN.contains(&name)
+}
+
 /// Ids for sections without one: `worker001`, `realm001`, `role001`, `transport001`, counted over the whole node.
 #[derive(Default)]
 pub(crate) struct AutoIds {

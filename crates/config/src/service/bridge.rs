@@ -1,10 +1,10 @@
 //! `publisher`, `caller` and `webhook`: WAMP for programs that speak HTTP only.
 
-use super::rules::{IpNetwork, acts_as, post_body_limit};
+use super::rules::{IpNetwork, acts_as, post_body_limit, require_ip};
 use crate::permission::{self, Matching};
 use crate::reading::{Fields, Finding, Reading};
 use crate::secrets::Secret;
-use crate::transport::Surroundings;
+use crate::transport::{AllowedOrigins, Surroundings, allowed_origins};
 
 /// `"type": "publisher"` and `"type": "caller"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,16 @@ pub struct RestOptions {
     pub require_tls: bool,
     /// `require_ip`: networks from which requests may come. Default: all.
     pub require_ip: Vec<IpNetwork>,
+    /// `timeout`, of a `caller`: milliseconds that a call may take whose own options do not say, 1 to 600000. Default: 30000.
+    /// Not in Crossbar.io, as are the next two.
+    pub timeout: u32,
+    /// `http_errors`: whether errors of the router and of callees have the HTTP status that says who is at fault. Default:
+    /// false, they have 200.
+    pub http_errors: bool,
+    /// `allowed_origins`: web pages from where may use it. Default: from everywhere; on loopback those of this machine.
+    pub allowed_origins: Option<AllowedOrigins>,
+    /// `debug`: log each request. Default: false.
+    pub debug: bool,
 }
 
 impl Default for RestOptions {
@@ -40,6 +50,10 @@ impl Default for RestOptions {
             post_body_limit: 1 << 20,
             require_tls: false,
             require_ip: Vec::new(),
+            timeout: 30_000,
+            http_errors: false,
+            allowed_origins: None,
+            debug: false,
         }
     }
 }
@@ -49,11 +63,12 @@ impl RestBridge {
         reading: &mut Reading<'_>,
         fields: &mut Fields<'_>,
         around: &Surroundings<'_>,
+        calls: bool,
     ) -> Option<Self> {
         let as_whom = acts_as(reading, fields, around, "role");
         let options = fields
             .object(reading, "options", "the options of the REST bridge")
-            .map(|fields| RestOptions::read(reading, fields))
+            .map(|fields| RestOptions::read(reading, fields, calls))
             .unwrap_or_default();
         let (realm, role) = as_whom?;
         Some(Self { realm, role, options })
@@ -61,10 +76,13 @@ impl RestBridge {
 }
 
 impl RestOptions {
-    fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
+    fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>, calls: bool) -> Self {
         let default = Self::default();
         let signature = signature(reading, &mut fields);
-        let list = fields.list(reading, "require_ip", "a list of networks");
+        let timeout = match calls {
+            true => fields.int(reading, "timeout", 1..=600_000, "milliseconds"),
+            false => None,
+        };
         let options = Self {
             signature,
             timestamp_delta_limit: fields
@@ -72,9 +90,12 @@ impl RestOptions {
                 .unwrap_or(default.timestamp_delta_limit),
             post_body_limit: post_body_limit(reading, &mut fields),
             require_tls: fields.bool(reading, "require_tls", false),
-            require_ip: list.iter().filter_map(|at| IpNetwork::read(reading, at)).collect(),
+            require_ip: require_ip(reading, &mut fields),
+            timeout: timeout.unwrap_or(default.timeout),
+            http_errors: fields.bool(reading, "http_errors", false),
+            allowed_origins: allowed_origins(reading, &mut fields),
+            debug: fields.bool(reading, "debug", false),
         };
-        fields.no_effect(reading, "debug", "requests are logged with `--loglevel debug`");
         fields.finish(reading);
         options
     }
@@ -111,8 +132,9 @@ pub struct Webhook {
     pub error_response: String,
     /// `options.github_secret`: requests must be signed with it as GitHub does. Default: they need not be.
     pub github_secret: Option<Secret>,
-    /// `options.post_body_limit`: as above.
-    pub post_body_limit: u32,
+    /// What else `options` has: `post_body_limit` and `debug`, and, not in Crossbar.io, `require_tls`, `require_ip` and
+    /// `allowed_origins`, as above.
+    pub rest: RestOptions,
 }
 
 impl Webhook {
@@ -135,18 +157,16 @@ impl Webhook {
         let success_response = text(&mut options, reading, "success_response", "OK");
         let error_response = text(&mut options, reading, "error_response", "NOT OK");
         let github_secret = options.get("github_secret").and_then(|at| reading.secret(&at));
-        let post_body_limit = post_body_limit(reading, &mut options);
-        options.no_effect(reading, "debug", "requests are logged with `--loglevel debug`");
+        let rest = RestOptions {
+            post_body_limit: post_body_limit(reading, &mut options),
+            require_tls: options.bool(reading, "require_tls", false),
+            require_ip: require_ip(reading, &mut options),
+            allowed_origins: allowed_origins(reading, &mut options),
+            debug: options.bool(reading, "debug", false),
+            ..RestOptions::default()
+        };
         options.finish(reading);
         let (realm, role) = as_whom?;
-        Some(Self {
-            realm,
-            role,
-            topic: topic?,
-            success_response,
-            error_response,
-            github_secret,
-            post_body_limit,
-        })
+        Some(Self { realm, role, topic: topic?, success_response, error_response, github_secret, rest })
     }
 }

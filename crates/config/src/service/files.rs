@@ -27,26 +27,31 @@ pub struct StaticFiles {
 pub enum StaticSource {
     /// `directory`: relative ones start at the node directory.
     Directory(PathBuf),
-    /// `package` and `resource`: in a Python package.
+    /// `package` and `resource`: in a Python package, which the worker's interpreter finds when the transport starts.
     Package {
-        /// `package`.
+        /// `package`: its name, such as `shop.pages`.
         package: String,
-        /// `resource`.
+        /// `resource`: the folder in it, a relative path without steps up.
         resource: String,
     },
 }
 
 impl StaticFiles {
-    pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<Self> {
-        let source = StaticSource::read(reading, fields);
-        let mut files = Self {
-            source: StaticSource::Directory(PathBuf::new()),
+    /// Files from here, with the defaults.
+    pub fn of(source: StaticSource) -> Self {
+        Self {
+            source,
             enable_directory_listing: false,
             mime_types: Vec::new(),
             cache_timeout: Some(43_200),
             default_file: None,
             allow_cross_origin: true,
-        };
+        }
+    }
+
+    pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<Self> {
+        let source = StaticSource::read(reading, fields);
+        let mut files = Self::of(StaticSource::Directory(PathBuf::new()));
         if let Some(mut fields) = fields.object(reading, "options", "the options of static files") {
             files.enable_directory_listing = fields.bool(reading, "enable_directory_listing", false);
             files.mime_types = mime_types(reading, &mut fields);
@@ -64,6 +69,15 @@ impl StaticSource {
         let directory = fields.get("directory");
         let package = fields.text(reading, "package");
         let resource = fields.text(reading, "resource");
+        if let Some(at) = fields.get("resource")
+            && resource.as_deref().is_some_and(|it| !is_below(it))
+        {
+            let message = "a resource is a folder in its package";
+            reading.report(
+                &at,
+                Finding::error(message).expected("a relative path without `..`, such as `web/static`"),
+            );
+        }
         match (directory, package, resource) {
             (Some(at), None, None) => {
                 let directory = reading.existing_directory(&at)?;
@@ -85,6 +99,10 @@ impl StaticSource {
             }
         }
     }
+}
+
+fn is_below(path: &str) -> bool {
+    Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
 /// Files that begin with a dot, and what is in such directories, are not served; the node directory may have another name.

@@ -82,6 +82,12 @@ pub(super) fn acts_as(
     Some((realm?, role?))
 }
 
+/// `require_ip`: networks from which requests may come.
+pub(super) fn require_ip(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Vec<IpNetwork> {
+    let list = fields.list(reading, "require_ip", "a list of networks");
+    list.iter().filter_map(|at| IpNetwork::read(reading, at)).collect()
+}
+
 /// A limit for what is posted: 0 stands for none in Crossbar.io.
 pub(super) fn post_body_limit(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> u32 {
     /// The most that Crossbar.io allows to be set, and our default, where it has no limit.

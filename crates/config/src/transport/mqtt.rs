@@ -3,7 +3,7 @@
 use super::Surroundings;
 use crate::auth::{self, Auth, check_realm, check_role};
 use crate::permission::{self, Matching};
-use crate::reading::{At, Fields, Finding, Reading};
+use crate::reading::{At, Fields, Finding, Reading, quoted};
 use crate::serializer::Serializer;
 
 /// An MQTT transport, or the MQTT part of a universal one.
@@ -83,9 +83,20 @@ impl Mqtt {
         }
         let payload_mapping = payload_mapping(reading, &mut fields, around);
         let auth = auth::read(reading, &mut fields, around.reach());
+        refuse_own_methods(reading, &fields, &auth);
         fields.elsewhere("payload_format", "`payload_mapping`, by topics");
         fields.finish(reading);
         Some(Self { realm: realm?, role, payload_mapping, auth })
+    }
+}
+
+/// CONNECT has a name and a password, and nothing to answer a challenge with.
+fn refuse_own_methods(reading: &mut Reading<'_>, fields: &Fields<'_>, auth: &Auth) {
+    for own in &auth.own {
+        let at = fields.peek("auth").and_then(|at| at.peek(&own.name));
+        let message =
+            format!("MQTT clients cannot log in by {}: they answer no challenges", quoted(&own.name));
+        at.into_iter().for_each(|at| reading.report(&at, Finding::error(message.clone())));
     }
 }
 

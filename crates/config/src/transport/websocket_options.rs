@@ -187,7 +187,8 @@ impl WebSocketOptions {
     }
 }
 
-fn allowed_origins(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<AllowedOrigins> {
+/// `allowed_origins`, if it is there.
+pub(crate) fn allowed_origins(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<AllowedOrigins> {
     let list = fields.get("allowed_origins")?;
     let mut origins = Vec::new();
     for at in reading.elements(&list, "a list of origins, `scheme://host[:port]`") {

@@ -72,7 +72,8 @@ impl ContainerWorker {
         let list = fields.list(reading, "components", "a list of components");
         let components: Vec<_> =
             list.into_iter().filter_map(|at| ContainerComponent::read(reading, at, &mut ids)).collect();
-        reading.check_python(&fields.at, options.python.as_ref(), components.iter().map(|it| &it.code));
+        let codes = components.iter().map(|it| &it.code);
+        reading.check_python(&fields.at, options.python.as_ref(), codes, &[]);
         reading.groups = outer;
         no_python_process(reading, &mut fields);
         fields.finish(reading);

@@ -69,11 +69,12 @@ impl ProxyWorker {
         let (mut apart, disabled) = (Vec::new(), options.disabled.is_some());
         let listeners = if disabled { &mut apart } else { &mut siblings.listeners };
         reading.is_proxy = true;
-        let transports = list
+        let transports: Vec<_> = list
             .into_iter()
             .filter_map(|at| Transport::read(reading, at, &realms, &mut ids, listeners))
             .collect();
         reading.is_proxy = false;
+        reading.check_python(&fields.at, options.python.as_ref(), std::iter::empty(), &transports);
         fields.refused(reading, "manhole", "it is a shell into a Python process, and there is none");
         fields.finish_lenient(reading);
         Self { id, options, connections, routes, transports }

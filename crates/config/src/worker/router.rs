@@ -49,7 +49,8 @@ impl RouterWorker {
         let auths: Vec<_> = transports.iter().flat_map(Transport::auths).collect();
         authmethod::warn_of_missing(reading, &auths);
         let components = components(reading, &mut fields, &realms);
-        reading.check_python(&fields.at, options.python.as_ref(), components.iter().map(|it| &it.code));
+        let codes = components.iter().map(|it| &it.code);
+        reading.check_python(&fields.at, options.python.as_ref(), codes, &transports);
         no_python_process(reading, &mut fields);
         fields.finish(reading);
         Self { id, options, is_inline, realms, transports, components }

@@ -12,6 +12,26 @@ fn authentication() {
         "nearest anonymous",
     );
     websocket(
+        r#""auth": {"otp": {"type": "function", "create": "otp", §"digits": 6}}"#,
+        "$.workers[0].transports[0].auth.otp.digits",
+        "unknown key `digits` in an authentication method of the program",
+    );
+    websocket(
+        r#""auth": {"otp": §{"type": "function"}}"#,
+        "$.workers[0].transports[0].auth.otp",
+        "has no `create`",
+    );
+    websocket(
+        r#""auth": {"wamp-scram": §{"type": "function", "create": "otp"}}"#,
+        "$.workers[0].transports[0].auth[\"wamp-scram\"]",
+        "no authentication method can be called `wamp-scram`",
+    );
+    websocket(
+        r#""auth": {§"otp": {"type": "static"}}"#,
+        "$.workers[0].transports[0].auth.otp",
+        "unknown key `otp` in `auth`; expected one of `anonymous`",
+    );
+    websocket(
         r#""auth": {"anonymous-proxy": {"type": §"dynamic"}}"#,
         "$.workers[0].transports[0].auth[\"anonymous-proxy\"].type",
         "unknown type `dynamic`",
@@ -292,6 +312,7 @@ fn methods_of_a_role() {
     role(r#""authmethods": §[]"#, METHODS, "error: `authmethods` is empty, so that nobody gets this role");
     role(r#""authmethods": [§"tickets"]"#, first, "nearest ticket");
     role(r#""authmethods": [§7]"#, first, "expected");
+    role(r#""authmethods": [§"otp"]"#, first, "error: unknown authmethod `otp`; expected one of `anonymous`");
     role(r#""authmethods": [§"cookie"]"#, first, "error: a cookie counts as the method by which it was got");
     role(r#""authmethods": [§"scram"]"#, first, "warning: no transport of this worker has `scram`");
     role(

@@ -43,6 +43,13 @@ fn files_values_and_redirects() {
     service(r#"§{"type": "static"}"#, "", "has no `directory`");
     service(r#"{"type": "static", "directory": §"a", "package": "p"}"#, ".directory", "not both");
     service(r#"§{"type": "static", "package": "p"}"#, "", "has no `directory`");
+    for resource in ["../a", "/etc", "a/../../b"] {
+        service(
+            &format!(r#"{{"type": "static", "package": "p", "resource": §"{resource}"}}"#),
+            ".resource",
+            "a resource is a folder in its package",
+        );
+    }
     service(
         r#"{"type": "static", "directory": "a", "options": {§"enable_dir_listing": true}}"#,
         ".options.enable_dir_listing",
@@ -89,6 +96,13 @@ fn the_rest_bridge() {
     option(r#""require_ip": §"10.0.0.0/8""#, ".require_ip", "expected a list of networks");
     option(r#""require_ip": [§"10.0.0.0/33"]"#, ".require_ip[0]", "`10.0.0.0/33` is not a network");
     option(r#""require_ip": [§"10.0.0.0/255.0.255.0"]"#, ".require_ip[0]", "is not a network");
+    option(r#"§"timeout": 1"#, ".timeout", "unknown key `timeout`");
+    option(r#""allowed_origins": [§"example.com"]"#, ".allowed_origins[0]", "no web page has the origin");
+    service(
+        &format!(r#"{{"type": "caller", {AS}, "options": {{"timeout": §600001}}}}"#),
+        ".options.timeout",
+        "from 1 to 600000 milliseconds",
+    );
     option(r#"§"timestamp_delta": 1"#, ".timestamp_delta", "nearest timestamp_delta_limit");
     service(
         &format!(r#"{{"type": "publisher", {AS}, "options": §{{"key": "k"}}}}"#),
@@ -113,9 +127,32 @@ fn webhooks_and_long_polling() {
         "`a b` is not a URI",
     );
     service(
-        r#"{"type": "longpoll", "options": {"request_timeout": §0}}"#,
+        r#"{"type": "longpoll", "options": {"request_timeout": §-1}}"#,
         ".options.request_timeout",
-        "from 1 to 3600 seconds",
+        "from 0 to 3600 seconds",
+    );
+    service(
+        r#"{"type": "longpoll", "options": {"session_timeout": §0}}"#,
+        ".options.session_timeout",
+        "never end",
+    );
+    service(
+        r#"{"type": "longpoll", "options": {"max_message_size": §16777216}}"#,
+        ".options.max_message_size",
+        "from 1024 to 16777215 bytes",
+    );
+    service(r#"{"type": "longpoll", "serializers": [§"xml"]}"#, ".serializers[0]", "unknown");
+    service(r#"{"type": "longpoll", "auth": §{}}"#, ".auth", "names no method");
+    service(r#"§{"type": "longpoll", "auth": {"cookie": {}}}"#, "", "has no cookies");
+    service(
+        r#"{"type": "longpoll", "options": {"debug_transport_id": §"x"}}"#,
+        ".options.debug_transport_id",
+        "no effect",
+    );
+    service(
+        &format!(r#"{{"type": "webhook", {AS}, "options": {{"topic": "a.b", "require_ip": [§"x"]}}}}"#),
+        ".options.require_ip[0]",
+        "is not a network",
     );
     service(
         r#"{"type": "longpoll", "options": {"queue_limit_bytes": §1}}"#,
@@ -241,6 +278,11 @@ fn mqtt() {
             fragment,
         );
     };
+    options(
+        r#"{"realm": "realm1", "auth": {"otp": §{"type": "function", "create": "otp"}}}"#,
+        ".auth.otp",
+        "error: MQTT clients cannot log in by `otp`: they answer no challenges",
+    );
     options("§{}", "", "has no `realm`");
     options(r#"{"realm": §"realm2"}"#, ".realm", "has no realm `realm2`");
     options(r#"{"realm": "realm1", "role": §"anon"}"#, ".role", "has no role `anon`");

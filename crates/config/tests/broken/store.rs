@@ -17,7 +17,7 @@ fn types_of_stores() {
     realm(
         r#""store": {"type": §"sqllite"}"#,
         TYPE,
-        "unknown type `sqllite`; expected one of `memory`, `sqlite`; nearest sqlite",
+        "unknown type `sqllite`; expected one of `memory`, `sqlite`, `rust`; nearest sqlite",
     );
     realm(r#""store": {"type": §"cfxdb"}"#, TYPE, "cannot be read; expected `sqlite`");
     let rules = r#""event-history": [{"uri": "com.x"}]"#;
@@ -33,6 +33,8 @@ fn types_of_stores() {
         "unknown key `path`",
     );
     realm(r#""store": §{"type": "sqlite", "path": "a.db"}"#, STORE, "warning: this store keeps nothing");
+    realm(&format!(r#""store": §{{"type": "rust", {rules}}}"#), STORE, "has no `name`");
+    realm(r#""store": §{"type": "rust", "name": "ledger"}"#, STORE, "warning: this store keeps nothing");
     for key in ["maxsize", "readonly", "sync", "max-buffer", "buffer-flush"] {
         let path = match key {
             "max-buffer" => "$.workers[0].realms[0].store[\"max-buffer\"]",

@@ -379,6 +379,23 @@ fn proxies() {
         "$.workers[0].transports[0].auth.anonymous.role",
         "warning: no realm of this worker has role `usr`; expected the name of a role of the realm; nearest user",
     );
+    let asking = |auth: &str| {
+        format!(
+            r#"{CONNECTION}, "routes": {{"realm1": {{"user": "conn1"}}}}, "transports": [{{"type": "websocket", "endpoint": {{"type": "tcp", "port": 1}}, "auth": {{"wampcra": {auth}}}}}]"#
+        )
+    };
+    proxy(
+        &asking(r#"§{"type": "dynamic", "authenticator": "com.auth", "authenticator-realm": "realm1"}"#),
+        "$.workers[0].transports[0].auth.wampcra",
+        "a procedure that a proxy calls needs an `authenticator-role`",
+    );
+    proxy(
+        &asking(
+            r#"{"type": "dynamic", "authenticator": "com.auth", "authenticator-realm": "realm1", "authenticator-role": §"trusted"}"#,
+        ),
+        "$.workers[0].transports[0].auth.wampcra[\"authenticator-role\"]",
+        "a proxy cannot call a procedure as `trusted`",
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crossweave_api::Config;
 use crossweave_client::{Client, Options, Reconnect};
 use crossweave_router::Router;
 
+use super::guarded::{guarded, guarded_call};
 use super::{Constructor, Failure, Reins};
 use crate::native::SERIALIZER;
 
@@ -28,7 +29,8 @@ pub(crate) enum Way {
 impl Linked {
     pub(super) async fn run(&self, reins: Reins) -> Result<(), Failure> {
         let Reins { joined, mut stop } = reins;
-        let mut component = (self.constructor)(&self.extra).map_err(Failure::lasting)?;
+        let made = guarded_call(|| (self.constructor)(&self.extra)).and_then(|made| made);
+        let mut component = made.map_err(Failure::lasting)?;
         let client = tokio::select! {
             client = self.join() => client.map_err(Failure::passing)?,
             () = Reins::stopped(&mut stop) => return Ok(()),
@@ -39,16 +41,16 @@ impl Linked {
             component.run(&client).await
         };
         let ended = tokio::select! {
-            ended = work => ended.map_err(Failure::passing),
+            ended = guarded(work) => ended.map_err(Failure::passing),
             why = client.closed() => match why {
                 Some(why) => Err(Failure::passing(format_args!("its session is over: {why}"))),
                 None => Err(Failure::passing("its session is over")),
             },
             () = Reins::stopped(&mut stop) => Ok(()),
         };
-        drop(component);
+        let dropped = guarded_call(|| drop(component)).map_err(Failure::passing);
         client.leave().await;
-        ended
+        ended.and(dropped)
     }
 
     async fn join(&self) -> Result<Client, String> {
@@ -63,6 +65,66 @@ impl Linked {
                     .await
                     .map_err(|error| error.to_string())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crossweave_router::{RealmDefinition, Role};
+    use tokio::sync::{oneshot, watch};
+
+    use super::*;
+    use crate::component::{BoxFuture, Component};
+
+    /// Panics where its `extra` says.
+    struct Defective(String);
+
+    impl Component for Defective {
+        fn joined<'a>(&'a mut self, _: &'a Client) -> BoxFuture<'a, Result<(), String>> {
+            Box::pin(async {
+                assert_ne!(self.0, "joined", "a defect");
+                Ok(())
+            })
+        }
+
+        fn run<'a>(&'a mut self, _: &'a Client) -> BoxFuture<'a, Result<(), String>> {
+            Box::pin(async {
+                assert_ne!(self.0, "run", "a defect");
+                Ok(())
+            })
+        }
+    }
+
+    impl Drop for Defective {
+        fn drop(&mut self) {
+            assert_ne!(self.0, "drop", "a defect");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_component_that_panics_has_failed_wherever_that_is() {
+        let router = Router::new(Default::default());
+        let definition =
+            RealmDefinition { roles: vec![Role::allow_all("user")], ..RealmDefinition::default() };
+        router.start_realm("realm1", definition).unwrap();
+        let constructor: Constructor = Arc::new(|extra| {
+            assert_ne!(extra, "made", "a defect");
+            Ok(Box::new(Defective(extra.as_str().unwrap_or_default().to_owned())))
+        });
+        let (_keep, stop) = watch::channel(false);
+        let run = async |place: &str| {
+            let way = Way::Local { router: router.clone(), role: "user".into(), authid: "it".into() };
+            let (constructor, extra, realm) = (constructor.clone(), place.into(), "realm1".to_owned());
+            let (joined, _) = oneshot::channel();
+            Linked { constructor, extra, realm, way }.run(Reins { joined, stop: stop.clone() }).await
+        };
+        assert_eq!(run("nowhere").await, Ok(()));
+        assert_eq!(run("made").await, Err(Failure::lasting("it panicked")));
+        for place in ["joined", "run", "drop"] {
+            assert_eq!(run(place).await, Err(Failure::passing("it panicked")), "{place}");
         }
     }
 }

@@ -16,9 +16,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossweave_config::{Callbacks, Code, part};
+use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncRead, AsyncWriteExt as _};
@@ -54,9 +56,27 @@ pub(crate) struct Interpreter {
     /// A path, or a name that is looked for in `PATH`.
     pub(crate) program: PathBuf,
     /// Where modules are looked for first.
-    pub(crate) pythonpath: Vec<PathBuf>,
+    pub(crate) pythonpath: Pythonpath,
     /// The current directory.
     pub(crate) directory: PathBuf,
+}
+
+/// Directories in which components of a worker look for modules, in their order. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pythonpath(Arc<Mutex<Vec<PathBuf>>>);
+
+impl Pythonpath {
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        self.0.lock().clone()
+    }
+
+    /// Adds directories before those that there are, or behind them; those that are there already go to their new place.
+    pub(crate) fn add(&self, added: &[PathBuf], prepend: bool) {
+        let mut paths = self.0.lock();
+        paths.retain(|path| !added.contains(path));
+        let at = if prepend { 0 } else { paths.len() };
+        paths.splice(at..at, added.iter().cloned());
+    }
 }
 
 /// A component in Python.
@@ -112,7 +132,7 @@ impl PythonTask {
     fn message(&self) -> Json {
         let mut task = self.task.clone();
         task["program"] = HOST.into();
-        task["pythonpath"] = json!(self.interpreter.pythonpath);
+        task["pythonpath"] = json!(self.interpreter.pythonpath.paths());
         task
     }
 
@@ -222,6 +242,7 @@ impl Interpreter {
         let (python, pythonpath) =
             read.map(|part| (part.value.python, part.value.pythonpath)).unwrap_or_default();
         let program = python.unwrap_or_else(|| "python3".into());
+        let pythonpath = Pythonpath(Arc::new(Mutex::new(pythonpath)));
         Interpreter { program, pythonpath, directory: cbdir.to_owned() }
     }
 }

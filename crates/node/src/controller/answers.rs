@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crossweave_api::node::*;
 use crossweave_api::worker::ControllerTraffic;
-use crossweave_api::{Error, error};
-use crossweave_auth::cryptosign::challenge_from_hex;
+use crossweave_api::{Config, Error, Scope, error};
+use crossweave_auth::cryptosign::{challenge_from_hex, message};
+use crossweave_wamp::Value;
 use serde_json::{Value as Json, json};
 use tokio::time::{Duration, sleep, timeout};
 
@@ -15,7 +16,7 @@ use super::{Controller, Why, management};
 use crate::clock::{utc, utcnow};
 use crate::hostmonitor::Sensor;
 use crate::kind::WorkerKind;
-use crate::service::{Caller, answers, check_id, to_json};
+use crate::service::{Caller, answers, check_id, to_json, to_value};
 
 /// The caller of `shutdown` still gets its answer.
 const SHUTDOWN_DELAY: Duration = Duration::from_millis(200);
@@ -40,8 +41,9 @@ impl Controller {
             ApplyConfiguration => apply_configuration,
             GetPublicKey => get_public_key,
             Sign => sign,
+            SignChallenge => sign_challenge,
         );
-        Ok(())
+        self.shared.service.refuse_absent(Scope::Node).await
     }
 
     /// Learns which workers can be asked.
@@ -111,7 +113,7 @@ impl Controller {
         })
     }
 
-    async fn get_system_stats(&self, _: Caller, _: GetSystemStats) -> Result<crossweave_api::Config, Error> {
+    async fn get_system_stats(&self, _: Caller, _: GetSystemStats) -> Result<Config, Error> {
         let failed = |failure: std::io::Error| Error::new(error::RUNTIME_ERROR, failure);
         let load = std::fs::read_to_string("/proc/loadavg").map_err(failed)?;
         let load: Vec<f64> = load.split_whitespace().take(3).filter_map(|it| it.parse().ok()).collect();
@@ -235,5 +237,38 @@ impl Controller {
             Error::new(error::INVALID_ARGUMENT, "sign: `data` is not 64 hexadecimal digits")
         })?;
         Ok(key.sign(&data))
+    }
+
+    async fn sign_challenge(&self, _: Caller, asked: SignChallenge) -> Result<String, Error> {
+        let key = self.key()?;
+        let SignChallenge { challenge_method, challenge_extra, channel_id_raw, channel_id_type } = asked;
+        let invalid =
+            |what: String| Err(Error::new(error::INVALID_ARGUMENT, format!("sign_challenge: {what}")));
+        if !matches!(challenge_method.as_str(), "cryptosign" | "cryptosign-proxy") {
+            return invalid(format!("`challenge_method` is {challenge_method:?}: expected cryptosign"));
+        }
+        let challenge = challenge_extra.get("challenge").and_then(Json::as_str).and_then(challenge_from_hex);
+        let Some(challenge) = challenge else {
+            return invalid("`challenge_extra` has no `challenge` of 64 hexadecimal digits".to_owned());
+        };
+        let channel = match (channel_id_type.as_deref(), channel_id_raw) {
+            (None, None) => None,
+            (Some("tls-unique" | "tls-exporter"), Some(id)) => match channel_id(&id) {
+                Some(id) => Some(id),
+                None => return invalid("`channel_id_raw` has no 32 octets".to_owned()),
+            },
+            (Some(other), Some(_)) => return invalid(format!("unknown `channel_id_type` {other:?}")),
+            _ => return invalid("`channel_id_raw` and `channel_id_type` belong together".to_owned()),
+        };
+        Ok(key.sign(&message(&challenge, channel.as_ref())))
+    }
+}
+
+/// 32 octets, binary or in hexadecimal digits.
+fn channel_id(given: &Config) -> Option<[u8; 32]> {
+    match to_value(given) {
+        Value::Bin(octets) => octets.try_into().ok(),
+        Value::Str(text) => challenge_from_hex(&text),
+        _ => None,
     }
 }

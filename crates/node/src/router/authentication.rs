@@ -6,9 +6,10 @@ use crossweave_auth::scram::credential::{Credential as Scram, Hashing};
 use crossweave_auth::{Secret, scram, wampcra};
 use crossweave_config as config;
 use crossweave_router::{
-    Anonymous, Asked, CookieOptions, CookieStore, Fingerprint, Methods, NamedShelf, Principal, Procedure,
-    Source,
+    Anonymous, Asked, CookieOptions, CookieStore, Fingerprint, Methods, NamedShelf, Own, Principal,
+    Procedure, Source,
 };
+use crossweave_wamp::AuthMethod;
 
 use super::Findings;
 
@@ -41,6 +42,30 @@ pub(super) fn methods(auth: &config::Auth, place: &str, findings: &mut Findings)
             .as_ref()
             .map(|list| list.iter().map(|it| proxy_principal(it, place, findings)).collect()),
         tls: tls.as_ref().map(|method| source(method, |list| list.iter().map(tls_principal).collect())),
+        own: auth.own.iter().filter_map(|method| own(method, place, findings)).collect(),
+    }
+}
+
+/// A method of the program's own.
+fn own(method: &config::OwnMethod, place: &str, findings: &mut Findings) -> Option<Own> {
+    let config::OwnMethod { name, create } = method;
+    let by = match findings.extensions.login_methods.find("login method", create) {
+        Ok(by) => by,
+        Err(what) => {
+            findings.obstacle(place, format!("`auth.{name}`: {what}"));
+            return None;
+        }
+    };
+    match AuthMethod::declare(name) {
+        Ok(AuthMethod::Own(method)) => Some(Own { method, name: create.as_str().into(), by }),
+        Ok(_) => {
+            findings.obstacle(place, format!("`auth.{name}`: no login method can be called so"));
+            None
+        }
+        Err(what) => {
+            findings.obstacle(place, format!("`auth.{name}`: {what}"));
+            None
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Facts {
     client: Client,
     started: SystemTime,
     /// Whether there are no realms here, but routers behind.
-    pub(super) is_proxy: bool,
+    is_proxy: bool,
     known: Arc<Mutex<Option<(Instant, NodeStatus)>>>,
 }
 
@@ -44,11 +44,15 @@ impl Facts {
             title: title(),
             started: self.started,
             controller_pid: std::process::id(),
-            workers_by_type: BTreeMap::from([("router".to_owned(), 1)]),
+            workers_by_type: BTreeMap::from([(self.own_type().to_owned(), 1)]),
             pubkey: None,
         });
         *known = Some((Instant::now(), status.clone()));
         status
+    }
+
+    fn own_type(&self) -> &'static str {
+        if self.is_proxy { "proxy" } else { "router" }
     }
 
     async fn ask(&self) -> Option<NodeStatus> {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossweave_api::process::Requester;
+use crossweave_api::process::SessionIdent;
 use crossweave_api::router::*;
 use crossweave_api::{Config, Error, Event, error};
 use crossweave_client::{Auth, Options, Reconnect, Serializer};
@@ -56,7 +56,7 @@ struct About {
     id: String,
     config: Config,
     started: String,
-    started_by: Requester,
+    started_by: SessionIdent,
     is_connected: AtomicBool,
     stop: Notify,
 }
@@ -129,19 +129,19 @@ impl RouterWorker {
             id: place.1.clone(),
             config,
             started: utcnow(),
-            started_by: caller.requester(),
+            started_by: caller.ident(),
             is_connected: AtomicBool::new(false),
             stop: Notify::new(),
         });
         let tried = Arc::new(Notify::new());
+        // Before it is told that it is connected.
+        self.service().tell(&ON_ROUTER_REALM_LINK_STARTED, &about.marshal()).await;
         let task = tokio::spawn(self.clone().run_link(link, about.clone(), tried.clone()));
         self.shared.links.lock().insert(place, RunningLink { about: about.clone(), task });
         drop(state);
         // Whether it could be connected is in the answer.
         let _ = timeout(CONNECT_WAIT, tried.notified()).await;
-        let marshal = about.marshal();
-        self.service().tell(&ON_ROUTER_REALM_LINK_STARTED, &marshal).await;
-        Ok(marshal)
+        Ok(about.marshal())
     }
 
     /// Runs until the link is stopped.

@@ -4,8 +4,11 @@
 //!  client ── transport ── who is it? ── route of realm and role ── connection ── a session of its own at a router
 //! ```
 //!
-//! It is a router worker without realms: transports and web services are the same. `backends` opens the sessions.
+//! It is a router worker without realms: transports and web services are the same. `backends` opens the sessions; who a client is, it
+//! may ask a procedure on a router behind it (`asking`).
 
+mod asking;
+mod backend;
 mod backends;
 
 use std::collections::BTreeMap;
@@ -23,7 +26,8 @@ use super::{RouterOptions, RouterWorker, invalid, no_such};
 use crate::clock::utcnow;
 use crate::key::node_key;
 use crate::service::{Caller, Service, answers};
-use backends::{Backend, Backends};
+use backend::Backend;
+use backends::Backends;
 
 /// What is told of the transports of a proxy.
 const TRANSPORT_EVENTS: TransportEvents = TransportEvents {

@@ -1,7 +1,7 @@
 //! Realms and roles of a configuration as the router wants them.
 
 use crossweave_config as config;
-use crossweave_router::{HistoryStore, RealmDefinition, RealmOptions, Role};
+use crossweave_router::{HistoryStore, NamedEventShelf, RealmDefinition, RealmOptions, Role};
 use crossweave_router_core::TrustRule;
 use crossweave_router_core::authorization::{
     Actions, Authorization, BadPermission, Disclose, Disclosure, Permission, Permissions,
@@ -33,6 +33,15 @@ pub(super) fn definition(
     let history = match realm.store.as_ref().map(|store| &store.kind) {
         None | Some(config::StoreKind::Memory) => HistoryStore::Memory,
         Some(config::StoreKind::Sqlite { path }) => HistoryStore::Sqlite { path: path.clone() },
+        Some(config::StoreKind::Linked { name }) => {
+            match findings.extensions.event_stores.find("event store", name) {
+                Ok(shelf) => HistoryStore::Shelf(NamedEventShelf::new(name, shelf)),
+                Err(what) => {
+                    findings.obstacle(place, what);
+                    HistoryStore::Memory
+                }
+            }
+        }
     };
     RealmDefinition { options: options(realm, limits), roles, history, ..RealmDefinition::default() }
 }
@@ -118,8 +127,7 @@ fn delivery(delivery: &config::Delivery) -> Delivery {
 
 pub(super) fn role(role: &config::Role, place: &str, findings: &mut Findings) -> Option<Role> {
     let delivery = role.delivery.as_ref().map(delivery);
-    let authmethods: Option<Vec<AuthMethod>> =
-        role.authmethods.as_ref().map(|list| list.iter().copied().map(authmethod).collect());
+    let authmethods = role.authmethods.as_ref().map(|list| authmethods(list, &role.name, place, findings));
     if let Some(procedure) = &role.authorizer {
         let permissions = Authorization::Procedure(procedure.as_str().into());
         let made = Role::new(role.name.as_str(), permissions).with_delivery(delivery);
@@ -162,21 +170,33 @@ fn match_policy(matching: config::Matching) -> MatchPolicy {
     }
 }
 
-fn authmethod(method: config::AuthMethod) -> AuthMethod {
-    match method {
-        config::AuthMethod::Anonymous => AuthMethod::Anonymous,
-        config::AuthMethod::Ticket => AuthMethod::Ticket,
-        config::AuthMethod::WampCra => AuthMethod::WampCra,
-        config::AuthMethod::Scram => AuthMethod::Scram,
-        config::AuthMethod::Cryptosign => AuthMethod::Cryptosign,
-        config::AuthMethod::Tls => AuthMethod::Tls,
+/// The methods of a role. One that cannot be is in the way, and lets nobody in.
+fn authmethods(
+    list: &[config::AuthMethod],
+    role: &str,
+    place: &str,
+    findings: &mut Findings,
+) -> Vec<AuthMethod> {
+    let mut methods = Vec::new();
+    for method in list {
+        let declared = match method {
+            config::AuthMethod::Own(name) if findings.extensions.login_methods.is_empty() => {
+                Err(format!("unknown authmethod `{name}`"))
+            }
+            method => AuthMethod::declare(method.name()),
+        };
+        match declared {
+            Ok(method) => methods.push(method),
+            Err(what) => findings.obstacle(&format!("{place}, role {role:?}"), what),
+        }
     }
+    methods
 }
 
 /// Whether a client that has proven itself so gets the role; none: it is not known how.
 pub(super) fn admits(role: &config::Role, proof: Option<AuthMethod>) -> bool {
     let accepted = role.authmethods.as_ref();
-    accepted.is_none_or(|list| proof.is_some_and(|proof| list.iter().any(|it| authmethod(*it) == proof)))
+    accepted.is_none_or(|list| proof.is_some_and(|proof| list.iter().any(|it| it.name() == proof.name())))
 }
 
 fn disclose(disclose: Option<bool>) -> Disclose {

@@ -8,9 +8,10 @@ use std::time::Duration;
 use crossweave_api::router::*;
 use crossweave_api::{Config, Error, error};
 use crossweave_config as config;
-use crossweave_router::{MessageCounts, StartError};
+use crossweave_router::{HistoryStore, MessageCounts, RealmDefinition, StartError};
 use crossweave_web::run_demo;
 use tokio::sync::MutexGuard;
+use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
 use super::template::RealmTemplate;
@@ -176,7 +177,7 @@ impl RouterWorker {
         definition.background_roles = template.map_or_else(Vec::new, RealmTemplate::background_roles);
         let idle_timeout = template.and_then(RealmTemplate::idle_timeout);
         let name = part.value.name.clone();
-        self.router().start_realm(&name, definition).map_err(|failure| match failure {
+        self.start_defined(&name, definition).await.map_err(|failure| match failure {
             StartError::RealmExists(_) => Error::new(error::ALREADY_EXISTS, failure),
             _ => Error::new(error::CANNOT_START, failure),
         })?;
@@ -204,6 +205,17 @@ impl RouterWorker {
         info!("Realm '{name}' started");
         self.service().tell(&ON_REALM_STARTED, &marshal).await;
         Ok(marshal)
+    }
+
+    /// Starts a realm of the router. A history that is kept somewhere is read first, which may take a while: not here, where others
+    /// wait.
+    async fn start_defined(&self, name: &str, definition: RealmDefinition) -> Result<(), StartError> {
+        if definition.history == HistoryStore::Memory {
+            return self.router().start_realm(name, definition);
+        }
+        let (router, name) = (self.router().clone(), name.to_owned());
+        let started = spawn_blocking(move || router.start_realm(&name, definition)).await;
+        started.unwrap_or(Err(StartError::Stopped))
     }
 
     /// Starts what the program adds to each realm, before anybody has a role there.

@@ -116,7 +116,7 @@ impl RouterWorker {
         paths.insert(path.clone(), config.clone());
         let service = WebTransportService { transport_id, path, config };
         self.tell_service(&ON_WEB_TRANSPORT_SERVICE_STARTING, &service).await;
-        self.change_site(&mut state, &service.transport_id, changed)?;
+        self.change_site(&mut state, &service.transport_id, changed).await?;
         drop(state);
         self.tell_service(&ON_WEB_TRANSPORT_SERVICE_STARTED, &service).await;
         Ok(service)
@@ -135,7 +135,7 @@ impl RouterWorker {
         is_changeable(&config)?;
         let service = WebTransportService { transport_id, path, config };
         self.tell_service(&ON_WEB_TRANSPORT_SERVICE_STOPPING, &service).await;
-        self.change_site(&mut state, &service.transport_id, changed)?;
+        self.change_site(&mut state, &service.transport_id, changed).await?;
         drop(state);
         self.tell_service(&ON_WEB_TRANSPORT_SERVICE_STOPPED, &service).await;
         Ok(WebTransportServiceStopped { transport_id: service.transport_id, path: service.path })
@@ -147,9 +147,12 @@ impl RouterWorker {
     }
 
     /// Serves what this configuration of the transport says from now on.
-    fn change_site(&self, state: &mut State, transport_id: &str, config: Config) -> Result<(), Error> {
+    async fn change_site(&self, state: &mut State, transport_id: &str, config: Config) -> Result<(), Error> {
         let at = state.transport(transport_id)?;
-        let (listen, _) = self.prepare(transport_id, &config, state)?;
+        let (listen, key) = self.prepare(transport_id, &config, state).await?;
+        if key {
+            self.need_key(state)?;
+        }
         let running = &mut state.transports[at];
         let (Some(site), Some(service)) = (&running.site, listen.options.http) else {
             return Err(no_web(transport_id));

@@ -1,11 +1,12 @@
 //! Transports of a configuration as the router wants them.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use crossweave_config as config;
 use crossweave_router::{
-    Asked, Authentication, OnSlow, QueueOptions, RawSocketOptions, ResumptionOptions, Source,
-    TransportOptions,
+    Authentication, OnSlow, QueueOptions, RawSocketOptions, ResumptionOptions, TransportOptions,
 };
 use crossweave_transport::ListenEndpoint;
 use crossweave_transport::tls::TlsServerOptions;
@@ -13,8 +14,10 @@ use crossweave_wamp::Serializer;
 
 use super::certificates::tls_options;
 use super::site::{Served, WebPart};
-use super::speaking::Speaking;
+use super::speaking::{Protocol, Speaking};
 use super::{Findings, authentication, websocket};
+use crate::component::guarded_call;
+use crate::extension::MakeProtocol;
 
 /// Stands for "no limit" where the router wants a time: ten years.
 pub(super) const UNLIMITED_MS: u64 = 10 * 365 * 24 * 3_600_000;
@@ -43,35 +46,21 @@ pub(super) struct Listen {
 impl Listen {
     /// Whether clients may ask the node to prove itself.
     pub(super) fn needs_key(&self) -> bool {
-        let has_cryptosign = |authentication: &Option<Authentication>| match authentication {
-            Some(Authentication::Methods(methods)) => methods.cryptosign.is_some(),
+        let has_cryptosign = |authentication: &Authentication| match authentication {
+            Authentication::Methods(methods) => methods.cryptosign.is_some(),
             _ => false,
         };
         self.authentications().any(has_cryptosign)
     }
 
-    /// Whether a procedure is called to find out who a client is.
-    pub(super) fn asks_procedures(&self) -> bool {
-        fn asks<T>(source: &Option<Source<T>>) -> bool {
-            matches!(source, Some(Source::Asked(Asked::Procedure(_))))
-        }
-        self.authentications().any(|authentication| match authentication {
-            Some(Authentication::Methods(it)) => {
-                asks(&it.anonymous)
-                    || asks(&it.ticket)
-                    || asks(&it.wampcra)
-                    || asks(&it.scram)
-                    || asks(&it.cryptosign)
-                    || asks(&it.tls)
-            }
-            _ => false,
-        })
-    }
-
     /// Of all parts of the transport.
-    fn authentications(&self) -> impl Iterator<Item = &Option<Authentication>> {
+    fn authentications(&self) -> impl Iterator<Item = &Authentication> {
         let rawsocket = self.options.rawsocket.iter().map(|part| &part.authentication);
-        rawsocket.chain(self.options.websocket.values().map(|part| &part.authentication))
+        let websocket = self.options.websocket.values().map(|part| &part.authentication);
+        rawsocket
+            .chain(websocket)
+            .flatten()
+            .chain(self.web.iter().flat_map(|web| web.authentications.values()))
     }
 }
 
@@ -87,18 +76,20 @@ pub(super) fn listen(
     place: &str,
     findings: &mut Findings,
 ) -> Listen {
-    let mut parts = Parts { place, findings, url: None, web: None, speaking: None };
+    let mut parts =
+        Parts { place, findings, url: None, web: None, authentications: HashMap::new(), speaking: None };
     let mut options = TransportOptions::new(endpoint(&transport.endpoint));
     options.tls = tls(&transport.endpoint);
     options.queue = queue(&transport.connection);
     options.resumption = transport.connection.resumption.as_ref().map(resumption);
     options.handshake_timeout_ms = or_unlimited(transport.connection.handshake_timeout);
     parts.protocol(&transport.protocol, &mut options);
-    let (url, web, speaking) = (parts.url, parts.web, parts.speaking);
+    let Parts { url, web, authentications, speaking, .. } = parts;
     let web = web.map(|web| WebPart {
         web: web.clone(),
         is_loopback: transport.endpoint.is_loopback(),
         handshake_timeout_ms: options.handshake_timeout_ms,
+        authentications,
     });
     Listen {
         ports: ports(&transport.endpoint),
@@ -111,12 +102,19 @@ pub(super) fn listen(
     }
 }
 
+/// A protocol of the program's own.
+fn made(make: &MakeProtocol, extra: Option<&serde_json::Value>) -> Result<Arc<dyn Protocol>, String> {
+    guarded_call(|| make(extra.unwrap_or_default())).and_then(|made| made)
+}
+
 /// Walks over what a transport speaks.
 struct Parts<'a> {
     place: &'a str,
     findings: &'a mut Findings,
     url: Option<String>,
     web: Option<&'a config::Web>,
+    /// Of long-poll services, by path.
+    authentications: HashMap<String, Authentication>,
     speaking: Option<Speaking>,
 }
 
@@ -157,6 +155,10 @@ impl<'a> Parts<'a> {
             if let config::WebService::WebSocket(part) = &path.service {
                 self.websocket(&path.path, part, options);
             }
+            if let config::WebService::LongPoll(part) = &path.service {
+                let authentication = self.authentication(&part.auth, Some(&path.path));
+                self.authentications.extend(authentication.map(|it| (path.path.clone(), it)));
+            }
         }
         if let Some(seconds) = web.options.client_timeout {
             options.http_idle_timeout_ms = u64::from(seconds) * 1_000;
@@ -167,7 +169,7 @@ impl<'a> Parts<'a> {
     fn linked(&mut self, part: &config::LinkedTransport) {
         let authentication = self.authentication(&part.auth, None);
         match self.findings.extensions.transports.find("transport type", &part.linked.name) {
-            Ok(make) => match make(part.linked.extra.as_ref().unwrap_or_default()) {
+            Ok(make) => match made(&*make, part.linked.extra.as_ref()) {
                 Ok(protocol) => {
                     let name = part.linked.name.clone();
                     self.speaking =
@@ -275,7 +277,7 @@ fn or_unlimited(milliseconds: u32) -> u64 {
     if milliseconds == 0 { UNLIMITED_MS } else { milliseconds.into() }
 }
 
-fn serializers(serializers: &[config::Serializer]) -> Vec<Serializer> {
+pub(super) fn serializers(serializers: &[config::Serializer]) -> Vec<Serializer> {
     let serializer = |it: &config::Serializer| match it {
         config::Serializer::Json => Serializer::Json,
         config::Serializer::MsgPack => Serializer::MsgPack,

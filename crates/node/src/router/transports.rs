@@ -12,8 +12,9 @@ use crossweave_web::{StartPage, StartPageOptions};
 use tracing::{info, warn};
 
 use super::facts::Facts;
+use super::packages::folders;
 use super::services::Changeable;
-use super::site::{Served, site};
+use super::site::{Makings, Served, site};
 use super::speaking::{self, Accepting};
 use super::transport::Listen;
 use super::{Findings, RouterWorker, State, invalid, no_such, ready, transport};
@@ -138,13 +139,11 @@ impl RouterWorker {
         if state.transport(&id).is_ok() {
             return Err(Error::new(error::ALREADY_RUNNING, format!("there is a transport {id:?}")));
         }
-        let (mut listen, key) = self.prepare(&id, &config, &state)?;
+        let (mut listen, key) = self.prepare(&id, &config, &state).await?;
         let site = listen.options.http.take().map(Changeable::new);
         listen.options.http = site.clone().map(|site| site as Arc<dyn HttpService>);
-        if key && !state.has_key {
-            let key = node_key(&self.shared.options.cbdir);
-            self.set_key(key.map_err(|failure| Error::new(error::CANNOT_START, failure))?);
-            state.has_key = true;
+        if key {
+            self.need_key(&mut state)?;
         }
         let kind = config.get("type").and_then(|it| it.as_str()).unwrap_or_default().to_owned();
         let mut starting = RunningTransport {
@@ -197,8 +196,23 @@ impl RouterWorker {
         Ok(marshal)
     }
 
+    /// Reads the node's key, if that was not done before.
+    pub(super) fn need_key(&self, state: &mut State) -> Result<(), Error> {
+        if !state.has_key {
+            let key = node_key(&self.shared.options.cbdir);
+            self.set_key(key.map_err(|failure| Error::new(error::CANNOT_START, failure))?);
+            state.has_key = true;
+        }
+        Ok(())
+    }
+
     /// The transport as the router wants it, and whether it needs the node's key.
-    pub(super) fn prepare(&self, id: &str, config: &Config, state: &State) -> Result<(Listen, bool), Error> {
+    pub(super) async fn prepare(
+        &self,
+        id: &str,
+        config: &Config,
+        state: &State,
+    ) -> Result<(Listen, bool), Error> {
         let options = &self.shared.options;
         let running = state.realms.iter().map(|it| &it.realm);
         let all = running.chain(state.templates.iter().map(|it| &it.realm));
@@ -215,10 +229,6 @@ impl RouterWorker {
         names.dedup();
         let mut findings = Findings::new(&self.shared.options.extensions);
         let mut listen = transport::listen(&part.value, names, &format!("transport {id:?}"), &mut findings);
-        if state.routes.is_some() && listen.asks_procedures() {
-            let what = "authentication by a procedure (`dynamic`) is not built yet for proxies: there is no realm to call it on";
-            findings.obstacle(&format!("transport {id:?}"), what);
-        }
         findings.settle()?;
         if let Some(web) = &listen.web {
             let cannot = |(path, why): (String, String)| {
@@ -226,8 +236,15 @@ impl RouterWorker {
             };
             let before = state.transports.iter().find(|it| it.id == id).map(|it| it.served.clone());
             let before = before.unwrap_or_default();
-            let (http, served) =
-                site(self.router(), web, &self.facts(), &options.extensions, &before).map_err(cannot)?;
+            let folders = folders(&options.interpreter, &web.web, &before).await.map_err(cannot)?;
+            let makings = Makings {
+                router: self.router(),
+                facts: self.facts(),
+                extensions: &options.extensions,
+                folders,
+                memories: &self.shared.memories,
+            };
+            let (http, served) = site(&makings, web, &before).map_err(cannot)?;
             listen.options.http = Some(http);
             listen.served = served;
         }

@@ -37,6 +37,7 @@ pub(crate) fn trusted(hello: &Hello, authrole: &Arc<str>, authid: &Arc<str>) -> 
         session: None,
         questions: 0,
         said: None,
+        shown_method: None,
     }
 }
 
@@ -60,7 +61,7 @@ pub(crate) fn admit(
         id,
         authid: grant.authid,
         authrole: grant.authrole,
-        authmethod: grant.method.into(),
+        authmethod: grant.shown_method.unwrap_or_else(|| grant.method.into()),
         authprovider: grant.provider.into(),
         roles,
         authextra: grant.authextra,

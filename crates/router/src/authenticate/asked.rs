@@ -9,14 +9,15 @@ use crossweave_wamp::{Dict, SessionId};
 use tokio::time::timeout;
 
 use super::pending::Standing;
-use super::start::Attempt;
+use super::start::{Attempt, nobody};
 use super::{Grant, Refusal, Said, Verdict, certificate};
+use crate::authenticator::looks::Asking;
 use crate::authenticator::turns::Turn;
 use crate::authenticator::{Asked, AuthenticateRequest, Credential, Granted, NotGranted};
 use crate::realm::AbortOnDrop;
 
 /// An answer that takes longer, the wait included, has failed.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What an authenticator is to be asked.
 pub(super) struct Question {
@@ -61,52 +62,48 @@ impl Question {
     }
 
     async fn decide(&self, ticket: Option<Secret>) -> Verdict {
-        let asked = self.asked.name();
-        match self.answer(ticket).await {
-            Ok((granted, turn)) => self.challenge(granted, turn).await,
-            Err(NotGranted::Denied { uri, message }) => {
-                let cause = format!("{asked} denied it with {uri}");
-                let Refusal { cause, .. } =
-                    Refusal::unproven(self.attempt.method, self.attempt.authid.as_deref(), cause);
-                Verdict::Refuse(Refusal { abort: Abort::new(uri, message), cause })
+        let (answer, turn) = match self.answer(ticket).await {
+            Ok(answered) => answered,
+            Err(why) => return self.attempt.not_granted(&self.asked.name(), why),
+        };
+        let (attempt, asking) = (&self.attempt, self.asking());
+        let (looks, decoy) = (&attempt.shared.looks, attempt.shared.decoy());
+        match answer {
+            Ok(granted) => {
+                looks.remember(&asking, &granted, &decoy);
+                self.challenge(granted, Standing::Known, turn).await
             }
-            Err(NotGranted::Failed(why)) => self.attempt.unproven(format_args!("{asked} failed: {why}")),
+            Err(NotGranted::NoSuchClient)
+                if let Some(made_up) =
+                    looks.make_up(&asking, &decoy, attempt.authid.as_deref().unwrap_or_default()) =>
+            {
+                self.challenge(made_up, Standing::UnknownToAsked, turn).await
+            }
+            Err(why) => attempt.not_granted(&self.asked.name(), why),
         }
+    }
+
+    fn asking(&self) -> Asking<'_> {
+        let Attempt { realm, method, .. } = &self.attempt;
+        Asking { asked: &self.asked, realm: realm.as_deref(), method }
     }
 
     /// The authenticator's answer, and the turn that lasts as long as it is worked on. A panic of it ends its own task only.
-    async fn answer(&self, ticket: Option<Secret>) -> Result<(Granted, Turn), NotGranted> {
+    async fn answer(
+        &self,
+        ticket: Option<Secret>,
+    ) -> Result<(Result<Granted, NotGranted>, Turn), NotGranted> {
         let turn = self.attempt.shared.questions.take(&self.asked, self.attempt.realm.as_deref()).await?;
         let (asked, shared) = (self.asked.clone(), self.attempt.shared.clone());
-        let request = self.request(ticket);
-        let asked = tokio::spawn(async move {
-            let granted = asked.authenticate(shared, request).await?;
-            Ok((granted, turn))
-        });
-        AbortOnDrop(asked).await.unwrap_or_else(|| Err(NotGranted::Failed("it panicked".to_owned())))
-    }
-
-    fn request(&self, ticket: Option<Secret>) -> AuthenticateRequest {
-        let Attempt { realm, authid, authextra, caller, method, .. } = &self.attempt;
-        let mut transport = caller.transport();
-        if let Some(certificate) = caller.certificate() {
-            transport.insert("peer_cert", certificate::describe(certificate));
-        }
-        let mut details = Dict::new()
-            .with("session", self.session.0)
-            .with("authmethod", *method)
-            .with("authextra", authextra.clone().unwrap_or_default())
-            .with("transport", transport);
-        if let Some(authid) = authid {
-            details.insert("authid", authid.as_str());
-        }
-        AuthenticateRequest { realm: realm.clone(), authid: authid.clone(), method, ticket, details }
+        let request = self.attempt.request(self.session, ticket);
+        let asked = tokio::spawn(async move { (asked.authenticate(shared, request).await, turn) });
+        AbortOnDrop(asked).await.ok_or_else(|| NotGranted::Failed("it panicked".to_owned()))
     }
 
     /// Lets a client in that the authenticator knows, or challenges it to prove what the authenticator says.
-    async fn challenge(&self, granted: Granted, turn: Turn) -> Verdict {
-        let (grant, asked) = (self.grant(&granted), self.asked.name());
-        let attempt = &self.attempt;
+    async fn challenge(&self, granted: Granted, standing: Standing, turn: Turn) -> Verdict {
+        let (attempt, asked) = (&self.attempt, self.asked.name());
+        let grant = attempt.granted(&granted, self.asked.provider(), asked.clone(), self.session);
         match (attempt.method, granted.credential) {
             ("anonymous" | "ticket" | "tls", _) => Verdict::Admit(Box::new(grant)),
             ("wampcra", Credential::WampCra { secret, salting }) => {
@@ -117,36 +114,81 @@ impl Question {
                     wampcra::Credential::new(secret, salting)
                 });
                 match derive.await {
-                    Ok(credential) => attempt.challenge_wampcra(grant, credential, true),
+                    Ok(credential) => attempt.challenge_wampcra(grant, credential, standing),
                     Err(_) => attempt.unproven("deriving the key failed"),
                 }
             }
             ("scram" | "wamp-scram", Credential::Scram(credential)) => {
-                attempt.challenge_scram(grant, credential, true)
+                attempt.challenge_scram(grant, credential, standing)
             }
             ("cryptosign", Credential::Cryptosign(mut keys)) => match attempt.offered_key() {
                 Err(refusal) => Verdict::Refuse(refusal),
                 Ok(offered) => {
                     keys.retain(|key| offered.is_none_or(|offered| offered == *key));
-                    // Without a key left no signature is right.
-                    let standing = if keys.is_empty() { Standing::KeyNotListed } else { Standing::Known };
+                    let standing = match standing {
+                        Standing::Known if keys.is_empty() => Standing::KeyNotListed,
+                        standing => standing,
+                    };
+                    if keys.is_empty() {
+                        // A signature is checked as well, since that takes time.
+                        keys.push(offered.unwrap_or_else(nobody));
+                    }
                     attempt.challenge_cryptosign(grant, keys, standing)
                 }
             },
             (method, _) => attempt.unproven(format_args!("{asked} gave no credential for {method}")),
         }
     }
+}
 
-    fn grant(&self, granted: &Granted) -> Grant {
-        let attempt = &self.attempt;
-        let authid = match granted.authid.as_deref().or(attempt.authid.as_deref()) {
+impl Attempt {
+    /// What somebody is asked about the client.
+    pub(super) fn request(&self, session: SessionId, ticket: Option<Secret>) -> AuthenticateRequest {
+        let Attempt { realm, authid, authextra, caller, method, .. } = self;
+        let mut transport = caller.transport();
+        if let Some(certificate) = caller.certificate() {
+            transport.insert("peer_cert", certificate::describe(certificate));
+        }
+        let mut details = Dict::new()
+            .with("session", session.0)
+            .with("authmethod", *method)
+            .with("authextra", authextra.clone().unwrap_or_default())
+            .with("transport", transport);
+        if let Some(authid) = authid {
+            details.insert("authid", authid.as_str());
+        }
+        AuthenticateRequest { realm: realm.clone(), authid: authid.clone(), method, ticket, details }
+    }
+
+    /// What the client gets of whom `by` lets in.
+    pub(super) fn granted(
+        &self,
+        granted: &Granted,
+        provider: &'static str,
+        by: String,
+        session: SessionId,
+    ) -> Grant {
+        let authid = match granted.authid.as_deref().or(self.authid.as_deref()) {
             Some(authid) => authid.into(),
             None => super::admit::random_authid(),
         };
         let realm = granted.realm.as_deref().map(Into::into);
-        let grant = attempt.grant(&authid, &granted.authrole, realm.as_ref(), self.asked.provider());
-        let said = Box::new(Said { by: self.asked.name(), names_realm: granted.realm.is_some() });
-        Grant { authextra: granted.extra.clone(), session: Some(self.session), said: Some(said), ..grant }
+        let grant = self.grant(&authid, &granted.authrole, realm.as_ref(), provider);
+        let said = Box::new(Said { by, names_realm: granted.realm.is_some() });
+        Grant { authextra: granted.extra.clone(), session: Some(session), said: Some(said), ..grant }
+    }
+
+    /// It is not let in by whom was asked.
+    pub(super) fn not_granted(&self, asked: &str, why: NotGranted) -> Verdict {
+        match why {
+            NotGranted::Denied { uri, message } => {
+                let cause = format!("{asked} denied it with {uri}");
+                let Refusal { cause, .. } = Refusal::unproven(self.method, self.authid.as_deref(), cause);
+                Verdict::Refuse(Refusal { abort: Abort::new(uri, message), cause })
+            }
+            NotGranted::NoSuchClient => self.unproven(format_args!("{asked} knows no such client")),
+            NotGranted::Failed(why) => self.unproven(format_args!("{asked} failed: {why}")),
+        }
     }
 }
 
@@ -193,7 +235,7 @@ mod tests {
         let credential = Credential::WampCra { secret: "pa55".into(), salting };
         let granted = Granted { authrole: "user".into(), credential, ..Granted::default() };
         let turn = turns.take(&question.asked, None).await.unwrap();
-        let given_up = timeout(Duration::ZERO, question.challenge(granted, turn)).await;
+        let given_up = timeout(Duration::ZERO, question.challenge(granted, Standing::Known, turn)).await;
         assert!(given_up.is_err());
         assert_eq!(turns.taken(), 1);
         let derived = async {

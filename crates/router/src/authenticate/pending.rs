@@ -7,6 +7,7 @@ use crossweave_wamp::Dict;
 use crossweave_wamp::message::Authenticate;
 
 use super::asked::Question;
+use super::own::OwnLogin;
 use super::{Grant, Refusal, Verdict};
 
 /// A client that has been challenged.
@@ -22,6 +23,8 @@ pub(crate) struct Pending {
 pub(super) enum Standing {
     Known,
     NoSuchClient,
+    /// Whoever was asked knows no such client.
+    UnknownToAsked,
     /// It exists, and the public key that it says it has is none of its keys.
     KeyNotListed,
 }
@@ -38,6 +41,7 @@ impl Standing {
         match self {
             Standing::Known => "wrong answer to the challenge",
             Standing::NoSuchClient => "no such client",
+            Standing::UnknownToAsked => "the authenticator knows no such client",
             Standing::KeyNotListed => "the client exists, and does not have this public key",
         }
     }
@@ -55,14 +59,17 @@ pub(super) enum Proof {
     Scram(Box<ServerExchange>),
     /// To have the private key of one of these: this message is to be signed.
     Cryptosign { keys: Vec<PublicKey>, message: [u8; 32] },
+    /// What a method of the program's own wants.
+    Own(Box<OwnLogin>),
 }
 
 impl Pending {
-    /// Judges the answer. There is only one: another needs another HELLO.
+    /// Judges the answer. There is only one, unless a method of the program's own asks again: another needs another HELLO.
     pub(crate) fn judge(self: Box<Self>, answer: &Authenticate) -> Verdict {
         let Pending { mut grant, standing, proof } = *self;
         let proven = match proof {
             Proof::TicketAsked(question) => return question.with_ticket(&answer.signature),
+            Proof::Own(login) => return login.with_answer(answer),
             Proof::Ticket(expected) => ticket::is_same(&expected, &answer.signature).then(Dict::new),
             Proof::WampCra { credential, text } => {
                 credential.is_signature(&text, &answer.signature).then(Dict::new)

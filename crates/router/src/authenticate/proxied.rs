@@ -5,14 +5,16 @@
 
 use crossweave_auth::cryptosign::PublicKey;
 use crossweave_transport::PeerAddress;
+use crossweave_wamp::authmethod::OwnMethod;
 use crossweave_wamp::{AuthMethod, Dict};
 
 use super::start::Attempt;
 use super::{Grant, Verdict, excerpt};
 use crate::methods::Directory;
+use crate::upstream::ASKING_PROVIDER;
 
-/// How clients may have been looked up.
-const PROVIDERS: [&str; 4] = ["static", "dynamic", "function", "cookie"];
+/// How clients may have been looked up; the last one is the proxy itself, which asks who a client is.
+const PROVIDERS: [&str; 5] = ["static", "dynamic", "function", "cookie", ASKING_PROVIDER];
 
 impl Attempt {
     /// A proxy on this machine: that it reaches the socket is its proof.
@@ -54,7 +56,10 @@ impl Attempt {
         let text = |key: &str| extra.str(key).filter(|text| !text.is_empty());
         let needed = |key: &str| text(key).ok_or_else(|| format!("authextra has no {key}"));
         let (authid, authrole) = (needed("proxy_authid")?, needed("proxy_authrole")?);
-        let proof = text("proxy_authmethod").and_then(AuthMethod::parse);
+        let method = text("proxy_authmethod");
+        let proof = method.and_then(AuthMethod::parse);
+        // One of the proxy's program, which no role here asks for. It is not declared: who says so has proven nothing so far.
+        let shown_method = method.filter(|name| proof.is_none() && OwnMethod::is_name(name)).map(Into::into);
         let provider = text("proxy_authprovider");
         let provider = PROVIDERS.into_iter().find(|known| Some(*known) == provider).unwrap_or("static");
         let mut grant = self.grant(authid, authrole, None, provider);
@@ -62,6 +67,7 @@ impl Attempt {
         grant.authextra = extra.dict("proxy_authextra").cloned().unwrap_or_default();
         grant.method = proof.map_or(self.method, AuthMethod::name);
         grant.proof = proof;
+        grant.shown_method = shown_method;
         Ok(grant)
     }
 }

@@ -73,7 +73,7 @@ pub(crate) fn start(shared: &Arc<Shared>, methods: &Methods, hello: &Hello, call
             "tls" => methods.tls.as_ref().map(|it| attempt("tls").tls(it)),
             name => match SCRAM.into_iter().find(|scram| *scram == name) {
                 Some(method) => methods.scram.as_ref().map(|it| attempt(method).scram(it)),
-                None => None,
+                None => methods.own_method(name).map(|it| attempt(it.method.name()).own(it)),
             },
         };
         if let Some(verdict) = verdict {
@@ -125,8 +125,8 @@ fn none_fits(offered: &[&str], methods: &Methods, caller: &Caller) -> Refusal {
 impl Methods {
     /// As a client offers them.
     fn names(&self) -> Vec<&'static str> {
-        let Methods { anonymous, ticket, wampcra, scram, cryptosign, cookie, tls, .. } = self;
-        [
+        let Methods { anonymous, ticket, wampcra, scram, cryptosign, cookie, tls, own, .. } = self;
+        let known = [
             anonymous.as_ref().map(|_| "anonymous"),
             ticket.as_ref().map(|_| "ticket"),
             wampcra.as_ref().map(|_| "wampcra"),
@@ -136,10 +136,8 @@ impl Methods {
             cookie.then_some("cookie"),
             self.anonymous_proxy.then_some("anonymous-proxy"),
             self.cryptosign_proxy.as_ref().map(|_| "cryptosign-proxy"),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        ];
+        known.into_iter().flatten().chain(own.iter().map(|it| it.method.name())).collect()
     }
 }
 
@@ -194,7 +192,7 @@ impl Attempt {
         &self,
         mut grant: Grant,
         credential: wampcra::Credential,
-        is_known: bool,
+        standing: impl Into<Standing>,
     ) -> Verdict {
         let session = grant.session.unwrap_or_else(|| self.new_session_id(grant.realm.as_deref()));
         grant.session = Some(session);
@@ -208,7 +206,7 @@ impl Attempt {
             nonce: random(),
         };
         let (extra, text) = credential.challenge(&facts);
-        challenge(extra, grant, is_known, Proof::WampCra { credential, text })
+        challenge(extra, grant, standing, Proof::WampCra { credential, text })
     }
 
     fn scram(self, source: &Source<Directory<scram::Credential>>) -> Verdict {
@@ -228,12 +226,12 @@ impl Attempt {
         &self,
         grant: Grant,
         credential: scram::Credential,
-        is_known: bool,
+        standing: impl Into<Standing>,
     ) -> Verdict {
         let (channel, authextra) = (self.caller.channel(), self.authextra.as_ref());
         let authid = self.authid.as_deref().unwrap_or_default();
         match ServerExchange::start(authid, authextra, &channel, credential, random()) {
-            Ok((exchange, extra)) => challenge(extra, grant, is_known, Proof::Scram(Box::new(exchange))),
+            Ok((exchange, extra)) => challenge(extra, grant, standing, Proof::Scram(Box::new(exchange))),
             Err(error) => self.malformed(error),
         }
     }
@@ -371,6 +369,7 @@ impl Attempt {
             session: None,
             questions: 0,
             said: None,
+            shown_method: None,
         }
     }
 
@@ -416,7 +415,7 @@ fn owner(directory: &Directory<Vec<PublicKey>>, key: PublicKey) -> String {
 }
 
 /// The key of nobody: its private one is thrown away.
-fn nobody() -> PublicKey {
+pub(super) fn nobody() -> PublicKey {
     static KEY: OnceLock<PublicKey> = OnceLock::new();
     *KEY.get_or_init(|| PrivateKey::from_bytes(&random()).public())
 }

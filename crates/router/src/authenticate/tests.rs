@@ -86,6 +86,7 @@ async fn a_realm_that_went_down_stays_down_for_who_would_not_be_let_in() {
         session: None,
         questions: 0,
         said: None,
+        shown_method: None,
     };
     let joins = |authrole: &str, proof| {
         admit(&shared, Roles::default(), &caller(), grant(authrole, proof))

@@ -7,12 +7,14 @@ use crossweave_auth::cryptosign::PublicKey;
 use crossweave_auth::scram::Kdf;
 use crossweave_auth::scram::credential::{Credential as Scram, Hashing};
 use crossweave_auth::wampcra::Salting;
-use crossweave_wamp::{Dict, Value};
+use crossweave_wamp::{Dict, Value, uris};
+use tokio::time::timeout;
 
 use super::{AuthenticateRequest, Credential, Granted, NotGranted};
 use crate::authenticate::excerpt;
-use crate::internal::{Answer, CallFailed, TRUSTED};
+use crate::internal::{CallFailed, TRUSTED};
 use crate::router::Shared;
+use crate::upstream::{NotAnswered, Question, Upstream};
 
 /// How long the procedure may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,7 +32,8 @@ pub struct Procedure {
     /// The realm it is registered on; absent, the one that the client asks for. Then it decides on that realm alone: an answer
     /// with another `realm` lets nobody in, as who may register on one realm has no say on the others.
     pub realm: Option<String>,
-    /// The role in which it is called; absent, `trusted`, which may call everything.
+    /// The role in which it is called; absent, `trusted`, which may call everything. A router with an
+    /// [`Upstream`](crate::Upstream) asks there, and nobody without one.
     pub authrole: Option<String>,
     /// The role of clients for which it names none; absent, those are refused.
     pub default_role: Option<String>,
@@ -50,21 +53,62 @@ impl Procedure {
         }
         let home = self.realm.as_deref().or(realm.as_deref());
         let home = home.ok_or_else(|| failed("the client names no realm to call it on".to_owned()))?;
-        let authrole = self.authrole.as_deref().unwrap_or(TRUSTED);
-        let cell = shared.realm_that_is_up(home).ok_or_else(|| failed(format!("no realm {home:?} runs")))?;
         let args: Vec<Value> = vec![realm.clone().into(), authid.into(), details.into()];
-        match cell.call(authrole, &self.uri, &args, &Dict::new(), TIMEOUT).await {
-            Ok(Answer { args, .. }) => {
+        let answer = match shared.upstreams.get() {
+            Some(upstream) => self.call_elsewhere(&*upstream, home, args).await,
+            None => self.call_here(shared, home, &args).await,
+        };
+        match answer {
+            Ok(args) => {
                 let answer = args.into_iter().next().unwrap_or_default();
                 let granted = self.granted(method, answer);
                 granted
                     .and_then(|granted| self.check_realm(granted, home))
                     .map_err(|what| failed(format!("its answer {what}")))
             }
+            Err(CallFailed::Error { error, .. }) if NO_SUCH_CLIENT.contains(&error.as_str()) => {
+                Err(NotGranted::NoSuchClient)
+            }
             Err(CallFailed::Error { error, message }) if !error.starts_with("wamp.") => {
                 Err(denied(error, message))
             }
             Err(error) => Err(failed(error.to_string())),
+        }
+    }
+
+    /// Calls it on a realm of this router.
+    async fn call_here(
+        &self,
+        shared: &Arc<Shared>,
+        home: &str,
+        args: &[Value],
+    ) -> Result<Vec<Value>, CallFailed> {
+        let cell = shared.realm_that_is_up(home).ok_or_else(|| CallFailed::NoSuchRealm(home.to_owned()))?;
+        let authrole = self.authrole.as_deref().unwrap_or(TRUSTED);
+        let answer = cell.call(authrole, &self.uri, args, &Dict::new(), TIMEOUT).await?;
+        Ok(answer.args)
+    }
+
+    /// Calls it on a realm of a router behind this one, where nobody from outside is `trusted`.
+    async fn call_elsewhere(
+        &self,
+        upstream: &dyn Upstream,
+        home: &str,
+        args: Vec<Value>,
+    ) -> Result<Vec<Value>, CallFailed> {
+        let Some(authrole) = self.authrole.clone().filter(|role| role != TRUSTED) else {
+            let why = "a procedure of a router behind this one is called in a role of its own, and none is configured";
+            return Err(CallFailed::Elsewhere(why.to_owned()));
+        };
+        let (realm, procedure) = (home.to_owned(), self.uri.clone());
+        let asking = upstream.ask(Question { realm, authrole, procedure, args });
+        match timeout(TIMEOUT, asking).await {
+            Ok(Ok(args)) => Ok(args),
+            Ok(Err(NotAnswered::Error { uri, message })) => {
+                Err(CallFailed::answered(&uri, message.as_deref()))
+            }
+            Ok(Err(NotAnswered::Failed(why))) => Err(CallFailed::Elsewhere(why)),
+            Err(_) => Err(CallFailed::TimedOut(TIMEOUT)),
         }
     }
 
@@ -101,6 +145,9 @@ impl Procedure {
         })
     }
 }
+
+/// The errors by which a procedure says that it knows no such client.
+const NO_SUCH_CLIENT: [&str; 2] = [uris::AUTHENTICATION_FAILED, "wamp.error.no_such_principal"];
 
 /// The texts are the authenticator's, bounded.
 fn denied(uri: String, message: Option<String>) -> NotGranted {

@@ -16,17 +16,19 @@ const ALL_QUESTIONS_MAX: usize = 16 * QUESTIONS_MAX;
 
 /// An authenticator, as turns are counted. Without what it is asked through, so that its methods and transports share its turns.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Whom {
+pub(super) enum Whom {
     /// Where it is in memory: nobody else is there while a question holds it.
     Function(usize),
     Named(Arc<str>),
     /// The realm it is called on, and its URI.
     Procedure(Option<String>, String),
+    /// A method of the program's own, by the name under which it was registered.
+    Login(Arc<str>),
 }
 
 impl Whom {
     /// Whom this asks about a client of a realm.
-    fn of(asked: &Asked, realm: Option<&str>) -> Whom {
+    pub(super) fn of(asked: &Asked, realm: Option<&str>) -> Whom {
         match asked {
             Asked::Function(function) => Whom::Function(Arc::as_ptr(function).cast::<()>() as usize),
             Asked::Named(name) => Whom::Named(name.clone()),
@@ -65,7 +67,15 @@ impl Turns {
         asked: &Asked,
         realm: Option<&str>,
     ) -> Result<Turn, NotGranted> {
-        let place = self.queue_up(asked, realm);
+        self.wait(self.queue_up(Whom::of(asked, realm), Some(asked.clone()))).await
+    }
+
+    /// Waits for a turn of a login method.
+    pub(crate) async fn take_login(self: &Arc<Self>, name: &Arc<str>) -> Result<Turn, NotGranted> {
+        self.wait(self.queue_up(Whom::Login(name.clone()), None)).await
+    }
+
+    async fn wait(&self, place: Place) -> Result<Turn, NotGranted> {
         // Whoever waits for its authenticator must not hold what others could have.
         let own = place.turns.clone().acquire_owned().await;
         let any = self.all.clone().acquire_owned().await;
@@ -81,14 +91,13 @@ impl Turns {
         ALL_QUESTIONS_MAX - self.all.available_permits()
     }
 
-    fn queue_up(self: &Arc<Self>, asked: &Asked, realm: Option<&str>) -> Place {
-        let whom = Whom::of(asked, realm);
+    fn queue_up(self: &Arc<Self>, whom: Whom, asked: Option<Asked>) -> Place {
         let mut lines = self.lines.lock();
         let line = lines
             .entry(whom.clone())
             .or_insert_with(|| Line { turns: Arc::new(Semaphore::new(QUESTIONS_MAX)), questions: 0 });
         line.questions += 1;
-        Place { turns: line.turns.clone(), all: self.clone(), whom, _asked: asked.clone() }
+        Place { turns: line.turns.clone(), all: self.clone(), whom, _asked: asked }
     }
 }
 
@@ -105,7 +114,7 @@ struct Place {
     all: Arc<Turns>,
     whom: Whom,
     /// So that no other function comes to be where this one is.
-    _asked: Asked,
+    _asked: Option<Asked>,
 }
 
 impl Drop for Place {

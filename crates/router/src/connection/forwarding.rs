@@ -35,6 +35,8 @@ pub(super) struct Forwarded {
     flow: Arc<Flow>,
     /// What is spoken there.
     serializer: Serializer,
+    /// The client has said GOODBYE: nothing more of it goes there.
+    has_left: bool,
 }
 
 /// What goes to the other router.
@@ -64,15 +66,14 @@ impl Forwarded {
     }
 
     /// Passes a message on; with the same serializer as it is.
-    fn push(&self, from: Serializer, message: &[u8]) -> Result<(), ProtocolViolation> {
+    fn push(&self, from: Serializer, message: &Message<'_>, written: &[u8]) {
         let bytes = match from == self.serializer {
-            true => message.to_vec(),
-            false => Message::decode(from, message)?.to_bytes(self.serializer),
+            true => written.to_vec(),
+            false => message.to_bytes(self.serializer),
         };
         self.flow.waiting.fetch_add(bytes.len(), Ordering::Relaxed);
         // The pump has ended only if the session has: the connection is about to be told.
         let _ = self.outbox.send(Out::Message(bytes));
-        Ok(())
     }
 }
 
@@ -125,7 +126,8 @@ impl Connection {
         let serializer = pipe.serializer();
         let pump = Pump { peer: self.peer.clone(), flow: flow.clone(), pongs: outbox.downgrade() };
         tokio::spawn(pump.run(pipe, inbox, self.shared.upstreams.closing()));
-        self.stage = Stage::Forwarded(Box::new(Forwarded { outbox, flow, serializer }));
+        let forwarded = Forwarded { outbox, flow, serializer, has_left: false };
+        self.stage = Stage::Forwarded(Box::new(forwarded));
     }
 
     /// The cookie by which the client has joined stands for nobody any more.
@@ -135,18 +137,32 @@ impl Connection {
         self.close("");
     }
 
-    /// Passes a message on to the other router.
-    pub(super) fn route_forwarded(&mut self, message: &[u8]) {
-        let Stage::Forwarded(forwarded) = &self.stage else { return };
+    /// Passes a message on to the other router, if it belongs to the session. The connection there takes the proxy's word for who
+    /// its sessions are: a client that could open another one would be whoever it says.
+    pub(super) fn route_forwarded(&mut self, written: &[u8]) {
+        let Stage::Forwarded(forwarded) = &mut self.stage else { return };
+        if forwarded.has_left {
+            return;
+        }
         let serializer = self.peer.wire.serializer;
+        let message = match Message::decode(serializer, written) {
+            Ok(message) => message,
+            Err(violation) => return self.violated(violation),
+        };
+        match &message {
+            Message::Hello(_) | Message::Authenticate(_) => {
+                let text = format!("unexpected {}: the session is open", message.kind().name());
+                return self.violated(ProtocolViolation::new(text));
+            }
+            Message::Goodbye(_) | Message::Abort(_) => forwarded.has_left = true,
+            _ => {}
+        }
+        forwarded.push(serializer, &message, written);
         if let Some(visit) = &self.visit
-            && let Ok(Message::Goodbye(bye)) = Message::decode(serializer, message)
+            && let Message::Goodbye(bye) = &message
             && bye.reason == uris::CLOSE_LOGOUT
         {
             visit.log_out(&self.peer);
-        }
-        if let Err(violation) = forwarded.push(serializer, message) {
-            self.violated(violation);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A place for cookies that a program brings along.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::storage::{Change, Stored};
 use super::{CookieId, Remembered, now_s};
 
 /// Keeps cookies, so that they outlive the router. It is called by one thread at a time, which may be blocked: what has changed
-/// meanwhile waits, and what fails is tried again.
+/// meanwhile waits, and what fails is tried again. A panic counts as an error.
 pub trait CookieShelf: Send + Sync {
     /// All that is kept. Called when the first transport that uses it starts.
     ///
@@ -71,9 +72,9 @@ impl NamedShelf {
     /// What is kept and not too old; what is too old is forgotten.
     pub(super) fn load(&self, max_age_s: u64) -> Result<Stored, String> {
         let mut stored = Stored::new();
-        for kept in self.shelf.load()? {
+        for kept in held(|| self.shelf.load())? {
             if kept.created_s.saturating_add(max_age_s) < now_s() {
-                self.shelf.forget(&kept.id)?;
+                held(|| self.shelf.forget(&kept.id))?;
                 continue;
             }
             let KeptCookie { id, created_s, authid, authrole, authmethod, realm, authextra } = kept;
@@ -85,15 +86,21 @@ impl NamedShelf {
 
     pub(super) fn write(&self, change: &Change) -> Result<(), String> {
         match change {
-            Change::Forget(id) => self.shelf.forget(&id.0),
+            Change::Forget(id) => held(|| self.shelf.forget(&id.0)),
             Change::Remember(id, remembered) => {
                 let Remembered { created_s, authid, authrole, authmethod, realm, authextra } =
                     remembered.clone();
                 let id = id.0;
-                self.shelf.keep(&KeptCookie { id, created_s, authid, authrole, authmethod, realm, authextra })
+                let kept = KeptCookie { id, created_s, authid, authrole, authmethod, realm, authextra };
+                held(|| self.shelf.keep(&kept))
             }
         }
     }
+}
+
+/// A panic of the shelf is its error.
+fn held<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err("it panicked".to_owned()))
 }
 
 impl PartialEq for NamedShelf {
@@ -107,5 +114,43 @@ impl Eq for NamedShelf {}
 impl fmt::Debug for NamedShelf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("NamedShelf").field(&self.place).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Defective;
+
+    impl CookieShelf for Defective {
+        fn load(&self) -> Result<Vec<KeptCookie>, String> {
+            panic!("a defect of the store")
+        }
+
+        fn keep(&self, _: &KeptCookie) -> Result<(), String> {
+            panic!("a defect of the store")
+        }
+
+        fn forget(&self, _: &[u8; 32]) -> Result<(), String> {
+            panic!("a defect of the store")
+        }
+    }
+
+    #[test]
+    fn a_shelf_that_panics_has_failed_and_ends_nothing_else() {
+        let shelf = NamedShelf::new("defective", Arc::new(Defective));
+        let panicked = Err("it panicked".to_owned());
+        assert_eq!(shelf.load(1).map(|stored| stored.len()), panicked.clone().map(|()| 0));
+        let remembered = Remembered {
+            created_s: 1,
+            authid: "joe".to_owned(),
+            authrole: "user".to_owned(),
+            authmethod: None,
+            realm: "realm1".to_owned(),
+            authextra: Dict::new(),
+        };
+        assert_eq!(shelf.write(&Change::Remember(CookieId([1; 32]), remembered)), panicked);
+        assert_eq!(shelf.write(&Change::Forget(CookieId([1; 32]))), panicked);
     }
 }

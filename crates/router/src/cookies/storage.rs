@@ -282,7 +282,7 @@ fn parse(line: &str) -> Option<Change> {
                 created_s: dict.get("created")?.as_u64()?,
                 authid: text("authid")?,
                 authrole: text("authrole")?,
-                authmethod: dict.str("authmethod").and_then(AuthMethod::parse),
+                authmethod: dict.str("authmethod").and_then(|name| AuthMethod::declare(name).ok()),
                 realm: text("authrealm")?,
                 authextra: dict.dict("authextra").cloned().unwrap_or_default(),
             },
@@ -335,7 +335,8 @@ fn read_database(database: &Connection) -> rusqlite::Result<Stored> {
         };
         let created_s = u64::try_from(created).unwrap_or(0);
         let (authid, authrole, realm) = (row.get(2)?, row.get(3)?, row.get(4)?);
-        let authmethod = row.get::<_, Option<String>>(6)?.as_deref().and_then(AuthMethod::parse);
+        let authmethod =
+            row.get::<_, Option<String>>(6)?.as_deref().and_then(|name| AuthMethod::declare(name).ok());
         let remembered = Remembered { created_s, authid, authrole, authmethod, realm, authextra };
         Ok((CookieId(row.get(0)?), remembered))
     })?;

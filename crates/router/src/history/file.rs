@@ -1,21 +1,19 @@
-//! The SQLite file: one row for each event that a rule has room for, under the event's number.
+//! The SQLite file: one row for each event that is kept, under the event's number.
 //!
 //! An event is kept as a PUBLISH message in the serializer of its payload, so that the payload stays the bytes it was and what
 //! is read back is checked like anything that comes from outside.
 
-use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use crossweave_router_core::boundary::Publisher;
-use crossweave_router_core::{HistoryRule, Record, Recorded};
+use crossweave_router_core::{Record, Recorded};
 use crossweave_wamp::{Message, PublicationId, Serializer, SessionId};
 use rusqlite::{Connection, OpenFlags, Row, params};
-use tracing::warn;
 
-use super::shelves::{Entry, Shelves};
+use super::shelves::Entry;
 
 /// Marks a database as one of these: "CWEH".
 const APPLICATION_ID: i32 = 0x4357_4548;
@@ -43,61 +41,34 @@ const TABLES: &str = "
 /// An open file with the events of one realm.
 pub(super) struct HistoryFile {
     database: Connection,
-    shelves: Shelves,
-    /// What no rule wants, and could not be deleted so far.
-    unwanted: Vec<u64>,
 }
 
 impl HistoryFile {
-    /// Opens the file or makes it, and deletes what the rules have no room for.
-    pub(super) fn open(
-        path: &Path,
-        realm: &str,
-        rules: &[HistoryRule],
-        unix_ms: u64,
-    ) -> Result<HistoryFile, String> {
+    /// Opens the file, or makes it.
+    pub(super) fn open(path: &Path, realm: &str) -> Result<HistoryFile, String> {
         // SQLite would make it readable by everybody.
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
         file.map_err(|why| why.to_string())?;
         let database = open(path).map_err(explain)?;
         check(&database, realm)?;
-        let mut file = HistoryFile { database, shelves: Shelves::new(rules), unwanted: Vec::new() };
-        file.sort_out(unix_ms).map_err(explain)?;
-        Ok(file)
+        Ok(HistoryFile { database })
     }
 
-    /// Puts on the shelves what they have room for, from the newest on, and deletes the rest.
-    fn sort_out(&mut self, unix_ms: u64) -> rusqlite::Result<()> {
+    /// Looks at what is there, from the newest on.
+    pub(super) fn visit(&self, visit: &mut dyn FnMut(Entry<'_>)) -> rusqlite::Result<()> {
         let mut query =
             self.database.prepare("SELECT number, topic, bytes, unix_ms FROM events ORDER BY number DESC")?;
         let mut rows = query.query(())?;
         while let Some(row) = rows.next()? {
-            let number = number(row, 0)?;
             let topic: String = row.get(1)?;
-            let entry =
-                Entry { number, topic: &topic, bytes: self::number(row, 2)?, unix_ms: self::number(row, 3)? };
-            if !self.shelves.take_older(entry, unix_ms) {
-                self.unwanted.push(number);
-            }
+            let (number, bytes, unix_ms) = (number(row, 0)?, number(row, 2)?, number(row, 3)?);
+            visit(Entry { number, topic: &topic, bytes, unix_ms });
         }
-        drop(rows);
-        drop(query);
-        self.delete_unwanted()
+        Ok(())
     }
 
-    /// All events in it, oldest first. What cannot be read is left out, and deleted.
-    pub(super) fn load(&mut self) -> Result<Vec<Record>, String> {
-        let (records, unreadable) = self.read().map_err(explain)?;
-        if !unreadable.is_empty() {
-            warn!(events = unreadable.len(), "some events of the history cannot be read, and are left out");
-            unreadable.iter().for_each(|number| self.shelves.remove(*number));
-            self.unwanted.extend(unreadable);
-            self.delete_unwanted().map_err(explain)?;
-        }
-        Ok(records)
-    }
-
-    fn read(&self) -> rusqlite::Result<(Vec<Record>, Vec<u64>)> {
+    /// All events in it, oldest first, and the numbers of those that cannot be read.
+    pub(super) fn read(&self) -> rusqlite::Result<(Vec<Record>, Vec<u64>)> {
         let mut query = self.database.prepare(
             "SELECT number, publication, unix_ms, publisher, publisher_authid, publisher_authrole, serializer, publish,
                 trustlevel FROM events ORDER BY number",
@@ -113,28 +84,8 @@ impl HistoryFile {
         Ok((records, unreadable))
     }
 
-    /// Writes events, all or none: those for which the rules have room with all the others there. What is to go instead is
-    /// noted for [`HistoryFile::trim`].
-    pub(super) fn write(&mut self, events: &[Recorded], unix_ms: u64) -> rusqlite::Result<()> {
-        for event in events {
-            self.shelves.take(Entry {
-                number: event.number(),
-                topic: event.topic(),
-                bytes: event.bytes() as u64,
-                unix_ms: event.unix_ms(),
-            });
-        }
-        let new: HashSet<u64> = events.iter().map(Recorded::number).collect();
-        let out = self.shelves.clear_out(unix_ms);
-        self.unwanted.extend(out.into_iter().filter(|number| !new.contains(number)));
-        let inserted = self.insert(events);
-        if inserted.is_err() {
-            new.iter().for_each(|number| self.shelves.remove(*number));
-        }
-        inserted
-    }
-
-    fn insert(&mut self, events: &[Recorded]) -> rusqlite::Result<()> {
+    /// Writes events, all or none.
+    pub(super) fn insert(&mut self, events: &[&Recorded]) -> rusqlite::Result<()> {
         let transaction = self.database.transaction()?;
         {
             let mut insert = transaction.prepare_cached(
@@ -142,7 +93,7 @@ impl HistoryFile {
                     publisher_authrole, trustlevel, serializer, publish)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?;
-            for event in events.iter().filter(|event| self.shelves.hold(event.number())) {
+            for event in events {
                 let Record { number, publication, unix_ms, publisher, trustlevel, publish } =
                     event.to_record();
                 let serializer = publish.payload.serializer();
@@ -165,27 +116,16 @@ impl HistoryFile {
         transaction.commit()
     }
 
-    /// Deletes what the rules have no room for any more, and what is too old.
-    pub(super) fn trim(&mut self, unix_ms: u64) -> rusqlite::Result<()> {
-        let out = self.shelves.clear_out(unix_ms);
-        self.unwanted.extend(out);
-        self.delete_unwanted()
-    }
-
-    fn delete_unwanted(&mut self) -> rusqlite::Result<()> {
-        if self.unwanted.is_empty() {
-            return Ok(());
-        }
+    /// Deletes events, all or none.
+    pub(super) fn delete(&mut self, numbers: &[u64]) -> rusqlite::Result<()> {
         let transaction = self.database.transaction()?;
         {
             let mut delete = transaction.prepare_cached("DELETE FROM events WHERE number = ?1")?;
-            for number in &self.unwanted {
+            for number in numbers {
                 delete.execute([signed(*number)])?;
             }
         }
-        transaction.commit()?;
-        self.unwanted = Vec::new();
-        Ok(())
+        transaction.commit()
     }
 }
 
@@ -301,13 +241,13 @@ fn signed(number: u64) -> i64 {
 }
 
 /// The serializer's name in the file. UBJSON has two encodings under one name elsewhere.
-fn name(serializer: Serializer) -> &'static str {
+pub(super) fn name(serializer: Serializer) -> &'static str {
     match serializer {
         Serializer::BjData => "bjdata",
         other => other.name(),
     }
 }
 
-fn parse(name: &str) -> Option<Serializer> {
+pub(super) fn parse(name: &str) -> Option<Serializer> {
     Serializer::ALL.into_iter().find(|serializer| self::name(*serializer) == name)
 }

@@ -100,8 +100,8 @@ fn events_beyond_the_bounds_are_counted_and_nobody_waits() {
     assert_eq!((queue.lost(), drain(&orders, &queue)), (8, 1), "one alone may be larger");
 }
 
-fn file(path: &Path) -> HistoryFile {
-    HistoryFile::open(path, "realm1", &rules(), unix_ms()).unwrap()
+fn file(path: &Path) -> Keeper {
+    Keeper::of_file(path, "realm1", &rules(), unix_ms()).unwrap()
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_full_disk_costs_the_events_that_find_no_room_and_no_others() {
     let mut file = file(&path);
     file.bound_pages(50);
     file.write(std::slice::from_ref(&small), unix_ms()).unwrap();
-    let why = file::explain(file.write(&[realm.event(5), large.clone()], unix_ms()).unwrap_err());
+    let why = file.write(&[realm.event(5), large.clone()], unix_ms()).unwrap_err();
     assert!(why.contains("full"), "{why}");
     let (queue, orders) = Queue::new();
     let queue = Arc::new(queue);
@@ -159,7 +159,7 @@ fn a_file_of_the_first_version_is_read_and_goes_on_as_one_of_this() {
     assert_eq!(version, 2);
     database.pragma_update(None, "user_version", 3).unwrap();
     drop(database);
-    let why = HistoryFile::open(&path, "realm1", &rules(), unix_ms()).err().unwrap();
+    let why = Keeper::of_file(&path, "realm1", &rules(), unix_ms()).err().unwrap();
     assert!(why.contains("version 3"), "{why}");
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossweave_router_core::Recorded;
 use tracing::warn;
 
-use super::file::{HistoryFile, explain};
+use super::keeper::Keeper;
 use super::queue::{EVENTS_MAX, Order, Queue};
 use super::unix_ms;
 
@@ -26,7 +26,7 @@ const WARN_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Writer {
     realm: String,
     path: PathBuf,
-    file: HistoryFile,
+    keeper: Keeper,
     queue: Arc<Queue>,
     /// Losses that the log knows of, and since when.
     told: u64,
@@ -36,9 +36,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(realm: &str, path: &Path, file: HistoryFile, queue: Arc<Queue>) -> Writer {
+    pub(super) fn new(realm: &str, path: &Path, keeper: Keeper, queue: Arc<Queue>) -> Writer {
         let (realm, path) = (realm.to_owned(), path.to_owned());
-        Writer { realm, path, file, queue, told: 0, told_at: None, failure: None }
+        Writer { realm, path, keeper, queue, told: 0, told_at: None, failure: None }
     }
 
     pub(super) fn run(mut self, orders: &Receiver<Order>) {
@@ -68,7 +68,7 @@ impl Writer {
                 }
                 Some(Order::Load(answer)) => {
                     self.write(&mut events);
-                    let records = self.file.load().map_err(|why| self.failure = Some(why));
+                    let records = self.keeper.load().map_err(|why| self.failure = Some(why));
                     // Nobody may be there to take it any more.
                     let _ = answer.send(records.unwrap_or_default());
                     return Next::Order;
@@ -95,21 +95,36 @@ impl Writer {
             return;
         }
         // One event that finds no room must not cost the others.
-        if self.file.write(events, unix_ms()).is_err() {
-            for event in &*events {
-                if let Err(error) = self.file.write(std::slice::from_ref(event), unix_ms()) {
-                    self.queue.lose(1);
-                    self.failure = Some(explain(error));
-                }
-            }
+        if let Err(why) = self.keeper.write(events, unix_ms()) {
+            self.write_one_by_one(events, why);
         }
         events.drain(..).for_each(|event| self.queue.taken(event.bytes()));
         self.trim();
     }
 
+    /// Writes what can be written of events that cannot be written together.
+    #[cold]
+    fn write_one_by_one(&mut self, events: &[Recorded], mut why: String) {
+        let mut failures = 0;
+        for event in events {
+            if failures < self.keeper.failures_max() {
+                match self.keeper.write(std::slice::from_ref(event), unix_ms()) {
+                    Ok(()) => {
+                        failures = 0;
+                        continue;
+                    }
+                    Err(error) => why = error,
+                }
+            }
+            failures += 1;
+            self.queue.lose(1);
+            self.failure = Some(why.clone());
+        }
+    }
+
     fn trim(&mut self) {
-        if let Err(error) = self.file.trim(unix_ms()) {
-            self.failure = Some(explain(error));
+        if let Err(why) = self.keeper.trim(unix_ms()) {
+            self.failure = Some(why);
         }
     }
 

@@ -12,6 +12,8 @@ use crate::history::unix_ms;
 
 /// Notes of one turn of a realm; of the messages beyond it is counted how many there were.
 const NOTES_MAX: usize = 4_096;
+/// Octets of a URI that are noted; the realm takes no longer ones, but what a client sends is noted before the realm looks at it.
+pub(super) const URI_LEN_MAX: usize = crossweave_wamp::limits::URI_LEN_MAX;
 /// Octets of payloads in the notes of one turn.
 const NOTES_PAYLOAD_BYTES_MAX: usize = 4 << 20;
 
@@ -120,8 +122,13 @@ impl Turn {
     }
 }
 
+/// A URI as far as it is noted.
+fn noted(uri: &str) -> &str {
+    &uri[..uri.floor_char_boundary(URI_LEN_MAX)]
+}
+
 fn about(message: &Message<'_>) -> About {
-    let uri = |uri: &str| About::Uri(uri.into());
+    let uri = |uri: &str| About::Uri(noted(uri).into());
     match message {
         Message::Publish(it) => uri(&it.topic),
         Message::Subscribe(it) => uri(&it.topic),
@@ -170,12 +177,13 @@ fn request(message: &Message<'_>) -> Option<u64> {
 }
 
 fn error(message: &Message<'_>) -> Option<Box<str>> {
-    Some(match message {
-        Message::Error(it) => (*it.error).into(),
-        Message::Abort(it) => (*it.reason).into(),
-        Message::Goodbye(it) => (*it.reason).into(),
+    let uri: &str = match message {
+        Message::Error(it) => &it.error,
+        Message::Abort(it) => &it.reason,
+        Message::Goodbye(it) => &it.reason,
         _ => return None,
-    })
+    };
+    Some(noted(uri).into())
 }
 
 fn is_progress(message: &Message<'_>) -> bool {

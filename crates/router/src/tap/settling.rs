@@ -10,12 +10,12 @@ use crossweave_wamp::{SessionId, SubscriptionId};
 
 use super::notes::{About, Note};
 use super::{Direction, Line, TapOptions, Tapped, Turn};
-use crate::internal::is_own;
+use crate::internal::asks_about_clients;
 
 /// Requests, topics, sessions that are remembered of a realm. Where there is no room, all of them are forgotten: messages about
 /// earlier ones are then without URI.
 const REMEMBERED_MAX: usize = 16_384;
-/// Procedures that the router itself calls. Beyond it, payloads of calls are shown no more.
+/// Procedures that the router itself calls, or a proxy. Beyond it, payloads of calls are shown no more.
 const SECRET_MAX: usize = 1_024;
 
 /// What is known of the messages of a realm since it is tapped.
@@ -26,7 +26,7 @@ pub(crate) struct Tracker {
     /// Topics and patterns of subscriptions.
     topics: HashMap<SubscriptionId, Arc<str>>,
     sessions: HashMap<u64, Who>,
-    /// Procedures whose payloads are not shown: the router calls them, to let clients in for one.
+    /// Procedures whose payloads are not shown: the router calls them, or a proxy, to let clients in for one.
     secret: HashSet<Arc<str>>,
 }
 
@@ -34,13 +34,14 @@ pub(crate) struct Tracker {
 struct Who {
     authid: Arc<str>,
     authrole: Arc<str>,
-    is_own: bool,
+    asks_about_clients: bool,
 }
 
 impl From<&Session> for Who {
     fn from(session: &Session) -> Who {
         let Session { authid, authrole, .. } = session;
-        Who { authid: authid.clone(), authrole: authrole.clone(), is_own: is_own(session) }
+        let asks_about_clients = asks_about_clients(session);
+        Who { authid: authid.clone(), authrole: authrole.clone(), asks_about_clients }
     }
 }
 
@@ -155,7 +156,7 @@ impl Tracker {
         let is_call = note.kind == Kind::Call && note.direction == Direction::Received;
         if let Some(uri) = uri
             && is_call
-            && who.is_none_or(|who| who.is_own)
+            && who.is_none_or(|who| who.asks_about_clients)
             && self.secret.len() < SECRET_MAX
         {
             self.secret.insert(uri.clone());
@@ -182,7 +183,7 @@ impl Tracker {
         }
     }
 
-    /// Whether a payload must not be shown: of the router's own calls, and of calls of which it is not known whose they are.
+    /// Whether a payload must not be shown: of the router's own calls and a proxy's, and of calls of which it is not known whose they are.
     fn is_secret(&self, kind: Kind, uri: Option<&str>) -> bool {
         let is_of_call =
             matches!(kind, Kind::Call | Kind::Invocation | Kind::Yield | Kind::Result | Kind::Error);

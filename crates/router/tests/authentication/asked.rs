@@ -11,6 +11,7 @@ use crossweave_router::{
     Anonymous, Answer, Asked, AuthenticateRequest, Authenticator, Credential, Granted, Methods, NotGranted,
     Procedure, Source, StartError, TransportOptions,
 };
+use crossweave_wamp::{Dict, Message};
 
 use super::causes::Causes;
 use super::node::{Peer, node, node_with};
@@ -37,6 +38,7 @@ impl Authenticator for Database {
                     let realm = Some("nowhere".to_owned());
                     return Ok(Granted { authrole: "user".into(), realm, ..Granted::default() });
                 }
+                Some("unknown") => return Err(NotGranted::NoSuchClient),
                 Some("joe") | None => {}
                 Some(_) => return Err(NotGranted::Failed("no such table".into())),
             }
@@ -122,6 +124,37 @@ async fn what_an_authenticator_answers_wrongly_is_told_to_the_log_alone() {
         let who = format!("method ticket, authid {authid:?}: the authenticator let it in as nobody can be");
         assert!(cause.starts_with(&who) && cause.contains(why), "{cause}");
     }
+}
+
+#[tokio::test]
+async fn a_client_that_an_authenticator_does_not_know_is_challenged_like_one_that_it_knows() {
+    let node = node(methods()).await;
+    for method in ["wampcra", "wamp-scram", "cryptosign"] {
+        let (mut shapes, mut refusals) = (Vec::new(), Vec::new());
+        for authid in ["joe", "unknown", "unknown"] {
+            let mut peer = Peer::connect(&node).await;
+            let nonce = Dict::new().with("nonce", "egVDf3DMJh0=");
+            peer.hello(&[method], Dict::new().with("authid", authid).with("authextra", nonce)).await;
+            let Message::Challenge(challenge) = peer.receive().await else {
+                panic!("{method}: no challenge")
+            };
+            let names: Vec<String> = challenge.extra.iter().map(|(name, _)| name.to_string()).collect();
+            let text = challenge.extra.str("challenge").unwrap_or_default().replace("unknown", "joe").len();
+            let salt = challenge.extra.str("salt").map(|salt| (authid == "unknown").then(|| salt.to_owned()));
+            shapes.push((names, text, salt));
+            peer.authenticate("guess").await;
+            let Message::Abort(abort) = peer.receive().await else { panic!("{method}: no ABORT") };
+            refusals.push((abort.reason.to_string(), abort.details.str("message").map(str::to_owned)));
+        }
+        assert_eq!(shapes[1], shapes[2], "{method}: the same for one authid");
+        let shape = |at: usize| (&shapes[at].0, shapes[at].2.is_some());
+        assert_eq!(shape(0), shape(1), "{method}");
+        assert!(shapes[0].1.abs_diff(shapes[1].1) <= 1, "{method}: {shapes:?}");
+        assert_eq!(refusals[0], refusals[1], "{method}");
+    }
+    assert!(
+        node.refuses(Auth::ticket("unknown", "t1cket")).await.contains("wamp.error.authentication_failed")
+    );
 }
 
 #[tokio::test]

@@ -7,4 +7,5 @@ mod exchange;
 mod methods;
 mod minimum;
 mod node;
+mod own;
 mod tls;

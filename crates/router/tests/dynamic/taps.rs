@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossweave_client::{Arguments, Invocation};
+use crossweave_client::{Arguments, Invocation, WampError};
 use crossweave_router::{Direction, Role, Router, TAPPED_PAYLOAD_LEN_MAX, TAPS_MAX, Tap, TapOptions, Tapped};
 use crossweave_router_core::Authorization;
 use crossweave_wamp::message::Kind;
@@ -138,4 +138,27 @@ async fn taps_are_bounded_and_close_when_they_are_dropped() {
     assert!(router.tap(TapOptions::default()).is_err());
     drop(taps);
     assert!(router.tap(TapOptions::default()).is_ok());
+}
+
+#[tokio::test]
+async fn what_is_noted_of_a_uri_is_bounded() {
+    let router = router();
+    let callee = served(&router, "realm1", "anonymous", "carol").await;
+    let long = "é".repeat(500_000);
+    let error = long.clone();
+    let fails = move |_: Invocation| {
+        let error = error.clone();
+        async move { Err::<Arguments, _>(WampError::new(error)) }
+    };
+    let _fails = soon(callee.register_dynamic("com.fails", fails).into_future()).await.unwrap();
+    let caller = served(&router, "realm1", "anonymous", "alice").await;
+    let tap = tap(&router, TapOptions::default());
+    // The realm takes no such URI, but the message was there.
+    soon(caller.publish(&*long, ()).acknowledged()).await.unwrap_err();
+    soon(caller.call_with::<i64>("com.fails", ())).await.unwrap_err();
+    let seen = tap.read(0, 100);
+    let lens =
+        seen.iter().flat_map(|it| [it.uri.as_deref().map(str::len), it.error.as_deref().map(str::len)]);
+    let lens: Vec<usize> = lens.flatten().collect();
+    assert!(lens.contains(&1_024) && lens.iter().all(|len| *len <= 1_024), "{lens:?}");
 }

@@ -85,7 +85,7 @@ impl Acceptor {
 
     /// A CHALLENGE is sent.
     pub fn challenge(&mut self) {
-        assert_eq!(self.state, State::Deciding, "a challenge follows HELLO");
+        assert_eq!(self.state, State::Deciding, "a challenge follows HELLO or AUTHENTICATE");
         self.state = State::Challenging;
     }
 

@@ -63,6 +63,11 @@ impl Refusal {
         }
     }
 
+    /// Why the request itself is refused. What a router or callee says is between it and its caller.
+    pub(crate) fn own_text(&self) -> Option<&str> {
+        self.error.args.first().filter(|_| self.is_own)?.as_str()
+    }
+
     /// The body cannot be understood; nothing was sent.
     pub(crate) fn bad_body(text: impl Into<String>) -> Refusal {
         Refusal::new(400, uris::INVALID_ARGUMENT, text)

@@ -28,14 +28,18 @@ pub(super) enum NotOpened {
 
 impl Opened {
     /// Chooses the first protocol of the client that is spoken here.
-    pub(super) fn choose(body: &[u8], serializers: &[Serializer]) -> Result<Opened, NotOpened> {
+    pub(super) fn choose(
+        body: &[u8],
+        serializers: &[Serializer],
+        batched_serializers: &[Serializer],
+    ) -> Result<Opened, NotOpened> {
         let Ok(Value::Dict(members)) = Serializer::Json.decode_value(body) else {
             return Err(NotOpened::NotJson);
         };
         let Some(Value::List(protocols)) = members.get("protocols") else { return Err(NotOpened::NotJson) };
         let chosen = protocols.iter().filter_map(Value::as_str).find_map(|protocol| {
             let single = serializers.iter().find(|it| it.subprotocol() == protocol);
-            let batched = serializers.iter().find(|it| it.batched_subprotocol() == protocol);
+            let batched = batched_serializers.iter().find(|it| it.batched_subprotocol() == protocol);
             let (serializer, batching) = match (single, batched) {
                 (Some(serializer), _) => (*serializer, Batching::Single),
                 (None, Some(serializer)) => (*serializer, Batching::of(*serializer)),
@@ -45,11 +49,19 @@ impl Opened {
         });
         chosen.ok_or_else(|| {
             // Two serializers may have one name on the wire.
-            let mut spoken: Vec<&str> = serializers.iter().map(|it| it.subprotocol()).collect();
+            let single = serializers.iter().map(|it| it.subprotocol());
+            let only_batched = batched_serializers.iter().filter(|it| !serializers.contains(it));
+            let mut spoken: Vec<&str> =
+                single.chain(only_batched.map(|it| it.batched_subprotocol())).collect();
             let mut seen = HashSet::new();
             spoken.retain(|name| seen.insert(*name));
             NotOpened::NoProtocol(spoken.join(", "))
         })
+    }
+
+    /// The name of what is spoken.
+    pub(super) fn protocol(&self) -> &str {
+        &self.protocol
     }
 
     /// The body of the answer.
@@ -80,13 +92,19 @@ mod tests {
             (r#"["x", 1, "wamp.2.cbor.batched", "wamp.2.json"]"#, Serializer::Cbor, Batching::Length),
             (r#"["wamp.2.json.batched"]"#, Serializer::Json, Batching::RecordSeparator),
         ] {
-            let opened = Opened::choose(format!("{{\"protocols\":{protocols}}}").as_bytes(), &all).unwrap();
+            let opened =
+                Opened::choose(format!("{{\"protocols\":{protocols}}}").as_bytes(), &all, &all).unwrap();
             assert_eq!((opened.serializer, opened.batching), (serializer, batching), "{protocols}");
         }
-        let refused = Opened::choose(br#"{"protocols":["wamp.2.json"]}"#, &[Serializer::Cbor]).unwrap_err();
-        assert_eq!(refused.to_string(), "no common protocol: this endpoint speaks wamp.2.cbor");
+        let batched = [Serializer::Cbor, Serializer::Json];
+        let choose = |body: &[u8]| Opened::choose(body, &[Serializer::Cbor], &batched);
+        let refused = choose(br#"{"protocols":["wamp.2.json"]}"#).unwrap_err();
+        let text = "no common protocol: this endpoint speaks wamp.2.cbor, wamp.2.json.batched";
+        assert_eq!(refused.to_string(), text);
+        let opened = choose(br#"{"protocols":["wamp.2.json", "wamp.2.json.batched"]}"#).unwrap();
+        assert_eq!(opened.batching, Batching::RecordSeparator);
         for body in ["", "[]", "{}", r#"{"protocols":"wamp.2.json"}"#] {
-            assert_eq!(Opened::choose(body.as_bytes(), &all), Err(NotOpened::NotJson), "{body}");
+            assert_eq!(Opened::choose(body.as_bytes(), &all, &all), Err(NotOpened::NotJson), "{body}");
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossweave_transport::websocket::origin::OriginPolicy;
 use ipnet::IpNet;
 
+use super::replay::Remembered;
 use crate::bridge::{BODY_LEN_MAX, CALL_TIMEOUT_DEFAULT};
 
 /// What a [`Publisher`](super::Publisher), [`Caller`](super::Caller) or [`Webhook`](super::Webhook) is told. Names and
@@ -14,6 +15,9 @@ use crate::bridge::{BODY_LEN_MAX, CALL_TIMEOUT_DEFAULT};
 pub struct RestOptions {
     /// `key` and `secret`: requests must be signed with this secret, and name this key. Default: they need not be.
     pub signed: Option<SigningKey>,
+    /// Which signed requests were carried out (an extension). Default: a memory of its own for as long as the process lasts; after
+    /// a restart, or by another service with the same key, a request could be carried out again.
+    pub remembered: Remembered,
     /// `timestamp_delta_limit`: by how many seconds the time of a signed request may be off; 0 for any. Default 300.
     ///
     /// With 0 the service remembers the last requests only, whatever their time: an old one may be sent again.
@@ -32,6 +36,8 @@ pub struct RestOptions {
     /// Whether an error that a router or callee answers has the status that says who is at fault (an extension), as on the
     /// start page's bridge. Default no: as at Crossbar.io, it is a body with `error`, and the status is 200.
     pub http_errors: bool,
+    /// `debug`: each request is a line in the log, with what it asks for and what comes of it. Default no.
+    pub debug: bool,
     /// `github_secret` of a webhook: requests must be signed as GitHub does. Default: they need not be.
     pub github_secret: Option<String>,
 }
@@ -60,6 +66,7 @@ impl Default for RestOptions {
     fn default() -> Self {
         RestOptions {
             signed: None,
+            remembered: Remembered::in_memory(),
             timestamp_delta_limit_s: 300,
             post_body_limit: 0,
             require_ip: Vec::new(),
@@ -67,6 +74,7 @@ impl Default for RestOptions {
             origins: OriginPolicy::any(),
             timeout: CALL_TIMEOUT_DEFAULT,
             http_errors: false,
+            debug: false,
             github_secret: None,
         }
     }

@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::RestOptions;
 use super::options::SigningKey;
-use super::replay::{NotNew, Seen};
+use super::replay::NotNew;
 use crate::bridge::Refusal;
 use crate::reply::single;
 
@@ -39,28 +39,26 @@ struct Signed<'q> {
 
 impl RestOptions {
     /// Checks the signature, if there must be one, and remembers it.
-    pub(super) fn check_signature(
-        &self,
-        query: &str,
-        body: &[u8],
-        now: SystemTime,
-        seen: &Seen,
-    ) -> Result<(), Refusal> {
+    pub(super) fn check_signature(&self, query: &str, body: &[u8], now: SystemTime) -> Result<(), Refusal> {
         let Some(key) = &self.signed else { return Ok(()) };
         let signed = Signed::read(query)?;
         let end = self.check_time(&signed.timestamp, now)?;
         let signature = signed.check(key, body)?;
-        match seen.remember(&signature, end, now) {
+        match self.remembered.remember(&signature, end, now) {
             Ok(()) => Ok(()),
             Err(NotNew::Replayed) => Err(unauthorized("this request was carried out before")),
             Err(NotNew::Full) => {
                 let text = "too many signed requests in too short a time; try again later";
                 Err(Refusal::new(503, uris::RESOURCE_EXHAUSTED, text))
             }
+            Err(NotNew::NotKept) => {
+                let text = "signed requests cannot be remembered now; try again later";
+                Err(Refusal::new(503, uris::UNAVAILABLE, text))
+            }
         }
     }
 
-    /// Checks the time of a request. Says until when it would be let in; nothing if for ever.
+    /// Checks the time of a request. Says until when it has to be remembered; nothing if for ever.
     fn check_time(&self, timestamp: &str, now: SystemTime) -> Result<Option<SystemTime>, Refusal> {
         let Ok(time) = humantime::parse_rfc3339(timestamp) else {
             let text = "\"timestamp\" must be a time in UTC, such as 2011-10-14T16:59:51.123Z";
@@ -73,7 +71,7 @@ impl RestOptions {
         let off = now.duration_since(time).unwrap_or_else(|ahead| ahead.duration());
         match off > limit {
             true => Err(malformed("the request is expired, or its time is ahead")),
-            false => Ok(Some(time + limit)),
+            false => Ok(self.remembered.lasting(time + limit, limit)),
         }
     }
 

@@ -52,8 +52,7 @@ impl Webhook {
     }
 
     async fn publish(&self, exchange: Exchange<'_>) -> Result<Reply, Refusal> {
-        let Admitted { head, body } = self.endpoint.admit(exchange, false).await?;
-        let _permit = self.endpoint.under_way.try_acquire().map_err(|_| Refusal::too_many())?;
+        let Admitted { head, body, _permit } = self.endpoint.admit(exchange, false).await?;
         let event = Dict::new().with("headers", by_name(&head.headers)).with("body", body);
         let order = PublishOrder::of(&self.options.topic, vec![event.into()]);
         match self.endpoint.session.publish(order).await {

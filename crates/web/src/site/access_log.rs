@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crossweave_router::HttpPeer;
 use crossweave_router::http::RequestBody;
+use crossweave_transport::PeerAddress;
 use http::{Method, Request, header};
 use http_body::Body as _;
 use tracing::info;
@@ -13,37 +14,56 @@ use crate::reply::{Reply, single};
 /// The most characters of a path or a user agent.
 const TEXT_LEN_MAX: usize = 256;
 
-/// Put on an answer by a service whose paths hold secrets: what is logged instead.
-#[derive(Clone, Debug)]
-pub(crate) struct LoggedPath(pub(crate) String);
+/// The status of a request whose client closed the connection before the answer, as other servers log it.
+const GIVEN_UP: u16 = 499;
 
-/// A request that will be logged when it is answered.
+/// A request that will be logged when it is answered, or when its client does not wait for that.
 ///
 /// The query is left out: it holds the signatures and keys of signed requests.
 pub(super) struct Entry {
+    peer: PeerAddress,
     method: Method,
     path: String,
     agent: String,
     since: Instant,
+    is_logged: bool,
 }
 
 impl Entry {
-    pub(super) fn of(request: &Request<RequestBody>) -> Entry {
+    pub(super) fn of(request: &Request<RequestBody>, peer: &HttpPeer) -> Entry {
         let short = |text: &str| text.chars().take(TEXT_LEN_MAX).collect();
         Entry {
+            peer: peer.address.clone(),
             method: request.method().clone(),
             path: short(request.uri().path()),
             agent: short(single(request.headers(), header::USER_AGENT).unwrap_or_default()),
             since: Instant::now(),
+            is_logged: false,
         }
     }
 
-    pub(super) fn log(self, peer: &HttpPeer, reply: &Reply) {
-        let Entry { method, path, agent, since } = self;
-        let path = reply.extensions().get::<LoggedPath>().map_or(path, |logged| logged.0.clone());
-        let (status, octets) = (reply.status().as_u16(), octets(reply));
+    /// Shows this instead of the path, which holds a secret.
+    pub(super) fn show(&mut self, path: String) {
+        self.path = path;
+    }
+
+    pub(super) fn log(mut self, reply: &Reply) {
+        self.write(reply.status().as_u16(), octets(reply));
+    }
+
+    fn write(&mut self, status: u16, octets: Option<u64>) {
+        self.is_logged = true;
+        let Entry { peer, method, path, agent, since, .. } = self;
         let duration_us = since.elapsed().as_micros() as u64;
-        info!(peer = %peer.address, %method, path, status, octets, duration_us, agent, "http request");
+        info!(%peer, %method, path, status, octets, duration_us, agent, "http request");
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if !self.is_logged {
+            self.write(GIVEN_UP, None);
+        }
     }
 }
 

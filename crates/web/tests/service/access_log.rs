@@ -2,13 +2,16 @@
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crossweave_web::{LongPoll, LongPollOptions, NotBuilt, SiteOptions};
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::timeout;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::node::Node;
+use crate::node::{DEADLINE, Node};
 
 /// Keeps lines of the access log, as their fields in order.
 #[derive(Clone, Default)]
@@ -74,4 +77,30 @@ async fn requests_are_logged_without_what_is_secret_in_them() {
         "method=GET path=\"/nothing\" status=404 octets=284 agent=\"\" ",
     ];
     assert_eq!(*lines, expected);
+}
+
+#[tokio::test]
+async fn a_request_whose_client_does_not_wait_is_logged_as_well() {
+    let options = SiteOptions { access_log: true, ..SiteOptions::default() };
+    let node = Node::with_site(options, |router| {
+        vec![("/lp", Arc::new(LongPoll::new(router.clone(), LongPollOptions::default())))]
+    })
+    .await;
+    let lines = Lines::default();
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let opened = node.post("/lp/open", "{\"protocols\":[\"wamp.2.json\"]}").await.json();
+    let id = opened.as_dict().and_then(|it| it.str("transport")).unwrap().to_owned();
+    let mut stream = node.stream().await;
+    let head = format!("POST /lp/{id}/receive HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    drop(stream);
+    let given_up = "method=POST path=\"/lp/../receive\" status=499 agent=\"\" ";
+    let logged = async {
+        while !lines.0.lock().unwrap().iter().any(|line| line == given_up) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(DEADLINE, logged).await.unwrap_or_else(|_| panic!("{:?}", lines.0.lock().unwrap()));
 }

@@ -111,6 +111,67 @@ async fn ranges_are_cut_out() {
 }
 
 #[tokio::test]
+async fn a_range_is_for_get_only() {
+    let scratch = scratch();
+    let node = serve(scratch.path(), "/", FilesOptions::default()).await;
+    let head = node.request("HEAD /plain/a%20b.txt", "Range: bytes=2-4\r\n", b"").await;
+    assert_eq!((head.status, head.field("Content-Length"), head.field("Content-Range")), (200, "10", ""));
+}
+
+#[tokio::test]
+async fn ranges_that_mean_nothing_do_no_harm() {
+    let scratch = scratch();
+    let node = serve(scratch.path(), "/", FilesOptions::default()).await;
+    fs::write(scratch.path().join("www/empty"), "").unwrap();
+    for range in [
+        "bytes=4-2",
+        "bytes=a-b",
+        "bytes=",
+        "bytes=-",
+        "bytes=-0",
+        "bytes=99999999999999999999-",
+        "bytes=0-99999999999999999999",
+    ] {
+        for path in ["/plain/a%20b.txt", "/empty"] {
+            let part = node.request(&format!("GET {path}"), &format!("Range: {range}\r\n"), b"").await;
+            let is_cut = matches!(part.status, 206 | 416);
+            assert!(is_cut || part.status == 200, "{range} of {path}: {}", part.status);
+            assert_eq!(is_cut, !part.field("Content-Range").is_empty(), "{range} of {path}: {}", part.head);
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_several_conditions_the_entity_tag_counts() {
+    let scratch = scratch();
+    let node = serve(scratch.path(), "/", FilesOptions::default()).await;
+    let path = "/plain/a%20b.txt";
+    let first = node.get(path).await;
+    let (etag, modified) = (first.field("ETag"), first.field("Last-Modified"));
+    let old = "Thu, 01 Jan 1970 00:00:00 GMT";
+    for (fields, status) in [
+        (format!("If-None-Match: \"x\"\r\nIf-Modified-Since: {modified}\r\n"), 200),
+        (format!("If-None-Match: {etag}\r\nIf-Modified-Since: {old}\r\n"), 304),
+        ("If-None-Match: *\r\n".to_owned(), 304),
+        (format!("If-None-Match: \"x\"\r\nIf-None-Match: {etag}\r\n"), 304),
+        (format!("If-Match: {etag}\r\nIf-Unmodified-Since: {old}\r\n"), 200),
+        ("If-Match: *\r\n".to_owned(), 200),
+        (format!("If-Match: \"x\"\r\nIf-Match: {etag}\r\n"), 200),
+        (format!("If-None-Match: {etag}\r\nRange: bytes=2-4\r\n"), 304),
+    ] {
+        for method in ["GET", "HEAD"] {
+            let answer = node.request(&format!("{method} {path}"), &fields, b"").await;
+            assert_eq!(answer.status, status, "{method} {fields}");
+            if status == 304 {
+                assert_eq!((answer.field("ETag"), answer.body.as_str()), (etag, ""), "{}", answer.head);
+                assert_eq!(answer.field("Cache-Control"), "public, max-age=43200");
+                assert_eq!(answer.field("Vary"), "Origin", "{}", answer.head);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn nothing_outside_of_the_folder_is_reached() {
     let scratch = scratch();
     let options = FilesOptions { enable_directory_listing: true, ..FilesOptions::default() };

@@ -87,6 +87,81 @@ async fn heads_that_follow_are_bounded_as_the_first_is() {
     }
 }
 
+/// A request within a body that another parser might take for one of its own.
+const SMUGGLED: &str = "GET /2 HTTP/1.1\r\nHost: h\r\n\r\n";
+
+#[tokio::test]
+async fn no_request_is_smuggled_in_what_two_parsers_read_differently() {
+    let node = node().await;
+    let len = SMUGGLED.len();
+    let first = "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n";
+    for framing in [
+        format!("Content-Length: {len}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        format!("Transfer-Encoding: chunked\r\nContent-Length: {len}\r\n\r\n0\r\n\r\n"),
+        format!("Content-Length: 0\r\nContent-Length: {len}\r\n\r\n"),
+        format!("Content-Length: {len}, {len}\r\n\r\n"),
+        "Content-Length: +0\r\n\r\n".to_owned(),
+        "Content-Length: -1\r\n\r\n".to_owned(),
+        "Content-Length: 0x0\r\n\r\n".to_owned(),
+        "Content-Length: 18446744073709551616\r\n\r\n".to_owned(),
+        "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n".to_owned(),
+        "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n".to_owned(),
+        "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
+        "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n".to_owned(),
+        "Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n".to_owned(),
+        "X: y\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
+        "X: y\0\r\n\r\n".to_owned(),
+        "X: y\rTransfer-Encoding: chunked\r\n\r\n".to_owned(),
+        "Transfer-Encoding: chunked\r\n\r\n10000000000000000\r\n".to_owned(),
+        "Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n".to_owned(),
+        "Transfer-Encoding: chunked\r\n\r\n-0\r\n\r\n".to_owned(),
+    ] {
+        for before in ["", first] {
+            let answers =
+                node.raw(format!("{before}POST /1 HTTP/1.1\r\nHost: h\r\n{framing}{SMUGGLED}")).await;
+            assert!(!answers.contains("\r\n\r\n2\n"), "{framing:?} behind {before:?}: {answers}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn http_1_0_has_no_chunks() {
+    let node = node().await;
+    let chunked = "POST /1 HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let first = "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n";
+    for before in ["", first] {
+        let answers = node.raw(format!("{before}{chunked}{SMUGGLED}")).await;
+        assert!(!answers.contains("\r\n\r\n2\n"), "behind {before:?}: {answers}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_in_is_given_up() {
+    let node = Node::start().await;
+    let mut stream = node.stream().await;
+    let head = "POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::pause();
+    for _ in 0..4 {
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let _ = stream.write_all(b" ").await;
+    }
+    tokio::time::resume();
+    let mut answer = String::new();
+    timeout(DEADLINE, stream.read_to_string(&mut answer)).await.expect("the end comes").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+}
+
+#[tokio::test]
+async fn the_server_as_a_whole_can_only_be_asked_what_it_takes() {
+    let node = node().await;
+    let ask = |method: &str| format!("{method} * HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assert!(node.raw(ask("OPTIONS")).await.starts_with("HTTP/1.1 204 "));
+    let answer = node.raw(ask("GET")).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
 #[tokio::test]
 async fn a_body_is_asked_for_before_it_is_sent() {
     let node = Node::start().await;

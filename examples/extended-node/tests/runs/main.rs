@@ -1,9 +1,11 @@
 //! The program runs, with what it adds to the node.
 
 mod beacon;
+mod codes;
 mod door;
 mod drawer;
 mod greeting;
+mod ledger;
 mod lines;
 mod node;
 mod sessions;

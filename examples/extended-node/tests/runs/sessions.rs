@@ -1,7 +1,9 @@
 //! Sessions that the program adds to the management realm and to every realm.
 
-use crossweave_client::Options;
-use serde_json::json;
+use std::time::Duration;
+
+use crossweave_client::{Auth, Options};
+use serde_json::{Value, json};
 
 use crate::node::{Node, realm, router, transport};
 
@@ -13,6 +15,30 @@ async fn a_procedure_is_added_to_the_management_realm_and_another_one_is_taken_f
     let refused = manager.call("crossbar.shutdown").await.unwrap_err().to_string();
     assert!(refused.contains("this node is stopped by its operator alone"), "{refused}");
     manager.leave().await;
+    node.stop();
+}
+
+#[tokio::test]
+async fn the_book_of_visitors_says_who_was_there() {
+    let auth = json!({"auth": {"ticket": {"type": "function", "create": "door"}}});
+    let node = Node::start(&[router(&[transport(auth)])]);
+    let ticket = || Options { auth: Auth::ticket("anna", "door-99999999999"), ..Options::default() };
+    let client = node.join("router", "realm1", ticket()).await.unwrap();
+    let session = client.session().id.0;
+    client.leave().await;
+    let book = node.folder.path().join("visitors").join("7265616c6d31");
+    let written = async {
+        loop {
+            match std::fs::read_to_string(&book) {
+                Ok(text) if text.ends_with('\n') => return text,
+                _ => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    };
+    let text = tokio::time::timeout(Duration::from_secs(10), written).await.expect("a line is written");
+    let line: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let visit = json!({"session": session, "authid": "anna", "authrole": "visitor", "authmethod": "ticket"});
+    assert_eq!(line, visit);
     node.stop();
 }
 

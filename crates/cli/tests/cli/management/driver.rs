@@ -2,34 +2,36 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::time::Duration;
 
-use crossweave_api::{Argument, Contract, Procedure, REALM, Scope, error, procedures};
+use crossweave_api::{ABSENT, Argument, Contract, Procedure, REALM, Scope, error, procedures};
 use crossweave_client::{Arguments, CallError, Client, Reply, Value};
 use crossweave_wamp::Serializer;
 use serde_json::{Value as Json, json};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::events::Events;
+use super::{CONTAINER, MONITOR, PROXY, ROUTER, TESTEE};
 use crate::background::PATIENCE;
 
-/// What the tests of components, of watchers and of templates drive.
-const IN_OTHER_TESTS: [&str; 16] = [
-    "get_components",
-    "get_component",
+/// What needs an interpreter of Python with Autobahn.
+const IN_PYTHON: [&str; 7] = [
     "start_component",
     "stop_component",
     "restart_component",
-    "get_router_components",
+    "get_component",
     "get_router_component",
     "start_router_component",
     "stop_router_component",
-    "get_monitoring",
-    "start_monitoring",
-    "stop_monitoring",
-    "get_websocket_testee_transport",
-    "start_websocket_testee_transport",
-    "stop_websocket_testee_transport",
-    "activate_realm",
+];
+/// The events of those.
+const EVENTS_IN_PYTHON: [&str; 6] = [
+    "on_component_start",
+    "on_component_ready",
+    "on_component_stop",
+    "on_component_started",
+    "on_component_stopped",
+    "on_component_restarted",
 ];
 
 /// A session with a node.
@@ -44,7 +46,16 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) async fn connect(folder: &Path) -> Driver {
         let url = format!("unix:{}", folder.join("node.sock").display());
-        let client = Client::connect(&url, REALM).await.expect("the node can be managed");
+        // The node may only have been started.
+        let connecting = async {
+            loop {
+                match Client::connect(&url, REALM).await {
+                    Ok(client) => return client,
+                    Err(_) => sleep(Duration::from_millis(2)).await,
+                }
+            }
+        };
+        let client = timeout(PATIENCE, connecting).await.expect("the node can be managed");
         let events = Events::listen(&client).await;
         Driver { client, events, driven: HashSet::new(), is_by_position: false }
     }
@@ -99,17 +110,23 @@ impl Driver {
     }
 
     /// Arguments that no procedure takes: every one says so.
-    pub(super) async fn wrong_arguments(&mut self, router: Option<&str>, proxy: Option<&str>) {
+    pub(super) async fn wrong_arguments(&mut self) {
         for contract in procedures() {
-            let answers: &[Option<&str>] = match contract.scope {
-                Scope::Node => &[None],
-                Scope::Process => &[None, router],
-                Scope::Worker | Scope::Router => &[router],
-                Scope::Proxy => &[proxy],
-                _ => &[],
-            };
-            for who in answers {
+            for who in who_answers(contract.scope) {
                 self.wrong_arguments_of(contract, *who).await;
+            }
+        }
+    }
+
+    /// What of Crossbar.io is not here: it is said, whatever is asked.
+    pub(super) async fn absent(&mut self) {
+        for absent in ABSENT {
+            for who in who_answers(absent.scope) {
+                for name in absent.names {
+                    let uri = format!("{}.{name}", Scope::prefix(*who));
+                    let arguments = Arguments::new().arg("anything").kwarg("at", "all");
+                    self.fails(&uri, arguments, error::FEATURE_UNAVAILABLE).await;
+                }
             }
         }
     }
@@ -165,9 +182,36 @@ impl Driver {
         self.events.next(topic).await
     }
 
-    pub(super) fn has_driven(&self, contract: &Contract) -> bool {
-        self.driven.contains(&(scope(contract.scope), contract.name))
-            || IN_OTHER_TESTS.contains(&contract.name)
+    /// A procedure that was driven in another way than by this.
+    pub(super) fn note_driven(&mut self, contract: &Contract) {
+        self.driven.insert((scope(contract.scope), contract.name));
+    }
+
+    /// Everything of the contracts was driven and has come. Without Python, what needs it is left out.
+    pub(super) fn is_complete(&self, has_python: bool) {
+        let is_left_out = |names: &[&str], name: &str| !has_python && names.contains(&name);
+        let driven = |it: &&Contract| self.driven.contains(&(scope(it.scope), it.name));
+        let missing: Vec<&str> = procedures()
+            .filter(|it| !driven(it) && !is_left_out(&IN_PYTHON, it.name))
+            .map(|it| it.name)
+            .collect();
+        assert_eq!(missing, Vec::<&str>::new(), "these were not driven");
+        let mut missing = self.events.never_heard();
+        missing.retain(|name| !is_left_out(&EVENTS_IN_PYTHON, name));
+        assert_eq!(missing, Vec::<&str>::new(), "these events never came");
+    }
+}
+
+/// Who answers in a scope, as the test names its workers.
+fn who_answers(scope: Scope) -> &'static [Option<&'static str>] {
+    match scope {
+        Scope::Node => &[None],
+        Scope::Process => &[None, ROUTER],
+        Scope::Worker | Scope::Router => &[ROUTER],
+        Scope::Proxy => &[PROXY],
+        Scope::Container => &[CONTAINER],
+        Scope::HostMonitor => &[MONITOR],
+        Scope::Testee => &[TESTEE],
     }
 }
 

@@ -1,9 +1,9 @@
 //! The events of a node, held against their contracts.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
-use crossweave_api::{Argument, events, shapes};
-use crossweave_client::{Client, Event, Subscription};
+use crossweave_api::{Argument, Event as Contract, events, shapes};
+use crossweave_client::{Client, Event, Subscription, Value};
 use serde_json::Value as Json;
 use tokio::time::timeout;
 
@@ -15,12 +15,14 @@ pub(super) struct Events {
     subscription: Subscription,
     /// What came and was not asked for yet.
     seen: VecDeque<(String, Json)>,
+    /// The names of all that ever came.
+    heard: BTreeSet<&'static str>,
 }
 
 impl Events {
     pub(super) async fn listen(client: &Client) -> Events {
         let subscription = client.subscribe("crossbar.").prefix().await.expect("everything can be heard");
-        Events { subscription, seen: VecDeque::new() }
+        Events { subscription, seen: VecDeque::new(), heard: BTreeSet::new() }
     }
 
     /// What came so far is of no interest any more.
@@ -37,17 +39,25 @@ impl Events {
             let event = timeout(PATIENCE, self.subscription.next()).await;
             let event = event.unwrap_or_else(|_| panic!("{topic} was not published, but {:?}", self.seen));
             let event = event.expect("the session is there").expect("no event is lost");
-            let told = told(&event);
+            let (name, told) = told(&event);
+            self.heard.insert(name);
             self.seen.push_back((event.topic.to_string(), told));
         }
     }
+
+    /// The events of the contracts that never came.
+    pub(super) fn never_heard(&self) -> Vec<&'static str> {
+        events().map(|it| it.name).filter(|name| !self.heard.contains(name)).collect()
+    }
 }
 
-/// What an event tells; it is what its contract says.
-fn told(event: &Event) -> Json {
+/// The event, and what it tells; it is what its contract says.
+fn told(event: &Event) -> (&'static str, Json) {
     let topic = &*event.topic;
     let name = topic.rsplit('.').next().unwrap_or_default();
-    let is_it = |documented: &str| match documented.split_once("TYPE") {
+    let in_two =
+        |documented: &'static str| documented.split_once("TYPE").or_else(|| documented.split_once("SENSOR"));
+    let is_it = |documented: &'static str| match in_two(documented) {
         Some((before, after)) => name.starts_with(before) && name.ends_with(after),
         None => documented == name,
     };
@@ -56,6 +66,10 @@ fn told(event: &Event) -> Json {
     let contract = known.next().unwrap_or_else(|| panic!("{topic} is not documented"));
     let args = event.args();
     assert!(event.kwargs().is_empty(), "{topic} has keyword arguments");
+    (contract.name, arguments(topic, contract, &args))
+}
+
+fn arguments(topic: &str, contract: &Contract, args: &[Value]) -> Json {
     if let Some(several) = contract.payload.strip_prefix('(').filter(|rest| rest.contains(',')) {
         assert_eq!(args.len(), several.split(',').count(), "{topic}: {args:?}");
         return args.iter().map(to_json).collect();
@@ -70,6 +84,7 @@ fn told(event: &Event) -> Json {
         (Some(shape), _) => has_fields(topic, &told, shape.fields),
         (None, "String") => assert!(told.is_string(), "{topic}: {told}"),
         (None, "f64") => assert!(told.is_number(), "{topic}: {told}"),
+        (None, "Config") => assert!(told.is_object(), "{topic}: {told}"),
         (None, other) => panic!("{topic}: {other} is no object of the API"),
     }
     told

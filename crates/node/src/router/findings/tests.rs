@@ -398,3 +398,23 @@ fn what_a_configuration_leaves_out_is_what_the_realm_does_by_itself() {
     assert_eq!(format!("{limits:?}"), format!("{default:?}"));
     assert_eq!(definition.history, HistoryStore::Memory);
 }
+
+#[test]
+fn what_only_another_program_has_is_in_the_way_at_its_place() {
+    let mut config = with_transport(json!({"type": "rawsocket", "endpoint": tcp(1), "auth": {
+        "one-time": {"type": "function", "create": "otp"}, "ticket": {"type": "function", "create": "door"}}}));
+    let realm = &mut config["workers"][0]["realms"][0];
+    realm["roles"][0]["authmethods"] = json!(["one-time", "ticket"]);
+    realm["store"] = json!({"type": "rust", "name": "ledger", "event-history": [{"uri": "com.x"}]});
+    let (realm, transport) =
+        ("worker \"worker001\", realm \"realm1\"", "worker \"worker001\", transport \"transport001\"");
+    assert_eq!(
+        obstacles(&config),
+        [
+            format!("{realm}, role \"anonymous\": unknown authmethod `one-time`"),
+            format!("{realm}: no event store \"ledger\" is part of this program"),
+            format!("{transport}: no authentication function \"door\" is part of this program"),
+            format!("{transport}: `auth.one-time`: no login method \"otp\" is part of this program"),
+        ]
+    );
+}

@@ -4,7 +4,7 @@
 //!   from ── events of what is wanted there, calls of what is registered there ──▶ to
 //! ```
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,7 +70,8 @@ struct Mirrors<'d> {
     calls: Arc<Calls>,
     watched: Watched,
     mirrors: BTreeMap<(Kind, u64), Mirror>,
-    due: VecDeque<(Kind, u64)>,
+    /// Where something is to be done; no more than there is here and there.
+    due: BTreeSet<(Kind, u64)>,
     making: JoinSet<Made>,
     has_warned: bool,
 }
@@ -109,7 +110,7 @@ impl Direction {
             calls: Arc::new(calls),
             watched,
             mirrors: BTreeMap::new(),
-            due: VecDeque::new(),
+            due: BTreeSet::new(),
             making: JoinSet::new(),
             has_warned: false,
         };
@@ -226,9 +227,11 @@ impl Mirrors<'_> {
 
     /// Does what is to be done, as much as may be under way at a time.
     fn settle(&mut self) {
-        self.due.extend(self.watched.take_changed());
+        for place in self.watched.take_changed() {
+            self.heed(place);
+        }
         while self.making.len() < REQUESTS_MAX
-            && let Some(place) = self.due.pop_front()
+            && let Some(place) = self.due.pop_first()
         {
             let wanted = self.watched.wanted(place.0, place.1);
             match (wanted, self.mirrors.get(&place)) {
@@ -244,6 +247,15 @@ impl Mirrors<'_> {
                 (None, Some(_)) => drop(self.mirrors.remove(&place)),
             }
         }
+    }
+
+    /// Something may be to be done there. What has come and gone while there was no time for it is forgotten.
+    fn heed(&mut self, place: (Kind, u64)) {
+        let is_wanted = self.watched.wanted(place.0, place.1).is_some();
+        match is_wanted || self.mirrors.contains_key(&place) {
+            true => self.due.insert(place),
+            false => self.due.remove(&place),
+        };
     }
 
     fn make(&self, place: (Kind, u64), pattern: Pattern) -> impl Future<Output = Made> + Send + use<> {
@@ -277,6 +289,6 @@ impl Mirrors<'_> {
         });
         self.mirrors.insert(place, mirror);
         // It may not be wanted any more.
-        self.due.push_back(place);
+        self.heed(place);
     }
 }

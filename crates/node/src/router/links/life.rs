@@ -103,7 +103,15 @@ async fn connect(link: &Link, router: &Router) -> Result<(Client, Client), Strin
     let options = Options { reconnect: Reconnect::Off, reroutes_calls: true, ..Options::default() };
     let here = Client::join_stream(stream, serializer, &link.realm, options).await;
     let here = here.map_err(|error| format!("realm {:?} cannot be joined here: {error}", link.realm))?;
+    if is_on_one_realm(&here, &there).await {
+        return Err("it leads back to its own realm, which would get everything twice".to_owned());
+    }
     Ok((here, there))
+}
+
+/// Whether the session there is known here.
+async fn is_on_one_realm(here: &Client, there: &Client) -> bool {
+    here.call("wamp.session.get").arg(there.session().id.0).await.is_ok()
 }
 
 /// Forwards until a session is lost; says why.

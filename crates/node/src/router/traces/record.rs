@@ -1,5 +1,7 @@
 //! A message as the management API tells it.
 
+use std::sync::Arc;
+
 use crossweave_api::Config;
 use crossweave_api::tracing::TraceRecord;
 use crossweave_router::{Direction, Tapped};
@@ -7,14 +9,44 @@ use crossweave_wamp::{Payload, Value};
 
 use crate::service::to_json;
 
+/// What is told of messages, in their order, up to the first one behind `bytes_max` octets or with this number. Of a payload at most
+/// `payload_max` characters.
+pub(super) fn records(
+    messages: Vec<Arc<Tapped>>,
+    payload_max: u32,
+    bytes_max: usize,
+    to_seq: Option<u64>,
+) -> Vec<TraceRecord> {
+    let (mut records, mut bytes) = (Vec::new(), 0);
+    for message in messages.iter().take_while(|it| to_seq.is_none_or(|to| it.seq < to)) {
+        let record = record(message, payload_max as usize);
+        bytes += len(&record);
+        if bytes > bytes_max && !records.is_empty() {
+            break;
+        }
+        records.push(record);
+    }
+    records
+}
+
+/// Octets that it takes, but for few.
+fn len(record: &TraceRecord) -> usize {
+    let TraceRecord { correlation_uri, error, authid, authrole, payload_start, args, kwargs, .. } = record;
+    let texts = [correlation_uri, error, authid, authrole, payload_start];
+    let json = |it: &Option<Config>| it.as_ref().map_or(0, |it| it.to_string().len());
+    let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+    // The names of its keys, numbers, and the name of the realm.
+    400 + texts + json(args) + json(kwargs)
+}
+
 /// What is told of a message; of its payload at most so many characters.
-pub(super) fn record(message: &Tapped, payload_max: usize) -> TraceRecord {
+fn record(message: &Tapped, payload_max: usize) -> TraceRecord {
     let Tapped { seq, unix_ms, realm, direction, session, kind, .. } = message;
     let direction = match direction {
         Direction::Received => "received",
         Direction::Sent => "sent",
     };
-    let text = |text: &Option<std::sync::Arc<str>>| text.as_deref().map(str::to_owned);
+    let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
     let (args, kwargs, payload_start) = match &message.payload {
         Some(payload) => shown(payload, payload_max),
         None => (None, None, None),

@@ -1,5 +1,6 @@
 //! The expected signatures were computed with Python's `hmac` and `base64`.
 
+use super::super::Remembered;
 use super::*;
 
 const QUERY: &str = "key=app&timestamp=2026-11-21T08:30:00.000Z&seq=1&nonce=42";
@@ -15,9 +16,8 @@ fn now() -> SystemTime {
 
 /// The status of a request with this query; 200 where it may go on.
 fn status(options: &RestOptions, query: &str, body: &str) -> u16 {
-    options
-        .check_signature(query, body.as_bytes(), now(), &Seen::default())
-        .map_or_else(|refusal| refusal.status, |()| 200)
+    let options = RestOptions { remembered: Remembered::in_memory(), ..options.clone() };
+    options.check_signature(query, body.as_bytes(), now()).map_or_else(|refusal| refusal.status, |()| 200)
 }
 
 fn signed(query: &str) -> String {
@@ -58,16 +58,29 @@ fn another_body_key_time_or_number_is_not() {
 fn any_time_is_good_without_a_limit() {
     let options = RestOptions { timestamp_delta_limit_s: 0, ..options() };
     let later = now() + Duration::from_secs(86_400);
-    let seen = Seen::default();
-    assert!(options.check_signature(&signed(QUERY), b"{}", later, &seen).is_ok());
-    assert_eq!(options.check_signature(&signed(QUERY), b"{}", later, &seen).unwrap_err().status, 401);
+    assert!(options.check_signature(&signed(QUERY), b"{}", later).is_ok());
+    assert_eq!(options.check_signature(&signed(QUERY), b"{}", later).unwrap_err().status, 401);
 }
 
 #[test]
 fn a_request_that_is_sent_again_is_refused() {
-    let (options, seen) = (options(), Seen::default());
-    assert!(options.check_signature(&signed(QUERY), b"{}", now(), &seen).is_ok());
-    assert_eq!(options.check_signature(&signed(QUERY), b"{}", now(), &seen).unwrap_err().status, 401);
+    let options = options();
+    assert!(options.check_signature(&signed(QUERY), b"{}", now()).is_ok());
+    assert_eq!(options.check_signature(&signed(QUERY), b"{}", now()).unwrap_err().status, 401);
+}
+
+#[test]
+fn a_request_is_remembered_for_as_long_as_the_most_patient_service_lets_it_in() {
+    for patient in [86_400, 0] {
+        let hasty = options();
+        let patient = RestOptions { timestamp_delta_limit_s: patient, ..hasty.clone() };
+        for options in [&hasty, &patient] {
+            options.remembered.expect(Duration::from_secs(options.timestamp_delta_limit_s.into()));
+        }
+        assert!(hasty.check_signature(&signed(QUERY), b"{}", now()).is_ok());
+        let later = now() + Duration::from_secs(600);
+        assert_eq!(patient.check_signature(&signed(QUERY), b"{}", later).unwrap_err().status, 401);
+    }
 }
 
 #[test]
