@@ -65,6 +65,12 @@ pub(crate) struct Interpreter {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pythonpath(Arc<Mutex<Vec<PathBuf>>>);
 
+impl From<Vec<PathBuf>> for Pythonpath {
+    fn from(paths: Vec<PathBuf>) -> Pythonpath {
+        Pythonpath(Arc::new(Mutex::new(paths)))
+    }
+}
+
 impl Pythonpath {
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         self.0.lock().clone()

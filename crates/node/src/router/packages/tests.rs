@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::component::Pythonpath;
 
 /// A folder with packages, and the interpreter that finds them there.
 fn scratch() -> (tempfile::TempDir, Interpreter) {
@@ -14,7 +15,7 @@ fn scratch() -> (tempfile::TempDir, Interpreter) {
     fs::write(library.join("broken/__init__.py"), "import sys; sys.exit(3)").unwrap();
     let interpreter = Interpreter {
         program: "python3".into(),
-        pythonpath: vec![library],
+        pythonpath: Pythonpath::from(vec![library]),
         directory: scratch.path().into(),
     };
     (scratch, interpreter)

@@ -223,6 +223,7 @@ mod tests {
             .with("asking", move |_| Ok(Box::new(Asking { management: asking.clone(), call: call.clone() })));
         let cbdir = std::path::PathBuf::from("/");
         let options = RouterOptions {
+            node_id: "the-node".to_owned(),
             interpreter: Interpreter::of(&Json::Null, "router", &cbdir),
             cbdir,
             limits: Limits::default(),
