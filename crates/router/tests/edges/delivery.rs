@@ -186,3 +186,45 @@ async fn nothing_of_a_subscription_comes_after_its_end() {
     slow.send(event(2, true)).await;
     assert!(matches!(slow.receive().await, Message::Published(_)));
 }
+
+fn long_event(number: u64, len: usize) -> Publish<'static> {
+    let payload = Payload::new(Serializer::Json, &[number.into(), "x".repeat(len).into()], &Dict::new());
+    let options = PublishOptions { acknowledge: true, exclude_me: false, ..PublishOptions::default() };
+    Publish { request: RequestId(number), options, topic: TOPIC.into(), payload }
+}
+
+async fn receive_event(peer: &mut Peer) -> u64 {
+    match peer.receive().await {
+        Message::Event(event) => event.payload.args()[0].as_u64().unwrap(),
+        other => panic!("expected EVENT, got {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_longer_than_the_queue_reach_who_reads_whatever_else_is_on_its_way() {
+    const LEN: usize = 2 << 20;
+    let node = slow_node().await;
+    for mut peer in
+        [Peer::rawsocket(&node).await, Peer::websocket(&node).await, Peer::compressed(&node).await]
+    {
+        peer.hello().await;
+        peer.subscribe().await;
+        // PUBLISHED waits when the EVENT comes.
+        peer.send(long_event(11, LEN)).await;
+        assert!(matches!(peer.receive().await, Message::Published(_)));
+        assert_eq!(receive_event(&mut peer).await, 11);
+        // Each EVENT waits when the next one comes.
+        let mut publisher = Peer::rawsocket(&node).await;
+        publisher.hello().await;
+        let mut together = Vec::new();
+        for (number, len) in [(12, LEN), (13, 1), (14, LEN)] {
+            together.extend(publisher.frame_message(long_event(number, len)));
+        }
+        let read = async {
+            for number in [12, 13, 14] {
+                assert_eq!(receive_event(&mut peer).await, number);
+            }
+        };
+        tokio::join!(publisher.write(&together), read);
+    }
+}
