@@ -94,6 +94,11 @@ async fn stop_and_read(mut slow: Peer, node: &Node, delivery: Delivery) -> Vec<(
     assert!(lost > 500, "{lost}");
     let counted: u64 = node.router.session_queues("realm1").iter().map(|queue| queue.dropped).sum();
     assert_eq!(counted, lost);
+    let stats = node.router.realm_stats("realm1").unwrap();
+    assert_eq!((stats.dropped, stats.sessions_with_drops), (lost, 1));
+    slow.goodbye().await;
+    let stats = node.router.realm_stats("realm1").unwrap();
+    assert_eq!((stats.dropped, stats.sessions_with_drops), (lost, 0), "also of sessions that have left");
     got
 }
 
