@@ -346,6 +346,10 @@ objects! {
         sessions: u64,
         /// Messages by direction (`received`, `sent`) and type (`publish`, `call`, ...).
         messages: BTreeMap<String, BTreeMap<String, u64>>,
+        /// Events dropped since the realm was started, for sessions that read too slowly or take none that long, or replaced by a delivery contract.
+        dropped: u64,
+        /// How many of the joined sessions miss events.
+        sessions_with_drops: u64,
     }
 
     /// Where a router listens.

@@ -15,13 +15,17 @@ pub const OUTBOUND_RESERVE_BYTES: usize = 1 << 20;
 /// Events that wait in one subscription.
 pub const SUBSCRIPTION_EVENTS_MAX: usize = 4096;
 
-/// Octets of payload that wait in one subscription.
+/// Items that are longer than half of the octets that may wait in a queue and may wait there besides: an event or a progressive
+/// result of any length reaches an application that reads.
+pub const LONG_ITEMS_MAX: usize = 2;
+
+/// Octets of payload that wait in one subscription, besides [`LONG_ITEMS_MAX`].
 pub const SUBSCRIPTION_BYTES_MAX: usize = 4 << 20;
 
 /// Progressive results of one call that wait.
 pub const PROGRESS_RESULTS_MAX: usize = 4096;
 
-/// Octets of progressive results of one call that wait.
+/// Octets of progressive results of one call that wait, besides [`LONG_ITEMS_MAX`].
 pub const PROGRESS_BYTES_MAX: usize = 4 << 20;
 
 /// Handlers of one registration that run at the same time.

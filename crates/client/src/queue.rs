@@ -5,6 +5,8 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
+use crate::limits::LONG_ITEMS_MAX;
+
 /// How much may wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -13,9 +15,9 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// Whether `len` items of `bytes` octets may wait. A single one always may.
-    pub(crate) fn admit(&self, len: usize, bytes: usize) -> bool {
-        len <= 1 || (len <= self.len_max && bytes <= self.bytes_max)
+    /// Whether an item is long: [`LONG_ITEMS_MAX`] of those may wait beside the octets that the bound allows.
+    fn is_long(&self, cost: usize) -> bool {
+        cost > self.bytes_max / 2
     }
 }
 
@@ -27,10 +29,20 @@ pub(crate) struct Queue<T> {
 
 struct Inner<T> {
     items: VecDeque<(T, usize)>,
-    bytes: usize,
+    waiting: Waiting,
     missed: u64,
     is_closed: bool,
     reader: Option<Waker>,
+}
+
+/// What waits in a queue.
+#[derive(Clone, Copy, Default)]
+struct Waiting {
+    items: usize,
+    /// Octets of all items.
+    bytes: usize,
+    long_items: usize,
+    long_bytes: usize,
 }
 
 /// What comes next.
@@ -44,7 +56,13 @@ pub(crate) enum Next<T> {
 
 impl<T> Queue<T> {
     pub(crate) fn new(bounds: Bounds) -> Queue<T> {
-        let inner = Inner { items: VecDeque::new(), bytes: 0, missed: 0, is_closed: false, reader: None };
+        let inner = Inner {
+            items: VecDeque::new(),
+            waiting: Waiting::default(),
+            missed: 0,
+            is_closed: false,
+            reader: None,
+        };
         Queue { bounds, inner: Mutex::new(inner) }
     }
 
@@ -56,9 +74,9 @@ impl<T> Queue<T> {
         if inner.is_closed {
             return None;
         }
-        inner.push(item, cost);
-        while !self.bounds.admit(inner.items.len(), inner.bytes) {
-            dropped.extend(inner.pop());
+        inner.push(item, cost, &self.bounds);
+        while !inner.waiting.is_within(&self.bounds) {
+            dropped.extend(inner.pop(&self.bounds));
             inner.missed += 1;
         }
         inner.reader.take()
@@ -67,10 +85,12 @@ impl<T> Queue<T> {
     /// Appends if it fits.
     pub(crate) fn try_push(&self, item: T, cost: usize) -> Result<Option<Waker>, T> {
         let mut inner = self.inner.lock();
-        if !self.bounds.admit(inner.items.len() + 1, inner.bytes + cost) {
+        let mut waiting = inner.waiting;
+        waiting.add(cost, &self.bounds);
+        if !waiting.is_within(&self.bounds) {
             return Err(item);
         }
-        inner.push(item, cost);
+        inner.push(item, cost, &self.bounds);
         Ok(inner.reader.take())
     }
 
@@ -78,7 +98,7 @@ impl<T> Queue<T> {
     #[must_use]
     pub(crate) fn push_last(&self, item: T) -> Option<Waker> {
         let mut inner = self.inner.lock();
-        inner.push(item, 0);
+        inner.push(item, 0, &self.bounds);
         inner.is_closed = true;
         inner.reader.take()
     }
@@ -100,7 +120,7 @@ impl<T> Queue<T> {
         if inner.missed > 0 {
             return Poll::Ready(Next::Missed(std::mem::take(&mut inner.missed)));
         }
-        if let Some(item) = inner.pop() {
+        if let Some(item) = inner.pop(&self.bounds) {
             return Poll::Ready(Next::Item(item));
         }
         if inner.is_closed {
@@ -114,15 +134,43 @@ impl<T> Queue<T> {
 }
 
 impl<T> Inner<T> {
-    fn push(&mut self, item: T, cost: usize) {
+    fn push(&mut self, item: T, cost: usize, bounds: &Bounds) {
         self.items.push_back((item, cost));
-        self.bytes += cost;
+        self.waiting.add(cost, bounds);
     }
 
-    fn pop(&mut self) -> Option<T> {
+    fn pop(&mut self, bounds: &Bounds) -> Option<T> {
         let (item, cost) = self.items.pop_front()?;
-        self.bytes -= cost;
+        self.waiting.remove(cost, bounds);
         Some(item)
+    }
+}
+
+impl Waiting {
+    fn add(&mut self, cost: usize, bounds: &Bounds) {
+        self.items += 1;
+        self.bytes += cost;
+        if bounds.is_long(cost) {
+            self.long_items += 1;
+            self.long_bytes += cost;
+        }
+    }
+
+    fn remove(&mut self, cost: usize, bounds: &Bounds) {
+        self.items -= 1;
+        self.bytes -= cost;
+        if bounds.is_long(cost) {
+            self.long_items -= 1;
+            self.long_bytes -= cost;
+        }
+    }
+
+    /// Whether so much may wait. A single item always may.
+    fn is_within(&self, bounds: &Bounds) -> bool {
+        let are_short_within =
+            || self.long_items <= LONG_ITEMS_MAX && self.bytes - self.long_bytes <= bounds.bytes_max;
+        self.items <= 1
+            || (self.items <= bounds.len_max && (self.bytes <= bounds.bytes_max || are_short_within()))
     }
 }
 
@@ -155,12 +203,25 @@ mod tests {
     }
 
     #[test]
+    fn two_long_items_wait_beside_the_others() {
+        let queue = queue(100, 10);
+        for (item, cost) in [(0, 4), (1, 5000), (2, 4), (3, 6000), (4, 2)] {
+            drop(queue.push_dropping_oldest(item, cost));
+        }
+        assert_eq!(drain(&queue), (0..5).map(Next::Item).collect::<Vec<_>>());
+        (0..3).for_each(|item| drop(queue.push_dropping_oldest(item, 5000)));
+        assert_eq!(queue.try_push(3, 5000).err(), Some(3));
+        assert_eq!(drain(&queue), [Next::Missed(1), Next::Item(1), Next::Item(2)]);
+    }
+
+    #[test]
     fn octets_are_bounded_too() {
         let queue = queue(100, 10);
         (0..4).for_each(|item| drop(queue.push_dropping_oldest(item, 4)));
         assert_eq!(drain(&queue), [Next::Missed(2), Next::Item(2), Next::Item(3)]);
-        assert!(queue.try_push(7, 8).is_ok());
-        assert_eq!(queue.try_push(8, 8).err(), Some(8));
+        assert!(queue.try_push(6, 5).is_ok());
+        assert!(queue.try_push(7, 5).is_ok());
+        assert_eq!(queue.try_push(8, 5).err(), Some(8));
     }
 
     #[test]

@@ -43,6 +43,7 @@ use crate::process::Process;
 use crate::service::{Service, by_name, reason};
 pub use apply::{Configuration, controller_of};
 use guest_watch::GuestWatch;
+pub use log::WORKER_LOG_TARGET;
 pub use management::SOCKET;
 use pidfile::PidFile;
 pub use pidfile::running_pid;

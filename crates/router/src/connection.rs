@@ -236,7 +236,7 @@ impl Connection {
         match pending {
             Ok(pending) => {
                 self.decoder.set_message_len_max(OPENING_MESSAGE_LEN_MAX);
-                self.stage = Stage::Opening(Box::new(Opening::new(deadline, pending)));
+                self.stage = Stage::Opening(Box::new(Opening::again(deadline, pending)));
             }
             Err(refused) => {
                 debug!(peer = %self.address, %refused, "connection is not kept for another session");

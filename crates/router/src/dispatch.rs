@@ -27,6 +27,8 @@ pub(crate) struct Routes {
     scratch: Vec<u8>,
     pub(crate) serializers: Arc<SerializersInUse>,
     pub(crate) traffic: Traffic,
+    /// Events dropped for sessions that are not attached any more.
+    dropped_before: u64,
     /// Attached sessions from outside.
     outside: usize,
     /// The first of them has come, or the last has gone.
@@ -84,6 +86,7 @@ impl Routes {
     pub(crate) fn detach(&mut self, slot: Slot) -> Option<Arc<Peer>> {
         let peer = self.peers.get_mut(slot.0 as usize)?.take()?;
         self.serializers.0[peer.wire.serializer as usize].fetch_sub(1, Ordering::Relaxed);
+        self.dropped_before += peer.queue.lock().dropped;
         if std::mem::take(&mut self.users[slot.0 as usize].is_outside) {
             self.outside -= 1;
             self.has_turned |= self.outside == 0;
@@ -127,6 +130,11 @@ impl Routes {
     /// How many attached sessions are from outside.
     pub(crate) fn outside(&self) -> usize {
         self.outside
+    }
+
+    /// Events dropped for sessions that are not attached any more.
+    pub(crate) fn dropped_before(&self) -> u64 {
+        self.dropped_before
     }
 
     /// There will be nothing more to encode.

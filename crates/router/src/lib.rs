@@ -99,7 +99,7 @@ pub use provision::{
     ACTIVATION_DEADLINE, ACTIVATIONS_MAX, Activating, Activation, HoldsFor, Missing, NotActivated,
     REALM_NAME_LEN_MAX, RealmProvider, WAITERS_MAX, WAITERS_PER_REALM_MAX,
 };
-pub use queue::{EVENT_LEN_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
+pub use queue::{EVENT_LEN_MAX, LONG_MESSAGES_MAX, OnSlow, QueueOptions, RESERVED_LANE_BYTES};
 pub use realm::status::RealmStats;
 pub use realms::RealmError;
 pub use relay::Relayed;

@@ -17,6 +17,11 @@ pub const RESERVED_LANE_BYTES: usize = 256 * 1024;
 /// The longest EVENT, in octets as encoded for its receiver. Longer ones are dropped and counted.
 pub const EVENT_LEN_MAX: usize = 16 << 20;
 
+/// Messages that are longer than half of the bound and may wait beside what it holds: one is being written while the next one
+/// comes. So a message of any length reaches a session that reads, whatever else is on its way, and what waits is at most the
+/// bound and so many of the longest messages.
+pub const LONG_MESSAGES_MAX: u8 = 2;
+
 /// A drained buffer up to this size stays with its session; a larger one is given back.
 const KEEP_BYTES: usize = 512;
 
@@ -33,8 +38,8 @@ pub enum OnSlow {
 /// Bounds on what waits for one session.
 #[derive(Clone, Copy, Debug)]
 pub struct QueueOptions {
-    /// Bytes of events that may wait. Default 4 MiB. A larger event is still delivered to an empty queue, up to
-    /// [`EVENT_LEN_MAX`].
+    /// Bytes of events that may wait. Default 4 MiB. Of messages with 64 KiB of payload and more, [`LONG_MESSAGES_MAX`] that are
+    /// longer than half of that may wait besides, up to [`EVENT_LEN_MAX`] each.
     pub bytes_max: usize,
     /// What happens beyond.
     pub on_slow: OnSlow,
@@ -101,8 +106,10 @@ pub(crate) enum Detached {
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     /// Large frames, whose bytes other queues hold too, and what waited before them. Written before `bytes`.
-    pieces: VecDeque<Bytes>,
+    pieces: VecDeque<Piece>,
     pieces_len: usize,
+    /// Those of the pieces that do not count against the bound, and the one of them that was taken out.
+    long: Long,
     /// Bytes that were taken out and count as waiting.
     in_hand: usize,
     bytes: Vec<u8>,
@@ -134,6 +141,49 @@ pub(crate) struct Queue {
     dropped_in_a_row: u64,
     /// Some of them were too long.
     has_missed_long_events: bool,
+}
+
+/// Bytes that end where a message ends.
+#[derive(Debug)]
+struct Piece {
+    bytes: Bytes,
+    /// It is one of [`Long`].
+    is_long: bool,
+}
+
+/// Long messages that wait beside what the bound holds, [`LONG_MESSAGES_MAX`] at most.
+#[derive(Clone, Copy, Debug, Default)]
+struct Long {
+    messages: u8,
+    /// Those of them that were taken out.
+    messages_in_hand: u8,
+    /// Bytes of the others.
+    bytes: usize,
+    bytes_in_hand: usize,
+}
+
+impl Long {
+    fn add(&mut self, len: usize) {
+        self.messages += 1;
+        self.bytes += len;
+    }
+
+    fn is_written(&mut self, len: usize) {
+        self.messages -= 1;
+        self.bytes -= len;
+    }
+
+    fn take_out(&mut self, len: usize, unwritten: usize) {
+        self.messages_in_hand += 1;
+        self.bytes -= len;
+        self.bytes_in_hand += unwritten;
+    }
+
+    /// Nothing is in hand any more.
+    fn put_away(&mut self) {
+        self.messages -= std::mem::take(&mut self.messages_in_hand);
+        self.bytes_in_hand = 0;
+    }
 }
 
 /// What of a resumable session's queue outlives its connection.
@@ -180,7 +230,7 @@ impl Queue {
         const SHARED_LEN_MIN: usize = 16 * 1024;
         match framed.len() < SHARED_LEN_MIN {
             true => self.bytes.extend_from_slice(&framed),
-            false => self.push_shared(framed),
+            false => self.push_shared(framed, false),
         }
         self.appended()
     }
@@ -197,7 +247,8 @@ impl Queue {
 
     /// Appends a large framed message by reference, if there is room.
     pub(crate) fn append_shared(&mut self, framed: Bytes, lane: Lane, options: &QueueOptions) -> Appended {
-        if self.is_full(framed.len(), lane, options) {
+        let is_long = self.takes_long(framed.len(), lane, options);
+        if !is_long && self.is_full(framed.len(), lane, options) {
             return self.refuse(lane, options);
         }
         if self.resumption.is_some()
@@ -205,36 +256,67 @@ impl Queue {
         {
             return kept;
         }
-        self.push_shared(framed);
+        self.push_shared(framed, is_long);
         self.appended()
     }
 
-    fn push_shared(&mut self, framed: Bytes) {
+    fn push_shared(&mut self, framed: Bytes, is_long: bool) {
         if !self.bytes.is_empty() {
             let before = match self.bytes.len() < self.bytes.capacity() / 2 {
                 true => Bytes::copy_from_slice(&self.bytes),
                 false => Bytes::from(mem::take(&mut self.bytes)),
             };
             self.bytes.clear();
-            self.push_piece(before);
+            self.push_piece(before, false);
         }
-        self.push_piece(framed);
+        self.push_piece(framed, is_long);
     }
 
-    fn push_piece(&mut self, piece: Bytes) {
-        self.pieces_len += piece.len();
-        self.pieces.push_back(piece);
+    fn push_piece(&mut self, bytes: Bytes, is_long: bool) {
+        self.pieces_len += bytes.len();
+        if is_long {
+            self.long.add(bytes.len());
+        }
+        self.pieces.push_back(Piece { bytes, is_long });
     }
 
     #[inline]
     fn is_full(&self, len: usize, lane: Lane, options: &QueueOptions) -> bool {
         let waiting = self.len();
+        let is_over = match lane {
+            Lane::Event if waiting == 0 => return len > EVENT_LEN_MAX,
+            Lane::Event => waiting + self.backlog_bytes + len > options.bytes_max,
+            Lane::Control => waiting > options.bytes_max + RESERVED_LANE_BYTES,
+            Lane::Last => waiting > options.bytes_max + 2 * RESERVED_LANE_BYTES,
+        };
+        is_over && self.is_full_beside_long(len, lane, options)
+    }
+
+    /// Whether the bound is used up by other messages than long ones.
+    #[cold]
+    fn is_full_beside_long(&self, len: usize, lane: Lane, options: &QueueOptions) -> bool {
+        let waiting = self.len_beside_long();
         match lane {
-            Lane::Event if waiting == 0 => len > EVENT_LEN_MAX,
             Lane::Event => waiting + self.backlog_bytes + len > options.bytes_max,
             Lane::Control => waiting > options.bytes_max + RESERVED_LANE_BYTES,
             Lane::Last => waiting > options.bytes_max + 2 * RESERVED_LANE_BYTES,
         }
+    }
+
+    /// Whether a message with a large payload is one of the long ones that may wait beside what the bound holds.
+    fn takes_long(&self, len: usize, lane: Lane, options: &QueueOptions) -> bool {
+        len > options.bytes_max / 2
+            && self.long.messages < LONG_MESSAGES_MAX
+            && (lane != Lane::Event || len <= EVENT_LEN_MAX)
+            && !self.is_full_beside_long(0, lane, options)
+    }
+
+    /// Bytes that wait and count against the bound. Long messages do not, until the last byte of each is written.
+    fn len_beside_long(&self) -> usize {
+        let is_long_at_front = self.pieces.front().is_some_and(|piece| piece.is_long);
+        let written = if is_long_at_front { 0 } else { self.written };
+        let in_hand = self.in_hand.saturating_sub(self.long.bytes_in_hand);
+        in_hand + self.pieces_len + self.bytes.len() - self.long.bytes - written
     }
 
     #[inline]
@@ -326,7 +408,7 @@ impl Queue {
     pub(crate) fn unwritten(&self) -> &[u8] {
         match self.pieces.front() {
             None => &self.bytes[self.written..],
-            Some(piece) => &piece[self.written..],
+            Some(piece) => &piece.bytes[self.written..],
         }
     }
 
@@ -360,9 +442,12 @@ impl Queue {
 
     #[cold]
     fn drop_written_pieces(&mut self) {
-        while let Some(piece) = self.pieces.pop_front_if(|piece| self.written >= piece.len()) {
-            self.written -= piece.len();
-            self.pieces_len -= piece.len();
+        while let Some(piece) = self.pieces.pop_front_if(|piece| self.written >= piece.bytes.len()) {
+            self.written -= piece.bytes.len();
+            self.pieces_len -= piece.bytes.len();
+            if piece.is_long {
+                self.long.is_written(piece.bytes.len());
+            }
         }
         if self.pieces.is_empty() {
             self.pieces = VecDeque::new();
@@ -373,9 +458,12 @@ impl Queue {
     /// until [`Queue::put_away`]. It ends where a message ends.
     pub(crate) fn take_out(&mut self) -> Bytes {
         let piece = match self.pieces.pop_front() {
-            Some(piece) => {
-                self.pieces_len -= piece.len();
-                piece
+            Some(Piece { bytes, is_long }) => {
+                self.pieces_len -= bytes.len();
+                if is_long {
+                    self.long.take_out(bytes.len(), bytes.len() - self.written);
+                }
+                bytes
             }
             None => Bytes::from(mem::take(&mut self.bytes)),
         };
@@ -388,6 +476,9 @@ impl Queue {
     pub(crate) fn put_away(&mut self, len: usize) -> Option<u64> {
         self.in_hand -= len;
         self.written_in_all += len as u64;
+        if self.in_hand == 0 {
+            self.long.put_away();
+        }
         if self.len() > 0 || (self.backlog.is_some() && self.refill()) {
             return None;
         }
@@ -565,6 +656,57 @@ mod tests {
         assert_eq!(queue.put_away(10), None);
         assert_eq!(queue.take_out().len(), 90);
         assert_eq!(queue.put_away(90), Some(1));
+    }
+
+    fn shared(len: usize) -> Bytes {
+        Bytes::from(vec![b'x'; len])
+    }
+
+    #[test]
+    fn two_long_messages_wait_beside_what_the_bound_holds() {
+        let mut queue = Queue::default();
+        queue.append(&[0; 24], Lane::Control, &OPTIONS);
+        assert_eq!(queue.append_shared(shared(5000), Lane::Event, &OPTIONS), Appended::Queued);
+        assert_eq!(queue.append(&[0; 40], Lane::Event, &OPTIONS), Appended::Queued);
+        assert_eq!(queue.append_shared(shared(6000), Lane::Event, &OPTIONS), Appended::Queued);
+        let third = queue.append_shared(shared(51), Lane::Event, &OPTIONS);
+        assert_eq!(third, Appended::Dropped { is_first: true });
+        assert_eq!(queue.append(&[0; 36], Lane::Event, &OPTIONS), Appended::Queued);
+        assert_eq!(queue.append(&[0; 1], Lane::Event, &OPTIONS), Appended::Dropped { is_first: false });
+        assert_eq!(queue.len(), 11_000 + 100);
+        // The first of them is written but for one byte: it still waits.
+        queue.advance(24);
+        queue.advance(4999);
+        assert!(matches!(queue.append_shared(shared(51), Lane::Event, &OPTIONS), Appended::Dropped { .. }));
+        queue.advance(1);
+        assert_eq!(queue.append_shared(shared(51), Lane::Event, &OPTIONS), Appended::Queued);
+        while queue.advance(queue.unwritten().len()).is_none() {}
+        assert_eq!((queue.long.messages, queue.long.bytes, queue.len_beside_long()), (0, 0, 0));
+    }
+
+    #[test]
+    fn replies_and_events_find_room_behind_a_long_event() {
+        let mut queue = Queue::default();
+        queue.append_shared(shared(1 << 20), Lane::Event, &OPTIONS);
+        assert_eq!(queue.append(&[0; 24], Lane::Control, &OPTIONS), Appended::Queued);
+        assert_eq!(queue.append(&[0; 24], Lane::Event, &OPTIONS), Appended::Queued);
+        assert_eq!(queue.append(&[0; 24], Lane::Last, &OPTIONS), Appended::Queued);
+        queue.append(&vec![0; RESERVED_LANE_BYTES + 100], Lane::Control, &OPTIONS);
+        assert_eq!(queue.append_shared(shared(51), Lane::Control, &OPTIONS), Appended::Overflow);
+    }
+
+    #[test]
+    fn a_long_message_that_is_taken_out_is_long_until_it_is_put_away() {
+        let mut queue = Queue::default();
+        queue.append_shared(shared(1000), Lane::Event, &OPTIONS);
+        queue.append_shared(shared(1000), Lane::Event, &OPTIONS);
+        assert_eq!(queue.take_out().len(), 1000);
+        assert_eq!(queue.append(&[0; 60], Lane::Event, &OPTIONS), Appended::Queued);
+        assert_eq!(queue.put_away(999), None);
+        assert!(matches!(queue.append_shared(shared(51), Lane::Event, &OPTIONS), Appended::Dropped { .. }));
+        assert_eq!(queue.put_away(1), None);
+        assert_eq!(queue.append_shared(shared(51), Lane::Event, &OPTIONS), Appended::Queued);
+        assert_eq!(queue.len_beside_long(), 60);
     }
 
     #[test]

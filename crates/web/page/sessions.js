@@ -24,11 +24,15 @@ export function showSessions(connection) {
     if (connection.state !== "joined" || document.hidden || isReading) return;
     isReading = true;
     try {
-      const { sessions, total } = await read(connection);
+      const { sessions, total, dropped, sessions_with_drops } = await read(connection);
       const own = connection.welcome.session;
       count.textContent = total;
       rows.replaceChildren(...sessions.map(it => row(it, it.session === own)));
-      note.textContent = total > sessions.length ? `The first ${sessions.length} of ${total}. ${explanation}` : explanation;
+      const first = total > sessions.length
+        ? `${sessions.length} of ${total}, those that miss events first, then those with the longest queues. ` : "";
+      const drops = dropped > 0
+        ? ` Dropped since the realm was started: ${dropped} ${dropped === 1 ? "event" : "events"}; sessions here that miss some: ${sessions_with_drops ?? 0}.` : "";
+      note.textContent = first + explanation + drops;
     } catch (error) {
       note.textContent = `The sessions cannot be shown: ${error.message}`;
     } finally {
@@ -47,8 +51,8 @@ export function showSessions(connection) {
 /** From the node's own procedure, which knows the queues; from the session meta API where that is not registered. */
 async function read(connection) {
   try {
-    const { args: [sessions], kwargs: { total } } = await connection.call("crossweave.sessions");
-    return { sessions, total: total ?? sessions.length };
+    const { args: [sessions], kwargs } = await connection.call("crossweave.sessions");
+    return { sessions, ...kwargs, total: kwargs.total ?? sessions.length };
   } catch (error) {
     if (error.uri !== "wamp.error.no_such_procedure") throw error;
   }

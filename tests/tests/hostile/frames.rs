@@ -90,7 +90,7 @@ fn websocket_payloads_of_the_wrong_kind_are_refused() {
         websocket("text that is not UTF-8", ws_frame(0x81, b"[\"\xff\xfe\"]"), INVALID_PAYLOAD),
         websocket("text cut inside a character", ws_frame(0x81, b"[\"\xe2\x82\"]"), INVALID_PAYLOAD),
         websocket("surrogate in UTF-8", ws_frame(0x81, b"[\"\xed\xa0\x80\"]"), INVALID_PAYLOAD),
-        kind("binary to JSON", Opening::WebSocketSession, ws_frame(0x82, b"[]")),
+        websocket("binary to JSON", ws_frame(0x82, b"[]"), Answer::WebSocketClose(&[1003])),
         kind("text to MessagePack", Opening::WebSocket("wamp.2.msgpack"), ws_frame(0x81, b"[]")),
         kind("text to CBOR", Opening::WebSocket("wamp.2.cbor"), ws_frame(0x81, b"[]")),
     ]);

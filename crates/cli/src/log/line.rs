@@ -3,14 +3,12 @@
 use std::fmt::{self, Write as _};
 
 use anstyle::AnsiColor;
+use crossweave_node::WORKER_LOG_TARGET;
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
 use crate::terminal::printable;
-
-/// The target of what workers have written.
-const OF_WORKERS: &str = "crossweave_worker";
 
 /// What a log event says.
 #[derive(Clone, Debug)]
@@ -21,7 +19,15 @@ pub(super) struct Record {
     fields: Map<String, Value>,
     pid: u32,
     /// The process that it comes from, if that is not this one.
-    worker: Option<String>,
+    worker: Option<Worker>,
+}
+
+/// Another process of the node.
+#[derive(Clone, Debug)]
+struct Worker {
+    id: String,
+    /// What Crossbar.io calls such a process.
+    title: String,
 }
 
 impl Record {
@@ -34,7 +40,7 @@ impl Record {
         let metadata = event.metadata();
         let mut record = Record::new(*metadata.level(), metadata.target(), "");
         event.record(&mut record);
-        if metadata.target() == OF_WORKERS {
+        if metadata.target() == WORKER_LOG_TARGET {
             record.is_from_worker();
         }
         record
@@ -85,6 +91,9 @@ impl Record {
             "message": self.message,
         });
         if let Value::Object(object) = &mut object {
+            if let Some(worker) = &self.worker {
+                object.insert("worker".to_owned(), worker.id.as_str().into());
+            }
             for (name, value) in &self.fields {
                 object.entry(name).or_insert_with(|| value.clone());
             }
@@ -96,7 +105,7 @@ impl Record {
     fn process(&self) -> &str {
         let mut path = self.target.split("::");
         match (&self.worker, path.next().unwrap_or_default(), path.next()) {
-            (Some(worker), _, _) => worker,
+            (Some(worker), _, _) => &worker.title,
             (None, "crossweave", _) => "Controller",
             (None, "crossweave_node", Some("router" | "native")) => "Router",
             (None, "crossweave_node", _) => "Controller",
@@ -106,8 +115,18 @@ impl Record {
 
     /// The line is another process's: it is shown as that one's.
     fn is_from_worker(&mut self) {
-        self.worker = self.fields.remove("process").and_then(|it| it.as_str().map(str::to_owned));
-        let pid = self.fields.remove("pid").and_then(|it| it.as_u64());
+        let mut fields = std::mem::take(&mut self.fields);
+        let mut text = |key: &str| match fields.remove(key) {
+            Some(Value::String(text)) => text,
+            _ => String::new(),
+        };
+        self.worker = Some(Worker { id: text("worker"), title: text("process") });
+        let (origin, own_fields) = (text("origin"), text("fields"));
+        if !origin.is_empty() {
+            self.target = origin;
+        }
+        self.fields = serde_json::from_str(&own_fields).unwrap_or_default();
+        let pid = fields.remove("pid").and_then(|it| it.as_u64());
         self.pid = pid.and_then(|it| u32::try_from(it).ok()).unwrap_or(self.pid);
     }
 
@@ -188,6 +207,23 @@ mod tests {
         forged.fields.insert("time".into(), "yesterday".into());
         let object: Value = serde_json::from_str(&forged.json(TIME)).unwrap();
         assert_eq!(object["time"], TIME);
+    }
+
+    #[test]
+    fn a_line_of_a_worker_is_told_as_its_own() {
+        let mut passed_on = record(WORKER_LOG_TARGET, "session joined");
+        passed_on.fields =
+            json!({"worker": "worker001", "process": "Proxy", "pid": 5, "origin": "crossweave_router",
+            "fields": r#"{"realm":"r1","n":3,"worker":"other","pid":6}"#})
+            .as_object()
+            .cloned()
+            .unwrap();
+        passed_on.is_from_worker();
+        assert_eq!(passed_on.syslogd(), "[Proxy           5] session joined n=3 pid=6 realm=r1 worker=other");
+        let object: Value = serde_json::from_str(&passed_on.json(TIME)).unwrap();
+        let expected = json!({"time": TIME, "level": "info", "target": "crossweave_router", "pid": 5, "worker": "worker001",
+            "message": "session joined", "realm": "r1", "n": 3});
+        assert_eq!(object, expected);
     }
 
     #[test]

@@ -51,13 +51,18 @@ impl Node {
 
     /// Starts a node in a new folder whose router is in a process of its own or in the node's; with the URL of its socket.
     pub(crate) fn with_socket(is_inline: bool) -> (TempDir, Node, String) {
+        Node::with_socket_and(is_inline, &[])
+    }
+
+    /// The same, with these arguments; with any, it may not be ready: they may change what it prints.
+    pub(crate) fn with_socket_and(is_inline: bool, args: &[&str]) -> (TempDir, Node, String) {
         let folder = TempDir::new().unwrap();
         let endpoint = json!({"type": "unix", "path": "cw.sock"});
         let text = config(&json!([{"type": "rawsocket", "endpoint": endpoint}]));
         let mut config: Value = serde_json::from_str(&text).unwrap();
         config["workers"][0]["options"] = json!({"inline": is_inline});
         fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-        let node = Node::start_in(folder.path(), &[], 1);
+        let node = Node::start_in(folder.path(), args, usize::from(args.is_empty()));
         let url = format!("unix:{}", folder.path().join("cw.sock").display());
         (folder, node, url)
     }

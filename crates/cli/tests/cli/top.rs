@@ -31,6 +31,7 @@ fn sessions_and_messages_per_second_are_measured() {
     let view: Value = serde_json::from_str(&outcome.stdout).unwrap();
     let realm = &view["realms"][0];
     assert_eq!((&realm["name"], &realm["sessions"]), (&json!("realm1"), &json!(2)));
+    assert_eq!(realm["dropped"], json!(0));
     for way in ["received_per_second", "sent_per_second"] {
         // 100 in a second, as far as the machine keeps up; and not all since the start.
         let rate = realm[way].as_f64().unwrap();
@@ -39,6 +40,26 @@ fn sessions_and_messages_per_second_are_measured() {
     let processes = view["processes"].as_array().unwrap();
     assert_eq!((processes.len(), &processes[1]["name"]), (2, &json!("worker001")));
     assert!(processes.iter().all(|it| it["resident"].as_u64().unwrap() > 1 << 20), "{view}");
+}
+
+#[test]
+fn a_json_log_has_the_fields_of_what_workers_log() {
+    let (folder, node, url) = Node::with_socket_and(false, &["--logformat", "json", "--loglevel", "debug"]);
+    let next = || -> Value { serde_json::from_str(&node.process.line()).expect("the log is JSON") };
+    while !next()["message"].as_str().unwrap().starts_with("listening on ") {}
+    let sub = Background::start(crossweave().args(["sub", "com.a", "--url", &url]));
+    sub.wait_for("subscribed");
+    let joined = loop {
+        let line = next();
+        // The management session joins, too.
+        if line["message"] == "session joined" && line["authrole"] == "anonymous" {
+            break line;
+        }
+    };
+    assert_eq!((&joined["worker"], &joined["realm"]), (&json!("worker001"), &json!("realm1")), "{joined}");
+    assert!(joined["target"].as_str().unwrap().starts_with("crossweave_router"), "{joined}");
+    assert_ne!(joined["pid"], json!(node.process.pid()));
+    drop(folder);
 }
 
 #[test]

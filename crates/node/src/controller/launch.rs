@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::files::Watch;
 use super::guest_watch::WatchedGroup;
-use super::log::Source;
+use super::log::{Origin, Source};
 use super::program::{self, Program};
 use super::worker::Worker;
 use super::{Controller, management};
@@ -153,7 +153,11 @@ impl Controller {
             readers.spawn(async move {
                 let mut lines = Lines::of(output);
                 while let Some(line) = lines.next().await {
-                    let taken = worker.log.take(&line, source, worker.kind.title(), pid);
+                    let taken = worker.log.take(
+                        &line,
+                        source,
+                        &Origin { worker: &worker.id, title: worker.kind.title(), pid },
+                    );
                     service.tell(&ON_LOG, &taken).await;
                 }
             });

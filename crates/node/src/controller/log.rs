@@ -4,10 +4,15 @@ use std::collections::VecDeque;
 
 use crossweave_api::worker::LogLine;
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use tracing::{debug, error, info, trace, warn};
 
 use crate::clock::utcnow;
+
+/// The target of log events that pass on what worker processes have written. Beside the message they have `worker` (its id),
+/// `process` (what Crossbar.io calls such a process), `pid`, and, where the worker's line was a record, `origin` (its target) and
+/// `fields`, a JSON object.
+pub const WORKER_LOG_TARGET: &str = "crossweave_worker";
 
 /// Lines of a worker that are kept.
 const LINES_MAX: usize = 1_000;
@@ -43,12 +48,22 @@ impl Log {
     }
 
     /// Takes a line: keeps it, passes it on, and says what is to be published.
-    pub(super) fn take(&self, line: &str, source: Source, title: &str, pid: u32) -> LogLine {
-        let taken = LogLine { when: utcnow(), ..source.parse(line) };
-        self.push(taken.text.clone());
-        pass_on(&taken, title, pid);
-        taken
+    pub(super) fn take(&self, line: &str, source: Source, origin: &Origin<'_>) -> LogLine {
+        let record = source.parse(line);
+        let text = record.text();
+        self.push(text.clone());
+        record.pass_on(origin);
+        LogLine { when: utcnow(), level: record.level, text }
     }
+}
+
+/// The process that has written a line.
+pub(super) struct Origin<'w> {
+    /// Its id as a worker.
+    pub(super) worker: &'w str,
+    /// What Crossbar.io would call it.
+    pub(super) title: &'w str,
+    pub(super) pid: u32,
 }
 
 /// Where a line comes from.
@@ -63,43 +78,73 @@ pub(super) enum Source {
 }
 
 impl Source {
-    fn parse(self, line: &str) -> LogLine {
-        let of_guest =
-            |level: &str| LogLine { when: String::new(), level: level.to_owned(), text: line.to_owned() };
+    fn parse(self, line: &str) -> Record {
         match self {
-            Source::Native => parse(line),
-            Source::Stdout => of_guest("stdout"),
-            Source::Stderr => of_guest("stderr"),
+            Source::Native => Record::parse(line),
+            Source::Stdout => Record::plain("stdout", line),
+            Source::Stderr => Record::plain("stderr", line),
         }
     }
 }
 
-/// A line of a native worker is a record of its log, in JSON; any other line is text.
-fn parse(line: &str) -> LogLine {
-    let record: Option<Value> = serde_json::from_str(line).ok().filter(Value::is_object);
-    let Some(Value::Object(record)) = record else {
-        return LogLine { when: String::new(), level: "info".to_owned(), text: line.to_owned() };
-    };
-    let text = |key: &str| record.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut message = text("message");
-    for (key, value) in &record {
-        if !["time", "level", "target", "pid", "message"].contains(&key.as_str()) {
+/// What a line says.
+struct Record {
+    level: String,
+    /// Which part of the worker says it; empty if it is plain text.
+    target: String,
+    message: String,
+    fields: Map<String, Value>,
+}
+
+impl Record {
+    fn plain(level: &str, line: &str) -> Record {
+        let (level, message) = (level.to_owned(), line.to_owned());
+        Record { level, target: String::new(), message, fields: Map::new() }
+    }
+
+    /// A line of a native worker is a record of its log, in JSON; any other line is text.
+    fn parse(line: &str) -> Record {
+        let Ok(Value::Object(mut record)) = serde_json::from_str(line) else {
+            return Record::plain("info", line);
+        };
+        let mut text = |key: &str| match record.remove(key) {
+            Some(Value::String(text)) => text,
+            _ => String::new(),
+        };
+        let (level, target, message) = (text("level"), text("target"), text("message"));
+        // The controller writes its own, and knows which process it is.
+        record.remove("time");
+        record.remove("pid");
+        Record { level, target, message, fields: record }
+    }
+
+    /// The message and its fields: `session joined realm=realm1`.
+    fn text(&self) -> String {
+        let mut text = self.message.clone();
+        for (key, value) in &self.fields {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            message = format!("{message} {key}={value}");
+            text = format!("{text} {key}={value}");
         }
+        text
     }
-    LogLine { when: String::new(), level: text("level"), text: message }
-}
 
-/// Writes a line to the node's own log, as the process that it comes from.
-fn pass_on(line: &LogLine, process: &str, pid: u32) {
-    let text = &line.text;
-    match line.level.as_str() {
-        "error" => error!(target: "crossweave_worker", process, pid, "{text}"),
-        "warn" => warn!(target: "crossweave_worker", process, pid, "{text}"),
-        "debug" => debug!(target: "crossweave_worker", process, pid, "{text}"),
-        "trace" => trace!(target: "crossweave_worker", process, pid, "{text}"),
-        _ => info!(target: "crossweave_worker", process, pid, "{text}"),
+    /// Writes it to the node's own log, as the process that it comes from: see [`WORKER_LOG_TARGET`].
+    fn pass_on(&self, origin: &Origin<'_>) {
+        let Origin { worker, title, pid } = origin;
+        let Record { target, message, .. } = self;
+        let fields = if self.fields.is_empty() { String::new() } else { json!(self.fields).to_string() };
+        macro_rules! pass_on {
+            ($level:ident) => {
+                $level!(target: WORKER_LOG_TARGET, worker, process = title, pid, origin = target, fields, "{message}")
+            };
+        }
+        match self.level.as_str() {
+            "error" => pass_on!(error),
+            "warn" => pass_on!(warn),
+            "debug" => pass_on!(debug),
+            "trace" => pass_on!(trace),
+            _ => pass_on!(info),
+        }
     }
 }
 
@@ -109,11 +154,12 @@ mod tests {
 
     #[test]
     fn records_are_told_by_their_message_and_fields() {
-        let line =
-            parse(r#"{"time":"x","level":"warn","target":"t","pid":5,"message":"gone","realm":"r1","n":3}"#);
-        assert_eq!((line.level.as_str(), line.text.as_str()), ("warn", "gone n=3 realm=r1"));
-        assert_eq!(parse("thread 'main' panicked").text, "thread 'main' panicked");
-        assert_eq!(parse("[1]").level, "info");
+        let line = r#"{"time":"x","level":"warn","target":"t","pid":5,"message":"gone","realm":"r1","n":3}"#;
+        let record = Record::parse(line);
+        assert_eq!((record.level.as_str(), record.text().as_str()), ("warn", "gone n=3 realm=r1"));
+        assert_eq!((record.target.as_str(), json!(record.fields)), ("t", json!({"n": 3, "realm": "r1"})));
+        assert_eq!(Record::parse("thread 'main' panicked").text(), "thread 'main' panicked");
+        assert_eq!(Record::parse("[1]").level, "info");
     }
 
     #[test]

@@ -281,6 +281,8 @@ impl RouterWorker {
         Some(RealmStats {
             roles: running.roles.len() as u64,
             sessions: stats.sessions as u64,
+            dropped: stats.dropped,
+            sessions_with_drops: stats.sessions_with_drops as u64,
             messages: messages.into_iter().map(|(way, counts)| (way.to_owned(), counts)).collect(),
         })
     }

@@ -1,5 +1,6 @@
 //! Ending a connection so that the peer still reads why.
 
+use std::fmt::Display;
 use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -40,8 +41,23 @@ impl Connection {
         self.close_with(1000, reason);
     }
 
+    /// A WebSocket message came in a text frame where the subprotocol uses binary ones, or the other way round.
+    #[cold]
+    pub(super) fn fail_wrong_kind(&mut self) {
+        const UNSUPPORTED_DATA: u16 = 1003;
+        let serializer = self.peer.wire.serializer;
+        let (right, wrong) = if serializer.is_text() { ("text", "binary") } else { ("binary", "text") };
+        let error =
+            format!("{} goes into {right} frames, and this is a {wrong} frame", serializer.subprotocol());
+        self.fail_with(&error, Some(UNSUPPORTED_DATA));
+    }
+
     /// The peer broke the framing.
     pub(super) fn fail(&mut self, error: &CodecError) {
+        self.fail_with(error, error.close_code());
+    }
+
+    fn fail_with(&mut self, error: &dyn Display, close_code: Option<u16>) {
         self.shared.quota.log(Kind::Framing, || {
             info!(peer = %self.address, session = self.peer.session(), %error, "connection failed");
         });
@@ -50,12 +66,12 @@ impl Connection {
                 self.append_abort(&Abort::new(uris::PROTOCOL_VIOLATION, error.to_string()));
             }
             // A WebSocket's close frame says why; a RawSocket has only ABORT for that.
-            Stage::Joined { .. } if error.close_code().is_none() => {
+            Stage::Joined { .. } if close_code.is_none() => {
                 self.violated(ProtocolViolation::new(error.to_string()));
             }
             _ => {}
         }
-        self.close_with(error.close_code().unwrap_or(1002), "");
+        self.close_with(close_code.unwrap_or(1002), "");
     }
 
     fn close_with(&mut self, code: u16, reason: &'static str) {

@@ -31,6 +31,8 @@ use crate::trace;
 pub(super) struct Opening {
     acceptor: Acceptor,
     deadline: Pin<Box<Sleep>>,
+    /// The connection has had a session already.
+    is_again: bool,
     pub(super) pending: Option<Pending>,
     roles: Roles,
     /// The same as it was sent, if the session is to go on elsewhere.
@@ -51,6 +53,7 @@ impl Opening {
         Opening {
             acceptor: Acceptor::default(),
             deadline: Box::pin(sleep_until(deadline)),
+            is_again: false,
             pending,
             roles: Roles::default(),
             announced: Dict::new(),
@@ -60,6 +63,11 @@ impl Opening {
             deciding: None,
             late: None,
         }
+    }
+
+    /// The same for a connection whose session has ended by GOODBYE.
+    pub(super) fn again(deadline: Instant, pending: Option<Pending>) -> Self {
+        Opening { is_again: true, ..Opening::new(deadline, pending) }
     }
 
     /// Whether somebody else is asked about the peer.
@@ -366,6 +374,11 @@ impl Connection {
         {
             if let Some(late) = opening.late.take() {
                 return self.refuse_unproven(&late);
+            }
+            if opening.is_again && opening.acceptor.state() == State::Waiting {
+                // Nobody has asked for anything.
+                debug!(peer = %self.address, "connection is closed, as no other session was opened");
+                return self.close("");
             }
             let text = match opening.acceptor.state() {
                 State::Waiting => "no HELLO came in time",

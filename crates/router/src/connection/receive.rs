@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::task::{Context, Poll};
 
 use crossweave_router_core::boundary::Flow;
+use crossweave_transport::codec::Decoder;
 use crossweave_transport::{CodecError, Item};
 use crossweave_wamp::message::Abort;
 use crossweave_wamp::payload::Prepared;
@@ -43,6 +44,8 @@ enum Stop {
     Ping(Vec<u8>),
     Pong,
     Close(Option<u16>),
+    /// A WebSocket message in a frame of the kind that the serializer does not use.
+    WrongKind,
     Failed(CodecError),
 }
 
@@ -161,6 +164,10 @@ impl Connection {
                     self.peer_closes(code);
                     break;
                 }
+                Stop::WrongKind => {
+                    self.fail_wrong_kind();
+                    break;
+                }
                 Stop::Failed(error) => {
                     self.fail(&error);
                     break;
@@ -195,6 +202,9 @@ impl Connection {
         let room = base..base + buffer.len();
         // Of batches one at a time: it may have to be left in the middle.
         let len_max = if self.peer.wire.batching == Batching::Single { BATCH_MESSAGES_MAX } else { 1 };
+        // RawSocket's frames are of one kind.
+        let goes_as_text =
+            matches!(self.decoder, Decoder::WebSocket(_)) && self.peer.wire.serializer.is_text();
         let (mut len, mut at) = (0, 0);
         while len < len_max {
             let decoded = match self.decoder.decode(&mut buffer[at..]) {
@@ -203,6 +213,7 @@ impl Connection {
             };
             at += decoded.consumed;
             let stop = match decoded.item {
+                Item::Message { text, .. } if text != goes_as_text => Stop::WrongKind,
                 Item::Message { text, data } => {
                     let address = data.as_ptr() as usize;
                     if room.contains(&address) && address + data.len() <= room.end {

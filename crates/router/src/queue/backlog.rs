@@ -26,7 +26,8 @@ use super::{Appended, Lane, Queue, QueueOptions};
 use crate::dispatch::LARGE_PAYLOAD_LEN;
 use crate::peer::Wire;
 
-/// While fewer bytes wait in the queue, events with a contract go straight there. (Less where the queue may hold little.)
+/// While fewer bytes wait in the queue, events with a contract go straight there. (Less where the queue may hold little.) Long
+/// messages do not count here either: as many as may wait beside the bound go straight.
 const LOW_WATER_BYTES: usize = 64 * 1024;
 
 /// Bytes that move from the backlog to the queue at a time, or one event if that is longer.
@@ -280,11 +281,15 @@ impl Queue {
         let low_water = LOW_WATER_BYTES.min(options.bytes_max / 2);
         let waits = self.backlog.as_ref().is_some_and(|backlog| !backlog.turns.is_empty());
         let parked_room = self.resumption.as_ref().and_then(|resumption| resumption.parked_room());
-        let is_straight = parked_room.is_none() && !waits && self.len() < low_water;
-        if is_straight && !self.is_full(offer.framed.len(), Lane::Event, options) {
-            return self.go_straight(offer, shape);
+        let is_straight = parked_room.is_none() && !waits && self.len_beside_long() < low_water;
+        let is_long = is_straight
+            && offer.framed.len() >= LARGE_PAYLOAD_LEN
+            && self.takes_long(offer.framed.len(), Lane::Event, options);
+        if is_long || (is_straight && !self.is_full(offer.framed.len(), Lane::Event, options)) {
+            return self.go_straight(offer, shape, is_long);
         }
-        let room = options.bytes_max.saturating_sub(self.len()).min(parked_room.unwrap_or(usize::MAX));
+        let waiting = self.len_beside_long();
+        let room = options.bytes_max.saturating_sub(waiting).min(parked_room.unwrap_or(usize::MAX));
         let backlog = self.backlog.get_or_insert_with(|| Box::new(Backlog::new(shape)));
         let admitted = backlog.admit(offer, room);
         self.note_backlog();
@@ -307,7 +312,7 @@ impl Queue {
         }
     }
 
-    fn go_straight(&mut self, offer: &Offer<'_>, shape: Shape) -> Appended {
+    fn go_straight(&mut self, offer: &Offer<'_>, shape: Shape, is_long: bool) -> Appended {
         let mut lost = 0;
         if let Some(backlog) = &mut self.backlog {
             let taken = backlog.change(offer.subscription, |line, _| std::mem::take(&mut line.lost));
@@ -315,12 +320,12 @@ impl Queue {
             self.note_backlog();
         }
         if lost == 0 || !offer.contract.tells_lost {
-            self.push(offer.framed.clone());
+            self.push(offer.framed.clone(), is_long);
             return self.appended();
         }
         match shape.with_lost(offer.framed, offer.body_len, lost) {
             Some(framed) => {
-                self.push(framed);
+                self.push(framed, is_long);
                 self.appended()
             }
             None => {
@@ -358,7 +363,7 @@ impl Queue {
             && let Some((subscription, event, tells_lost)) = backlog.pop()
         {
             match backlog.finish(&event, tells_lost) {
-                Some(framed) => self.push(framed),
+                Some(framed) => self.push(framed, false),
                 None => {
                     self.dropped += 1;
                     backlog.lines.entry(subscription).or_default().tells_lost = tells_lost;
@@ -372,12 +377,12 @@ impl Queue {
     }
 
     /// Appends a framed event: one with a large payload by reference. The session has a connection.
-    fn push(&mut self, framed: Bytes) {
+    fn push(&mut self, framed: Bytes, is_long: bool) {
         if self.resumption.is_some() {
             self.keep(|| framed.clone(), Lane::Event);
         }
         if framed.len() >= LARGE_PAYLOAD_LEN {
-            return self.push_shared(framed);
+            return self.push_shared(framed, is_long);
         }
         self.ensure_buffer();
         self.bytes.extend_from_slice(&framed);

@@ -30,6 +30,11 @@ pub struct RealmStats {
     pub received: MessageCounts,
     /// Messages queued for them; events that found no room are not among those.
     pub sent: MessageCounts,
+    /// Events dropped since the realm was started, for all sessions, those that have left among them: for sessions that read too
+    /// slowly, or take none that long, and those that newer ones replaced by a delivery contract.
+    pub dropped: u64,
+    /// Joined sessions for which events were dropped.
+    pub sessions_with_drops: usize,
     /// What the realm itself counted.
     pub counters: Stats,
 }
@@ -39,6 +44,7 @@ impl RealmCell {
         let state = self.state.lock();
         let realm = state.realm.as_ref().ok_or(RealmIsDown)?;
         let traffic = &state.routes.traffic;
+        let dropped: Vec<u64> = state.routes.iter().map(|(_, peer)| peer.queue.lock().dropped).collect();
         Ok(RealmStats {
             roles: realm.roles().into_iter().filter(|name| !is_own_role(name)).collect(),
             sessions: realm.sessions().filter(|(_, session)| !is_own(session)).count(),
@@ -48,6 +54,8 @@ impl RealmCell {
             invocations: realm.invocation_count(),
             received: traffic.received,
             sent: traffic.sent,
+            dropped: state.routes.dropped_before() + dropped.iter().sum::<u64>(),
+            sessions_with_drops: dropped.iter().filter(|events| **events > 0).count(),
             counters: realm.stats(),
         })
     }

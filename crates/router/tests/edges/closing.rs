@@ -2,7 +2,7 @@
 
 use crossweave_router::AdmissionOptions;
 use crossweave_wamp::message::Goodbye;
-use crossweave_wamp::{Message, uris};
+use crossweave_wamp::{Message, Serializer, uris};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
@@ -60,6 +60,48 @@ async fn what_stands_behind_goodbye_belongs_to_the_next_session_even_if_it_is_no
     assert!(matches!(peer.receive().await, Message::Goodbye(_)));
     assert_eq!(peer.receive_abort().await.0, uris::PROTOCOL_VIOLATION);
     assert!(matches!(peer.hear().await, Heard::End));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_kept_without_another_session_is_closed_without_a_word() {
+    let node = node_with(AdmissionOptions::default(), |transport| transport.handshake_timeout_ms = 200).await;
+    let mut websocket = Peer::websocket(&node).await;
+    websocket.hello().await;
+    websocket.goodbye().await;
+    assert!(matches!(websocket.hear().await, Heard::Close(Some(1000))));
+    let mut rawsocket = Peer::rawsocket(&node).await;
+    rawsocket.hello().await;
+    rawsocket.goodbye().await;
+    assert!(matches!(rawsocket.hear().await, Heard::End));
+}
+
+#[tokio::test]
+async fn a_frame_of_the_wrong_kind_closes_the_connection() {
+    const UNSUPPORTED_DATA: u16 = 1003;
+    let node = node().await;
+    let hello = hello();
+    let binary = |peer: &mut Peer, message: Message<'_>| {
+        let mut framed = Vec::new();
+        let body = message.to_bytes(Serializer::Json);
+        peer.connection.codec.append_message(&mut framed, false, &body).unwrap();
+        framed
+    };
+    for mut peer in [Peer::websocket(&node).await, Peer::compressed(&node).await] {
+        let framed = binary(&mut peer, hello.clone().into());
+        peer.write(&framed).await;
+        let (reason, text) = peer.receive_abort().await;
+        assert_eq!(reason, uris::PROTOCOL_VIOLATION);
+        assert_eq!(text, "wamp.2.json goes into text frames, and this is a binary frame");
+        assert!(matches!(peer.hear().await, Heard::Close(Some(UNSUPPORTED_DATA))));
+    }
+    let mut joined = Peer::websocket(&node).await;
+    joined.hello().await;
+    let framed = binary(&mut joined, Goodbye::new(uris::CLOSE_REALM).into());
+    joined.write(&framed).await;
+    assert!(matches!(joined.hear().await, Heard::Close(Some(UNSUPPORTED_DATA))));
+    let mut raw = Peer::rawsocket(&node).await;
+    raw.hello().await;
+    raw.goodbye().await;
 }
 
 #[tokio::test]

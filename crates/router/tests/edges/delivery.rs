@@ -94,6 +94,11 @@ async fn stop_and_read(mut slow: Peer, node: &Node, delivery: Delivery) -> Vec<(
     assert!(lost > 500, "{lost}");
     let counted: u64 = node.router.session_queues("realm1").iter().map(|queue| queue.dropped).sum();
     assert_eq!(counted, lost);
+    let stats = node.router.realm_stats("realm1").unwrap();
+    assert_eq!((stats.dropped, stats.sessions_with_drops), (lost, 1));
+    slow.goodbye().await;
+    let stats = node.router.realm_stats("realm1").unwrap();
+    assert_eq!((stats.dropped, stats.sessions_with_drops), (lost, 0), "also of sessions that have left");
     got
 }
 
@@ -185,4 +190,46 @@ async fn nothing_of_a_subscription_comes_after_its_end() {
     // The answer is the next thing that comes.
     slow.send(event(2, true)).await;
     assert!(matches!(slow.receive().await, Message::Published(_)));
+}
+
+fn long_event(number: u64, len: usize) -> Publish<'static> {
+    let payload = Payload::new(Serializer::Json, &[number.into(), "x".repeat(len).into()], &Dict::new());
+    let options = PublishOptions { acknowledge: true, exclude_me: false, ..PublishOptions::default() };
+    Publish { request: RequestId(number), options, topic: TOPIC.into(), payload }
+}
+
+async fn receive_event(peer: &mut Peer) -> u64 {
+    match peer.receive().await {
+        Message::Event(event) => event.payload.args()[0].as_u64().unwrap(),
+        other => panic!("expected EVENT, got {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_longer_than_the_queue_reach_who_reads_whatever_else_is_on_its_way() {
+    const LEN: usize = 2 << 20;
+    let node = slow_node().await;
+    for mut peer in
+        [Peer::rawsocket(&node).await, Peer::websocket(&node).await, Peer::compressed(&node).await]
+    {
+        peer.hello().await;
+        peer.subscribe().await;
+        // PUBLISHED waits when the EVENT comes.
+        peer.send(long_event(11, LEN)).await;
+        assert!(matches!(peer.receive().await, Message::Published(_)));
+        assert_eq!(receive_event(&mut peer).await, 11);
+        // Each EVENT waits when the next one comes.
+        let mut publisher = Peer::rawsocket(&node).await;
+        publisher.hello().await;
+        let mut together = Vec::new();
+        for (number, len) in [(12, LEN), (13, 1), (14, LEN)] {
+            together.extend(publisher.frame_message(long_event(number, len)));
+        }
+        let read = async {
+            for number in [12, 13, 14] {
+                assert_eq!(receive_event(&mut peer).await, number);
+            }
+        };
+        tokio::join!(publisher.write(&together), read);
+    }
 }

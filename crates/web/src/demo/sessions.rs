@@ -14,7 +14,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// Args: a list of dicts with `session`, `authid`, `authrole`, `serializer`, `channel_framing`, `peer`, `waiting_bytes` (octets)
-/// and `dropped` (events). Kwargs: `total`, as the list ends after [`SESSIONS_LISTED_MAX`].
+/// and `dropped` (events); those with the most dropped events first, then those with the longest queues. Kwargs, as the list ends
+/// after [`SESSIONS_LISTED_MAX`]: `total` (sessions), `dropped` (events since the realm was started, also of sessions that have
+/// left) and `sessions_with_drops`.
 pub const SESSIONS: &str = "crossweave.sessions";
 /// Sessions listed at most.
 pub const SESSIONS_LISTED_MAX: usize = 200;
@@ -55,9 +57,10 @@ impl Reader {
     }
 
     async fn read(&self) -> Result<Arguments, CallError> {
-        let ids: Vec<u64> = self.client.call("wamp.session.list").get().await?;
+        let mut ids: Vec<u64> = self.client.call("wamp.session.list").get().await?;
         let queues: HashMap<SessionId, SessionQueue> =
             self.router.session_queues(&self.realm).into_iter().map(|queue| (queue.session, queue)).collect();
+        troubled_first(&mut ids, &queues);
         let mut listed = Vec::new();
         for id in ids.iter().take(SESSIONS_LISTED_MAX) {
             // One that has left meanwhile is no error.
@@ -66,8 +69,19 @@ impl Reader {
                 listed.push(row(*id, &details, queues.get(&SessionId(*id))));
             }
         }
-        Ok(Arguments::from(vec![Value::List(listed)]).kwarg("total", ids.len()))
+        let stats = self.router.realm_stats(&self.realm).ok();
+        Ok(Arguments::from(vec![Value::List(listed)])
+            .kwarg("total", ids.len())
+            .kwarg("dropped", stats.as_ref().map(|stats| stats.dropped))
+            .kwarg("sessions_with_drops", stats.as_ref().map(|stats| stats.sessions_with_drops)))
     }
+}
+
+/// Those that miss events come first, then those for which much waits; the others stay in their order.
+fn troubled_first(ids: &mut [u64], queues: &HashMap<SessionId, SessionQueue>) {
+    let trouble =
+        |id: &u64| queues.get(&SessionId(*id)).map_or((0, 0), |queue| (queue.dropped, queue.waiting_bytes));
+    ids.sort_by_cached_key(|id| std::cmp::Reverse(trouble(id)));
 }
 
 /// What is told of one session. `details` are those of `wamp.session.get`.
@@ -108,6 +122,19 @@ mod tests {
         let numbers =
             ["session", "waiting_bytes", "dropped"].map(|key| row.get(key).unwrap().as_u64().unwrap());
         assert_eq!(numbers, [7, 10, 3]);
+    }
+
+    #[test]
+    fn sessions_that_miss_events_come_first_and_then_those_for_which_much_waits() {
+        let queue = |session: u64, waiting_bytes, dropped| {
+            let session = SessionId(session);
+            (session, SessionQueue { session, waiting_bytes, dropped, is_parked: false })
+        };
+        let queues =
+            [queue(1, 0, 0), queue(2, 10, 0), queue(3, 5, 1), queue(4, 0, 900), queue(5, 9, 1)].into();
+        let mut ids = [1, 7, 2, 3, 4, 5, 6];
+        troubled_first(&mut ids, &queues);
+        assert_eq!(ids, [4, 5, 3, 2, 1, 7, 6]);
     }
 
     #[test]

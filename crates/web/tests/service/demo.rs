@@ -68,6 +68,15 @@ async fn events_dropped_for_a_slow_receiver_are_told() {
                 rows.into_iter().find(|row| row.get("session").and_then(Value::as_u64) == Some(slow.session));
             let row = row.expect("the slow session stays joined");
             if row.get("dropped").and_then(Value::as_u64) > Some(0) {
+                let count = |key: &str| reply.kwargs().get(key).and_then(Value::as_u64).unwrap();
+                assert!(count("dropped") >= row.get("dropped").and_then(Value::as_u64).unwrap());
+                assert_eq!(count("sessions_with_drops"), 1);
+                let first = args[0].as_list().unwrap()[0].as_dict().unwrap();
+                assert_eq!(
+                    first.get("session").and_then(Value::as_u64),
+                    Some(slow.session),
+                    "it comes first"
+                );
                 return row.get("waiting_bytes").and_then(Value::as_u64).unwrap();
             }
         }

@@ -110,7 +110,8 @@ impl WorkerReport {
     fn json(&self) -> Value {
         let realm = |it: &RealmReport| {
             json!({"id": it.id, "name": it.name, "roles": it.stats.roles, "sessions": it.stats.sessions,
-                "received": count(&it.stats, "received"), "sent": count(&it.stats, "sent")})
+                "received": count(&it.stats, "received"), "sent": count(&it.stats, "sent"),
+                "dropped": it.stats.dropped, "sessions_with_drops": it.stats.sessions_with_drops})
         };
         let transport = |it: &RouterTransport| json!({"id": it.id, "type": it.kind, "since": it.listening_since, "listening": it.listening});
         let mut object = json!(self.info);
@@ -136,12 +137,27 @@ impl WorkerReport {
             let sessions = stats.sessions;
             let noun = if sessions == 1 { "session" } else { "sessions" };
             let messages = if received == 1 { "message" } else { "messages" };
+            let drops = drops(stats);
             lines.push(format!(
-                "  realm {name}: {sessions} {noun}, {received} {messages} received, {sent} sent"
+                "  realm {name}: {sessions} {noun}, {received} {messages} received, {sent} sent{drops}"
             ));
         }
         let urls = self.transports.iter().flat_map(|transport| &transport.listening);
         lines.extend(urls.map(|url| format!("  listening on {url}")));
+    }
+}
+
+/// What is told of dropped events, if there are any.
+fn drops(stats: &RealmStats) -> String {
+    let sessions = match stats.sessions_with_drops {
+        0 => String::new(),
+        1 => " (1 session misses some)".to_owned(),
+        many => format!(" ({many} sessions miss some)"),
+    };
+    match stats.dropped {
+        0 => String::new(),
+        1 => format!(", 1 event dropped{sessions}"),
+        many => format!(", {many} events dropped{sessions}"),
     }
 }
 
@@ -165,6 +181,21 @@ pub(in crate::command) fn time(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dropped_events_are_told_if_there_are_any() {
+        let stats = |dropped, sessions_with_drops| RealmStats {
+            dropped,
+            sessions_with_drops,
+            roles: 0,
+            sessions: 5,
+            messages: Default::default(),
+        };
+        assert_eq!(drops(&stats(0, 0)), "");
+        assert_eq!(drops(&stats(1, 0)), ", 1 event dropped");
+        assert_eq!(drops(&stats(7, 1)), ", 7 events dropped (1 session misses some)");
+        assert_eq!(drops(&stats(7, 2)), ", 7 events dropped (2 sessions miss some)");
+    }
 
     #[test]
     fn times_have_the_two_units_that_matter() {

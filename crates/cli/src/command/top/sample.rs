@@ -35,6 +35,7 @@ struct Realm {
     sessions: u64,
     received: u64,
     sent: u64,
+    dropped: u64,
 }
 
 impl Sample {
@@ -83,6 +84,7 @@ impl Sample {
                 sessions: stats.sessions,
                 received: count(&stats, "received"),
                 sent: count(&stats, "sent"),
+                dropped: stats.dropped,
             });
         }
         Ok(Some(()))
@@ -114,6 +116,8 @@ struct RealmView {
     sessions: u64,
     received_per_second: f64,
     sent_per_second: f64,
+    /// Since the realm was started.
+    dropped: u64,
 }
 
 impl View {
@@ -141,6 +145,7 @@ impl View {
                 sessions: it.sessions,
                 received_per_second: per_second(earlier.map_or(0, |it| it.received), it.received),
                 sent_per_second: per_second(earlier.map_or(0, |it| it.sent), it.sent),
+                dropped: it.dropped,
             }
         };
         let mut realms: Vec<RealmView> = now.realms.iter().map(realm).collect();
@@ -161,7 +166,7 @@ impl View {
         let process = |it: &ProcessView| json!({"name": it.name, "pid": it.pid, "cpu_percent": it.cpu_percent, "resident": it.resident});
         let realm = |it: &RealmView| {
             json!({"worker": it.worker, "id": it.id, "name": it.name, "sessions": it.sessions,
-                "received_per_second": it.received_per_second, "sent_per_second": it.sent_per_second})
+                "received_per_second": it.received_per_second, "sent_per_second": it.sent_per_second, "dropped": it.dropped})
         };
         json!({
             "node": self.node_id,
@@ -188,12 +193,14 @@ impl View {
         lines.extend(self.silent.iter().map(|worker| format!("{worker:<30} does not answer")));
         lines.push(String::new());
         lines.push(format!(
-            "{:<30} {:<16} {:>8} {:>10} {:>10}",
-            "REALM", "WORKER", "SESSIONS", "IN/s", "OUT/s"
+            "{:<30} {:<16} {:>8} {:>10} {:>10} {:>10}",
+            "REALM", "WORKER", "SESSIONS", "IN/s", "OUT/s", "DROPPED"
         ));
-        for RealmView { worker, name, sessions, received_per_second, sent_per_second, .. } in &self.realms {
+        for RealmView { worker, name, sessions, received_per_second, sent_per_second, dropped, .. } in
+            &self.realms
+        {
             lines.push(format!(
-                "{name:<30} {worker:<16} {sessions:>8} {received_per_second:>10.0} {sent_per_second:>10.0}"
+                "{name:<30} {worker:<16} {sessions:>8} {received_per_second:>10.0} {sent_per_second:>10.0} {dropped:>10}"
             ));
         }
         lines

@@ -401,3 +401,25 @@ fn the_lost_are_counted_exactly() {
         assert!(session.queue.backlog.is_none());
     }
 }
+
+#[test]
+fn long_events_with_a_contract_reach_a_session_that_reads() {
+    let mut session = Session::new();
+    session.shape.message_len_max = 16 << 20;
+    let mut written = Vec::new();
+    for number in [1, 3] {
+        let filler = [0; 24];
+        session.queue.append(&filler, Lane::Control, &session.options);
+        for number in [number, number + 1] {
+            let taken = session.offer_long(&of(OnSlow::DropNew, 100), (X, number), 6 << 20);
+            assert!(taken.is_queued(), "{number}");
+        }
+        assert!(session.offer(&of(OnSlow::DropNew, 100), (X, 9)).is_queued(), "a short one fits");
+        let third = session.offer_long(&of(OnSlow::DropNew, 100), (X, 9), 6 << 20);
+        assert!(matches!(third, Appended::Dropped { .. }), "{third:?}");
+        while session.queue.len() > 0 {
+            session.write(usize::MAX, &mut written);
+        }
+    }
+    assert_eq!(written.len() >> 20, 24);
+}
