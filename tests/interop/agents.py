@@ -33,6 +33,9 @@ class Agent:
         self.events = {}
         self.invoked = set()
         self.interrupted = set()
+        # Reasons, by subscription or registration, and by session.
+        self.revoked = {}
+        self.lost = {}
         self.next_id = 0
         self.process = None
         self.ended = False
@@ -79,6 +82,10 @@ class Agent:
                 self.events.setdefault(event["sub"], asyncio.Queue()).put_nowait(event)
             elif "interrupted" in message:
                 self.interrupted.add(message["interrupted"])
+            elif "revoked" in message:
+                self.revoked[message["revoked"]["name"]] = message["revoked"]["reason"]
+            elif "lost" in message:
+                self.lost[message["lost"]["s"]] = message["lost"]["reason"]
             elif "invoked" in message:
                 self.invoked.add(message["invoked"])
             elif "id" in message:
@@ -134,6 +141,11 @@ class Session:
     def can(self, feature):
         features = self.agent.features
         return features.get(feature, True) and feature not in features.get("without", {}).get(self.transport, [])
+
+    def why_not(self, feature):
+        """Why the client cannot do this over any connection; None where it can over some."""
+        features = self.agent.features
+        return None if features.get(feature, True) else features["why"][feature]
 
     async def join(self):
         serializer = self.transport.split("-")[1]

@@ -15,6 +15,8 @@ class Outcomes:
     def __init__(self):
         self.passed = {}
         self.failed = set()
+        # Why clients have not even tried, by kind, name and client.
+        self.skipped = {}
 
     def note(self, kind, name, a, b, has_passed):
         if not has_passed:
@@ -24,6 +26,11 @@ class Outcomes:
             sides = self.passed.setdefault((kind, name), {}).setdefault(client, (set(), set()))
             if has_passed:
                 sides[side].add(connection)
+
+
+    def skip(self, kind, name, client, why):
+        if why and why not in (reasons := self.skipped.setdefault((kind, name), {}).setdefault(client, [])):
+            reasons.append(why)
 
 
 def cell(sides):
@@ -36,19 +43,33 @@ def row(*cells):
     return f"| {' | '.join(cells)} |\n"
 
 
-def render(checks, sides, outcomes, methods, authentication):
-    """The text between the markers. `checks` is the names of the checks by kind, `sides` what its two sessions are."""
-    text = []
+def render(checks, sides, outcomes, methods, authentication, reasons):
+    """The text between the markers, and the rows with a dash that nobody has given a reason for.
+
+    `checks` is the names of the checks by kind, `sides` what its two sessions are, `reasons` of each client by feature.
+    """
+    text, unexplained = [], []
+
+    def line(title, cells, why):
+        if any("–" in cell and not why.get(client) for client, cell in cells.items()):
+            unexplained.append(title)
+        cannot = "; ".join(
+            f"{CLIENTS[client]}: {', '.join(why[client])}" for client, cell in cells.items() if "–" in cell and why.get(client)
+        )
+        text.append(row(f"`{title}`", *cells.values(), cannot))
+
+    head = [*CLIENTS.values(), "why not"]
     for kind, names in checks.items():
-        text += [row(f"{sides[kind][0]} + {sides[kind][1]}", *CLIENTS.values()), row(*["---"] * (len(CLIENTS) + 1))]
+        text += [row(f"{sides[kind][0]} + {sides[kind][1]}", *head), row(*["---"] * (len(head) + 1))]
         for name in names:
-            clients = outcomes.passed.get((kind, name), {})
-            text.append(row(f"`{name}`", *(cell(clients.get(client)) for client in CLIENTS)))
+            passed = outcomes.passed.get((kind, name), {})
+            line(name, {client: cell(passed.get(client)) for client in CLIENTS}, outcomes.skipped.get((kind, name), {}))
         text.append("\n")
-    text += [row("login by", *CLIENTS.values()), row(*["---"] * (len(CLIENTS) + 1))]
+    text += [row("login by", *head), row(*["---"] * (len(head) + 1))]
     for method in methods:
-        text.append(row(f"`{method}`", *(logins(authentication, client, method) for client in CLIENTS)))
-    return "".join(text)
+        why = {client: [of[method]] for client, of in reasons.items() if method in of}
+        line(method, {client: logins(authentication, client, method) for client in CLIENTS}, why)
+    return "".join(text), unexplained
 
 
 def logins(cells, client, method):

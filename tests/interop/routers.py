@@ -45,6 +45,18 @@ CONFIG = {
 }
 
 
+# What checks need that Crossbar.io has not, or lets everybody do: the power to end sessions and to revoke, and a trust level.
+CROSSWEAVE_PERMISSIONS = [
+    {"uri": "wamp.", "match": "prefix", "allow": {"call": True, "subscribe": True}},
+    {
+        "uri": "com.example.trusted.",
+        "match": "prefix",
+        "allow": {"call": True, "register": True, "publish": True, "subscribe": True},
+        "trustlevel": 7,
+    },
+]
+
+
 def crossweave_transports(port):
     """RawSocket and WebSocket on one port."""
     return [
@@ -103,6 +115,8 @@ async def start(binary, crossbar=False, port=0):
     folder = tempfile.TemporaryDirectory(prefix="interop-")
     config = json.loads(json.dumps(CONFIG))
     config["workers"][0]["transports"] = crossweave_transports(port)
+    if not crossbar:
+        config["workers"][0]["realms"][0]["roles"][0]["permissions"] += CROSSWEAVE_PERMISSIONS
     os.makedirs(os.path.join(folder.name, ".crossbar"))
     cbdir = os.path.join(folder.name, ".crossbar")
     with open(os.path.join(cbdir, "config.json"), "w") as f:

@@ -17,6 +17,10 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import authentication
+# Imported for the checks that they file.
+import checks_meta  # noqa: F401
+import checks_pubsub  # noqa: F401
+import checks_rpc  # noqa: F401
 import conformance
 import routers
 from agents import Agent, Failed, Refused, Session
@@ -117,8 +121,9 @@ async def run_check(results, kind, check, a, b, uri):
     deadline = 1 if name in results.deviations else CHECK_DEADLINE_S
     try:
         await asyncio.wait_for(check(a, b, uri), deadline)
-    except Skip:
+    except Skip as e:
         results.note(kind, name, str(a), str(b), Skip)
+        results.outcomes.skip(kind, name, e.client, e.why)
     except asyncio.TimeoutError:
         results.fail(kind, name, str(a), str(b), f"no end within {deadline} s")
         return name in results.deviations
@@ -217,7 +222,10 @@ def place_table(results, options, agents, table):
     if results.failed or options.only or options.client or [agent.name for agent in agents] != list(conformance.CLIENTS):
         return "a table needs a whole run, with all clients and without a failure"
     names = {kind: list(dict.fromkeys(check.__name__ for check in checks)) for kind, checks in CHECKS.items()}
-    made = conformance.render(names, SIDES, results.outcomes, authentication.CREDENTIALS, table.cells)
+    reasons = {agent.name: agent.features["why"] for agent in agents}
+    made, unexplained = conformance.render(names, SIDES, results.outcomes, authentication.CREDENTIALS, table.cells, reasons)
+    if unexplained:
+        return f"nobody says why not: {', '.join(unexplained)}"
     return conformance.place(options.table, made, options.write_table)
 
 

@@ -223,7 +223,7 @@ pub struct Denial {
     pub is_failure: bool,
     /// What decided against it: one sentence, lower case, without full stop.
     pub reason: String,
-    /// Denials since the last that was told which came too quickly to be told.
+    /// Denials of the realm since the last that was told which came too quickly to be told.
     pub untold: u64,
 }
 

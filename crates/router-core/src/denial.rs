@@ -1,28 +1,42 @@
 //! Telling the operator why a session was denied something, in few enough lines.
 //!
-//! The session gets a correlation id, the driver's log the reason under that id. Its rate is bounded, and an id is given to a
-//! session only if there is a line with it:
+//! The session gets a correlation id, the driver's log the reason under that id. The rate is bounded, of each session and of the
+//! realm, and an id is given to a session only if there is a line with it:
 //!
 //! - the same denial of the same session for the same reason within a minute has the id of the first one;
-//! - beyond the rate, one line says so, and that its id stands for all denials until the next line, whatever their reason. The
-//!   next line says how many.
+//! - beyond the rate of a session, one line says so, and that its id stands for all denials of this session until its next line,
+//!   whatever their reason. Other sessions have their lines;
+//! - beyond the rate of the realm, which takes many sessions, one line does so for all of them.
+//!
+//! A line says how many denials of the realm were left out before it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossweave_wamp::{MatchPolicy, SessionId};
+use hashbrown::HashMap;
 
 use crate::authorization::{Authorization, Permissions, Reason};
 use crate::boundary::{Action, Denial};
 use crate::ids::Ids;
-use crate::limits::{DENIALS_TOLD_AT_ONCE, DENIALS_TOLD_EVERY};
+use crate::limits::{
+    DENIALS_OF_A_SESSION_TOLD_AT_ONCE, DENIALS_OF_A_SESSION_TOLD_EVERY, DENIALS_TOLD_AT_ONCE,
+    DENIALS_TOLD_EVERY,
+};
 use crate::session::Peer;
 
 /// Denials that are remembered, so that they are told once.
 const RECENT_MAX: usize = 64;
 /// For so long.
 const RECENT_FOR: Duration = Duration::from_secs(60);
+/// Sessions whose share of the lines is not whole. Each has cost the realm a line within the time in which a share becomes whole
+/// again, so that there are no more than the realm has lines in that time.
+const SHARES_MAX: usize = {
+    let whole_again_ms =
+        DENIALS_OF_A_SESSION_TOLD_EVERY.as_millis() as usize * DENIALS_OF_A_SESSION_TOLD_AT_ONCE as usize;
+    DENIALS_TOLD_AT_ONCE as usize + whole_again_ms / DENIALS_TOLD_EVERY.as_millis() as usize
+};
 
 /// What decided against a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,19 +64,71 @@ pub(crate) struct Denied {
 #[derive(Debug)]
 pub(crate) struct Denials {
     recent: VecDeque<Recent>,
-    /// Lines that may be written at once.
-    credit: u32,
-    credited: Option<Instant>,
-    /// The id that all denials have for which there was no line.
-    flood: Option<Arc<str>>,
+    /// The lines of the realm.
+    all: Share,
+    /// Those of sessions that have had some lately; a share that is not here is whole.
+    shares: HashMap<SessionId, Share>,
     untold: u64,
 }
 
 impl Default for Denials {
     fn default() -> Self {
-        let credit = DENIALS_TOLD_AT_ONCE;
-        Denials { recent: VecDeque::new(), credit, credited: None, flood: None, untold: 0 }
+        Denials { recent: VecDeque::new(), all: Share::new(REALM), shares: HashMap::new(), untold: 0 }
     }
+}
+
+/// How many lines there may be.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    at_once: u32,
+    every: Duration,
+}
+
+const REALM: Rate = Rate { at_once: DENIALS_TOLD_AT_ONCE, every: DENIALS_TOLD_EVERY };
+const SESSION: Rate =
+    Rate { at_once: DENIALS_OF_A_SESSION_TOLD_AT_ONCE, every: DENIALS_OF_A_SESSION_TOLD_EVERY };
+
+/// What is left of the lines of a realm or session.
+#[derive(Debug)]
+struct Share {
+    rate: Rate,
+    credit: u32,
+    credited: Option<Instant>,
+    /// The id of the denials for which there was no line, while there is none.
+    flood: Option<Arc<str>>,
+}
+
+impl Share {
+    fn new(rate: Rate) -> Share {
+        Share { rate, credit: rate.at_once, credited: None, flood: None }
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let since = *self.credited.get_or_insert(now);
+        let earned = now.saturating_duration_since(since).as_millis() / self.rate.every.as_millis();
+        if earned > 0 {
+            let earned = u32::try_from(earned).unwrap_or(u32::MAX);
+            self.credit = self.credit.saturating_add(earned).min(self.rate.at_once);
+            // What is on the way to the next one stays, unless there is no next one.
+            self.credited = Some(if self.is_whole() { now } else { since + self.rate.every * earned });
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.credit == self.rate.at_once
+    }
+}
+
+/// What becomes of a denial that was not told lately.
+enum Place {
+    /// It has a line of its own.
+    Line,
+    /// It has the id of a line that stands for many.
+    Flood(Arc<str>),
+    /// It begins the flood of its session.
+    FirstOfSession,
+    /// It begins the flood of the realm.
+    FirstOfRealm,
 }
 
 #[derive(Debug)]
@@ -91,21 +157,29 @@ impl Denials {
         if let Some(id) = self.find(now, peer.session.id, denied, &reason) {
             return (id, None);
         }
-        self.refill(now);
-        let is_flood = self.credit == 0;
-        if is_flood && let Some(id) = &self.flood {
+        let place = self.place(now, peer.session.id);
+        if let Place::Flood(id) = place {
             self.untold += 1;
-            return (id.clone(), None);
+            return (id, None);
         }
         let id: Arc<str> = format!("{:016x}", ids.denial()).into();
-        if is_flood {
-            let all = "denials come too quickly: those until the next line are counted, and have this id whatever their session, URI and reason";
-            reason = format!("{all}; the first: {reason}");
-            self.flood = Some(id.clone());
-        } else {
-            self.credit -= 1;
-            self.flood = None;
-            self.remember(now, peer.session.id, denied, &reason, &id);
+        match place {
+            Place::FirstOfRealm => {
+                self.all.flood = Some(id.clone());
+                reason = format!(
+                    "denials come too quickly: those until the next line are counted, and have this id whatever their session, URI and reason; the first: {reason}"
+                );
+            }
+            Place::FirstOfSession => {
+                self.spend(now, peer.session.id).flood = Some(id.clone());
+                reason = format!(
+                    "denials of this session come too quickly: those until the next line of this session are counted, and have this id whatever their URI and reason; the first: {reason}"
+                );
+            }
+            Place::Line | Place::Flood(_) => {
+                self.spend(now, peer.session.id).flood = None;
+                self.remember(now, peer.session.id, denied, &reason, &id);
+            }
         }
         let denial = Denial {
             id: id.clone(),
@@ -150,14 +224,41 @@ impl Denials {
         });
     }
 
-    fn refill(&mut self, now: Instant) {
-        let since = *self.credited.get_or_insert(now);
-        let earned = now.saturating_duration_since(since).as_millis() / DENIALS_TOLD_EVERY.as_millis();
-        if earned > 0 {
-            let earned = u32::try_from(earned).unwrap_or(u32::MAX);
-            self.credit = self.credit.saturating_add(earned).min(DENIALS_TOLD_AT_ONCE);
-            self.credited = Some(now);
+    /// Where a denial of this session goes, as far as the realm and the session have lines left.
+    fn place(&mut self, now: Instant, session: SessionId) -> Place {
+        self.all.refill(now);
+        if self.shares.len() >= SHARES_MAX {
+            self.shares.retain(|_, share| {
+                share.refill(now);
+                !share.is_whole()
+            });
         }
+        if let Some(share) = self.shares.get_mut(&session) {
+            share.refill(now);
+            if share.credit == 0
+                && let Some(id) = &share.flood
+            {
+                return Place::Flood(id.clone());
+            }
+        }
+        let share = self.shares.get(&session);
+        let has_room = share.is_some() || self.shares.len() < SHARES_MAX;
+        match &self.all.flood {
+            Some(id) if self.all.credit == 0 || !has_room => Place::Flood(id.clone()),
+            None if self.all.credit == 0 || !has_room => Place::FirstOfRealm,
+            _ if share.is_some_and(|it| it.credit == 0) => Place::FirstOfSession,
+            _ => Place::Line,
+        }
+    }
+
+    /// Takes a line of the realm, and one of the session if it has one left.
+    fn spend(&mut self, now: Instant, session: SessionId) -> &mut Share {
+        self.all.credit = self.all.credit.saturating_sub(1);
+        self.all.flood = None;
+        let share = self.shares.entry(session).or_insert_with(|| Share::new(SESSION));
+        share.credited.get_or_insert(now);
+        share.credit = share.credit.saturating_sub(1);
+        share
     }
 }
 

@@ -9,8 +9,13 @@ use crossweave_wamp::{MatchPolicy, Strictness};
 use crate::forwarding::OWN;
 use crate::trust::TrustRule;
 
-/// Denials that the operator is told one by one however quickly they come.
-pub const DENIALS_TOLD_AT_ONCE: u32 = 100;
+/// Denials of one session that the operator is told one by one however quickly they come.
+pub const DENIALS_OF_A_SESSION_TOLD_AT_ONCE: u32 = 20;
+/// Beyond that, one more of this session for each time that passes.
+pub const DENIALS_OF_A_SESSION_TOLD_EVERY: Duration = Duration::from_secs(30);
+
+/// Denials of all sessions of a realm that the operator is told one by one however quickly they come.
+pub const DENIALS_TOLD_AT_ONCE: u32 = 200;
 /// Beyond that, one more for each time that passes: some 40,000 a day.
 pub const DENIALS_TOLD_EVERY: Duration = Duration::from_secs(2);
 

@@ -27,6 +27,23 @@ const FEATURES = {
   cancel_skip: false,
   interruptible: false,
   disclose_me: true,
+  passthru: false,
+  sealed: false,
+  parts: false,
+  trustlevel: false,
+  transaction_hash_shown: false,
+  why: {
+    cancel_skip: "it takes the ERROR of a call that it cancelled so for a protocol violation",
+    cancel_killnowait: "it takes the ERROR of a call that it cancelled so for a protocol violation",
+    interruptible: "it has no INTERRUPT",
+    passthru: "it announces no payload passthru",
+    sealed: "it announces no payload passthru",
+    parts: "it has no progressive call invocations",
+    trustlevel: "its details have no `trustlevel`",
+    transaction_hash_shown: "its details have no `transaction_hash`",
+    scram: "it has no SCRAM",
+  },
+  cancel_killnowait: false,
   complex_result: true,
   publish_lists: true,
   topic_of_event: true,
@@ -85,7 +102,7 @@ function join(c) {
     connection.onclose = (reason, details) => {
       const left = sessions.get(c.s);
       if (left && left.onclosed) left.onclosed();
-      else if (left) say({ lost: { s: c.s, reason } });
+      else if (left && sessions.delete(c.s)) say({ lost: { s: c.s, reason: details.reason || reason } });
       reject(new Refused(details.reason || reason, details.message));
       return true;
     };
@@ -104,6 +121,11 @@ function leave(c) {
   });
 }
 
+// Those of the command's entries that are there.
+function pick(c, names) {
+  return Object.fromEntries(names.filter((name) => c[name]).map((name) => [name, c[name]]));
+}
+
 async function subscribe(c) {
   const { session, serializer, subs } = sessions.get(c.s);
   const handler = (args, kwargs, details) =>
@@ -116,12 +138,16 @@ async function subscribe(c) {
         publisher: details.publisher,
         publication: details.publication,
         retained: details.retained,
+        publisher_authid: details.publisher_authid,
+        publisher_authrole: details.publisher_authrole,
       },
     });
   try {
-    const options = { ...(c.match && { match: c.match }), ...(c.get_retained && { get_retained: true }) };
+    const options = pick(c, ["match", "get_retained", "nkey", "_delivery"]);
     const subscription = await session.subscribe(c.topic, handler, options);
     subs.set(c.sub, subscription);
+    // Resolves with `true` or nothing when the client itself unsubscribes.
+    subscription.on_unsubscribe.then((reason) => typeof reason === "string" && say({ revoked: { name: c.sub, reason } }));
     return { subscription: subscription.id };
   } catch (e) {
     throw refusal(e);
@@ -155,7 +181,12 @@ const BEHAVIOURS = {
   },
   name: (c) => () => c.reg,
   details: () => (args, kwargs, details) =>
-    new autobahn.Result([], { procedure: details.procedure, caller: details.caller ?? null }),
+    new autobahn.Result([], {
+      procedure: details.procedure,
+      caller: details.caller ?? null,
+      caller_authid: details.caller_authid ?? null,
+      caller_authrole: details.caller_authrole ?? null,
+    }),
   hang: (c) => () => {
     say({ invoked: c.reg });
     return new Promise(() => {});
@@ -164,13 +195,11 @@ const BEHAVIOURS = {
 
 async function register(c) {
   const { session, regs } = sessions.get(c.s);
-  const options = {};
-  if (c.match) options.match = c.match;
-  if (c.invoke) options.invoke = c.invoke;
-  if (c.force_reregister) options.force_reregister = true;
+  const options = pick(c, ["match", "invoke", "force_reregister", "concurrency", "disclose_caller", "nkey"]);
   try {
     const registration = await session.register(c.procedure, BEHAVIOURS[c.does](c), options);
     regs.set(c.reg, registration);
+    registration.on_unregister.then((reason) => typeof reason === "string" && say({ revoked: { name: c.reg, reason } }));
     return { registration: registration.id };
   } catch (e) {
     throw refusal(e);
@@ -183,10 +212,9 @@ async function unregister(c) {
 
 function call(c) {
   const { session, serializer, calls } = sessions.get(c.s);
-  const options = {};
+  const options = pick(c, ["disclose_me", "rkey", "runmode", "transaction_hash"]);
   if (c.progress) options.receive_progress = true;
   if (c.timeout_ms) options.timeout = c.timeout_ms;
-  if (c.disclose_me) options.disclose_me = true;
   const progress = [];
   const pending = session.call(
     c.procedure,

@@ -11,6 +11,9 @@ const { say, pack, unpack, Refused, serve } = require("./protocol.js");
 
 for (const level of ["log", "info", "debug"]) console[level] = console.error;
 
+// What it encodes payloads of passthru with.
+const payloadSerializers = { json: new JsonSerializer(), msgpack: new MsgpackSerializer() };
+
 const SERIALIZERS = { json: JsonSerializer, msgpack: MsgpackSerializer, cbor: CborSerializer };
 
 const FEATURES = {
@@ -32,6 +35,27 @@ const FEATURES = {
   unsubscribe: true,
   unregister: true,
   integers_53_bit: true,
+  sealed: false,
+  sharding: false,
+  transaction_hash: false,
+  concurrency: false,
+  disclose_caller: false,
+  revocation_told: false,
+  told_why_it_ends: false,
+  why: {
+    interruptible: "it has no INTERRUPT",
+    exclude_me_false: "it cannot say `exclude_me: false`",
+    force_reregister: "its options have no `force_reregister`",
+    retain: "it takes `retain`, and sends nothing of it",
+    scram: "it has no SCRAM",
+    sealed: "it has no `enc_*`",
+    sharding: "its options have no `rkey`, `nkey` and `runmode`",
+    transaction_hash: "its options have no `transaction_hash`",
+    concurrency: "its options have no `concurrency`",
+    disclose_caller: "its options have no `disclose_caller`",
+    revocation_told: "it announces no revocation, so that it is not told",
+    told_why_it_ends: "it drops the reason of GOODBYE",
+  },
   // Its CBOR writes integers from 2^32 on, and so the ids of most routers, as floats, and reads negative ones wrong.
   // It cannot unsubscribe what it subscribed to with options, which these two serializers need (see subscribe).
   without: { "ws-msgpack": ["unsubscribe"], "ws-cbor": ["unsubscribe", "unregister", "integers_53_bit"] },
@@ -70,7 +94,9 @@ async function join(c) {
     realm: c.realm,
     ws: WebSocket,
     serializer: new SERIALIZERS[c.serializer](),
+    payloadSerializers,
     autoReconnect: false,
+    onClose: () => sessions.delete(c.s) && say({ lost: { s: c.s, reason: null } }),
     maxRetries: 0,
     ...(c.auth ? await authentication(c.auth) : {}),
   });
@@ -82,8 +108,16 @@ async function join(c) {
 }
 
 async function leave(c) {
-  await sessions.get(c.s).wampy.disconnect();
+  const { wampy } = sessions.get(c.s);
   sessions.delete(c.s);
+  await wampy.disconnect();
+}
+
+// What a message says of its payload, if it says so.
+function passthru(details) {
+  if (!details || !details.ppt_scheme) return null;
+  const { ppt_scheme, ppt_serializer, ppt_cipher, ppt_keyid } = details;
+  return { ppt_scheme, ppt_serializer, ppt_cipher, ppt_keyid };
 }
 
 async function subscribe(c) {
@@ -97,12 +131,18 @@ async function subscribe(c) {
         topic: (details && details.topic) || c.topic,
         publisher: pack(details && details.publisher, serializer),
         retained: details && details.retained,
+        publisher_authid: details && details.publisher_authid,
+        publisher_authrole: details && details.publisher_authrole,
+        transaction_hash: details && details.transaction_hash,
+        trustlevel: details && details.trustlevel,
+        passthru: passthru(details),
       },
     });
   // What is left out it sends as `undefined`, which MessagePack and CBOR carry and routers refuse.
   let options = serializer === "json" ? undefined : { match: "exact", get_retained: false };
   if (c.match) options = { ...options, match: c.match };
   if (c.get_retained) options = { ...options, get_retained: true };
+  if (c._delivery) options = { ...options, _delivery: c._delivery };
   try {
     const answer = await wampy.subscribe(c.topic, handler, options);
     subs.set(c.sub, { key: answer.subscriptionKey, handler });
@@ -143,7 +183,20 @@ const BEHAVIOURS = {
   },
   name: (c) => () => ({ argsList: [c.reg] }),
   details: (c) => ({ details }) => ({
-    argsDict: { procedure: details.procedure || c.procedure, caller: details.caller === undefined ? null : details.caller },
+    argsDict: {
+      procedure: details.procedure || c.procedure,
+      caller: details.caller ?? null,
+      caller_authid: details.caller_authid ?? null,
+      caller_authrole: details.caller_authrole ?? null,
+      transaction_hash: details.transaction_hash ?? null,
+      trustlevel: details.trustlevel ?? null,
+    },
+  }),
+  // Answers with what it got, encoded in the same way.
+  passthru: () => ({ details, argsList, argsDict }) => ({
+    argsList: [...(argsList ?? []), passthru(details)],
+    argsDict: argsDict ?? {},
+    options: passthru(details) ?? {},
   }),
   hang: (c) => () => {
     say({ invoked: c.reg });
@@ -174,12 +227,14 @@ async function call(c) {
   if (c.progress) options.progress_callback = (part) => progress.push(pack(part.argsList, serializer));
   if (c.timeout_ms) options.timeout = c.timeout_ms;
   if (c.disclose_me) options.disclose_me = true;
+  Object.assign(options, c.passthru);
   try {
+    if (c.parts) return { args: pack((await wampy.progressiveCall(c.procedure, payload(c, serializer)).result).argsList ?? [], serializer) };
     const pending = wampy.call(c.procedure, payload(c, serializer), options);
     const { reqId } = wampy.getOpStatus();
     calls.set(c.procedure, reqId);
     const result = await pending;
-    return { args: pack(result.argsList ?? [], serializer), kwargs: pack(result.argsDict ?? {}, serializer), progress };
+    return { args: pack(result.argsList ?? [], serializer), kwargs: pack(result.argsDict ?? {}, serializer), progress, passthru: passthru(result.details) };
   } catch (e) {
     if (!e.errorUri) throw e;
     return { error: e.errorUri, args: pack(e.argsList ?? [], serializer), kwargs: pack(e.argsDict ?? {}, serializer) };

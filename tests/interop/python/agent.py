@@ -19,6 +19,7 @@ from autobahn.asyncio.wamp import ApplicationSession
 from autobahn.asyncio.websocket import WampWebSocketClientFactory
 from autobahn.wamp import serializer as serializers
 from autobahn.wamp.auth import create_authenticator
+from autobahn.wamp.cryptobox import KeyRing
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.types import (
     CallOptions,
@@ -52,16 +53,44 @@ FEATURES = {
     "cancel_skip": False,
     "interruptible": True,
     "disclose_me": False,
+    "disclose_caller": False,
+    "passthru": False,
+    "parts": False,
+    "sharding": False,
+    "trustlevel": False,
+    "delivery": False,
+    "revocation_told": False,
+    "subscription_revocation": False,
+    # Why not, for the table.
+    "why": {
+        "cancel_skip": "it cancels without a mode",
+        "disclose_me": "its options have no `disclose_me`",
+        "disclose_caller": "its options have no `disclose_caller`",
+        "passthru": "it has the older form only",
+        "parts": "it has no progressive call invocations",
+        "sharding": "its options have no `rkey`, `nkey` and `runmode`",
+        "trustlevel": "its details have no `trustlevel`",
+        "delivery": "its options take no attributes of others",
+        "revocation_told": "it logs that its registration was revoked, and tells nobody",
+        "subscription_revocation": "it announces it, and closes its connection at UNSUBSCRIBED with request 0",
+    },
     "complex_result": True,
     "publish_lists": True,
     "topic_of_event": True,
     # In FlatBuffers Autobahn announces no feature, names no authentication method, takes the URI of an ERROR for its
     # arguments, and cannot write lists of authroles and authids.
     "without": {
-        f"{transport}-flatbuffers": ["auth", "progress", "interruptible", "errors", "publish_authroles"] for transport in ("ws", "rs")
+        f"{transport}-flatbuffers": [
+            "auth", "progress", "interruptible", "errors", "publish_authroles", "sealed", "transaction_hash", "told_why_it_ends"
+        ]
+        for transport in ("ws", "rs")
     },
     "auth": ["ticket", "wampcra", "wampcra-salted", "wampcra-derived", "scram", "cryptosign"],
 }
+
+# Payloads of URIs below this are encrypted (the older form of payload passthru), with a key that all these sessions have.
+SEALED = "com.example.sealed."
+SEALED_KEY = base64.b64encode(bytes(range(32))).decode()
 
 # What the library calls a method's credential.
 CREDENTIALS = {"ticket": "ticket", "wampcra": "secret", "scram": "password", "cryptosign": "privkey"}
@@ -115,6 +144,9 @@ class Peer(ApplicationSession):
         self.subscriptions = {}
         self.registrations = {}
         self.calls = {}
+        keys = KeyRing()
+        keys.set_key(SEALED, SEALED_KEY)
+        self.set_payload_codec(keys)
 
     def onConnect(self):
         if self.auth is None:
@@ -134,6 +166,8 @@ class Peer(ApplicationSession):
     def onLeave(self, details):
         if not self.joined.done():
             self.joined.set_exception(ApplicationError(details.reason, details.message))
+        elif sessions.pop(self.name, None) is self:
+            say({"lost": {"s": self.name, "reason": details.reason}})
         self.disconnect()
 
     def onDisconnect(self):
@@ -184,6 +218,10 @@ async def subscribe(c):
                     "publisher": _details.publisher,
                     "publication": _details.publication,
                     "retained": _details.retained,
+                    "publisher_authid": _details.publisher_authid,
+                    "publisher_authrole": _details.publisher_authrole,
+                    "transaction_hash": _details.transaction_hash,
+                    "sealed": _details.enc_algo,
                 }
             }
         )
@@ -227,7 +265,14 @@ def endpoint(c):
         return reg
 
     async def details(_details=None):
-        return CallResult(procedure=_details.procedure, caller=_details.caller)
+        return CallResult(
+            procedure=_details.procedure,
+            caller=_details.caller,
+            caller_authid=_details.caller_authid,
+            caller_authrole=_details.caller_authrole,
+            transaction_hash=_details.transaction_hash,
+            sealed=_details.enc_algo,
+        )
 
     async def hang(_details=None):
         say({"invoked": reg})
@@ -243,7 +288,11 @@ def endpoint(c):
 async def register(c):
     peer = sessions[c["s"]]
     options = RegisterOptions(
-        match=c.get("match"), invoke=c.get("invoke"), force_reregister=c.get("force_reregister"), details_arg="_details"
+        match=c.get("match"),
+        invoke=c.get("invoke"),
+        concurrency=c.get("concurrency"),
+        force_reregister=c.get("force_reregister"),
+        details_arg="_details",
     )
     registration = await peer.register(endpoint(c), c["procedure"], options=options)
     peer.registrations[c["reg"]] = registration
@@ -262,6 +311,8 @@ async def call(c):
         options["on_progress"] = lambda *args, **kwargs: progress.append(pack(args))
     if c.get("timeout_ms"):
         options["timeout"] = c["timeout_ms"]
+    if c.get("transaction_hash"):
+        options["transaction_hash"] = c["transaction_hash"]
     pending = peer.call(
         c["procedure"],
         *unpack(c.get("args", [])),

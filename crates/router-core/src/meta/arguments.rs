@@ -92,9 +92,12 @@ impl Arguments {
         }
     }
 
-    /// A reason, which must be a URI, if it is there.
+    /// A reason, which must be a URI, if it is there; anything else gets `wamp.error.invalid_uri`.
     pub(crate) fn reason(&self, at: usize) -> Result<Option<&str>, Refused> {
-        let reason = self.optional_text(at, "reason")?;
+        let reason = self.optional_text(at, "reason").map_err(|mut refused| {
+            refused.error = uris::INVALID_URI;
+            refused
+        })?;
         if let Some(reason) = reason {
             uri::check(reason, MatchPolicy::Exact, Strictness::Loose)?;
         }
