@@ -93,7 +93,7 @@ pub(super) fn all() -> Vec<Example> {
                 behind(&three, anonymous.clone()),
                 &proxy(by_socket(Some(anonymous)), &three, web("../web", rest.clone())),
             ),
-            Runs(&["/call"]),
+            Runs(&[]),
         ),
         example(
             &["proxy/config6"],
@@ -105,12 +105,12 @@ pub(super) fn all() -> Vec<Example> {
                     web("../web", rest),
                 ),
             ),
-            Runs(&["/call"]),
+            Runs(&[]),
         ),
         example(
             &["proxy/config7"],
             with_two(behind(&three, by_key()), &proxy(by_socket(None), &three, with_auth(asked)[0].clone())),
-            Fails("authentication by a procedure (`dynamic`) is not built yet for proxies"),
+            Refused("a procedure that a proxy calls needs an `authenticator-role`"),
         ),
         example(
             &["authentication/cookie/config-rtrpxy-database", "authentication/wampcra/static/config-rtrpxy"],
