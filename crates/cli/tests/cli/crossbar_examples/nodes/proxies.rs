@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::shapes::*;
-use super::Comes::{Fails, Refused, Runs};
+use super::Comes::{Refused, Runs};
 use super::{Example, example};
 
 /// A router for proxies alone, behind a socket of the node's directory.
