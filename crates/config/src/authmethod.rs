@@ -106,7 +106,10 @@ fn method(reading: &mut Reading<'_>, at: &At<'_>) -> Option<AuthMethod> {
     let has_own = reading.host.is_none_or(|host| !host.login_methods().is_empty());
     match known {
         Some(method) => Some(method),
-        None if has_own && is_method_name(word) => Some(AuthMethod::Own(word.clone())),
+        None if has_own && is_method_name(word) => {
+            reading.is_text(at);
+            Some(AuthMethod::Own(word.clone()))
+        }
         None => {
             let names: Vec<&str> = METHODS.iter().map(|(name, _)| *name).collect();
             reading.report(at, Finding::unknown(at.key, word, &names));
