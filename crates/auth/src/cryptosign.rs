@@ -3,7 +3,7 @@
 //! With channel binding, what is signed is the challenge XOR the channel's bytes. A client may challenge the router in the
 //! same way.
 
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
 use subtle::ConstantTimeEq as _;
 
 use crate::hexadecimal;
@@ -36,9 +36,10 @@ impl PublicKey {
     /// From 32 octets.
     ///
     /// # Errors
-    /// They are not a point of the curve.
+    /// They are not a point of the curve, or a weak one: anybody can sign for it.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<PublicKey, NoKey> {
-        VerifyingKey::from_bytes(bytes).map(PublicKey).map_err(|_| NoKey)
+        let key = VerifyingKey::from_bytes(bytes).map_err(|_| NoKey)?;
+        if key.is_weak() { Err(NoKey) } else { Ok(PublicKey(key)) }
     }
 
     /// 64 hexadecimal digits.
@@ -47,12 +48,13 @@ impl PublicKey {
     }
 
     /// Whether `signed`, 192 hexadecimal digits, is the signature of exactly `message` with it, followed by the message.
-    /// Malleable signatures and weak keys are refused.
+    /// Malleable signatures are refused, as weak keys are already when they are read: nothing is left for the strict check to find
+    /// that matters for a login, and it takes a quarter longer.
     pub fn is_signed(self, signed: &str, message: &Block) -> bool {
         let Some(signed) = hexadecimal::decode::<96>(signed) else { return false };
         let (signature, given) = signed.split_at(64);
         let Ok(signature) = Signature::from_slice(signature) else { return false };
-        let is_genuine = self.0.verify_strict(message, &signature).is_ok();
+        let is_genuine = self.0.verify(message, &signature).is_ok();
         is_genuine & bool::from(given.ct_eq(message))
     }
 }
@@ -186,12 +188,7 @@ mod tests {
         assert!(!key.public().is_signed(&other_text, &challenge), "with another text behind it");
         // The neutral element as a key would sign anything.
         let weak = format!("01{}", "0".repeat(62));
-        if let Ok(weak) = PublicKey::from_hex(&weak) {
-            assert!(!weak.is_signed(
-                &format!("{}{}", "01".to_owned() + &"0".repeat(126), "01".repeat(32)),
-                &challenge
-            ));
-        }
+        assert_eq!(PublicKey::from_hex(&weak), Err(NoKey));
     }
 
     #[test]
