@@ -32,8 +32,8 @@ fn by_secret(answer: &str, extra: &Dict) {
 
 fn by_key(authextra: &Dict, answer: &str) {
     let key = PrivateKey::from_bytes(&[7; 32]).public();
-    let channel = Channel { tls_unique: None, tls_exporter: Some([9; 32]) };
-    let binding = channel.requested(Some(authextra)).ok().flatten().map(|(_, id)| id);
+    let channel = Channel { tls_unique: Some([8; 12]), tls_exporter: Some([9; 32]) };
+    let binding = channel.requested(Some(authextra)).ok().flatten().map(|bound| bound.id());
     let message = cryptosign::message(&[5; 32], binding.as_ref());
     assert!(!key.is_signed(answer, &message), "a signature was guessed");
     for text in [Some(answer), authextra.str("pubkey")].into_iter().flatten() {

@@ -29,7 +29,7 @@ pub mod wampcra;
 #[cfg(test)]
 mod work;
 
-pub use channel::ChannelBinding;
+pub use channel::{Bound, ChannelBinding};
 pub use secret::Secret;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};

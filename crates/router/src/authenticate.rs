@@ -56,10 +56,13 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// What an authentication can be tied to. rustls gives no `tls-unique`.
+    /// What an authentication can be tied to: `tls-unique` on TLS 1.2, `tls-exporter` on TLS 1.3.
     fn channel(&self) -> Channel {
-        let tls_exporter = self.tls.as_ref().and_then(|tls| tls.tls_exporter());
-        Channel { tls_unique: None, tls_exporter }
+        let tls = self.tls.as_ref();
+        Channel {
+            tls_unique: tls.and_then(|tls| tls.tls_unique),
+            tls_exporter: tls.and_then(|tls| tls.tls_exporter()),
+        }
     }
 
     /// The `transport` dict of the meta API.

@@ -13,6 +13,11 @@ pub trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {
     fn tls(&self) -> Option<TlsFacts> {
         None
     }
+
+    /// The stream that this was put around for a while, such as for a handshake.
+    fn below(self: Box<Self>) -> Option<Stream> {
+        None
+    }
 }
 
 /// Bytes both ways.

@@ -7,7 +7,9 @@
 pub mod client;
 mod facts;
 mod pem;
+mod secured;
 pub mod server;
+mod unique;
 
 pub use client::{TlsClientOptions, TlsConnector};
 pub use facts::TlsFacts;

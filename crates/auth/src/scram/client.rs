@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq as _;
 use super::credential::{ClientKeys, Hashing, Kdf, KdfError};
 use super::transcript::{Binding, Transcript, proof, server_signature};
 use crate::Secret;
-use crate::channel::ChannelBinding;
+use crate::channel::Bound;
 use crate::limits::{ARGON2_WORK_MIN_KIB, SCRAM_PBKDF2_ITERATIONS_MIN};
 
 /// Why a challenge is not answered, or a WELCOME not believed.
@@ -43,7 +43,7 @@ pub enum ClientError {
 pub struct ClientExchange {
     authid: String,
     nonce: String,
-    binding: Option<(ChannelBinding, [u8; 32])>,
+    binding: Option<Bound>,
     /// What the router must prove, once the challenge is answered.
     expected: Option<[u8; 32]>,
 }
@@ -56,17 +56,13 @@ impl std::fmt::Debug for ClientExchange {
 
 impl ClientExchange {
     /// A login of `authid`. `random` is our nonce; `binding` ties the login to the TLS connection with these bytes.
-    pub fn new(
-        authid: &str,
-        random: [u8; 16],
-        binding: Option<(ChannelBinding, [u8; 32])>,
-    ) -> ClientExchange {
+    pub fn new(authid: &str, random: [u8; 16], binding: Option<Bound>) -> ClientExchange {
         ClientExchange { authid: authid.to_owned(), nonce: STANDARD.encode(random), binding, expected: None }
     }
 
     /// What `authextra` of HELLO must have.
     pub fn authextra(&self) -> Dict {
-        let binding = self.binding.map(|(binding, _)| binding.name());
+        let binding = self.binding.map(|bound| bound.name());
         Dict::new().with("nonce", self.nonce.as_str()).with("channel_binding", binding)
     }
 
@@ -79,7 +75,7 @@ impl ClientExchange {
         if !nonce.starts_with(&self.nonce) || nonce.len() == self.nonce.len() {
             return Err(ClientError::Nonce);
         }
-        let binding = self.binding.map(|(binding, _)| binding.name());
+        let binding = self.binding.map(|bound| bound.name());
         let bound_to = extra.str("channel_binding");
         if binding.is_some() && bound_to.is_some_and(|bound_to| Some(bound_to) != binding) {
             return Err(ClientError::ChannelBinding);
@@ -87,15 +83,14 @@ impl ClientExchange {
         let hashing = hashing(extra)?;
         let transcript =
             Transcript::new(&self.authid, &self.nonce, nonce, &hashing).ok_or(ClientError::Authid)?;
-        let bound = self.binding.as_ref().map(|(binding, id)| (*binding, id));
-        let message = transcript.message(Binding::Specified(bound));
+        let message = transcript.message(Binding::Specified(self.binding));
         let keys = ClientKeys::of(&hashing.hash(password)?);
         let proof = proof(&keys.client_key, &keys.stored_key(), &message);
         self.expected = Some(server_signature(&keys.server_key, &message));
         let extra = Dict::new()
             .with("nonce", nonce)
             .with("channel_binding", binding)
-            .with("cbind_data", self.binding.map(|(_, id)| STANDARD.encode(id)));
+            .with("cbind_data", self.binding.map(|bound| STANDARD.encode(bound.data())));
         Ok(Authenticate { signature: STANDARD.encode(proof), extra })
     }
 

@@ -7,7 +7,7 @@ use crossweave_wamp::{Dict, Value};
 
 use super::credential::Credential;
 use super::transcript::{Binding, Transcript, is_proof, server_signature};
-use crate::channel::{Channel, ChannelBinding, ChannelError};
+use crate::channel::{Bound, Channel, ChannelError};
 use crate::limits::{AUTHID_LEN_MAX, NONCE_LEN_MAX, NONCE_LEN_MIN};
 
 /// A HELLO that cannot be answered with a challenge. The text is for the client and says nothing about its user.
@@ -29,7 +29,7 @@ pub enum HelloError {
 pub struct ServerExchange {
     transcript: Transcript,
     nonce: String,
-    binding: Option<(ChannelBinding, [u8; 32])>,
+    binding: Option<Bound>,
     credential: Credential,
 }
 
@@ -67,7 +67,7 @@ impl ServerExchange {
         if hashing.kdf.uses_memory() {
             extra.insert("memory", hashing.memory);
         }
-        if let Some((binding, _)) = binding {
+        if let Some(binding) = binding {
             extra.insert("channel_binding", binding.name());
         }
         Ok((ServerExchange { transcript, nonce, binding, credential }, extra))
@@ -79,7 +79,7 @@ impl ServerExchange {
         let proof =
             STANDARD.decode(&answer.signature).ok().and_then(|proof| <[u8; 32]>::try_from(proof).ok());
         let (proof, is_proof_shaped) = (proof.unwrap_or_default(), proof.is_some());
-        let specified = Binding::Specified(self.binding.as_ref().map(|(binding, id)| (*binding, id)));
+        let specified = Binding::Specified(self.binding);
         let mut right = None;
         // Who asked for a binding is not let off it: the encoding that has none is for those who did not.
         for binding in
@@ -102,9 +102,9 @@ impl ServerExchange {
             Some(Value::Null) => said.is_none(),
             Some(value) => value.as_str() == said,
         };
-        let id = self.binding.map(|(_, id)| STANDARD.encode(id));
+        let id = self.binding.map(|bound| STANDARD.encode(bound.data()));
         says("nonce", Some(&self.nonce))
-            && says("channel_binding", self.binding.map(|(binding, _)| binding.name()))
+            && says("channel_binding", self.binding.map(|bound| bound.name()))
             && says("cbind_data", id.as_deref())
     }
 }
@@ -125,11 +125,7 @@ mod tests {
     }
 
     /// A login by our own client, with this in place of what it answers.
-    fn login(
-        password: &str,
-        binding: Option<(ChannelBinding, [u8; 32])>,
-        tamper: impl FnOnce(&mut Authenticate),
-    ) -> bool {
+    fn login(password: &str, binding: Option<Bound>, tamper: impl FnOnce(&mut Authenticate)) -> bool {
         let mut client = ClientExchange::new("user", [5; 16], binding);
         let hello = client.authextra();
         let (server, extra) =
@@ -142,7 +138,7 @@ mod tests {
     #[test]
     fn the_right_password_is_accepted_and_the_router_proves_itself() {
         assert!(login("pencil", None, |_| {}));
-        assert!(login("pencil", Some((ChannelBinding::TlsExporter, [9; 32])), |_| {}));
+        assert!(login("pencil", Some(Bound::TlsExporter([9; 32])), |_| {}));
         assert!(!login("pencils", None, |_| {}));
     }
 
@@ -156,8 +152,8 @@ mod tests {
 
     #[test]
     fn an_answer_over_another_channel_is_refused() {
-        assert!(!login("pencil", Some((ChannelBinding::TlsExporter, [8; 32])), |_| {}));
-        let exporter = Some((ChannelBinding::TlsExporter, [9; 32]));
+        assert!(!login("pencil", Some(Bound::TlsExporter([8; 32])), |_| {}));
+        let exporter = Some(Bound::TlsExporter([9; 32]));
         assert!(!login("pencil", exporter, |answer| answer.extra.insert("cbind_data", "AAAA")));
     }
 
@@ -173,7 +169,7 @@ mod tests {
         assert_eq!(start("user", Dict::new().with("nonce", "A".repeat(300))), Err(HelloError::Nonce));
         assert_eq!(start(&"u".repeat(2000), nonce.clone()), Err(HelloError::Authid));
         let unique = nonce.with("channel_binding", "tls-unique");
-        let unavailable = ChannelError::Unavailable(ChannelBinding::TlsUnique);
+        let unavailable = ChannelError::Unavailable(crate::ChannelBinding::TlsUnique);
         assert_eq!(start("user", unique), Err(HelloError::Channel(unavailable)));
     }
 

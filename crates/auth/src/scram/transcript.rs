@@ -6,26 +6,26 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::credential::{Credential, Hashing};
-use crate::channel::ChannelBinding;
+use crate::channel::Bound;
 use crate::hmac_sha256;
 
 /// `c=`: how the final message of the client says what channel it is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Binding<'a> {
+pub(super) enum Binding {
     /// As the specification has it: base64 of the flag and the channel's bytes.
-    Specified(Option<(ChannelBinding, &'a [u8; 32])>),
+    Specified(Option<Bound>),
     /// As Autobahn and Crossbar.io have it, who know no channel binding: nothing.
     Empty,
 }
 
-impl Binding<'_> {
+impl Binding {
     fn encode(self) -> String {
         match self {
             Binding::Empty => String::new(),
             Binding::Specified(None) => STANDARD.encode("n,,"),
-            Binding::Specified(Some((binding, id))) => {
-                let flag = format!("p={},,", binding.name());
-                STANDARD.encode([flag.as_bytes(), id].concat())
+            Binding::Specified(Some(bound)) => {
+                let flag = format!("p={},,", bound.name());
+                STANDARD.encode([flag.as_bytes(), bound.data()].concat())
             }
         }
     }
@@ -56,7 +56,7 @@ impl Transcript {
         })
     }
 
-    pub(super) fn message(&self, binding: Binding<'_>) -> String {
+    pub(super) fn message(&self, binding: Binding) -> String {
         let Transcript { client_first_bare, server_first, nonce } = self;
         format!("{client_first_bare},{server_first},c={},r={nonce}", binding.encode())
     }

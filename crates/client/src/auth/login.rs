@@ -1,6 +1,6 @@
 //! One login, from HELLO to WELCOME.
 
-use crossweave_auth::channel::ChannelBinding;
+use crossweave_auth::channel::Bound;
 use crossweave_auth::cryptosign::{self, PrivateKey, PublicKey};
 use crossweave_auth::scram::ClientExchange;
 use crossweave_auth::wampcra;
@@ -12,7 +12,7 @@ use super::{Auth, ChallengeError};
 /// What is remembered from HELLO to WELCOME.
 pub(crate) struct Login {
     auth: Auth,
-    binding: Option<(ChannelBinding, [u8; 32])>,
+    binding: Option<Bound>,
     scram: Option<ClientExchange>,
     /// What a router is to sign whose key is known.
     router_challenge: [u8; 32],
@@ -21,7 +21,7 @@ pub(crate) struct Login {
 impl Login {
     /// `channel`: the bytes of `tls-exporter`, if the login is to be tied to the connection.
     pub(crate) fn new(auth: &Auth, channel: Option<[u8; 32]>) -> Login {
-        let binding = channel.map(|id| (ChannelBinding::TlsExporter, id));
+        let binding = channel.map(Bound::TlsExporter);
         let scram = match auth {
             Auth::Scram { authid, .. } => Some(ClientExchange::new(authid, random(), binding)),
             _ => None,
@@ -47,7 +47,7 @@ impl Login {
         };
         if let Some((key, knows_router)) = key {
             extra.insert("pubkey", key.public().to_hex());
-            extra.insert("channel_binding", self.binding.map(|(binding, _)| binding.name()));
+            extra.insert("channel_binding", self.binding.map(|bound| bound.name()));
             if knows_router {
                 extra.insert("challenge", cryptosign::challenge_to_hex(&self.router_challenge));
             }
@@ -88,18 +88,17 @@ impl Login {
     ) -> Result<String, ChallengeError> {
         let challenge = extra.str("challenge").and_then(cryptosign::challenge_from_hex);
         let challenge = challenge.ok_or(ChallengeError::Field("challenge"))?;
-        let binding = self.binding.as_ref();
-        if extra.str("channel_binding") != binding.map(|(binding, _)| binding.name()) {
+        if extra.str("channel_binding") != self.binding.map(|bound| bound.name()) {
             return Err(ChallengeError::NotBound);
         }
-        let channel = binding.map(|(_, id)| id);
+        let channel = self.binding.map(|bound| bound.id());
         if let Some(router) = router {
-            let expected = cryptosign::message(&self.router_challenge, channel);
+            let expected = cryptosign::message(&self.router_challenge, channel.as_ref());
             if !router.is_signed(extra.str("signature").unwrap_or_default(), &expected) {
                 return Err(ChallengeError::Impostor);
             }
         }
-        Ok(key.sign(&cryptosign::message(&challenge, channel)))
+        Ok(key.sign(&cryptosign::message(&challenge, channel.as_ref())))
     }
 
     /// Whether this WELCOME can be believed.

@@ -287,10 +287,10 @@ impl Attempt {
             Ok(binding) => binding,
             Err(error) => return self.malformed(error),
         };
-        let channel = binding.map(|(_, id)| id);
+        let channel = binding.map(|bound| bound.id());
         let number: [u8; 32] = random();
         let mut extra = Dict::new().with("challenge", cryptosign::challenge_to_hex(&number));
-        extra.insert("channel_binding", binding.map(|(binding, _)| binding.name()));
+        extra.insert("channel_binding", binding.map(|bound| bound.name()));
         if let Some(asked) = self.authextra.as_ref().and_then(|extra| extra.str("challenge")) {
             let Some(asked) = cryptosign::challenge_from_hex(asked) else {
                 return self.malformed("authextra.challenge is not 64 hexadecimal digits");

@@ -9,3 +9,4 @@ mod minimum;
 mod node;
 mod own;
 mod tls;
+mod tls_unique;

@@ -13,13 +13,13 @@ use super::methods::{cryptosign, key, scram};
 use super::node::{Node, known, node_with};
 
 /// An authority with a server and clients.
-struct Authority {
+pub(crate) struct Authority {
     folder: tempfile::TempDir,
     issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Authority {
+    pub(crate) fn new() -> Authority {
         let folder = tempfile::tempdir().unwrap();
         let key = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
@@ -29,12 +29,12 @@ impl Authority {
         Authority { folder, issuer: rcgen::Issuer::new(params, key) }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Issues a certificate: its files and its DER.
-    fn issue(&self, name: &str) -> ((PathBuf, PathBuf), Vec<u8>) {
+    pub(crate) fn issue(&self, name: &str) -> ((PathBuf, PathBuf), Vec<u8>) {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();

@@ -55,7 +55,7 @@ impl TlsConnector {
 impl Duplex for TlsStream<Stream> {
     fn tls(&self) -> Option<TlsFacts> {
         let (_, connection) = self.get_ref();
-        Some(TlsFacts::of(connection, None))
+        Some(TlsFacts::of(connection, None, None))
     }
 }
 

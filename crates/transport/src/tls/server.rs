@@ -1,7 +1,9 @@
 //! The server's side of TLS.
 
-use super::{TlsError, TlsFacts, pem, provider};
-use crate::stream::{Duplex, Stream};
+use super::secured::Secured;
+use super::unique::{MasterSecrets, Recorder, tls_unique, watch};
+use super::{TlsError, pem, provider};
+use crate::stream::Stream;
 use rustls::client::verify_server_name;
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
@@ -9,7 +11,6 @@ use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::ServerName;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio_rustls::server::TlsStream;
 
 /// One certificate with its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +68,12 @@ impl TlsAcceptor {
     /// The peer does not speak TLS, does not trust us, or shows no acceptable certificate.
     pub async fn secure(&self, stream: Stream) -> Result<Stream, TlsError> {
         let acceptor = self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let stream = acceptor.accept(stream).await.map_err(TlsError::Handshake)?;
-        Ok(Stream::Boxed(Box::new(stream)))
+        let recorder = Recorder::default();
+        let (stream, secret) = watch(acceptor.accept(recorder.put_around(stream))).await;
+        let mut stream = stream.map_err(TlsError::Handshake)?;
+        let (below, connection) = stream.get_mut();
+        let tls_unique = tls_unique(connection, &recorder.take_off(below), secret);
+        Ok(Stream::Boxed(Box::new(Secured { stream, tls_unique })))
     }
 }
 
@@ -89,15 +94,9 @@ fn load(options: &TlsServerOptions) -> Result<tokio_rustls::TlsAcceptor, TlsErro
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let config = builder.with_cert_resolver(Arc::new(CertificateChoice { keys }));
+    let mut config = builder.with_cert_resolver(Arc::new(CertificateChoice { keys }));
+    config.key_log = Arc::new(MasterSecrets);
     Ok(Arc::new(config).into())
-}
-
-impl Duplex for TlsStream<Stream> {
-    fn tls(&self) -> Option<TlsFacts> {
-        let (_, connection) = self.get_ref();
-        Some(TlsFacts::of(connection, connection.server_name()))
-    }
 }
 
 fn load_key(files: &CertificateFiles) -> Result<Arc<CertifiedKey>, TlsError> {
