@@ -33,7 +33,7 @@ pub struct Procedure {
     /// with another `realm` lets nobody in, as who may register on one realm has no say on the others.
     pub realm: Option<String>,
     /// The role in which it is called; absent, `trusted`, which may call everything. A router with an
-    /// [`Upstream`](crate::Upstream) asks there, and nobody without one.
+    /// [`Upstream`] asks there, and nobody without one.
     pub authrole: Option<String>,
     /// The role of clients for which it names none; absent, those are refused.
     pub default_role: Option<String>,
