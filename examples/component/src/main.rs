@@ -14,6 +14,7 @@ use crossweave_node::{
 };
 
 use counter::Counter;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// What is linked in, by the `name` that configurations use.
 fn extensions() -> Extensions {
@@ -52,10 +53,12 @@ async fn node(cbdir: &Path) -> Result<(), String> {
         ..NodeOptions::new(loaded.cbdir.clone())
     };
     let controller = Controller::start(options).await.map_err(|error| error.to_string())?;
+    // From here on: who sees that the node is ready may end it at once.
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let booted = controller.boot(boot::plan(&loaded.node, &loaded.document)).await;
     if let Ok(listening) = &booted {
         listening.iter().for_each(|line| println!("listening on {line}"));
-        let _ = tokio::signal::ctrl_c().await;
+        interrupt.recv().await;
     }
     controller.shutdown(None).await;
     booted.map(drop).map_err(|error| error.to_string())

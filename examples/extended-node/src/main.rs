@@ -22,6 +22,7 @@ use std::sync::Arc;
 use crossweave_node::{
     Components, Controller, Extensions, NativeOptions, NodeOptions, Registry, boot, findings, run_worker,
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Who has a list of codes, with PIN and codes.
 const PEOPLE: &[(&str, &str, &[&str])] = &[("anna", "4711", &["kiwi", "plum", "pear"])];
@@ -75,11 +76,13 @@ async fn node(cbdir: &Path) -> Result<(), String> {
         ..NodeOptions::new(loaded.cbdir.clone())
     };
     let controller = Controller::start(options).await.map_err(|error| error.to_string())?;
+    // From here on: who sees that the node is ready may end it at once.
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let booted = controller.boot(boot::plan(&loaded.node, &loaded.document)).await;
     if let Ok(listening) = &booted {
         listening.iter().for_each(|line| println!("listening on {line}"));
         println!("ready");
-        let _ = tokio::signal::ctrl_c().await;
+        interrupt.recv().await;
     }
     controller.shutdown(None).await;
     booted.map(drop).map_err(|error| error.to_string())
