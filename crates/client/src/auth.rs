@@ -113,19 +113,12 @@ pub enum ChallengeError {
     /// What is to answer challenges of a method that is none of WAMP's did not.
     #[error("no answer to the challenge: {0}")]
     NoAnswer(String),
-    /// The challenge lacks something, or has it in a wrong shape.
+    /// The challenge lacks what is to be answered.
     #[error("challenge has no usable {0:?}")]
     Field(&'static str),
-    /// The challenge asks for more work than is reasonable.
-    #[error("challenge asks for {name} {asked}, at most {max} is allowed")]
-    Excessive {
-        /// What.
-        name: &'static str,
-        /// How much.
-        asked: u64,
-        /// Ours.
-        max: u64,
-    },
+    /// The challenge of WAMP-CRA lacks something, has it in a wrong shape, or asks for more work than is reasonable.
+    #[error(transparent)]
+    Salting(#[from] SaltingError),
     /// WAMP-SCRAM failed.
     #[error(transparent)]
     Scram(#[from] ClientError),
@@ -138,15 +131,6 @@ pub enum ChallengeError {
     /// The router did not prove that it has the private key of the public key that was expected.
     #[error("router did not prove to have the key that was expected")]
     Impostor,
-}
-
-impl From<SaltingError> for ChallengeError {
-    fn from(error: SaltingError) -> Self {
-        match error {
-            SaltingError::Field(name) => ChallengeError::Field(name),
-            SaltingError::Excessive { name, asked, max } => ChallengeError::Excessive { name, asked, max },
-        }
-    }
 }
 
 impl Auth {

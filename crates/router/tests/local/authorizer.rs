@@ -9,12 +9,11 @@ use crossweave_router::{
     AdmissionOptions, AuthorizeRequest, Authorizer, Decision, RealmDefinition, Role, Router,
 };
 use crossweave_router_core::{Authorization, Disclose};
-use crossweave_transport::Stream;
-use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::*;
 use crossweave_wamp::{Dict, Message, Payload, RequestId, Serializer, Value, uris};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout};
+
+use super::peer::Peer;
 
 /// Takes its time, and allows what does not say "forbidden".
 struct Slow;
@@ -70,31 +69,8 @@ fn router(authorizer: impl Authorizer + 'static) -> Router {
     router
 }
 
-struct Peer(Stream);
-
-impl Peer {
-    async fn join(router: &Router, authrole: &str) -> Peer {
-        let mut peer = Peer(router.connect_local(Serializer::Json, authrole, authrole));
-        let details = Dict::new().with("roles", Roles::client().to_dict());
-        peer.send(Hello { realm: Some("realm1".into()), details }).await;
-        assert!(matches!(peer.receive().await, Message::Welcome(_)));
-        peer
-    }
-
-    async fn send(&mut self, message: impl Into<Message<'_>>) {
-        let body = message.into().to_bytes(Serializer::Json);
-        self.0.write_u32(body.len() as u32).await.unwrap();
-        self.0.write_all(&body).await.unwrap();
-    }
-
-    async fn receive(&mut self) -> Message<'static> {
-        let received = timeout(Duration::from_secs(10), async {
-            let mut body = vec![0; self.0.read_u32().await.unwrap() as usize];
-            self.0.read_exact(&mut body).await.unwrap();
-            body
-        });
-        Message::decode(Serializer::Json, &received.await.expect("a message in time")).unwrap().into_owned()
-    }
+async fn join(router: &Router, authrole: &str) -> Peer {
+    Peer::join(router, authrole, authrole, Serializer::Json).await
 }
 
 fn publish(n: u64, topic: &'static str) -> Publish<'static> {
@@ -106,13 +82,13 @@ fn publish(n: u64, topic: &'static str) -> Publish<'static> {
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_behind_a_pending_authorization_keep_their_order() {
     let router = router(Slow);
-    let mut subscriber = Peer::join(&router, "free").await;
+    let mut subscriber = join(&router, "free").await;
     let options =
         SubscribeOptions { match_policy: crossweave_wamp::MatchPolicy::Prefix, ..Default::default() };
     subscriber.send(Subscribe { request: RequestId(1), options, topic: "com.".into() }).await;
     assert!(matches!(subscriber.receive().await, Message::Subscribed(_)));
 
-    let mut publisher = Peer::join(&router, "asking").await;
+    let mut publisher = join(&router, "asking").await;
     for n in 1..=100 {
         publisher.send(publish(n, if n % 10 == 0 { "com.forbidden" } else { "com.example" })).await;
     }
@@ -136,9 +112,9 @@ async fn messages_behind_a_pending_authorization_keep_their_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_waits_does_not_delay_others() {
     let router = router(Hanging);
-    let mut waiting = Peer::join(&router, "asking").await;
+    let mut waiting = join(&router, "asking").await;
     waiting.send(publish(1, "com.example")).await;
-    let mut other = Peer::join(&router, "free").await;
+    let mut other = join(&router, "free").await;
     other.send(publish(1, "com.example")).await;
     assert!(matches!(other.receive().await, Message::Published(_)));
 }
@@ -146,7 +122,7 @@ async fn a_session_that_waits_does_not_delay_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authorizer_that_hangs_fails_the_request_after_its_deadline() {
     let router = router(Hanging);
-    let mut waiting = Peer::join(&router, "asking").await;
+    let mut waiting = join(&router, "asking").await;
     waiting.send(publish(1, "com.example")).await;
     let Message::Error(error) = waiting.receive().await else { panic!("not an ERROR") };
     assert_eq!(error.error, uris::AUTHORIZATION_FAILED);
@@ -155,11 +131,11 @@ async fn an_authorizer_that_hangs_fails_the_request_after_its_deadline() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_may_leave_while_it_waits() {
     let router = router(Slow);
-    let mut leaving = Peer::join(&router, "asking").await;
+    let mut leaving = join(&router, "asking").await;
     leaving.send(publish(1, "com.example")).await;
     drop(leaving);
     sleep(Duration::from_millis(50)).await;
-    let mut next = Peer::join(&router, "asking").await;
+    let mut next = join(&router, "asking").await;
     next.send(publish(1, "com.example")).await;
     assert!(matches!(next.receive().await, Message::Published(_)));
     assert_eq!(router.session_queues("realm1").len(), 1);
@@ -168,7 +144,7 @@ async fn a_session_may_leave_while_it_waits() {
 #[tokio::test]
 async fn an_authorizer_that_panics_fails_the_request_at_once_and_is_asked_again() {
     let router = router(Panicking);
-    let mut asking = Peer::join(&router, "asking").await;
+    let mut asking = join(&router, "asking").await;
     asking.send(publish(1, "com.defect")).await;
     let error = timeout(Duration::from_secs(1), asking.receive()).await.expect("before the deadline");
     let Message::Error(error) = error else { panic!("not an ERROR") };
@@ -183,7 +159,7 @@ const QUESTIONS_MAX: usize = 256;
 async fn ask(router: &Router, count: usize) -> Vec<Peer> {
     let mut asking = Vec::new();
     for _ in 0..count {
-        let mut peer = Peer::join(router, "asking").await;
+        let mut peer = join(router, "asking").await;
         peer.send(publish(1, "com.example")).await;
         asking.push(peer);
     }

@@ -3,18 +3,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use super::peer::Peer;
 use crossweave_router::{AdmissionOptions, HistoryStore, RealmDefinition, RealmOptions, Role, Router};
 use crossweave_router_core::{HistoryRule, TrustRule};
-use crossweave_transport::Stream;
-use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::*;
 use crossweave_wamp::{Dict, MatchPolicy, Message, Payload, PublicationId, RequestId, Serializer, Value};
 use rusqlite::Connection;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
 
 fn definition(path: &Path, rules: Vec<HistoryRule>) -> RealmDefinition {
     RealmDefinition {
@@ -52,44 +48,24 @@ fn folder() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-struct Peer {
-    stream: Stream,
-    serializer: Serializer,
+/// A session that numbers its requests.
+struct Requester {
+    peer: Peer,
     requests: u64,
 }
 
-impl Peer {
-    async fn join(router: &Router, authid: &str, serializer: Serializer) -> Peer {
-        let stream = router.connect_local(serializer, "user", authid);
-        let mut peer = Peer { stream, serializer, requests: 0 };
-        let details = Dict::new().with("roles", Roles::client().to_dict());
-        peer.send(Hello { realm: Some("realm1".into()), details }).await;
-        assert!(matches!(peer.receive().await, Message::Welcome(_)));
-        peer
-    }
-
-    async fn send(&mut self, message: impl Into<Message<'_>>) {
-        let body = message.into().to_bytes(self.serializer);
-        self.stream.write_u32(body.len() as u32).await.unwrap();
-        self.stream.write_all(&body).await.unwrap();
-    }
-
-    async fn receive(&mut self) -> Message<'static> {
-        let received = timeout(Duration::from_secs(10), async {
-            let mut body = vec![0; self.stream.read_u32().await.unwrap() as usize];
-            self.stream.read_exact(&mut body).await.unwrap();
-            body
-        });
-        Message::decode(self.serializer, &received.await.expect("a message in time")).unwrap().into_owned()
+impl Requester {
+    async fn join(router: &Router, authid: &str, serializer: Serializer) -> Requester {
+        Requester { peer: Peer::join(router, "user", authid, serializer).await, requests: 0 }
     }
 
     async fn publish_with(&mut self, topic: &str, value: Value, options: PublishOptions) -> PublicationId {
         self.requests += 1;
         let options = PublishOptions { acknowledge: true, ..options };
-        let payload = Payload::new(self.serializer, &[value], &Dict::new().with("k", 1.5));
+        let payload = Payload::new(self.peer.serializer, &[value], &Dict::new().with("k", 1.5));
         let topic = topic.to_owned().into();
-        self.send(Publish { request: RequestId(self.requests), options, topic, payload }).await;
-        match self.receive().await {
+        self.peer.send(Publish { request: RequestId(self.requests), options, topic, payload }).await;
+        match self.peer.receive().await {
             Message::Published(published) => published.publication,
             other => panic!("expected PUBLISHED, got {other:?}"),
         }
@@ -101,11 +77,11 @@ impl Peer {
 
     async fn call(&mut self, procedure: &'static str, args: &[Value]) -> Vec<Value> {
         self.requests += 1;
-        let payload = Payload::new(self.serializer, args, &Dict::new());
+        let payload = Payload::new(self.peer.serializer, args, &Dict::new());
         let options = CallOptions::default();
         let request = RequestId(self.requests);
-        self.send(Call { request, options, procedure: procedure.into(), payload }).await;
-        match self.receive().await {
+        self.peer.send(Call { request, options, procedure: procedure.into(), payload }).await;
+        match self.peer.receive().await {
             Message::Result(result) => result.payload.args(),
             other => panic!("expected RESULT, got {other:?}"),
         }
@@ -142,10 +118,10 @@ async fn events_are_there_again_in_both_forms() {
     let router = start(&path, everything());
     let mut ids = Vec::new();
     for serializer in Serializer::ALL {
-        let mut peer = Peer::join(&router, "ann", serializer).await;
+        let mut peer = Requester::join(&router, "ann", serializer).await;
         ids.push(peer.publish("com.x", format!("by {serializer:?}")).await);
     }
-    let mut peer = Peer::join(&router, "ann", Serializer::Cbor).await;
+    let mut peer = Requester::join(&router, "ann", Serializer::Cbor).await;
     let options = PublishOptions { disclose_me: true, ..PublishOptions::default() };
     ids.push(peer.publish_with("com.y", vec![0u8, 255].into(), options).await);
     let before = peer.events().await;
@@ -153,7 +129,7 @@ async fn events_are_there_again_in_both_forms() {
     drop(router);
 
     let router = start(&path, everything());
-    let mut peer = Peer::join(&router, "bob", Serializer::MsgPack).await;
+    let mut peer = Requester::join(&router, "bob", Serializer::MsgPack).await;
     let after = peer.events().await;
     assert_eq!(after.len(), 7);
     assert_eq!(after, before, "publications, times, details, arguments");
@@ -178,7 +154,7 @@ async fn events_are_there_again_in_both_forms() {
 async fn events_stay_for_whom_they_were() {
     let (_folder, path) = folder();
     let router = start(&path, everything());
-    let mut peer = Peer::join(&router, "ann", Serializer::Json).await;
+    let mut peer = Requester::join(&router, "ann", Serializer::Json).await;
     let lists = Receivers { eligible_authid: Some(vec!["bob".into()]), ..Receivers::default() };
     let options = PublishOptions { receivers: Some(Box::new(lists)), ..PublishOptions::default() };
     peer.publish_with("com.x", "for bob".into(), options).await;
@@ -190,7 +166,7 @@ async fn events_stay_for_whom_they_were() {
 
     let router = start(&path, everything());
     for (authid, expected) in [("bob", "for bob"), ("joe", "not for bob")] {
-        let events = Peer::join(&router, authid, Serializer::Json).await.events().await;
+        let events = Requester::join(&router, authid, Serializer::Json).await.events().await;
         assert_eq!(first_args(&events), [Value::from(expected)], "{authid}");
     }
     router.shutdown().await;
@@ -205,7 +181,7 @@ async fn the_file_holds_no_more_than_the_rules_have_room_for() {
     };
     let rule = |events_max| HistoryRule { events_max, ..everything().remove(0) };
     let router = start(&path, vec![rule(10)]);
-    let mut peer = Peer::join(&router, "ann", Serializer::MsgPack).await;
+    let mut peer = Requester::join(&router, "ann", Serializer::MsgPack).await;
     for n in 1..=50u64 {
         peer.publish("com.x", n).await;
         peer.publish("net.nobody", n).await;
@@ -217,7 +193,7 @@ async fn the_file_holds_no_more_than_the_rules_have_room_for() {
     // With a narrower rule there is less, with a wider one no more.
     for (events_max, expected) in [(4, 47..=50), (100, 47..=50)] {
         let router = start(&path, vec![rule(events_max)]);
-        let events = Peer::join(&router, "ann", Serializer::MsgPack).await.events().await;
+        let events = Requester::join(&router, "ann", Serializer::MsgPack).await.events().await;
         assert_eq!(first_args(&events), numbers(expected));
         router.shutdown().await;
         drop(router);
@@ -230,7 +206,7 @@ async fn the_file_holds_no_more_than_the_rules_have_room_for() {
     drop(database);
     let old = HistoryRule { age_max_ms: Some(30_000), ..rule(100) };
     let router = start(&path, vec![old]);
-    let events = Peer::join(&router, "ann", Serializer::MsgPack).await.events().await;
+    let events = Requester::join(&router, "ann", Serializer::MsgPack).await.events().await;
     assert_eq!(first_args(&events), numbers(49..=50));
     router.shutdown().await;
     drop(router);
@@ -248,7 +224,7 @@ async fn what_comes_after_a_restart_comes_after_what_was() {
     let (_folder, path) = folder();
     for round in 0..3u64 {
         let router = start(&path, everything());
-        let mut peer = Peer::join(&router, "ann", Serializer::Cbor).await;
+        let mut peer = Requester::join(&router, "ann", Serializer::Cbor).await;
         for n in 1..=5 {
             peer.publish("com.x", round * 5 + n).await;
         }
@@ -266,7 +242,7 @@ async fn events_of_many_publishers_are_in_the_file_in_the_realms_order() {
         .map(|publisher| {
             let router = router.clone();
             tokio::spawn(async move {
-                let mut peer = Peer::join(&router, "ann", Serializer::MsgPack).await;
+                let mut peer = Requester::join(&router, "ann", Serializer::MsgPack).await;
                 for n in 0..250u64 {
                     peer.publish("com.x", publisher * 1_000 + n).await;
                 }
@@ -276,11 +252,11 @@ async fn events_of_many_publishers_are_in_the_file_in_the_realms_order() {
     for publisher in publishers {
         publisher.await.unwrap();
     }
-    let before = Peer::join(&router, "ann", Serializer::MsgPack).await.events().await;
+    let before = Requester::join(&router, "ann", Serializer::MsgPack).await.events().await;
     router.shutdown().await;
     drop(router);
     let router = start(&path, rules);
-    let after = Peer::join(&router, "ann", Serializer::MsgPack).await.events().await;
+    let after = Requester::join(&router, "ann", Serializer::MsgPack).await.events().await;
     assert_eq!(before.len(), 800);
     assert_eq!(first_args(&after), first_args(&before));
     router.shutdown().await;
@@ -322,7 +298,7 @@ async fn a_file_that_is_no_history_of_the_realm_is_refused() {
 async fn a_damaged_file_is_refused_and_a_damaged_event_left_out() {
     let (_folder, path) = folder();
     let router = start(&path, everything());
-    let mut peer = Peer::join(&router, "ann", Serializer::Json).await;
+    let mut peer = Requester::join(&router, "ann", Serializer::Json).await;
     for n in 1..=60u64 {
         peer.publish("com.x", format!("{n} {}", "x".repeat(1_000))).await;
     }
@@ -335,7 +311,7 @@ async fn a_damaged_file_is_refused_and_a_damaged_event_left_out() {
         .unwrap();
     drop(database);
     let router = start(&path, everything());
-    assert_eq!(Peer::join(&router, "ann", Serializer::Json).await.events().await.len(), 59);
+    assert_eq!(Requester::join(&router, "ann", Serializer::Json).await.events().await.len(), 59);
     router.shutdown().await;
     drop(router);
 

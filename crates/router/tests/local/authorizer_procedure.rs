@@ -1,15 +1,12 @@
 //! Roles that name a procedure of the realm as their authorizer.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::peer::Peer;
 use crossweave_router::{AdmissionOptions, DecisionFilter, RealmDefinition, Role, Router};
 use crossweave_router_core::Authorization;
-use crossweave_transport::Stream;
-use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::*;
 use crossweave_wamp::{Dict, Message, Payload, RequestId, Serializer, Value, uris};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
 
 const AUTHORIZER: &str = "com.example.authorize";
 
@@ -22,38 +19,17 @@ fn router() -> Router {
     router
 }
 
-struct Peer(Stream);
+async fn join(router: &Router, authrole: &str) -> Peer {
+    Peer::join(router, authrole, "alice", Serializer::Json).await
+}
 
 impl Peer {
-    async fn join(router: &Router, authrole: &str) -> Peer {
-        let mut peer = Peer(router.connect_local(Serializer::Json, authrole, "alice"));
-        let details = Dict::new().with("roles", Roles::client().to_dict());
-        peer.send(Hello { realm: Some("realm1".into()), details }).await;
-        assert!(matches!(peer.receive().await, Message::Welcome(_)));
-        peer
-    }
-
     async fn authorizer(router: &Router) -> Peer {
-        let mut peer = Peer::join(router, "backend").await;
+        let mut peer = join(router, "backend").await;
         let options = RegisterOptions::default();
         peer.send(Register { request: RequestId(1), options, procedure: AUTHORIZER.into() }).await;
         assert!(matches!(peer.receive().await, Message::Registered(_)));
         peer
-    }
-
-    async fn send(&mut self, message: impl Into<Message<'_>>) {
-        let body = message.into().to_bytes(Serializer::Json);
-        self.0.write_u32(body.len() as u32).await.unwrap();
-        self.0.write_all(&body).await.unwrap();
-    }
-
-    async fn receive(&mut self) -> Message<'static> {
-        let received = timeout(Duration::from_secs(10), async {
-            let mut body = vec![0; self.0.read_u32().await.unwrap() as usize];
-            self.0.read_exact(&mut body).await.unwrap();
-            body
-        });
-        Message::decode(Serializer::Json, &received.await.expect("a message in time")).unwrap().into_owned()
     }
 
     async fn publish(&mut self, n: u64, topic: &'static str) {
@@ -87,7 +63,7 @@ impl Peer {
 async fn the_procedure_is_told_the_session_the_uri_the_action_and_the_options() {
     let router = router();
     let mut authorizer = Peer::authorizer(&router).await;
-    let mut asking = Peer::join(&router, "asking").await;
+    let mut asking = join(&router, "asking").await;
     asking.publish(1, "com.example.topic").await;
     let asked = authorizer.asked().await;
     assert_eq!(asked.details.caller_authrole.as_deref(), Some("trusted"));
@@ -117,7 +93,7 @@ async fn the_procedure_is_told_the_session_the_uri_the_action_and_the_options() 
 async fn an_answer_that_may_be_remembered_is_asked_for_once() {
     let router = router();
     let mut authorizer = Peer::authorizer(&router).await;
-    let mut asking = Peer::join(&router, "asking").await;
+    let mut asking = join(&router, "asking").await;
     asking.publish(1, "com.example.topic").await;
     let asked = authorizer.asked().await;
     authorizer.answer(asked.request, Dict::new().with("allow", true).with("cache", true)).await;
@@ -136,7 +112,7 @@ async fn an_answer_that_may_be_remembered_is_asked_for_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_no_decision_denies() {
     let router = router();
-    let mut asking = Peer::join(&router, "asking").await;
+    let mut asking = join(&router, "asking").await;
     asking.publish(1, "com.example.topic").await;
     assert_eq!(asking.error().await.error, uris::AUTHORIZATION_FAILED, "nobody has registered it");
     let mut authorizer = Peer::authorizer(&router).await;
@@ -166,7 +142,7 @@ async fn whatever_is_no_decision_denies() {
 async fn an_authorizer_that_hangs_is_interrupted_after_its_deadline() {
     let router = router();
     let mut authorizer = Peer::authorizer(&router).await;
-    let mut asking = Peer::join(&router, "asking").await;
+    let mut asking = join(&router, "asking").await;
     let started = Instant::now();
     asking.publish(1, "com.example.topic").await;
     let asked = authorizer.asked().await;
