@@ -11,23 +11,23 @@
 //! A handler returns `Result<_, Stop>`: `Refused` becomes ERROR, a protocol violation becomes ABORT, both in
 //! `Realm::dispatch` and nowhere else.
 
+mod figures;
 pub(crate) mod leaving;
 mod memberships;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crossweave_wamp::message::{self, Abort, Call, Kind, Publish, Published, ResultDetails, Welcome};
 use crossweave_wamp::{
-    AuthMethod, Dict, MatchPolicy, Message, ProtocolViolation, PublicationId, RegistrationId, RequestId,
-    SessionId, SubscriptionId, Value, uris,
+    AuthMethod, Dict, MatchPolicy, Message, ProtocolViolation, PublicationId, RequestId, SessionId, Value,
+    uris,
 };
 use hashbrown::HashMap;
 
 use crate::authorization::{Disclose, Role, Roles};
-use crate::boundary::{
-    AuthorizeRequest, Decision, Flow, Input, Outbox, QuestionId, Record, Session, Slot, Undelivered,
-};
+use crate::boundary::{Decision, Flow, Input, Outbox, QuestionId, Record, Session, Slot, Undelivered};
 use crate::broker::{Broker, Publisher};
 use crate::clock::Clock;
 use crate::dealer::{Dealer, Placed};
@@ -41,7 +41,7 @@ use crate::passthru;
 use crate::permit::{Desk, Permit, Route};
 use crate::question::Deed;
 use crate::refused::{Refused, Stop};
-use crate::session::{About, Gate, Peer, Sessions};
+use crate::session::{About, Peer, Sessions};
 use crate::stats::Stats;
 use crate::trust::Trust;
 use leaving::Notice;
@@ -166,17 +166,6 @@ impl Realm {
         if self.sessions.is_anybody_leaving() { self.clock.now() } else { self.dealer.deadline() }
     }
 
-    /// The joined sessions with their slots, in the order of the slots.
-    pub fn sessions(&self) -> impl Iterator<Item = (Slot, &Session)> {
-        self.sessions.iter().map(|peer| (peer.slot, &peer.session))
-    }
-
-    /// The joined session of this id, and its slot.
-    pub fn session(&self, id: SessionId) -> Option<(Slot, &Session)> {
-        let slot = self.sessions.slot_of(id)?;
-        Some((slot, &self.sessions.get(slot)?.session))
-    }
-
     /// The driver has given a joined session another transport: what the meta API and authorizers are told of it from now on. What
     /// authorizers decided for the session on the one before no longer holds.
     pub fn set_transport(&mut self, slot: Slot, transport: Dict) {
@@ -192,59 +181,9 @@ impl Realm {
         self.sessions.set_away(slot, is_away);
     }
 
-    /// Number of joined sessions.
-    pub fn session_count(&self) -> usize {
-        self.sessions.len()
-    }
-
-    /// Number of subscriptions: topics and patterns with at least one subscriber.
-    pub fn subscription_count(&self) -> usize {
-        self.broker.len()
-    }
-
-    /// Number of registrations: procedures and patterns with at least one callee.
-    pub fn registration_count(&self) -> usize {
-        self.dealer.registrations_len()
-    }
-
-    /// The topic or pattern of a subscription that is there.
-    pub fn subscription_uri(&self, id: SubscriptionId) -> Option<&str> {
-        self.broker.by_id(id).map(|subscription| &*subscription.uri)
-    }
-
-    /// The procedure or pattern of a registration that is there.
-    pub fn registration_uri(&self, id: RegistrationId) -> Option<&str> {
-        self.dealer.by_id(id).map(|registration| &*registration.uri)
-    }
-
-    /// Number of invocations that a callee has to answer.
-    pub fn invocation_count(&self) -> usize {
-        self.dealer.invocations_len()
-    }
-
-    /// Number of messages that wait for an authorizer.
-    pub fn question_count(&self) -> usize {
-        self.questions.len()
-    }
-
-    /// Whether a message still waits for this answer: not if its session has left, or it was answered.
-    pub fn is_asked(&self, question: QuestionId) -> bool {
-        self.questions.contains_key(&question)
-    }
-
     /// Forgets decisions of authorizers that it remembers, and says how many.
     pub fn purge_decisions(&mut self, filter: &DecisionFilter) -> usize {
         self.decisions.purge(filter)
-    }
-
-    /// Number of decisions of authorizers that it remembers.
-    pub fn decision_count(&self) -> usize {
-        self.decisions.len()
-    }
-
-    /// What it counted.
-    pub fn stats(&self) -> Stats {
-        self.stats
     }
 
     /// Takes one input and does all that follows from it, through `out`.
@@ -355,29 +294,6 @@ impl Realm {
         }
     }
 
-    /// Keeps a message that came while an earlier one of its session awaits authorization.
-    #[cold]
-    fn hold<O: Outbox>(&mut self, slot: Slot, message: &mut Message<'_>, out: &mut O) -> Flow {
-        let max = self.options.limits.held_messages_max;
-        let Some(gate) = &mut self.sessions.sender_mut(slot).gate else { return Flow::Continue };
-        if gate.held.len() >= max {
-            let why = format!("session sent more than {max} messages while one awaits authorization");
-            return self.abort(slot, uris::RESOURCE_EXHAUSTED, &why, out);
-        }
-        gate.held.push_back(take(message));
-        Flow::Pause
-    }
-
-    /// Whether a message leads to another one with its payload, as far as that is seen at once: nobody may be subscribed to the
-    /// topic, nobody registered for the procedure. Permissions are not asked.
-    pub fn has_receivers(&self, message: &Message<'_>) -> bool {
-        match message {
-            Message::Publish(it) => self.broker.is_heard(&it.topic),
-            Message::Call(it) => self.dealer.has_callees(&it.procedure),
-            _ => true,
-        }
-    }
-
     /// Answers an invocation that its callee never got, in the callee's place.
     #[cold]
     fn undelivered<O: Outbox>(
@@ -422,72 +338,6 @@ impl Realm {
         flow
     }
 
-    /// Asks for a message, and lets the session wait.
-    #[cold]
-    fn ask<O: Outbox>(
-        &mut self,
-        slot: Slot,
-        (about, request): (About, AuthorizeRequest),
-        message: &mut Message<'_>,
-        out: &mut O,
-    ) -> Flow {
-        self.last_question += 1;
-        let question = QuestionId(self.last_question);
-        self.questions.insert(question, slot);
-        let (waiting, held) = (take(message), Default::default());
-        let peer = self.sessions.sender_mut(slot);
-        let (role_version, purges) = (self.roles.version(peer.role), self.decisions.purges());
-        let transports = peer.transports;
-        let gate = Gate { question, about, role_version, purges, transports, waiting, held };
-        peer.gate = Some(Box::new(gate));
-        out.ask(question, request);
-        Flow::Pause
-    }
-
-    /// Carries out what waited for the answer, then what was held back, until one of those has to wait in turn.
-    fn answer<O: Outbox>(
-        &mut self,
-        now: Instant,
-        question: QuestionId,
-        decision: Decision,
-        out: &mut O,
-    ) -> Flow {
-        let Some(slot) = self.questions.remove(&question) else { return Flow::Continue };
-        let Some(gate) = self.sessions.sender_mut(slot).gate.take() else { return Flow::Continue };
-        let Gate { about, mut waiting, mut held, role_version, purges, transports, .. } = *gate;
-        // An answer about a role that is another one by now means nothing.
-        let peer = self.sessions.sender(slot);
-        let decision = (self.roles.version(peer.role) == role_version).then_some(decision);
-        // One that a purge or another transport has overtaken is about this message alone.
-        let is_lasting = self.decisions.purges() == purges && peer.transports == transports;
-        let decision = if is_lasting { decision } else { decision.map(Decision::once) };
-        let mut flow = match (about, &decision) {
-            (About::Effect, Some(_)) => self.take_effect(now, slot, &mut waiting, decision.as_ref(), out),
-            // In another role the call itself has to be permitted anew, and not only its effect.
-            (About::Effect, None) => self.dispatch(now, slot, &mut waiting, None, out),
-            (About::Message, _) => {
-                if let (Some(decision), Some(deed)) = (&decision, Deed::of(&waiting)) {
-                    let limits = &self.options.limits;
-                    self.decisions.remember(now, peer, role_version, &deed, decision, limits);
-                }
-                self.dispatch(now, slot, &mut waiting, decision.as_ref(), out)
-            }
-        };
-        while flow == Flow::Continue {
-            let Some(mut message) = held.pop_front() else {
-                out.resume(slot);
-                return Flow::Continue;
-            };
-            flow = self.dispatch(now, slot, &mut message, None, out);
-        }
-        if let Some(peer) = self.sessions.get_mut(slot)
-            && let Some(gate) = &mut peer.gate
-        {
-            gate.held = held;
-        }
-        flow
-    }
-
     /// Carries out one message, with the authorizer's decision if it waited for that.
     #[inline]
     fn dispatch<O: Outbox>(
@@ -512,22 +362,6 @@ impl Realm {
             Ok(Permit::Ask(request)) => return self.ask(slot, (About::Message, *request), message, out),
             Err(refused) => Err(refused.into()),
         };
-        self.conclude(now, slot, message, answer_to, done, out)
-    }
-
-    /// Carries out a call of the realm's own procedure that waited for the authorizer to permit its effect.
-    #[cold]
-    fn take_effect<O: Outbox>(
-        &mut self,
-        now: Instant,
-        slot: Slot,
-        message: &mut Message<'_>,
-        decision: Option<&Decision>,
-        out: &mut O,
-    ) -> Flow {
-        let answer_to = answer_to(message);
-        let Message::Call(call) = message else { unreachable!("only calls have an effect to ask for") };
-        let done = self.call_meta(now, slot, call, decision, out);
         self.conclude(now, slot, message, answer_to, done, out)
     }
 
@@ -728,12 +562,6 @@ impl Realm {
             Permit::Ask(request) => Err(Stop::Ask(request)),
         }
     }
-}
-
-/// The message, to be kept. What stays behind is not looked at again.
-fn take(message: &mut Message<'_>) -> Message<'static> {
-    let nothing = message::EventReceived { publication: PublicationId(0) };
-    std::mem::replace(message, nothing.into()).into_owned()
 }
 
 /// Whether a request or answer has options of payload passthru.
