@@ -548,11 +548,22 @@ impl Realm {
             Err(Stop::Refused(mut refused)) => {
                 self.stats.refused += 1;
                 self.tell_denied(now, slot, &mut refused, out);
+                self.end_open_call(slot, message);
                 if let Some((kind, request)) = answer_to {
                     out.send(slot, &refused.to_error(kind, request));
                 }
                 Flow::Continue
             }
+        }
+    }
+
+    /// A CALL has its answer at once. If it is the first part of a progressive call, others may be on the way, and are no new calls.
+    #[cold]
+    fn end_open_call(&mut self, slot: Slot, message: &Message<'_>) {
+        if let Message::Call(call) = message
+            && call.options.progress
+        {
+            self.sessions.sender_mut(slot).end_open_call(call.request, &self.options.limits);
         }
     }
 
@@ -705,6 +716,9 @@ impl Realm {
         self.serve_queues(out);
         let result = message::Result { request: call.request, details: ResultDetails::default(), payload };
         out.send(slot, &result.into());
+        if call.options.progress {
+            self.sessions.sender_mut(slot).end_open_call(call.request, &self.options.limits);
+        }
         Ok(())
     }
 

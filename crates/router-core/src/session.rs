@@ -34,7 +34,7 @@ pub(crate) struct Peer {
     pub(crate) calls: HashMap<RequestId, Key>,
     /// Calls of `calls` that it may continue (progressive call invocations).
     pub(crate) open_calls: u32,
-    /// Open calls that ended before their last continuation came, oldest first.
+    /// Open calls that ended, or were refused, before their last continuation came, oldest first.
     pub(crate) ended_open_calls: VecDeque<RequestId>,
     /// Invocations it has to answer, by the ids the realm gave them.
     pub(crate) invocations: HashMap<RequestId, Key>,
@@ -164,6 +164,23 @@ impl Peer {
     pub(crate) fn announced_progressive_calls(&self) -> bool {
         let features = self.session.roles.caller.unwrap_or_default();
         features.has(Features::PROGRESSIVE_CALL_INVOCATIONS)
+    }
+
+    /// Whether a CALL with this request is no new call, but continues one that was permitted or has ended: nobody has to permit it
+    /// again.
+    #[inline]
+    pub(crate) fn continues(&self, request: RequestId) -> bool {
+        (self.open_calls > 0 && self.calls.contains_key(&request))
+            || (!self.ended_open_calls.is_empty() && self.ended_open_calls.contains(&request))
+    }
+
+    /// A progressive call has its answer, and parts of it may still come.
+    #[cold]
+    pub(crate) fn end_open_call(&mut self, request: RequestId, limits: &RealmLimits) {
+        self.ended_open_calls.push_back(request);
+        if self.ended_open_calls.len() > limits.ended_progressive_calls_max {
+            self.ended_open_calls.pop_front();
+        }
     }
 
     /// Whether this CALL continues a progressive call that has ended; it is then to be ignored.
