@@ -670,12 +670,11 @@ impl Realm {
             let key = *key;
             return Ok(self.dealer.continue_call(&mut self.sessions, slot, key, call, out)?);
         }
-        if call.options.progress && !caller.announced_progressive_calls() {
-            let why = "CALL with progress: the caller did not announce progressive_call_invocations";
-            return Err(ProtocolViolation::new(why).into());
-        }
         if !caller.ended_open_calls.is_empty() && caller.is_late_continuation(call) {
             return Ok(());
+        }
+        if call.options.progress {
+            caller.check_first_part(call)?;
         }
         if route.exact.is_none() && meta::is_reserved(&call.procedure) {
             return self.call_meta(now, slot, call, None, out);

@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crossweave_wamp::features::Features;
 use crossweave_wamp::message::Call;
-use crossweave_wamp::{MatchPolicy, Message, RegistrationId, RequestId, SessionId, SubscriptionId};
+use crossweave_wamp::{
+    MatchPolicy, Message, ProtocolViolation, RegistrationId, RequestId, SessionId, SubscriptionId, uris,
+};
 use hashbrown::HashMap;
 
 use crate::boundary::{QuestionId, Session, Slot};
-use crate::limits::RealmLimits;
+use crate::limits::{PROGRESSIVE_OPTIONS_BYTES_MAX, RealmLimits};
 use crate::meta::testament::Testaments;
-use crate::refused::Refused;
+use crate::refused::{Refused, Stop};
 use crate::slab::Key;
 use crate::uri_map::memory;
+use crate::weight;
 
 /// A joined session.
 #[derive(Debug)]
@@ -160,10 +163,20 @@ impl Peer {
         self.subscriptions.is_empty() && self.registrations.is_empty()
     }
 
-    /// Whether it may send CALLs with `progress`.
-    pub(crate) fn announced_progressive_calls(&self) -> bool {
+    /// Whether it may begin this progressive call.
+    #[cold]
+    pub(crate) fn check_first_part(&self, call: &Call<'_>) -> Result<(), Stop> {
         let features = self.session.roles.caller.unwrap_or_default();
-        features.has(Features::PROGRESSIVE_CALL_INVOCATIONS)
+        if !features.has(Features::PROGRESSIVE_CALL_INVOCATIONS) {
+            let why = "CALL with progress: the caller did not announce progressive_call_invocations";
+            return Err(ProtocolViolation::new(why).into());
+        }
+        let (bytes, max) = (weight::call_options(&call.options), PROGRESSIVE_OPTIONS_BYTES_MAX);
+        if bytes > max {
+            let why = format!("options of a progressive call take {bytes} bytes, at most {max} are allowed");
+            return Err(Refused::new(uris::INVALID_ARGUMENT, why).into());
+        }
+        Ok(())
     }
 
     /// Whether a CALL with this request is no new call, but continues one that was permitted or has ended: nobody has to permit it
