@@ -68,6 +68,10 @@ impl KeptCalls {
         self.calls.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
     pub(super) fn remove(&mut self, invocation: Key) -> Option<Box<KeptCall>> {
         let call = self.calls.remove(&invocation)?;
         self.bytes -= call.bytes;

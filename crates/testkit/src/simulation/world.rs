@@ -130,6 +130,9 @@ impl World {
         if self.realm.deadline().is_some() || self.realm.invocation_count() > 0 {
             return Err("calls are in flight though all invocations were answered".into());
         }
+        if self.realm.kept_of_calls() > 0 {
+            return Err("something is kept of calls though none is in flight".into());
+        }
         let open = self.peers.values().find(|peer| !peer.calls.is_empty());
         if let Some(peer) = open {
             return Err(format!("calls without an answer: {:?}", peer.calls));
@@ -146,10 +149,11 @@ impl World {
             realm.registration_count(),
             realm.invocation_count(),
             realm.question_count(),
+            realm.kept_of_calls(),
         ];
         self.counts.rerouted += realm.stats().rerouted;
         self.counts.queued += realm.stats().queued;
-        if left == [0; 5] { Ok(self.counts) } else { Err(format!("the empty realm keeps {left:?}")) }
+        if left == [0; 6] { Ok(self.counts) } else { Err(format!("the empty realm keeps {left:?}")) }
     }
 
     /// With no call in flight, every registration with a concurrency takes a call.
