@@ -715,10 +715,7 @@ impl Dealer {
         caller.calls.remove(&invocation.call);
         if invocation.is_open {
             caller.open_calls -= 1;
-            caller.ended_open_calls.push_back(invocation.call);
-            if caller.ended_open_calls.len() > self.limits.ended_progressive_calls_max {
-                caller.ended_open_calls.pop_front();
-            }
+            caller.end_open_call(invocation.call, &self.limits);
         }
     }
 
@@ -730,6 +727,11 @@ impl Dealer {
     /// Number of invocations in flight.
     pub(crate) fn invocations_len(&self) -> usize {
         self.invocations.len()
+    }
+
+    /// What is kept of calls beside their invocations: details of progressive calls, whole calls, deadlines.
+    pub(crate) fn kept_len(&self) -> usize {
+        self.frozen.len() + self.kept.len() + self.timeouts.len()
     }
 }
 

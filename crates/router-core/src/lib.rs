@@ -18,6 +18,7 @@
 //! | how far senders are trusted | `trust` |
 //! | who takes opaque payloads | `passthru` |
 //! | `wamp.session.*`, `wamp.subscription.*`, `wamp.registration.*` | `meta` |
+//! | what kept options take | `weight` |
 //! | every bound | [`limits`] |
 
 pub mod authorization;
@@ -43,6 +44,7 @@ mod shard;
 mod slab;
 mod trust;
 mod uri_map;
+mod weight;
 
 pub use authorization::{
     Actions, Authorization, BadPermission, Disclose, Disclosure, Judgement, Permission, Permissions, Reason,

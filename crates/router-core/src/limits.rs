@@ -22,6 +22,10 @@ pub const DENIALS_TOLD_EVERY: Duration = Duration::from_secs(2);
 /// Bytes of one `nkey`, the name of a node in SUBSCRIBE and REGISTER; a longer one gets ERROR `wamp.error.invalid_argument`.
 pub const NODE_KEY_LEN_MAX: usize = 1_024;
 
+/// Bytes of texts in the options of the first CALL of a progressive call, as they are kept until its last part has come; more get
+/// ERROR `wamp.error.invalid_argument`.
+pub const PROGRESSIVE_OPTIONS_BYTES_MAX: usize = 4_096;
+
 /// For whom the procedures and events of the meta API exist. Permissions apply to them as to any other URI; those that give
 /// power over others need a rule that names the namespace `wamp.`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossweave_wamp::{MatchPolicy, Message, RequestId, uri, uris};
+use crossweave_wamp::{MatchPolicy, Message, uri, uris};
 
 use crate::authorization::{Authorization, Disclose, Permissions, Roles};
 use crate::boundary::{Action, AuthorizeRequest, Decision};
@@ -83,11 +83,12 @@ impl Desk<'_> {
                 self.authorize(peer, deed(Action::Publish, &it.topic, exact), found, decision)
             }
             Message::Call(it) => {
-                let found = self.dealer.exact(&it.procedure);
-                self.check(found, &it.procedure, exact)?;
-                if is_continuation(peer, it.request) {
+                // It goes where the call went, whatever its procedure says.
+                if peer.continues(it.request) {
                     return Ok(Permit::FREE);
                 }
+                let found = self.dealer.exact(&it.procedure);
+                self.check(found, &it.procedure, exact)?;
                 if found.is_none() && meta::gives_power(&it.procedure) {
                     return self.authorize_power(peer, &deed(Action::Call, &it.procedure, exact), decision);
                 }
@@ -216,12 +217,6 @@ pub(crate) fn permits_testament(
         Authorization::Static(rules) => rules.decide(Action::Publish, topic, MatchPolicy::Exact),
         Authorization::Dynamic | Authorization::Procedure(_) => Some(disclose),
     }
-}
-
-/// A continuation of a progressive call goes where the call went; the call was permitted.
-#[inline]
-fn is_continuation(caller: &Peer, request: RequestId) -> bool {
-    caller.open_calls > 0 && caller.calls.contains_key(&request)
 }
 
 #[inline]

@@ -382,11 +382,22 @@ impl Realm {
             Err(Stop::Refused(mut refused)) => {
                 self.stats.refused += 1;
                 self.tell_denied(now, slot, &mut refused, out);
+                self.end_open_call(slot, message);
                 if let Some((kind, request)) = answer_to {
                     out.send(slot, &refused.to_error(kind, request));
                 }
                 Flow::Continue
             }
+        }
+    }
+
+    /// A CALL has its answer at once. If it is the first part of a progressive call, others may be on the way, and are no new calls.
+    #[cold]
+    fn end_open_call(&mut self, slot: Slot, message: &Message<'_>) {
+        if let Message::Call(call) = message
+            && call.options.progress
+        {
+            self.sessions.sender_mut(slot).end_open_call(call.request, &self.options.limits);
         }
     }
 
@@ -493,12 +504,11 @@ impl Realm {
             let key = *key;
             return Ok(self.dealer.continue_call(&mut self.sessions, slot, key, call, out)?);
         }
-        if call.options.progress && !caller.announced_progressive_calls() {
-            let why = "CALL with progress: the caller did not announce progressive_call_invocations";
-            return Err(ProtocolViolation::new(why).into());
-        }
         if !caller.ended_open_calls.is_empty() && caller.is_late_continuation(call) {
             return Ok(());
+        }
+        if call.options.progress {
+            caller.check_first_part(call)?;
         }
         if route.exact.is_none() && meta::is_reserved(&call.procedure) {
             return self.call_meta(now, slot, call, None, out);
@@ -539,6 +549,9 @@ impl Realm {
         self.serve_queues(out);
         let result = message::Result { request: call.request, details: ResultDetails::default(), payload };
         out.send(slot, &result.into());
+        if call.options.progress {
+            self.sessions.sender_mut(slot).end_open_call(call.request, &self.options.limits);
+        }
         Ok(())
     }
 

@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crossweave_wamp::features::Features;
 use crossweave_wamp::message::Call;
-use crossweave_wamp::{MatchPolicy, Message, RegistrationId, RequestId, SessionId, SubscriptionId};
+use crossweave_wamp::{
+    MatchPolicy, Message, ProtocolViolation, RegistrationId, RequestId, SessionId, SubscriptionId, uris,
+};
 use hashbrown::HashMap;
 
 use crate::boundary::{QuestionId, Session, Slot};
-use crate::limits::RealmLimits;
+use crate::limits::{PROGRESSIVE_OPTIONS_BYTES_MAX, RealmLimits};
 use crate::meta::testament::Testaments;
-use crate::refused::Refused;
+use crate::refused::{Refused, Stop};
 use crate::slab::Key;
 use crate::uri_map::memory;
+use crate::weight;
 
 /// A joined session.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ pub(crate) struct Peer {
     pub(crate) calls: HashMap<RequestId, Key>,
     /// Calls of `calls` that it may continue (progressive call invocations).
     pub(crate) open_calls: u32,
-    /// Open calls that ended before their last continuation came, oldest first.
+    /// Open calls that ended, or were refused, before their last continuation came, oldest first.
     pub(crate) ended_open_calls: VecDeque<RequestId>,
     /// Invocations it has to answer, by the ids the realm gave them.
     pub(crate) invocations: HashMap<RequestId, Key>,
@@ -160,10 +163,37 @@ impl Peer {
         self.subscriptions.is_empty() && self.registrations.is_empty()
     }
 
-    /// Whether it may send CALLs with `progress`.
-    pub(crate) fn announced_progressive_calls(&self) -> bool {
+    /// Whether it may begin this progressive call.
+    #[cold]
+    pub(crate) fn check_first_part(&self, call: &Call<'_>) -> Result<(), Stop> {
         let features = self.session.roles.caller.unwrap_or_default();
-        features.has(Features::PROGRESSIVE_CALL_INVOCATIONS)
+        if !features.has(Features::PROGRESSIVE_CALL_INVOCATIONS) {
+            let why = "CALL with progress: the caller did not announce progressive_call_invocations";
+            return Err(ProtocolViolation::new(why).into());
+        }
+        let (bytes, max) = (weight::call_options(&call.options), PROGRESSIVE_OPTIONS_BYTES_MAX);
+        if bytes > max {
+            let why = format!("options of a progressive call take {bytes} bytes, at most {max} are allowed");
+            return Err(Refused::new(uris::INVALID_ARGUMENT, why).into());
+        }
+        Ok(())
+    }
+
+    /// Whether a CALL with this request is no new call, but continues one that was permitted or has ended: nobody has to permit it
+    /// again.
+    #[inline]
+    pub(crate) fn continues(&self, request: RequestId) -> bool {
+        (self.open_calls > 0 && self.calls.contains_key(&request))
+            || (!self.ended_open_calls.is_empty() && self.ended_open_calls.contains(&request))
+    }
+
+    /// A progressive call has its answer, and parts of it may still come.
+    #[cold]
+    pub(crate) fn end_open_call(&mut self, request: RequestId, limits: &RealmLimits) {
+        self.ended_open_calls.push_back(request);
+        if self.ended_open_calls.len() > limits.ended_progressive_calls_max {
+            self.ended_open_calls.pop_front();
+        }
     }
 
     /// Whether this CALL continues a progressive call that has ended; it is then to be ignored.

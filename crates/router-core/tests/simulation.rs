@@ -26,6 +26,12 @@ fn no_order_of_inputs_breaks_an_invariant() {
         counts.aborts,
         counts.late_frees,
         counts.queued,
+        counts.parts,
+        counts.late_parts,
+        counts.undelivered,
+        counts.powers,
+        counts.revoked,
+        counts.recorded,
     ];
     let reaches_all = all.iter().all(|count| *count > 1000) && counts.rerouted > 100;
     assert!(reaches_all, "the simulation does not reach everything: {counts:?}");

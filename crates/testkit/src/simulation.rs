@@ -1,12 +1,14 @@
 //! Sessions that do anything, drawn from a seed, with the invariants checked after every output and every step.
 //!
 //! [`run`] plays one seed: sessions join with static and dynamic roles, subscribe, publish, register, call with every option,
-//! cancel, answer in time, late or twice, break the protocol, leave in all ways; authorizers answer when they like; the clock
-//! moves. `peer` is what a session may conclude from what it was sent, and complains when the realm contradicts itself.
+//! cancel, send parts of calls in time and too late, answer in time, late or twice, break the protocol, leave in all ways, take
+//! subscriptions, registrations and sessions from each other; INVOCATIONs do not reach their callee, connections come and go;
+//! events are retained and recorded; authorizers answer when they like; the clock moves. `peer` is what a session may conclude from what it was sent, and complains when the realm contradicts itself.
 //!
 //! Checked:
 //!
 //! - every CALL gets exactly one final answer, unless its caller left; progress only if asked for, and never after the end;
+//! - no part of a call reaches a callee that does not take parts, or behind the end, and none begins a call anew;
 //! - no message goes to a session that has left;
 //! - no EVENT before SUBSCRIBED or after UNSUBSCRIBED, none that the subscription does not match, and where no authorizer is in
 //!   between, exactly the receivers that a scan of all subscriptions finds;
@@ -66,6 +68,18 @@ pub struct Counts {
     pub rerouted: u64,
     /// Calls that had to wait for a callee with room.
     pub queued: u64,
+    /// Parts of progressive calls behind the first.
+    pub parts: u64,
+    /// Parts of calls that had been answered.
+    pub late_parts: u64,
+    /// INVOCATIONs that did not reach their callee.
+    pub undelivered: u64,
+    /// Calls of procedures of the realm's own.
+    pub powers: u64,
+    /// Subscriptions and registrations that were revoked.
+    pub revoked: u64,
+    /// Events that the history took.
+    pub recorded: u64,
     /// Sessions of which something remained for a later turn when they left.
     pub late_frees: u64,
 }
@@ -84,5 +98,11 @@ impl std::ops::AddAssign for Counts {
         self.late_frees += other.late_frees;
         self.rerouted += other.rerouted;
         self.queued += other.queued;
+        self.parts += other.parts;
+        self.late_parts += other.late_parts;
+        self.undelivered += other.undelivered;
+        self.powers += other.powers;
+        self.revoked += other.revoked;
+        self.recorded += other.recorded;
     }
 }

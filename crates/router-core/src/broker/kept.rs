@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crossweave_wamp::message::{Event, EventDetails, Passthru, Publish, PublishOptions};
+use crossweave_wamp::message::{Event, EventDetails, Publish, PublishOptions};
 use crossweave_wamp::{MatchPolicy, Payload, PublicationId, SessionId, SubscriptionId};
 
 use super::Subscription;
@@ -10,6 +10,7 @@ use super::audience::Audience;
 use crate::boundary::Session;
 use crate::forwarding::disclosed;
 use crate::trust::Attribution;
+use crate::weight;
 
 /// What one kept event takes besides its texts and payload.
 const OVERHEAD_BYTES: usize = 256;
@@ -84,9 +85,10 @@ impl Kept {
     /// About how many bytes it takes.
     pub(super) fn bytes(&self) -> usize {
         let audience = self.audience.as_ref().map_or(0, Audience::bytes);
-        let passthru = self.details.passthru.as_deref().map_or(0, passthru_bytes);
-        let hops = self.details.forward_for.as_ref().map_or(0, |hops| hops.len() * 96);
-        OVERHEAD_BYTES + self.topic.len() + self.payload.bytes().len() + audience + passthru + hops
+        let EventDetails { passthru, forward_for, transaction_hash, .. } = &self.details;
+        let options =
+            weight::passed_on(passthru.as_deref(), forward_for.as_deref(), transaction_hash.as_deref());
+        OVERHEAD_BYTES + self.topic.len() + self.payload.bytes().len() + audience + options
     }
 
     /// What a subscriber is told of it.
@@ -111,18 +113,4 @@ pub(super) fn details(options: &PublishOptions) -> EventDetails<'static> {
         transaction_hash: options.transaction_hash.clone(),
         ..EventDetails::default()
     }
-}
-
-fn passthru_bytes(passthru: &Passthru) -> usize {
-    let texts = [
-        &passthru.ppt_scheme,
-        &passthru.ppt_serializer,
-        &passthru.ppt_cipher,
-        &passthru.ppt_keyid,
-        &passthru.enc_algo,
-        &passthru.enc_serializer,
-    ];
-    // A key is bounded by the message it came in; it is counted as a long one.
-    let key = passthru.enc_key.as_ref().map_or(0, |_| 1024);
-    texts.into_iter().flatten().map(String::len).sum::<usize>() + key
 }

@@ -11,9 +11,7 @@ use hashbrown::HashMap;
 use crate::boundary::Slot;
 use crate::slab::Key;
 use crate::trust::Attribution;
-
-/// What one kept call takes besides its texts and payload.
-const OVERHEAD_BYTES: usize = 256;
+use crate::weight;
 
 /// Kept calls by their invocation.
 #[derive(Debug, Default)]
@@ -49,7 +47,7 @@ impl KeptCall {
         let Message::Call(call) = Message::Call(call.clone()).into_owned() else {
             unreachable!("an owned CALL is a CALL")
         };
-        let bytes = OVERHEAD_BYTES + call.procedure.len() + call.payload.bytes().len();
+        let bytes = weight::call(&call);
         KeptCall { call, attribution, tried: Vec::new(), queued: None, bytes }
     }
 }
@@ -57,7 +55,7 @@ impl KeptCall {
 impl KeptCalls {
     /// Whether this call finds room.
     pub(super) fn has_room(&self, call: &Call<'_>, bytes_max: usize) -> bool {
-        self.bytes + OVERHEAD_BYTES + call.procedure.len() + call.payload.bytes().len() <= bytes_max
+        self.bytes + weight::call(call) <= bytes_max
     }
 
     pub(super) fn insert(&mut self, invocation: Key, call: Box<KeptCall>) {
@@ -68,6 +66,10 @@ impl KeptCalls {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.calls.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
     }
 
     pub(super) fn remove(&mut self, invocation: Key) -> Option<Box<KeptCall>> {

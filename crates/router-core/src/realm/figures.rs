@@ -48,6 +48,12 @@ impl Realm {
         self.dealer.invocations_len()
     }
 
+    /// What it keeps of calls beside their invocations: details of progressive calls, calls that wait or may have to go to another
+    /// callee, deadlines. Nothing while no call is in flight.
+    pub fn kept_of_calls(&self) -> usize {
+        self.dealer.kept_len()
+    }
+
     /// Number of messages that wait for an authorizer.
     pub fn question_count(&self) -> usize {
         self.questions.len()

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crossweave_router_core::Session;
+use crossweave_wamp::features::Features;
 use crossweave_wamp::message::{CancelMode, Event, Invocation, Kind};
 use crossweave_wamp::{MatchPolicy, Message, RegistrationId, RequestId, SubscriptionId, Value, uris};
 
@@ -32,10 +33,16 @@ pub(super) struct Peer {
     pub(super) registrations: BTreeMap<RegistrationId, Registered>,
     /// Calls without a final answer; whether progress was asked for.
     pub(super) calls: BTreeMap<RequestId, bool>,
+    /// Progressive calls of which it has not sent the last part, open or not.
+    pub(super) parts: BTreeSet<RequestId>,
+    /// Invocations of which it has not got the last part, and how many it got.
+    incoming: BTreeMap<RequestId, u64>,
     /// Invocations it did not answer, and those that count for its concurrency.
     pub(super) invocations: BTreeMap<RequestId, RegistrationId>,
     pub(super) busy_with: BTreeSet<RequestId>,
     last_invocation: u64,
+    /// The invocation that was continued last.
+    continued: Option<RequestId>,
     /// The last number of each publisher, per subscription.
     heard: BTreeMap<(SubscriptionId, u64), u64>,
 }
@@ -56,9 +63,12 @@ impl Peer {
             unregistering: BTreeMap::new(),
             registrations: BTreeMap::new(),
             calls: BTreeMap::new(),
+            parts: BTreeSet::new(),
+            incoming: BTreeMap::new(),
             invocations: BTreeMap::new(),
             busy_with: BTreeSet::new(),
             last_invocation: 0,
+            continued: None,
             heard: BTreeMap::new(),
         }
     }
@@ -72,6 +82,12 @@ impl Peer {
     pub(super) fn answered(&mut self, request: RequestId) {
         self.invocations.remove(&request);
         self.busy_with.remove(&request);
+        self.incoming.remove(&request);
+    }
+
+    /// Whether no more than the first part of an invocation has been sent to it.
+    pub(super) fn has_one_part(&self, request: RequestId) -> bool {
+        self.continued.as_ref() != Some(&request)
     }
 
     pub(super) fn receive(&mut self, message: &Message<'_>, counts: &mut Counts) -> Result<(), Broken> {
@@ -80,12 +96,29 @@ impl Peer {
                 let pattern = self.subscribing.remove(&it.request).ok_or("SUBSCRIBED answers nothing")?;
                 self.subscriptions.insert(it.subscription, pattern);
             }
+            Message::Unsubscribed(it) if it.request == RequestId(0) => {
+                let revoked =
+                    it.revoked.as_ref().ok_or("UNSUBSCRIBED answers nothing and revokes nothing")?;
+                let id = SubscriptionId(revoked.id);
+                self.subscriptions.remove(&id).ok_or("a revocation of what was not subscribed")?;
+                counts.revoked += 1;
+            }
+            Message::Unregistered(it) if it.request == RequestId(0) => {
+                let revoked =
+                    it.revoked.as_ref().ok_or("UNREGISTERED answers nothing and revokes nothing")?;
+                let id = RegistrationId(revoked.id);
+                self.registrations.remove(&id).ok_or("a revocation of what was not registered")?;
+                counts.revoked += 1;
+            }
             Message::Unsubscribed(it) => {
                 let id = self.unsubscribing.remove(&it.request).ok_or("UNSUBSCRIBED answers nothing")?;
                 self.subscriptions.remove(&id).ok_or("UNSUBSCRIBED from what was not subscribed")?;
             }
             Message::Registered(it) => {
                 let registered = self.registering.remove(&it.request).ok_or("REGISTERED answers nothing")?;
+                // Who registers anew is a callee that has no calls yet.
+                let invocations = &self.invocations;
+                self.busy_with.retain(|request| invocations.get(request) != Some(&it.registration));
                 self.registrations.insert(it.registration, registered);
             }
             Message::Unregistered(it) => {
@@ -102,6 +135,7 @@ impl Peer {
                 }
                 if it.mode == Some(CancelMode::KillNoWait) {
                     self.busy_with.remove(&it.request);
+                    self.incoming.remove(&it.request);
                 }
             }
             Message::Result(it) => self.result(it.request, it.details.progress, counts)?,
@@ -172,17 +206,51 @@ impl Peer {
         if told != expected {
             return Err(format!("EVENT says topic {told:?}, not {expected:?}"));
         }
+        if event.details.retained {
+            return Ok(());
+        }
         let last = self.heard.insert((id, publisher), number).unwrap_or(0);
         if last >= number { Err(format!("event {number} of {publisher} after {last}")) } else { Ok(()) }
     }
 
+    /// One more part of an invocation that is not answered yet.
+    fn continued(&mut self, request: RequestId, id: RegistrationId, has_more: bool) -> Result<(), Broken> {
+        self.continued = Some(request);
+        if self.is_dynamic {
+            // An answer may wait behind a message that is being decided.
+            return Ok(());
+        }
+        let known =
+            self.invocations.get(&request).ok_or(format!("a part of {request}, which is answered"))?;
+        if *known != id {
+            return Err(format!("a part of {request} comes through {id}, not {known}"));
+        }
+        let parts = self.incoming.get_mut(&request).ok_or(format!("a part of {request} behind its end"))?;
+        *parts += 1;
+        if !has_more {
+            self.incoming.remove(&request);
+        }
+        Ok(())
+    }
+
     fn invoked(&mut self, invocation: &Invocation<'_>) -> Result<(), Broken> {
-        let request = invocation.request;
+        let (request, id) = (invocation.request, invocation.registration);
+        let has_more = invocation.details.progress;
+        let takes_parts = Features::PROGRESSIVE_CALL_INVOCATIONS.and(Features::CALL_CANCELING);
+        if has_more && !self.session.roles.callee.unwrap_or_default().has(takes_parts) {
+            return Err(format!("INVOCATION {request} in parts, which it does not take"));
+        }
+        if request.0 <= self.last_invocation {
+            return self.continued(request, id, has_more);
+        }
+        self.continued = None;
         if request.0 != self.last_invocation + 1 {
             return Err(format!("INVOCATION {request} after {}", self.last_invocation));
         }
         self.last_invocation = request.0;
-        let id = invocation.registration;
+        if has_more {
+            self.incoming.insert(request, 1);
+        }
         let registered = self.registrations.get(&id).ok_or(format!("INVOCATION for {id}, not registered"))?;
         self.invocations.insert(request, id);
         if let Some(max) = registered.concurrency {

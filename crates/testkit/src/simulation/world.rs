@@ -1,11 +1,14 @@
 //! The realm, its sessions, its authorizers and its clock.
 
+mod parts;
+mod powers;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
-    Actions, Authorization, Decision, Disclose, Disclosure, Input, Permission, Permissions, QuestionId,
-    Realm, RealmLimits, RealmOptions, Role, Session, Slot, Undelivered,
+    Actions, Authorization, Decision, Disclose, Disclosure, HistoryRule, Input, Permission, Permissions,
+    QuestionId, Realm, RealmLimits, RealmOptions, Role, Session, Slot, Undelivered,
 };
 use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::{
@@ -50,6 +53,8 @@ pub(super) struct World {
     published: u64,
     /// Receivers of the last step's EVENTs.
     delivered: Vec<(Slot, SubscriptionId)>,
+    /// The last INVOCATION of the last step.
+    invoked: Option<(Slot, RequestId)>,
     counts: Counts,
     history: Option<VecDeque<String>>,
 }
@@ -65,7 +70,8 @@ impl World {
             queued_calls_per_registration_max: 2,
             ..RealmLimits::default()
         };
-        let options = RealmOptions { limits, ..RealmOptions::default() };
+        let history = vec![HistoryRule { events_max: 5, ..HistoryRule::new("a.b", MatchPolicy::Prefix) }];
+        let options = RealmOptions { limits, history, ..RealmOptions::default() };
         let mut realm = Realm::new("simulated", options, [seed as u8; 32]);
         realm.set_role(Role::new("static", everything()));
         realm.set_role(Role::new("dynamic", Authorization::Dynamic));
@@ -79,6 +85,7 @@ impl World {
             freed: BTreeSet::new(),
             published: 0,
             delivered: Vec::new(),
+            invoked: None,
             counts: Counts::default(),
             history: keep_history.then(VecDeque::new),
         }
@@ -101,11 +108,14 @@ impl World {
             24..38 => self.publish(slot),
             38..46 => self.register(slot),
             46..49 => self.unregister(slot),
-            49..64 => self.call(slot),
-            64..69 => self.cancel(slot),
-            69..84 => self.answer_invocation(slot),
+            49..61 => self.call(slot),
+            61..66 => self.continue_call(slot),
+            66..70 => self.cancel(slot),
+            70..84 => self.answer_invocation(slot),
             84..85 => self.misbehave(slot),
-            85..94 => self.answer_question(),
+            85..87 => self.use_power(slot),
+            87..88 => self.come_and_go(slot),
+            88..95 => self.answer_question(),
             _ => self.wait(),
         }
     }
@@ -119,6 +129,9 @@ impl World {
         self.tick()?;
         if self.realm.deadline().is_some() || self.realm.invocation_count() > 0 {
             return Err("calls are in flight though all invocations were answered".into());
+        }
+        if self.realm.kept_of_calls() > 0 {
+            return Err("something is kept of calls though none is in flight".into());
         }
         let open = self.peers.values().find(|peer| !peer.calls.is_empty());
         if let Some(peer) = open {
@@ -136,10 +149,11 @@ impl World {
             realm.registration_count(),
             realm.invocation_count(),
             realm.question_count(),
+            realm.kept_of_calls(),
         ];
         self.counts.rerouted += realm.stats().rerouted;
         self.counts.queued += realm.stats().queued;
-        if left == [0; 5] { Ok(self.counts) } else { Err(format!("the empty realm keeps {left:?}")) }
+        if left == [0; 6] { Ok(self.counts) } else { Err(format!("the empty realm keeps {left:?}")) }
     }
 
     /// With no call in flight, every registration with a concurrency takes a call.
@@ -178,6 +192,7 @@ impl World {
         let mut recorder = Recorder::default();
         let is_late = matches!(input, Input::Tick);
         self.delivered.clear();
+        self.invoked = None;
         if let Input::Leave(slot) = input {
             self.peers.remove(&slot);
             self.leaving.insert(slot);
@@ -198,7 +213,7 @@ impl World {
         if is_due == self.leaving.is_empty() {
             return Err(format!("{:?} are leaving, and a deadline has passed: {is_due}", self.leaving));
         }
-        Ok(())
+        self.lose_invocation()
     }
 
     fn output(&mut self, output: Output, is_late: bool) -> Result<(), Broken> {
@@ -207,8 +222,10 @@ impl World {
                 let peer =
                     self.peers.get_mut(&slot).ok_or(format!("{message:?} for {slot:?}, which has left"))?;
                 peer.receive(&message, &mut self.counts)?;
-                if let Message::Event(event) = message {
-                    self.delivered.push((slot, event.subscription));
+                match message {
+                    Message::Event(event) => self.delivered.push((slot, event.subscription)),
+                    Message::Invocation(it) => self.invoked = Some((slot, it.request)),
+                    _ => {}
                 }
             }
             Output::Under(..) | Output::Forget(..) | Output::NotRetained(..) => {}
@@ -227,7 +244,12 @@ impl World {
                     return Err(format!("a denial that says nothing: {denial:?}"));
                 }
             }
-            Output::Recorded(event) => return Err(format!("no history is kept, yet {event:?} is recorded")),
+            Output::Recorded(event) => {
+                self.counts.recorded += 1;
+                if !event.topic().starts_with("a.b") {
+                    return Err(format!("no history is kept of {event:?}, which is recorded"));
+                }
+            }
             Output::Resume(slot) => {
                 if self.questions.iter().any(|(_, waiting)| *waiting == slot) {
                     return Err(format!("{slot:?} is resumed while a message of it waits"));
@@ -279,9 +301,17 @@ impl World {
         let slot = (0..).map(Slot).find(is_free).expect("there are many slots");
         let id = self.realm.new_session_id();
         let mut roles = Roles::client();
+        let parts = Features::PROGRESSIVE_CALL_INVOCATIONS;
+        roles.caller = roles.caller.map(|features| features.and(parts));
+        roles.subscriber = roles.subscriber.map(|features| features.and(Features::SUBSCRIPTION_REVOCATION));
+        let revocation = Features::REGISTRATION_REVOCATION;
         match self.dice.below(3) {
-            0 => roles.callee = Some(Default::default()),
-            _ => roles.callee = roles.callee.map(|features| features.and(Features::CALL_REROUTE)),
+            0 => roles.callee = Some(revocation),
+            1 => roles.callee = roles.callee.map(|it| it.and(revocation).and(Features::CALL_REROUTE)),
+            _ => {
+                roles.callee =
+                    roles.callee.map(|it| it.and(revocation).and(Features::CALL_REROUTE).and(parts))
+            }
         }
         let session = Session {
             id,
@@ -392,7 +422,9 @@ impl World {
         let request = peer.request();
         peer.subscribing.insert(request, (match_policy, topic.clone()));
         let delivery = (self.dice.below(4) == 0).then(|| Box::new(Ok(Delivery::new(OnSlow::DropOldest))));
-        let options = SubscribeOptions { match_policy, delivery, ..SubscribeOptions::default() };
+        let get_retained = self.dice.one_in(3);
+        let options =
+            SubscribeOptions { match_policy, delivery, get_retained, ..SubscribeOptions::default() };
         self.send(slot, Subscribe { request, options, topic: topic.into() }.into())?;
         Ok(())
     }
@@ -417,6 +449,7 @@ impl World {
             exclude_me: !self.dice.one_in(3),
             disclose_me: self.dice.one_in(3),
             receivers: self.receivers(),
+            retain: self.dice.one_in(5),
             ..PublishOptions::default()
         };
         let expected = self.expected_receivers(slot, topic, &options);
@@ -519,9 +552,13 @@ impl World {
             disclose_me: self.dice.one_in(3),
             ..CallOptions::default()
         };
+        options.progress = self.dice.one_in(4);
         let uri = URIS[self.dice.below(URIS.len())];
         let peer = self.peer(slot);
         let request = peer.request();
+        if options.progress {
+            peer.parts.insert(request);
+        }
         if request.0.is_multiple_of(6) {
             let (runmode, rkey) = (Some(RunMode::Partition), Some(request.0.to_string().into()));
             options.sharding = Some(Box::new(CallSharding { runmode, rkey }));
@@ -618,8 +655,12 @@ fn everything() -> Authorization {
         allow: Actions::ALL,
         disclose: Disclosure::default(),
     };
-    let rules =
-        [rule("", MatchPolicy::Prefix), rule("a.b", MatchPolicy::Exact), rule("a..c", MatchPolicy::Wildcard)];
+    let rules = [
+        rule("", MatchPolicy::Prefix),
+        rule("wamp.", MatchPolicy::Prefix),
+        rule("a.b", MatchPolicy::Exact),
+        rule("a..c", MatchPolicy::Wildcard),
+    ];
     Authorization::Static(Permissions::new(rules).expect("the rules are well formed").into())
 }
 

@@ -164,10 +164,10 @@ impl Runner {
         }
         let realm = self.realm();
         let left = (realm.subscription_count(), realm.registration_count(), realm.invocation_count());
-        let waiting = (realm.question_count(), realm.deadline());
-        if left != (0, 0, 0) || waiting != (0, None) {
+        let waiting = (realm.question_count(), realm.kept_of_calls(), realm.deadline());
+        if left != (0, 0, 0) || waiting != (0, 0, None) {
             return Err(format!(
-                "  the realm keeps {left:?} (subscriptions, registrations, invocations) and {waiting:?} (questions, deadline)"
+                "  the realm keeps {left:?} (subscriptions, registrations, invocations) and {waiting:?} (questions, of calls, deadline)"
             ));
         }
         Ok(())
