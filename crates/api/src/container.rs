@@ -30,7 +30,8 @@ procedures! { Container:
     "stop_component" StopComponent {
         /// Its id.
         component_id: String,
-    } -> ComponentStopped, errors [error::NO_SUCH_OBJECT], events ["on_component_stopped"];
+    } -> ComponentStopped,
+    errors [error::NO_SUCH_OBJECT], events ["container.on_component_stop", "on_component_stopped"];
 
     /// Stops a component and starts it again as it was.
     "restart_component" RestartComponent {
@@ -41,6 +42,10 @@ procedures! { Container:
     } -> ComponentRestarted,
     errors [error::NO_SUCH_OBJECT, error::CANNOT_START],
     events ["on_component_stopped", "on_component_started", "on_component_restarted"];
+
+    /// Stops all components, then the worker: `shutdown` of every native worker, which answers the ids of the components that it
+    /// has stopped, sorted.
+    "shutdown" ShutdownContainer {} -> Vec<String>, events ["on_shutdown_requested"];
 }
 
 objects! {
@@ -88,6 +93,8 @@ objects! {
 }
 
 events! { Container:
+    /// A component was stopped, or has ended: as `on_component_stopped`, under the name that Crossbar.io has for it.
+    ON_COMPONENT_STOP = "container.on_component_stop" (Component);
     /// A component was started.
     ON_COMPONENT_STARTED = "on_component_started" (ComponentStarted);
     /// A component was stopped, or has ended.

@@ -11,7 +11,7 @@ procedures! { Node:
     "get_status" GetStatus {} -> NodeStatus;
 
     /// What the whole machine uses: CPU, memory, disks, network.
-    "get_system_stats" GetSystemStats {} -> Config;
+    "get_system_stats" GetSystemStats {} -> SystemStats, errors [error::RUNTIME_ERROR];
 
     /// Stops all workers, then the node.
     "shutdown" Shutdown {
@@ -146,6 +146,31 @@ objects! {
         pubkey: Option<String>,
         /// The version of the program.
         version: String,
+    }
+
+    /// What the whole machine uses. Numbers have the names that psutil has for them, as at Crossbar.io.
+    SystemStats {
+        /// Counts the calls.
+        tick: u64,
+        /// Nanoseconds since 1970.
+        timestamp: u64,
+        /// Seconds since the last call; null at the first one.
+        last_period: Option<f64>,
+        /// Seconds since the first call.
+        elapsed: f64,
+        /// For how many seconds the machine has run.
+        uptime: f64,
+        /// Of all interfaces: `bytes_recv`, `bytes_sent`, `packets_recv`, `packets_sent`, `errin`, `errout`, `dropin`, `dropout`, and from
+        /// the second call on each as `NAME_per_sec`; `connection`: sockets by `AF_INET`, `AF_INET6`, `AF_UNIX`.
+        network: Config,
+        /// Of all disks: `read_count`, `read_merged_count`, `read_bytes`, `read_time` (ms), the same for `write`, `busy_time` (ms), and from
+        /// the second call on each as `NAME_per_sec`.
+        disk: Config,
+        /// What the CPUs have done since the last call, in percent: `user`, `nice`, `system`, `idle`, `iowait`, `irq`, `softirq`, `steal`,
+        /// `guest`, `guest_nice`; `freq` in MHz, or null; `ctx_switches`, `interrupts` and `soft_interrupts` since the machine was started.
+        cpu: Config,
+        /// Octets: `total`, `available`, `used`, `free`, `active`, `inactive`, `buffers`, `cached`, `shared`, `slab`; `percent` in use.
+        memory: Config,
     }
 
     /// In what the configuration differs from what runs, and what was done about it.

@@ -4,7 +4,7 @@ use crate::contract::{events, objects, procedures};
 use crate::error;
 
 procedures! { Worker:
-    /// Stops the worker: sessions get GOODBYE, then its process ends.
+    /// Stops the worker: sessions get GOODBYE, then its process ends. Containers answer the ids of their components.
     "shutdown" Shutdown {} -> (), events ["on_shutdown_requested"];
 
     /// The id of the node that the worker is part of.

@@ -16,7 +16,7 @@ use crate::component::{
     Components, Interpreter, Linked, Program, PythonTask, Pythonpath, Restart, Supervised, Told, Way,
     client_options, of_host, task_of_python, url,
 };
-use crate::native::NativeOptions;
+use crate::native::{NativeOptions, stop_soon, tell_of_shutdown};
 use crate::service::{Caller, Service, answers, check_id};
 
 /// A container.
@@ -48,8 +48,8 @@ struct Running {
 #[derive(Clone)]
 struct Stopper {
     caller: Caller,
-    /// It is started again at once, so that the container does not end with it.
-    restarts: bool,
+    /// The container does not end with it: it is started again at once, or all are stopped.
+    keeps_container: bool,
 }
 
 impl ContainerWorker {
@@ -84,6 +84,7 @@ impl ContainerWorker {
             StartComponent => start_component,
             StopComponent => stop_component,
             RestartComponent => restart_component,
+            ShutdownContainer => shut_down,
         );
         Ok(worker)
     }
@@ -95,12 +96,29 @@ impl ContainerWorker {
 
     /// Stops all components.
     pub(crate) async fn shutdown(&self) {
-        let components: Vec<Running> = self.shared.components.lock().values().cloned().collect();
+        self.stop_all(None).await;
+    }
+
+    /// Stops all components, which somebody may have asked for, and answers their ids, sorted.
+    async fn stop_all(&self, stopper: Option<Stopper>) -> Vec<String> {
+        let components = self.shared.components.lock().clone();
         let mut stopping = JoinSet::new();
-        for running in components {
+        for running in components.values().cloned() {
+            if let Some(stopper) = &stopper {
+                *running.stopper.lock() = Some(stopper.clone());
+            }
             stopping.spawn(async move { running.component.stop().await });
         }
         stopping.join_all().await;
+        components.into_keys().collect()
+    }
+
+    async fn shut_down(&self, caller: Caller, _: ShutdownContainer) -> Result<Vec<String>, Error> {
+        let Shared { service, stop, .. } = &*self.shared;
+        tell_of_shutdown(service, &caller).await;
+        let stopped = self.stop_all(Some(Stopper { caller, keeps_container: true })).await;
+        stop_soon(stop.clone());
+        Ok(stopped)
     }
 
     async fn get_components(&self, _: Caller, _: GetComponents) -> Result<Vec<String>, Error> {
@@ -155,7 +173,9 @@ impl ContainerWorker {
                 let started = ComponentStarted { id, config, has_joined: true };
                 self.shared.service.tell(&ON_COMPONENT_STARTED, &started).await;
             }
-            Told::Stopped { uptime } => {
+            Told::Stopped { started, uptime } => {
+                let component = Component { id: id.clone(), started, uptime, config };
+                self.shared.service.tell(&ON_COMPONENT_STOP, &component).await;
                 let caller = stopper.map(|it| it.caller.ident());
                 let stopped = ComponentStopped { component_id: id, uptime, caller };
                 self.shared.service.tell(&ON_COMPONENT_STOPPED, &stopped).await;
@@ -166,7 +186,7 @@ impl ContainerWorker {
                     components.remove(&id);
                     components.is_empty()
                 };
-                if !stopper.is_some_and(|it| it.restarts) {
+                if !stopper.is_some_and(|it| it.keeps_container) {
                     self.trigger(&id, has_failed, is_last);
                 }
             }
@@ -217,7 +237,7 @@ impl ContainerWorker {
 
     async fn stop_component(&self, caller: Caller, asked: StopComponent) -> Result<ComponentStopped, Error> {
         let requester = caller.ident();
-        let (_, uptime) = self.stop(&asked.component_id, Stopper { caller, restarts: false }).await?;
+        let (_, uptime) = self.stop(&asked.component_id, Stopper { caller, keeps_container: false }).await?;
         info!("component '{}' stopped", asked.component_id);
         Ok(ComponentStopped { component_id: asked.component_id, uptime, caller: Some(requester) })
     }
@@ -231,7 +251,7 @@ impl ContainerWorker {
         let caller_told = caller.ident();
         // It is running, so its configuration is good; files that it names may have gone.
         let program = self.program(&id, &self.running(&id)?.component.config)?;
-        let (component, uptime) = self.stop(&id, Stopper { caller, restarts: true }).await?;
+        let (component, uptime) = self.stop(&id, Stopper { caller, keeps_container: true }).await?;
         let started = self.run(id.clone(), component.config.clone(), program).await?;
         let stopped = ComponentStopped { component_id: id, uptime, caller: Some(caller_told.clone()) };
         let restarted = ComponentRestarted { stopped, started, caller: caller_told };

@@ -9,6 +9,7 @@ mod guest_watch;
 mod launch;
 mod life;
 mod log;
+mod machine;
 mod management;
 mod pidfile;
 mod preflight;
@@ -44,6 +45,7 @@ use crate::service::{Service, by_name, reason};
 pub use apply::{Configuration, controller_of};
 use guest_watch::GuestWatch;
 pub use log::WORKER_LOG_TARGET;
+use machine::Machine;
 pub use management::SOCKET;
 use pidfile::PidFile;
 pub use pidfile::running_pid;
@@ -185,6 +187,7 @@ pub(crate) struct Shared {
     service: Service,
     options: NodeOptions,
     started: (SystemTime, Instant),
+    machine: Mutex<Machine>,
     workers: Mutex<BTreeMap<String, Arc<Worker>>>,
     realm_workers: RealmWorkers,
     guest_watch: GuestWatch,
@@ -215,6 +218,7 @@ impl Controller {
             client,
             service,
             started: (SystemTime::now(), Instant::now()),
+            machine: Mutex::default(),
             workers: Mutex::default(),
             realm_workers: RealmWorkers::default(),
             guest_watch: GuestWatch::new(options.watch_command.clone()),

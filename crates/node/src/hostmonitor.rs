@@ -20,7 +20,7 @@ use tracing::warn;
 use crate::clock::since_1970;
 use crate::native::NativeOptions;
 use crate::service::{Caller, Service, answers};
-pub(crate) use sensors::Sensor;
+use sensors::Sensor;
 
 /// A host monitor.
 #[derive(Clone)]

@@ -219,7 +219,7 @@ impl Native {
         let service = Service::new(client.clone(), Some(&options.id));
         let process = Process::answer(service.clone(), options.kind.as_str()).await?;
         let stop = Arc::new(Notify::new());
-        answer(&service, options.node_id.clone(), stop.clone()).await?;
+        answer_node_id(&service, options.node_id.clone()).await?;
         answer_traffic(&service, counts).await?;
         let (id, kind, cbdir) = (options.id.clone(), options.kind, options.cbdir.clone());
         let work = match kind {
@@ -227,6 +227,7 @@ impl Native {
                 Work::Router(RouterWorker::start(&id, service.clone(), options.into()).await?)
             }
             NativeKind::Proxy => Work::Proxy(ProxyWorker::start(&id, service.clone(), options.into()).await?),
+            // It answers for its shutdown itself.
             NativeKind::Container => {
                 Work::Container(ContainerWorker::start(service.clone(), options, stop.clone()).await?)
             }
@@ -238,6 +239,9 @@ impl Native {
             }
             NativeKind::Testee => Work::Testee(Testee::start(service.clone(), options.cbdir).await?),
         };
+        if kind != NativeKind::Container {
+            answer_shutdown(&service, stop.clone()).await?;
+        }
         Modules::answer(&service, &cbdir, work.pythonpath().cloned()).await?;
         service.refuse_absent(Scope::Worker).await?;
         let ready = WorkerReady { kind: kind.as_str().to_owned(), id, pid: std::process::id() };
@@ -268,21 +272,34 @@ async fn answer_traffic(service: &Service, counts: Arc<Counts>) -> Result<(), St
     service.answer::<GetControllerTraffic, _, _>(traffic).await
 }
 
-async fn answer(service: &Service, node_id: String, stop: Arc<Notify>) -> Result<(), String> {
+async fn answer_shutdown(service: &Service, stop: Arc<Notify>) -> Result<(), String> {
     let told = service.clone();
     let shutdown = move |caller: Caller, _: Shutdown| {
         let (told, stop) = (told.clone(), stop.clone());
         async move {
-            let requested = ShutdownRequested { who: caller.session, when: utcnow() };
-            told.tell(&ON_SHUTDOWN_REQUESTED, &requested).await;
-            tokio::spawn(async move {
-                sleep(SHUTDOWN_DELAY).await;
-                stop.notify_one();
-            });
+            tell_of_shutdown(&told, &caller).await;
+            stop_soon(stop);
             Ok::<_, Error>(())
         }
     };
-    service.answer::<Shutdown, _, _>(shutdown).await?;
+    service.answer::<Shutdown, _, _>(shutdown).await
+}
+
+/// Says that a worker was asked to end, so that its controller does not start it again.
+pub(crate) async fn tell_of_shutdown(service: &Service, caller: &Caller) {
+    let requested = ShutdownRequested { who: caller.session, when: utcnow() };
+    service.tell(&ON_SHUTDOWN_REQUESTED, &requested).await;
+}
+
+/// Ends a worker once whoever has asked for that has its answer.
+pub(crate) fn stop_soon(stop: Arc<Notify>) {
+    tokio::spawn(async move {
+        sleep(SHUTDOWN_DELAY).await;
+        stop.notify_one();
+    });
+}
+
+async fn answer_node_id(service: &Service, node_id: String) -> Result<(), String> {
     let node_id = Arc::new(Mutex::new(node_id));
     let changed = node_id.clone();
     let set_node_id = move |_: Caller, asked: SetNodeId| {

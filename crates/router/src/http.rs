@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use crossweave_transport::PeerAddress;
@@ -75,6 +76,31 @@ pub trait HttpService: Send + Sync {
     ///
     /// Answers to HEAD may carry the body of GET: it is left out when they are written.
     fn respond<'a>(&'a self, request: Request<RequestBody>, peer: &'a HttpPeer) -> Answering<'a>;
+
+    /// Is told of a request that the transport has answered itself: to upgrade to WebSocket, to a path where nothing else is spoken,
+    /// or against the rules of HTTP. It must not block. Default: nothing comes of it.
+    fn answered(&self, exchange: &Answered<'_>) {
+        let _ = exchange;
+    }
+}
+
+/// A request, and the status that the transport itself has answered it with. All texts are the client's.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'a> {
+    /// Where it comes from.
+    pub peer: &'a PeerAddress,
+    /// Its method.
+    pub method: &'a str,
+    /// Its path, not decoded and without the query.
+    pub path: &'a str,
+    /// `User-Agent`, if there is one.
+    pub user_agent: Option<&'a str>,
+    /// The answer's status; 101 if the connection is a WebSocket from now on.
+    pub status: StatusCode,
+    /// The length of the answer's body in octets.
+    pub octets: u64,
+    /// When the request's head was there.
+    pub since: Instant,
 }
 
 /// An answer with this body and content type.

@@ -5,7 +5,7 @@ mod routes;
 
 use std::sync::Arc;
 
-use crossweave_router::http::{Answering, RequestBody, text};
+use crossweave_router::http::{Answered, Answering, RequestBody, text};
 use crossweave_router::{HttpPeer, HttpService};
 use http::{Method, Request, StatusCode, header};
 
@@ -17,7 +17,7 @@ use crate::service::{Exchange, WebService};
 /// What holds for all paths. The names and defaults are those of Crossbar.io's `options` of a `web` transport.
 #[derive(Clone, Debug)]
 pub struct SiteOptions {
-    /// `access_log`: each request is a line in the log. Default no.
+    /// `access_log`: each request is a line in the log, those to upgrade to WebSocket as well. Default no.
     pub access_log: bool,
     /// `hsts` and `hsts_max_age`: for how many seconds browsers shall use nothing but TLS for this host. Said over TLS only.
     /// Default: not said; Crossbar.io's `hsts_max_age` is 31,536,000 if `hsts` is set.
@@ -86,6 +86,18 @@ impl Site {
         }
         service.respond(Exchange { request, peer, mount, below, is_folder }).await
     }
+
+    fn log_answered(&self, exchange: &Answered<'_>) {
+        let mut entry = Entry::of_answered(exchange);
+        // Its path may be one of a service, to which it was not handed on.
+        if let Ok(Split { components, .. }) = Split::of(exchange.path)
+            && let Some((mount, service, len)) = self.routes.find(&components)
+            && let Some(path) = service.logged_path(mount, &components[len..])
+        {
+            entry.show(path);
+        }
+        entry.log_status(exchange.status.as_u16(), Some(exchange.octets));
+    }
 }
 
 impl HttpService for Site {
@@ -101,6 +113,12 @@ impl HttpService for Site {
             }
             reply
         })
+    }
+
+    fn answered(&self, exchange: &Answered<'_>) {
+        if self.options.access_log {
+            self.log_answered(exchange);
+        }
     }
 }
 

@@ -223,6 +223,30 @@ fn python_containers_end_with_their_last_component_if_they_are_to() {
 }
 
 #[test]
+fn a_container_that_is_shut_down_answers_which_components_it_has_stopped() {
+    let Some(python) = python() else { return };
+    // It would end with its first component, before it had answered.
+    let options = json!({"shutdown": "shutdown-on-any-component-stopped"});
+    let adder = class("adder", "aio.Adder", Value::Null);
+    let node = start(&json!([router(), container(options, &python, json!([greeter("greeter"), adder]))]));
+    let on = |name: &str| format!("crossbar.worker.container.{name}");
+    let (told, stopped) =
+        (node.subscribe(&on("container.on_component_stop")), node.subscribe(&on("on_component_stopped")));
+    assert_eq!(node.call(&on("shutdown"), &[]).unwrap(), json!(["adder", "greeter"]));
+    for _ in 0..2 {
+        let line = told.line();
+        assert!(line.contains("\"config\"") && line.contains("\"uptime\""), "{line}");
+        let line = stopped.line();
+        assert!(line.contains("\"session\""), "who has asked for it is told: {line}");
+    }
+    node.until("the container has ended", || {
+        let workers = node.call("crossbar.get_workers", &[]).ok()?;
+        (workers == json!(["router"])).then_some(())
+    });
+    assert_eq!(node.stop(), Some(0));
+}
+
+#[test]
 fn python_components_of_a_router_have_the_role_they_are_given() {
     let Some(python) = python() else { return };
     let mut worker = router();

@@ -42,8 +42,8 @@ impl From<ContainerRestart> for Restart {
 pub(crate) enum Told {
     /// It has joined its realm.
     Started,
-    /// A run has ended after so many seconds. It may be started again.
-    Stopped { uptime: f64 },
+    /// A run has ended that had begun at this time, in UTC, after so many seconds. It may be started again.
+    Stopped { started: String, uptime: f64 },
     /// It is not started again, and has failed or not.
     Ended { has_failed: bool },
 }
@@ -168,15 +168,16 @@ impl Supervised {
             Ok(()) = has_joined => {}
             ended = &mut run => return ended,
         }
-        *self.started.lock() = Some((SystemTime::now(), Instant::now()));
+        let (at, since) = (SystemTime::now(), Instant::now());
+        *self.started.lock() = Some((at, since));
         info!("component '{}' has joined its realm", self.id);
         tell(Told::Started).await;
         if let Some(first) = first.take() {
             let _ = first.send(Ok(true));
         }
         let ended = run.await;
-        let uptime = self.started.lock().take().map_or(0.0, |(_, since)| since.elapsed().as_secs_f64());
-        tell(Told::Stopped { uptime }).await;
+        self.started.lock().take();
+        tell(Told::Stopped { started: utc(at), uptime: since.elapsed().as_secs_f64() }).await;
         ended
     }
 }

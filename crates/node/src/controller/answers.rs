@@ -1,6 +1,7 @@
 //! The procedures of the node: `crossbar.*`.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use crossweave_api::node::*;
@@ -9,12 +10,12 @@ use crossweave_api::{Config, Error, Scope, error};
 use crossweave_auth::cryptosign::{challenge_from_hex, message};
 use crossweave_wamp::Value;
 use serde_json::{Value as Json, json};
+use tokio::task::spawn_blocking;
 use tokio::time::{Duration, sleep, timeout};
 
 use super::worker::{Status, Worker};
 use super::{Controller, Why, management};
 use crate::clock::{utc, utcnow};
-use crate::hostmonitor::Sensor;
 use crate::kind::WorkerKind;
 use crate::service::{Caller, answers, check_id, to_json, to_value};
 
@@ -113,26 +114,11 @@ impl Controller {
         })
     }
 
-    async fn get_system_stats(&self, _: Caller, _: GetSystemStats) -> Result<Config, Error> {
-        let failed = |failure: std::io::Error| Error::new(error::RUNTIME_ERROR, failure);
-        let load = std::fs::read_to_string("/proc/loadavg").map_err(failed)?;
-        let load: Vec<f64> = load.split_whitespace().take(3).filter_map(|it| it.parse().ok()).collect();
-        let memory = std::fs::read_to_string("/proc/meminfo").map_err(failed)?;
-        let kib = |line: &str| -> Option<(String, u64)> {
-            let (name, value) = line.split_once(':')?;
-            Some((name.to_lowercase(), value.split_whitespace().next()?.parse::<u64>().ok()? * 1024))
-        };
-        let memory: BTreeMap<String, u64> = memory.lines().filter_map(kib).collect();
-        let of = |name: &str| memory.get(name).copied().unwrap_or_default();
-        Ok(json!({
-            "timestamp": utcnow(),
-            "uptime": self.shared.started.1.elapsed().as_secs_f64(),
-            "cpu": {"load": load},
-            "memory": {"total": of("memtotal"), "available": of("memavailable"), "free": of("memfree"),
-                "cached": of("cached"), "buffers": of("buffers")},
-            "disks": Sensor::DiskIo.sample(&Json::Null).map_err(failed)?,
-            "network": Sensor::Network.sample(&Json::Null).map_err(failed)?,
-        }))
+    async fn get_system_stats(&self, _: Caller, _: GetSystemStats) -> Result<SystemStats, Error> {
+        let shared = self.shared.clone();
+        let told = spawn_blocking(move || shared.machine.lock().tell()).await;
+        let failed = |failure: &dyn Display| Error::new(error::RUNTIME_ERROR, failure);
+        told.map_err(|failure| failed(&failure))?.map_err(|failure| failed(&failure))
     }
 
     async fn answer_shutdown(&self, caller: Caller, asked: Shutdown) -> Result<NodeShutdown, Error> {

@@ -15,7 +15,7 @@ const SECTOR_LEN: u64 = 512;
 
 /// Something that can be watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sensor {
+pub(super) enum Sensor {
     Cpu,
     DiskIo,
     Hardware,
@@ -47,7 +47,7 @@ impl Sensor {
     ///
     /// # Errors
     /// The system does not tell.
-    pub(crate) fn sample(self, options: &Json) -> io::Result<Json> {
+    pub(super) fn sample(self, options: &Json) -> io::Result<Json> {
         let proc = Path::new("/proc");
         match self {
             Sensor::Cpu => Ok(cpu(&fs::read_to_string(proc.join("stat"))?)),

@@ -8,7 +8,7 @@ use crossweave_api::router::*;
 use crossweave_api::{Config, Error, error};
 use crossweave_router::HttpPeer;
 use crossweave_router::HttpService;
-use crossweave_router::http::{Answering, RequestBody};
+use crossweave_router::http::{Answered, Answering, RequestBody};
 use http::Request;
 use parking_lot::RwLock;
 use serde_json::Value as Json;
@@ -33,6 +33,11 @@ impl HttpService for Changeable {
     fn respond<'a>(&'a self, request: Request<RequestBody>, peer: &'a HttpPeer) -> Answering<'a> {
         let service = self.0.read().clone();
         Box::pin(async move { service.respond(request, peer).await })
+    }
+
+    fn answered(&self, exchange: &Answered<'_>) {
+        let service = self.0.read().clone();
+        service.answered(exchange);
     }
 }
 

@@ -11,14 +11,19 @@ mod serve;
 mod stream;
 mod upgrade;
 
-use crossweave_transport::http::{HttpError, Response, peek_request};
+use std::time::Instant;
+
+use crossweave_transport::PeerAddress;
+use crossweave_transport::http::{HttpError, Request, Response, peek_request};
 use crossweave_transport::websocket::handshake::is_upgrade;
+use http::StatusCode;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout_at;
 
 use self::stream::HttpStream;
 pub(crate) use self::upgrade::server_options;
 use super::{Acceptor, Handshake, NotEstablished, Purpose};
+use crate::http::Answered;
 
 impl Acceptor {
     /// Upgrades a connection, or says that there are requests on it.
@@ -39,7 +44,11 @@ impl Acceptor {
             return Ok(Some(Purpose::Requests(Box::new(handshake))));
         }
         handshake.buffer.drain(..len);
-        match self.negotiate(&request, handshake.tls.is_some()) {
+        let since = Instant::now();
+        let negotiated = self.negotiate(&request, handshake.tls.is_some());
+        let refused = negotiated.as_ref().err();
+        self.tell_of_first(&request, &handshake.address, refused.map(|it| &it.response), since);
+        match negotiated {
             Ok(agreed) => {
                 let response = agreed.response();
                 let written = timeout_at(handshake.deadline, handshake.stream.write_all(&response)).await;
@@ -53,6 +62,30 @@ impl Acceptor {
                 Err(refused.into())
             }
         }
+    }
+}
+
+impl Acceptor {
+    /// Tells the transport's service of a connection's first request, one to upgrade, and what it was refused with.
+    fn tell_of_first(
+        &self,
+        request: &Request,
+        peer: &PeerAddress,
+        refused: Option<&Response>,
+        since: Instant,
+    ) {
+        let Some(service) = &self.options.http else { return };
+        let status =
+            refused.map_or(Ok(StatusCode::SWITCHING_PROTOCOLS), |it| StatusCode::from_u16(it.status()));
+        service.answered(&Answered {
+            peer,
+            method: &request.method,
+            path: &request.path,
+            user_agent: request.headers.single("User-Agent"),
+            status: status.unwrap_or(StatusCode::BAD_REQUEST),
+            octets: refused.map_or(0, |it| it.body().len() as u64),
+            since,
+        });
     }
 }
 

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use crossweave_wamp::message::{PublishOptions, Receivers};
+use crossweave_wamp::id::ID_MAX;
+use crossweave_wamp::limits::LIST_LEN_MAX;
+use crossweave_wamp::message::{ForwardFor, PublishOptions, Receivers};
 use crossweave_wamp::{Dict, Serializer, SessionId, Value};
 
 use super::answer::Refusal;
@@ -17,6 +19,7 @@ pub(crate) struct CallOrder {
     pub(crate) args: Vec<Value>,
     pub(crate) kwargs: Dict,
     pub(crate) timeout: Duration,
+    pub(crate) forward_for: Vec<ForwardFor>,
 }
 
 /// An event to be published.
@@ -43,9 +46,10 @@ impl CallOrder {
             None => default,
             Some(value) => timeout(&value)?,
         };
+        let forward_for = hops(&mut options)?.unwrap_or_default();
         nothing_left(&options, "option")?;
         nothing_left(&body, "member")?;
-        Ok(CallOrder { procedure, args, kwargs, timeout })
+        Ok(CallOrder { procedure, args, kwargs, timeout, forward_for })
     }
 }
 
@@ -83,6 +87,7 @@ fn publish_options(mut options: Dict) -> Result<PublishOptions, Refusal> {
         exclude_me: flag(&mut options, "exclude_me", true)?,
         disclose_me: flag(&mut options, "disclose_me", false)?,
         retain: flag(&mut options, "retain", false)?,
+        forward_for: hops(&mut options)?.map(Vec::into_boxed_slice),
         receivers: (receivers != Receivers::default()).then(|| Box::new(receivers)),
         ..PublishOptions::default()
     };
@@ -155,7 +160,23 @@ fn text(options: &mut Dict, name: &str) -> Result<Option<Box<str>>, Refusal> {
 }
 
 fn sessions(options: &mut Dict, name: &str) -> Result<Option<Vec<SessionId>>, Refusal> {
-    list(options, name, "session ids", |value| value.as_u64().map(SessionId))
+    list(options, name, "session ids", session)
+}
+
+fn session(value: &Value) -> Option<SessionId> {
+    value.as_u64().filter(|id| *id <= ID_MAX).map(SessionId)
+}
+
+/// For whom a message is passed on. Anybody may say so, as in a session; the router believes links alone.
+fn hops(options: &mut Dict) -> Result<Option<Vec<ForwardFor>>, Refusal> {
+    list(options, "forward_for", "{session, authid, authrole}", |value| {
+        let Value::Dict(hop) = value else { return None };
+        Some(ForwardFor {
+            session: hop.get("session").and_then(session)?,
+            authid: hop.str("authid").map(str::to_owned),
+            authrole: hop.str("authrole")?.to_owned(),
+        })
+    })
 }
 
 fn texts(options: &mut Dict, name: &str) -> Result<Option<Vec<String>>, Refusal> {
@@ -163,6 +184,8 @@ fn texts(options: &mut Dict, name: &str) -> Result<Option<Vec<String>>, Refusal>
 }
 
 /// A list of `what`; a single one counts as a list of it, as it does at Crossbar.io.
+///
+/// What would break WAMP's own bounds must not get into a message: it would end the session that all requests share.
 fn list<T>(
     options: &mut Dict,
     name: &str,
@@ -171,10 +194,13 @@ fn list<T>(
 ) -> Result<Option<Vec<T>>, Refusal> {
     let items: Option<Vec<T>> = match options.remove(name) {
         None | Some(Value::Null) => return Ok(None),
+        Some(Value::List(values)) if values.len() > LIST_LEN_MAX => None,
         Some(Value::List(values)) => values.iter().map(item).collect(),
         Some(value) => item(&value).map(|it| vec![it]),
     };
-    items.map(Some).ok_or_else(|| Refusal::bad_body(format!("option {name:?} must be a list of {what}")))
+    items.map(Some).ok_or_else(|| {
+        Refusal::bad_body(format!("option {name:?} must be a list of at most {LIST_LEN_MAX} {what}"))
+    })
 }
 
 fn nothing_left(rest: &Dict, what: &str) -> Result<(), Refusal> {
@@ -195,6 +221,7 @@ mod tests {
             args: Vec::new(),
             kwargs: Dict::new(),
             timeout: Duration::from_secs(30),
+            forward_for: Vec::new(),
         };
         assert_eq!(order, expected);
     }

@@ -28,9 +28,13 @@ impl LocalSession {
 
     /// Calls. The caller is not waited for any more once this is dropped: the call is cancelled.
     pub(crate) async fn call(&self, order: CallOrder) -> Result<(Vec<Value>, Dict), Refusal> {
-        let CallOrder { procedure, args, kwargs, timeout } = order;
+        let CallOrder { procedure, args, kwargs, timeout, forward_for } = order;
         let client = self.client().await?;
-        let reply = client.call(procedure).arguments(arguments(args, kwargs)).timeout(timeout).await?;
+        let mut call = client.call(procedure).arguments(arguments(args, kwargs)).timeout(timeout);
+        if !forward_for.is_empty() {
+            call = call.forward_for(forward_for);
+        }
+        let reply = call.await?;
         Ok((reply.args(), reply.kwargs()))
     }
 
@@ -46,6 +50,9 @@ impl LocalSession {
         }
         if options.retain {
             publish = publish.retain();
+        }
+        if let Some(hops) = options.forward_for {
+            publish = publish.forward_for(hops);
         }
         if let Some(receivers) = options.receivers {
             publish = publish.receivers(|chosen| *chosen = *receivers);

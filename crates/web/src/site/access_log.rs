@@ -3,15 +3,15 @@
 use std::time::Instant;
 
 use crossweave_router::HttpPeer;
-use crossweave_router::http::RequestBody;
+use crossweave_router::http::{Answered, RequestBody};
 use crossweave_transport::PeerAddress;
-use http::{Method, Request, header};
+use http::{Request, header};
 use http_body::Body as _;
 use tracing::info;
 
 use crate::reply::{Reply, single};
 
-/// The most characters of a path or a user agent.
+/// The most characters of a method, a path or a user agent.
 const TEXT_LEN_MAX: usize = 256;
 
 /// The status of a request whose client closed the connection before the answer, as other servers log it.
@@ -22,7 +22,7 @@ const GIVEN_UP: u16 = 499;
 /// The query is left out: it holds the signatures and keys of signed requests.
 pub(super) struct Entry {
     peer: PeerAddress,
-    method: Method,
+    method: String,
     path: String,
     agent: String,
     since: Instant,
@@ -31,13 +31,25 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn of(request: &Request<RequestBody>, peer: &HttpPeer) -> Entry {
-        let short = |text: &str| text.chars().take(TEXT_LEN_MAX).collect();
+        let agent = single(request.headers(), header::USER_AGENT);
         Entry {
             peer: peer.address.clone(),
-            method: request.method().clone(),
+            method: short(request.method().as_str()),
             path: short(request.uri().path()),
-            agent: short(single(request.headers(), header::USER_AGENT).unwrap_or_default()),
+            agent: short(agent.unwrap_or_default()),
             since: Instant::now(),
+            is_logged: false,
+        }
+    }
+
+    /// Of a request that the transport has answered.
+    pub(super) fn of_answered(exchange: &Answered<'_>) -> Entry {
+        Entry {
+            peer: exchange.peer.clone(),
+            method: short(exchange.method),
+            path: short(exchange.path),
+            agent: short(exchange.user_agent.unwrap_or_default()),
+            since: exchange.since,
             is_logged: false,
         }
     }
@@ -47,8 +59,12 @@ impl Entry {
         self.path = path;
     }
 
-    pub(super) fn log(mut self, reply: &Reply) {
-        self.write(reply.status().as_u16(), octets(reply));
+    pub(super) fn log(self, reply: &Reply) {
+        self.log_status(reply.status().as_u16(), octets(reply));
+    }
+
+    pub(super) fn log_status(mut self, status: u16, octets: Option<u64>) {
+        self.write(status, octets);
     }
 
     fn write(&mut self, status: u16, octets: Option<u64>) {
@@ -65,6 +81,10 @@ impl Drop for Entry {
             self.write(GIVEN_UP, None);
         }
     }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(TEXT_LEN_MAX).collect()
 }
 
 /// The length of the body, as far as it is known.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossweave_web::{LongPoll, LongPollOptions, NotBuilt, SiteOptions};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -77,6 +77,72 @@ async fn requests_are_logged_without_what_is_secret_in_them() {
         "method=GET path=\"/nothing\" status=404 octets=284 agent=\"\" ",
     ];
     assert_eq!(*lines, expected);
+}
+
+#[tokio::test]
+async fn upgrades_to_websocket_are_logged_with_their_status_and_so_are_those_that_are_refused() {
+    let options = SiteOptions { access_log: true, ..SiteOptions::default() };
+    let node = Node::with_site(options, |router| {
+        vec![("/lp", Arc::new(LongPoll::new(router.clone(), LongPollOptions::default())))]
+    })
+    .await;
+    let lines = Lines::default();
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let upgrade = |line: &str, further: &str| {
+        format!(
+            "{line} HTTP/1.1\r\nHost: h\r\nUser-Agent: test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{further}\r\n"
+        )
+    };
+    let wamp = "Sec-WebSocket-Protocol: wamp.2.json\r\n";
+    // The connection stays open when it is made: its first octets are enough.
+    let begin = async |request: String| {
+        let mut stream = node.stream().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut status = [0; 12];
+        timeout(DEADLINE, stream.read_exact(&mut status)).await.expect("an answer in time").unwrap();
+        String::from_utf8_lossy(&status[9..]).into_owned()
+    };
+    assert_eq!(begin(upgrade("GET /ws?key=secret", wamp)).await, "101");
+    assert_eq!(begin(upgrade("GET /ws", "Sec-WebSocket-Protocol: other\r\n")).await, "400");
+    assert_eq!(
+        begin(upgrade("GET /ws", &format!("{wamp}Origin: http://elsewhere.example\r\n"))).await,
+        "403"
+    );
+    assert_eq!(begin(upgrade("GET /other", wamp)).await, "404");
+    assert_eq!(begin(upgrade("GET /lp/the-secret-id/receive", wamp)).await, "404");
+    // Of a connection that was used for another request before.
+    let first = "GET /ws HTTP/1.1\r\nHost: h\r\n\r\n";
+    let answer = node.raw(format!("{first}{}", upgrade("GET /other", wamp))).await;
+    assert!(answer.starts_with("HTTP/1.1 426"), "{answer}");
+    let mut stream = node.stream().await;
+    let both = format!("GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n{}", upgrade("GET /ws", wamp));
+    stream.write_all(both.as_bytes()).await.unwrap();
+    let expected = [
+        "path=\"/ws\" status=101 octets=0 agent=\"test\" ",
+        "path=\"/ws\" status=400 ",
+        "path=\"/ws\" status=403 ",
+        "path=\"/other\" status=404 ",
+        "path=\"/lp/../receive\" status=404 ",
+        "path=\"/ws\" status=426 ",
+        "path=\"/other\" status=404 ",
+        "path=\"/nothing\" status=404 ",
+        "path=\"/ws\" status=101 octets=0 agent=\"test\" ",
+    ];
+    let logged = async {
+        while lines.0.lock().unwrap().len() < expected.len() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let _ = timeout(DEADLINE, logged).await;
+    drop(stream);
+    let lines = lines.0.lock().unwrap();
+    assert_eq!(lines.len(), expected.len(), "{lines:?}");
+    for (line, expected) in lines.iter().zip(expected) {
+        let expected = format!("method=GET {expected}");
+        assert!(line.starts_with(&expected), "{line}, not {expected}");
+    }
 }
 
 #[tokio::test]

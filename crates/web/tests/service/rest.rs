@@ -62,6 +62,69 @@ async fn what_is_posted_is_published() {
 }
 
 #[tokio::test]
+async fn what_was_forwarded_is_passed_on_and_proves_nothing() {
+    let node = node(RestOptions::default()).await;
+    let client = node.client().await;
+    let mut events = client.subscribe("com.example.hello").await.unwrap();
+    let whom = r#"{"session":7,"authid":"joe","authrole":"user"}"#;
+    let body = format!(
+        "{{\"topic\":\"com.example.hello\",\"options\":{{\"disclose_me\":true,\"forward_for\":[{whom}]}}}}"
+    );
+    assert_eq!(node.post("/publish", &body).await.status, 200);
+    let event = timeout(DEADLINE, events.next()).await.unwrap().unwrap().unwrap();
+    let told: Vec<_> = event.forward_for.iter().map(|it| (it.session.0, it.authid.as_deref())).collect();
+    assert_eq!(told, [(7, Some("joe"))]);
+    assert_ne!(event.publisher.map(|it| it.0), Some(7), "only a link between routers is believed");
+    let tell = |call: Invocation| async move {
+        let roles = call.forward_for.iter().map(|it| Value::from(it.authrole.as_str()));
+        Ok::<_, WampError>(Arguments::from(roles.collect::<Vec<_>>()))
+    };
+    let _registration = client.register_dynamic("com.example.tell", tell).await.unwrap();
+    let body = format!("{{\"procedure\":\"com.example.tell\",\"options\":{{\"forward_for\":{whom}}}}}");
+    let answer = node.post("/call", &body).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "{\"args\":[\"user\"],\"kwargs\":{}}\n"));
+}
+
+#[tokio::test]
+async fn no_list_of_options_ends_the_session_that_all_requests_share() {
+    let node = node(RestOptions::default()).await;
+    let client = node.client().await;
+    let (asked, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let slow = move |_: Invocation| {
+        let asked = asked.clone();
+        async move {
+            asked.send(()).unwrap();
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            Ok::<_, WampError>(Arguments::from(vec![Value::from(1)]))
+        }
+    };
+    let _registration = client.register_dynamic("com.example.slow", slow).await.unwrap();
+    let waits = node.post("/call", r#"{"procedure":"com.example.slow"}"#);
+    let others = async {
+        hears.recv().await.unwrap();
+        let many = vec!["7"; 4097].join(",");
+        let whom = r#"{"session":1,"authrole":"user"}"#;
+        let hops = vec![whom; 4097].join(",");
+        for options in [
+            format!("\"eligible\":[{many}]"),
+            "\"exclude\":[9007199254740993]".to_owned(),
+            format!("\"forward_for\":[{hops}]"),
+            r#""forward_for":[{"session":9007199254740993,"authrole":"user"}]"#.to_owned(),
+            r#""forward_for":[{"session":1}]"#.to_owned(),
+            r#""forward_for":[1]"#.to_owned(),
+        ] {
+            let body = format!("{{\"topic\":\"com.example.hello\",\"options\":{{{options}}}}}");
+            let answer = node.post("/publish", &body).await;
+            assert_eq!(answer.status, 400, "{}", answer.body);
+        }
+        let body = format!("{{\"procedure\":\"com.example.slow\",\"options\":{{\"forward_for\":[{hops}]}}}}");
+        assert_eq!(node.post("/call", &body).await.status, 400);
+    };
+    let (answer, ()) = tokio::join!(waits, others);
+    assert_eq!((answer.status, answer.body.as_str()), (200, "{\"args\":[1],\"kwargs\":{}}\n"));
+}
+
+#[tokio::test]
 async fn what_is_posted_is_called_and_errors_are_answers_like_any_other() {
     let node = node(RestOptions::default()).await;
     let callee = node.client().await;

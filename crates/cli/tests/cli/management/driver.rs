@@ -25,7 +25,8 @@ const IN_PYTHON: [&str; 7] = [
     "stop_router_component",
 ];
 /// The events of those.
-const EVENTS_IN_PYTHON: [&str; 6] = [
+const EVENTS_IN_PYTHON: [&str; 7] = [
+    "container.on_component_stop",
     "on_component_start",
     "on_component_ready",
     "on_component_stop",

@@ -54,7 +54,8 @@ impl Events {
 /// The event, and what it tells; it is what its contract says.
 fn told(event: &Event) -> (&'static str, Json) {
     let topic = &*event.topic;
-    let name = topic.rsplit('.').next().unwrap_or_default();
+    let prefix = topic.strip_prefix("crossbar.worker.").and_then(|rest| rest.split_once('.'));
+    let name = prefix.map_or(topic.strip_prefix("crossbar.").unwrap_or(topic), |(_, name)| name);
     let in_two =
         |documented: &'static str| documented.split_once("TYPE").or_else(|| documented.split_once("SENSOR"));
     let is_it = |documented: &'static str| match in_two(documented) {

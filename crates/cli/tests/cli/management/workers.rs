@@ -158,7 +158,10 @@ pub(super) async fn components(driver: &mut Driver, folder: &TempDir) -> bool {
     driver.wrong(ROUTER, &inner(json!({"type": "clas"})), error::INVALID_CONFIGURATION).await;
     let linked = json!({"type": "rust", "name": "none", "realm": "one"});
     driver.wrong(ROUTER, &inner(linked), error::CANNOT_START).await;
+    assert_eq!(driver.right(CONTAINER, &ShutdownContainer {}).await, Vec::<String>::new());
+    driver.event("crossbar.on_worker_exited").await;
     if python().is_none() {
+        self::start(driver, CONTAINER, "container", None).await;
         return false;
     }
     fs::create_dir(folder.path().join("apps")).unwrap();
@@ -170,9 +173,6 @@ pub(super) async fn components(driver: &mut Driver, folder: &TempDir) -> bool {
 }
 
 async fn in_a_container(driver: &mut Driver, start: StartComponent) {
-    // As the container of its own was started without them.
-    let stop = StopWorker { worker_id: CONTAINER.unwrap_or_default().to_owned(), kill: false };
-    driver.right(None, &stop).await;
     let options = json!({"python": python(), "pythonpath": ["apps"]});
     self::start(driver, CONTAINER, "container", Some(options)).await;
     let id = || start.component_id.clone();

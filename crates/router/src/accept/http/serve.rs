@@ -7,6 +7,7 @@ use std::time::Duration;
 use crossweave_transport::http::{HEAD_LEN_MAX, HEADERS_MAX, Headers, Request as Head, Response as Plain};
 use crossweave_transport::websocket::handshake::is_upgrade;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::{Builder, Parts};
 use hyper::service::service_fn;
@@ -20,7 +21,7 @@ use super::upgrade::Agreed;
 use crate::admission::{Admitted, Pending, PendingCell};
 use crate::connection::{Connection, Established};
 use crate::http::limits::{BUFFER_LEN_MAX, LIFETIME};
-use crate::http::{HttpPeer, RequestBody, ResponseBody, empty, text};
+use crate::http::{Answered, HttpPeer, RequestBody, ResponseBody, empty, text};
 
 /// A connection that serves requests.
 struct Serving<'a> {
@@ -108,31 +109,43 @@ impl Serving<'_> {
     }
 
     async fn respond(&self, request: Request<Incoming>) -> Response<ResponseBody> {
-        if let Err(why) = check(&request) {
-            let mut response = text(StatusCode::BAD_REQUEST, &format!("malformed request: {why}"));
-            close_behind(&mut response);
-            return response;
-        }
-        if request.headers().contains_key(header::UPGRADE) {
-            let head = upgrade_head(&request);
-            if is_upgrade(&head) {
-                return self.upgrade(&head);
-            }
-        }
         let options = &self.acceptor.options;
-        if options.websocket.contains_key(request.uri().path()) {
-            let why = "this is a websocket endpoint: connect with ws:// or wss://";
-            let mut response = text(StatusCode::UPGRADE_REQUIRED, why);
-            response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        let now = Instant::now();
+        if let Some(response) = self.own_answer(&request) {
+            if let Some(service) = &options.http {
+                service.answered(&answered(&request, &response, &self.peer, now));
+            }
             return response;
         }
-        let deadline = Instant::now() + self.acceptor.handshake_timeout();
+        let deadline = now + self.acceptor.handshake_timeout();
         let request = request.map(|incoming| RequestBody::new(incoming, deadline));
         match &options.http {
             Some(service) => service.respond(request, &self.peer).await,
             None if options.websocket.is_empty() => text(StatusCode::NOT_FOUND, "no http is served here"),
             None => text(StatusCode::NOT_FOUND, "nothing is served at this path"),
         }
+    }
+
+    /// The answer to a request that no service gets.
+    fn own_answer(&self, request: &Request<Incoming>) -> Option<Response<ResponseBody>> {
+        if let Err(why) = check(request) {
+            let mut response = text(StatusCode::BAD_REQUEST, &format!("malformed request: {why}"));
+            close_behind(&mut response);
+            return Some(response);
+        }
+        if request.headers().contains_key(header::UPGRADE) {
+            let head = upgrade_head(request);
+            if is_upgrade(&head) {
+                return Some(self.upgrade(&head));
+            }
+        }
+        if !self.acceptor.options.websocket.contains_key(request.uri().path()) {
+            return None;
+        }
+        let why = "this is a websocket endpoint: connect with ws:// or wss://";
+        let mut response = text(StatusCode::UPGRADE_REQUIRED, why);
+        response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        Some(response)
     }
 
     /// An upgrade on a connection that was used for other requests, as reverse proxies do it.
@@ -154,6 +167,24 @@ impl Serving<'_> {
                 response
             }
         }
+    }
+}
+
+fn answered<'a>(
+    request: &'a Request<Incoming>,
+    response: &Response<ResponseBody>,
+    peer: &'a HttpPeer,
+    since: Instant,
+) -> Answered<'a> {
+    let agent = request.headers().get(header::USER_AGENT);
+    Answered {
+        peer: &peer.address,
+        method: request.method().as_str(),
+        path: request.uri().path(),
+        user_agent: agent.and_then(|agent| agent.to_str().ok()),
+        status: response.status(),
+        octets: response.body().size_hint().exact().unwrap_or_default(),
+        since: since.into_std(),
     }
 }
 
