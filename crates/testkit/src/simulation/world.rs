@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
-    Actions, Authorization, Decision, Disclose, Disclosure, Input, Permission, Permissions, QuestionId,
-    Realm, RealmLimits, RealmOptions, Role, Session, Slot, Undelivered,
+    Actions, Authorization, Decision, Disclose, Disclosure, Input, Permission, Permissions, Presence,
+    QuestionId, Realm, RealmLimits, RealmOptions, Role, Session, Slot, Undelivered,
 };
 use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::{
@@ -106,6 +106,7 @@ impl World {
             69..84 => self.answer_invocation(slot),
             84..85 => self.misbehave(slot),
             85..94 => self.answer_question(),
+            94..97 => self.change_presence(slot),
             _ => self.wait(),
         }
     }
@@ -114,6 +115,9 @@ impl World {
     pub(super) fn end(&mut self) -> Result<Counts, Broken> {
         while !self.questions.is_empty() {
             self.answer_question()?;
+        }
+        for slot in self.peers.keys().copied().collect::<Vec<_>>() {
+            self.input(Input::Presence(slot, Presence::There))?;
         }
         self.finish_invocations()?;
         self.tick()?;
@@ -306,6 +310,13 @@ impl World {
             _ => self.input(Input::Leave(slot))?,
         };
         Ok(())
+    }
+
+    /// Its connection is lost, silent, or there again; what it sends all the same may have been on its way.
+    fn change_presence(&mut self, slot: Slot) -> Result<(), Broken> {
+        let presences = [Presence::There, Presence::There, Presence::Away, Presence::Silent];
+        let presence = presences[self.dice.below(presences.len())];
+        self.input(Input::Presence(slot, presence))
     }
 
     fn questions_of_the_leaving(&mut self, slot: Slot) {
