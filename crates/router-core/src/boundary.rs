@@ -61,6 +61,8 @@ pub enum Input<'i, 'm> {
     Close(Slot, &'static str),
     /// A session's transport is gone.
     Leave(Slot),
+    /// A joined session has no connection for now, or has one again. It stays what it is.
+    Presence(Slot, Presence),
     /// An INVOCATION that [`Outbox::send`] took could not be queued for its callee: the call gets an ERROR that says why, as
     /// if the callee had answered so. Not held back while a message of the callee awaits authorization, unlike an ERROR
     /// that comes as [`Input::Message`].
@@ -75,6 +77,19 @@ pub enum Input<'i, 'm> {
     RemoveRole(Arc<str>, Goodbye),
     /// [`Realm::deadline`](crate::Realm::deadline) has passed.
     Tick,
+}
+
+/// Whether a joined session has a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It has one, again.
+    There,
+    /// It has lost it, and may come back. The calls it has wait for it; of several callees of a procedure those that are there get
+    /// the further ones.
+    Away,
+    /// The same, and nobody knows since when, as it did not answer: the calls it has as one of the callees of a shared registration end
+    /// with `wamp.error.canceled`, and it is interrupted. What it answers later is nobody's.
+    Silent,
 }
 
 /// Which sessions [`Input::Kill`] is about.

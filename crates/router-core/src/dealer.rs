@@ -3,6 +3,7 @@
 //! Specification: "Remote Procedure Calls", and the advanced profile from "Progressive Call Results" to "Shared Registration".
 //! What can become of a call is decided in one place, [`invocation`]; this file carries it out.
 
+mod away;
 mod invocation;
 mod kept;
 mod registration;
@@ -291,7 +292,7 @@ impl Dealer {
         let registration = &mut self.registrations[place];
         match sessions.is_anybody_away() {
             false => registration.choose(ids, can_take),
-            true => choose_there(registration, ids, sessions, can_take),
+            true => away::choose_there(registration, ids, sessions, can_take),
         }
     }
 
@@ -733,20 +734,6 @@ impl Dealer {
     pub(crate) fn kept_len(&self) -> usize {
         self.frozen.len() + self.kept.len() + self.timeouts.len()
     }
-}
-
-/// The callee that gets a call, of those with a connection if one of them can take it.
-#[cold]
-#[inline(never)]
-fn choose_there(
-    registration: &mut Registration,
-    ids: &mut Ids,
-    sessions: &Sessions,
-    can_take: impl Fn(&Callee) -> bool,
-) -> Option<usize> {
-    let is_there = |callee: &Callee| sessions.get(callee.slot).is_some_and(|peer| !peer.is_away);
-    let there = registration.choose(ids, |callee| can_take(callee) && is_there(callee));
-    there.or_else(|| registration.choose(ids, can_take))
 }
 
 /// Whether a caller takes an opaque result.

@@ -51,8 +51,8 @@ pub use authorization::{
     Role,
 };
 pub use boundary::{
-    Action, AuthorizeRequest, Contract, Decision, Denial, Flow, Input, Outbox, Publisher, QuestionId, Record,
-    Recorded, RetainedBound, Session, Slot, Undelivered, Whom,
+    Action, AuthorizeRequest, Contract, Decision, Denial, Flow, Input, Outbox, Presence, Publisher,
+    QuestionId, Record, Recorded, RetainedBound, Session, Slot, Undelivered, Whom,
 };
 pub use decisions::DecisionFilter;
 pub use limits::{CallQueueRule, HistoryRule, MetaApi, RealmLimits, RealmOptions};

@@ -27,7 +27,9 @@ use crossweave_wamp::{
 use hashbrown::HashMap;
 
 use crate::authorization::{Disclose, Role, Roles};
-use crate::boundary::{Decision, Flow, Input, Outbox, QuestionId, Record, Session, Slot, Undelivered};
+use crate::boundary::{
+    Decision, Flow, Input, Outbox, Presence, QuestionId, Record, Session, Slot, Undelivered,
+};
 use crate::broker::{Broker, Publisher};
 use crate::clock::Clock;
 use crate::dealer::{Dealer, Placed};
@@ -175,12 +177,6 @@ impl Realm {
         }
     }
 
-    /// A joined session has no connection for now, or has one again. It stays what it is; but of several callees of a procedure
-    /// one that is there gets the call.
-    pub fn set_away(&mut self, slot: Slot, is_away: bool) {
-        self.sessions.set_away(slot, is_away);
-    }
-
     /// Forgets decisions of authorizers that it remembers, and says how many.
     pub fn purge_decisions(&mut self, filter: &DecisionFilter) -> usize {
         self.decisions.purge(filter)
@@ -208,6 +204,7 @@ impl Realm {
             Input::Answer(question, decision) => self.answer(now, question, decision, out),
             Input::Close(slot, reason) => self.close(slot, reason, out),
             Input::Leave(slot) => self.remove(slot, Notice::Given, out),
+            Input::Presence(slot, presence) => self.set_presence(slot, presence, out),
             Input::Undelivered(slot, request, why) => self.undelivered(now, slot, request, why, out),
             Input::Unreceived(slot, request, why) => self.unreceived(slot, request, why, out),
             Input::Kill(whom, goodbye) => self.kill_whom(&whom, &goodbye, out),
@@ -230,6 +227,22 @@ impl Realm {
     }
 
     // Sessions
+
+    /// A session has lost its connection, or has another one.
+    #[cold]
+    fn set_presence<O: Outbox>(&mut self, slot: Slot, presence: Presence, out: &mut O) -> Flow {
+        if self.sessions.get(slot).is_none() {
+            return Flow::Gone;
+        }
+        self.sessions.set_away(slot, presence != Presence::There);
+        match presence {
+            Presence::Away => {}
+            Presence::Silent => self.dealer.fall_silent(&mut self.sessions, slot, out),
+            Presence::There => self.dealer.is_back(&self.sessions, slot),
+        }
+        self.serve_queues(out);
+        Flow::Continue
+    }
 
     fn join<O: Outbox>(&mut self, slot: Slot, session: Session, welcome: Welcome, out: &mut O) -> Flow {
         let Some(role) = self.roles.key(&session.authrole) else {

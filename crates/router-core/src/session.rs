@@ -246,7 +246,7 @@ impl Sessions {
         peer.is_away = is_away;
     }
 
-    /// Whether there are callees that have no connection for now.
+    /// Whether there are sessions that have no connection for now.
     #[inline]
     pub(crate) fn is_anybody_away(&self) -> bool {
         self.away > 0

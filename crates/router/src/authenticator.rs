@@ -85,6 +85,10 @@ pub enum NotGranted {
     /// nobody finds out who exists; no answer is right. With the others it is told that its authentication failed.
     #[error("it knows no such client")]
     NoSuchClient,
+    /// It has decided so, for this reason, which only the log is told: whether it does not know the client, or has another reason, the
+    /// client finds out as little as with [`NotGranted::NoSuchClient`].
+    #[error("{0}")]
+    Refused(String),
     /// It could not decide, for this reason, which the client is not told.
     #[error("{0}")]
     Failed(String),

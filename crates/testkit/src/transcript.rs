@@ -18,6 +18,7 @@
 //! alice resumed                                            the driver reads from alice again
 //! restart                                                  all sessions are gone; a new realm gets the recorded history, and no roles but "anonymous"
 //! leave bob                                                bob's transport is gone
+//! presence bob away                                        bob's transport is gone, his session stays: away, silent, or there again
 //! close bob wamp.close.system_shutdown                     the router closes bob
 //! kill alice wamp.close.killed                             the router ends all sessions of the authid alice; * for all there are
 //! unrole user                                              the role is gone, its sessions stay

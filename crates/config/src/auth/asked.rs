@@ -17,6 +17,8 @@ pub struct Dynamic {
     pub role: Option<String>,
     /// `default-role`: the role of clients for which it names none. Default: such clients are refused.
     pub default_role: Option<String>,
+    /// `pass-errors`: whether its errors reach the client, unless their URIs begin with `wamp.`. Default: false.
+    pub pass_errors: bool,
 }
 
 /// A part of this program is asked.
@@ -54,7 +56,8 @@ impl Dynamic {
             check_role(reading, &at, name, None, by.realms);
             warn_of_method(reading, &at, name, None, by);
         }
-        Self { authenticator: authenticator.unwrap_or_default(), realm, role, default_role }
+        let pass_errors = fields.bool(reading, "pass-errors", false);
+        Self { authenticator: authenticator.unwrap_or_default(), realm, role, default_role, pass_errors }
     }
 }
 

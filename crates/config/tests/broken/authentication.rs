@@ -264,6 +264,11 @@ fn who_is_asked_at_run_time() {
         "$.workers[0].transports[0].auth.ticket[\"authenticator-role\"]",
         "nearest anonymous",
     );
+    asked(
+        r#"{"type": "dynamic", "authenticator": "com.auth", "pass-errors": §"yes"}"#,
+        "$.workers[0].transports[0].auth.ticket[\"pass-errors\"]",
+        "expected true or false",
+    );
 }
 
 #[test]

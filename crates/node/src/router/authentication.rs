@@ -106,8 +106,9 @@ fn source<C, T>(method: &config::Method<C>, fixed: impl FnOnce(&C) -> T) -> Sour
         config::Method::Static(it) => Source::Static(fixed(it)),
         config::Method::Function(function) => Source::Asked(Asked::Named(function.create.as_str().into())),
         config::Method::Dynamic(dynamic) => {
-            let config::Dynamic { authenticator, realm, role, default_role } = dynamic.clone();
-            let procedure = Procedure { uri: authenticator, realm, authrole: role, default_role };
+            let config::Dynamic { authenticator: uri, realm, role: authrole, default_role, pass_errors } =
+                dynamic.clone();
+            let procedure = Procedure { uri, realm, authrole, default_role, passes_errors: pass_errors };
             Source::Asked(Asked::Procedure(procedure.into()))
         }
     }

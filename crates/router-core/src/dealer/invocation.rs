@@ -13,6 +13,7 @@
 //!                       ▼              │   timeout: ERROR timeout
 //!                     ended ◀──────────┤   it leaves: nobody to answer
 //!                       ▲              │   it cannot be given a part of the result: ERROR that says why
+//!                       │              │   the callee is silent, and others may have the procedure: ERROR canceled
 //!                       │              │ and from Running, where the callee can be interrupted and CANCEL is not skip:
 //!                       │              │   INTERRUPT killnowait, and that is the end
 //!                       │              │ otherwise, where somebody counts the callee's calls:
@@ -104,6 +105,8 @@ pub(super) enum Event {
     CallerLeft,
     /// The callee's session ended, or the registration at which the call waits.
     CalleeLeft,
+    /// The callee does not answer its pings; its session may go on later.
+    CalleeSilent,
 }
 
 /// What follows.
@@ -199,10 +202,11 @@ impl Invocation {
             (_, Event::Timeout) => self.let_go(ToCaller::TimedOut, true),
             (_, Event::Unreceived(why)) => self.let_go(ToCaller::Unreceived(why), true),
             (_, Event::CallerLeft) => self.let_go(ToCaller::Nothing, true),
+            (_, Event::CalleeSilent) => self.let_go(ToCaller::CalleeLeft, true),
         }
     }
 
-    /// The caller no longer waits: the callee is told so, or works on in vain.
+    /// The caller no longer waits, or need not: the callee is told so, or works on in vain.
     fn let_go(&self, caller: ToCaller, interrupt: bool) -> Step {
         let interrupts = interrupt && self.can_interrupt && self.state == State::Running;
         Step {
@@ -217,7 +221,7 @@ impl Invocation {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 9] = [
+    const EVENTS: [Event; 10] = [
         Event::Progress,
         Event::Answer,
         Event::Cancel(CancelMode::Skip),
@@ -227,6 +231,7 @@ mod tests {
         Event::Unreceived(Undelivered::TooLong),
         Event::CallerLeft,
         Event::CalleeLeft,
+        Event::CalleeSilent,
     ];
 
     fn invocation(bits: usize) -> Invocation {

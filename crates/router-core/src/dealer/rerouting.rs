@@ -14,6 +14,7 @@ use std::time::Instant;
 use crossweave_wamp::message::{Call, Kind};
 use crossweave_wamp::{RequestId, uris};
 
+use super::away::is_there;
 use super::invocation::{Event, Invocation, State};
 use super::kept::{KeptCall, Queued};
 use super::{Dealer, Placed, Way, all_busy};
@@ -194,8 +195,8 @@ impl Dealer {
     fn next_queued(&self, sessions: &Sessions, place: Key) -> Option<Key> {
         let registration = self.registrations.get(place)?;
         let (_, key) = registration.queue.first_key_value()?;
-        let can_take = |slot: Slot| sessions.get(slot).is_some();
-        registration.callees.iter().any(|it| it.has_room() && can_take(it.slot)).then_some(*key)
+        // Here it can still go to another callee than one that is away.
+        registration.callees.iter().any(|it| it.has_room() && is_there(sessions, it)).then_some(*key)
     }
 }
 

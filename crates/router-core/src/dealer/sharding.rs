@@ -8,6 +8,7 @@
 use crossweave_wamp::message::RunMode;
 use crossweave_wamp::uris;
 
+use super::away::is_there;
 use super::{Dealer, all_busy};
 use crate::refused::Refused;
 use crate::session::Sessions;
@@ -43,7 +44,9 @@ impl Dealer {
         let callees = &self.registrations[place].callees;
         let there = || callees.iter().enumerate().filter(|(_, it)| sessions.get(it.slot).is_some());
         let owner = there().map(|(_, it)| it.node).max_by_key(|node| (resource.weight(*node), *node));
-        let free = there().find(|(_, it)| Some(it.node) == owner && it.has_room());
+        let of_node = || there().filter(|(_, it)| Some(it.node) == owner);
+        let is_any_there = sessions.is_anybody_away() && of_node().any(|(_, it)| is_there(sessions, it));
+        let free = of_node().find(|(_, it)| it.has_room() && (!is_any_there || is_there(sessions, it)));
         free.map(|(at, _)| at).ok_or_else(|| all_busy(procedure))
     }
 }

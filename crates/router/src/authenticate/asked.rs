@@ -73,13 +73,25 @@ impl Question {
                 looks.remember(&asking, &granted, &decoy);
                 self.challenge(granted, Standing::Known, turn).await
             }
-            Err(NotGranted::NoSuchClient)
-                if let Some(made_up) =
-                    looks.make_up(&asking, &decoy, attempt.authid.as_deref().unwrap_or_default()) =>
-            {
-                self.challenge(made_up, Standing::UnknownToAsked, turn).await
+            Err(why) => {
+                let standing = self.standing(&why);
+                let authid = attempt.authid.as_deref().unwrap_or_default();
+                match standing.zip(looks.make_up(&asking, &decoy, authid)) {
+                    Some((standing, made_up)) => self.challenge(made_up, standing, turn).await,
+                    None => attempt.not_granted(&self.asked.name(), why),
+                }
             }
-            Err(why) => attempt.not_granted(&self.asked.name(), why),
+        }
+    }
+
+    /// What the log is told of a client that must not find out that it will not be let in.
+    fn standing(&self, why: &NotGranted) -> Option<Standing> {
+        match why {
+            NotGranted::NoSuchClient => Some(Standing::UnknownToAsked),
+            NotGranted::Refused(why) => {
+                Some(Standing::Refused(format!("{} refused it: {why}", self.asked.name()).into()))
+            }
+            NotGranted::Denied { .. } | NotGranted::Failed(_) => None,
         }
     }
 
@@ -182,11 +194,12 @@ impl Attempt {
     pub(super) fn not_granted(&self, asked: &str, why: NotGranted) -> Verdict {
         match why {
             NotGranted::Denied { uri, message } => {
-                let cause = format!("{asked} denied it with {uri}");
+                let cause = format!("{asked} denied it with {uri}, which the client is told");
                 let Refusal { cause, .. } = Refusal::unproven(self.method, self.authid.as_deref(), cause);
                 Verdict::Refuse(Refusal { abort: Abort::new(uri, message), cause })
             }
             NotGranted::NoSuchClient => self.unproven(format_args!("{asked} knows no such client")),
+            NotGranted::Refused(why) => self.unproven(format_args!("{asked} refused it: {why}")),
             NotGranted::Failed(why) => self.unproven(format_args!("{asked} failed: {why}")),
         }
     }
@@ -223,7 +236,7 @@ mod tests {
         let (authid, method) = (Some("joe".to_owned()), "wampcra");
         let attempt = Attempt { shared, realm, authid, authextra: None, caller, method };
         let uri = "com.example.authenticate".to_owned();
-        let asked = Procedure { uri, realm: None, authrole: None, default_role: None };
+        let asked = Procedure { uri, realm: None, authrole: None, default_role: None, passes_errors: false };
         Question::new(attempt, Asked::Procedure(Arc::new(asked)))
     }
 

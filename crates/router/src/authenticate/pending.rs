@@ -19,12 +19,14 @@ pub(crate) struct Pending {
 }
 
 /// Whether a client exists. Each is challenged alike; only the log is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     Known,
     NoSuchClient,
     /// Whoever was asked knows no such client.
     UnknownToAsked,
+    /// Whoever was asked refused it, in these words.
+    Refused(Box<str>),
     /// It exists, and the public key that it says it has is none of its keys.
     KeyNotListed,
 }
@@ -37,11 +39,12 @@ impl From<bool> for Standing {
 
 impl Standing {
     /// Why it may not join, whose proof was not right.
-    fn cause(self) -> &'static str {
+    fn cause(&self) -> &str {
         match self {
             Standing::Known => "wrong answer to the challenge",
             Standing::NoSuchClient => "no such client",
             Standing::UnknownToAsked => "the authenticator knows no such client",
+            Standing::Refused(why) => why,
             Standing::KeyNotListed => "the client exists, and does not have this public key",
         }
     }

@@ -51,6 +51,7 @@ async fn a_realm_that_went_down_is_started_afresh_for_who_has_proven_itself_only
         realm: Some("realm1".into()),
         authrole: None,
         default_role: None,
+        passes_errors: false,
     };
     let methods = Methods {
         wampcra: Some(Source::Static([("joe".to_owned(), known)].into_iter().collect())),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossweave_auth::Secret;
 use crossweave_auth::cryptosign::PublicKey;
 use crossweave_auth::scram::Kdf;
 use crossweave_auth::scram::credential::{Credential as Scram, Hashing};
@@ -23,8 +24,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// It answers with a role, or with a dict of `role`, `realm`, `authid`, `extra` and what the method needs: `secret`, `salt`,
 /// `iterations`, `keylen` for WAMP-CRA; `pubkey` or `authorized_keys` for cryptosign; `kdf`, `salt`, `iterations`, `memory`,
-/// `stored-key`, `server-key` for SCRAM. An answer of another shape lets nobody in. An ERROR is passed on to the client unless
-/// its URI begins with `wamp.`.
+/// `stored-key`, `server-key` for SCRAM. With an ERROR, or null, it says that it does not let the client in, who then takes the same
+/// way as one with a wrong secret ([`NotGranted::Refused`]). An answer of another shape, or none, lets nobody in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Procedure {
     /// Its URI.
@@ -37,6 +38,9 @@ pub struct Procedure {
     pub authrole: Option<String>,
     /// The role of clients for which it names none; absent, those are refused.
     pub default_role: Option<String>,
+    /// Whether an ERROR whose URI does not begin with `wamp.` is told to the client ([`NotGranted::Denied`]). Then clients can
+    /// find out who exists, if the procedure has another error for those who do not.
+    pub passes_errors: bool,
 }
 
 impl Procedure {
@@ -48,7 +52,7 @@ impl Procedure {
     ) -> Result<Granted, NotGranted> {
         let failed = NotGranted::Failed;
         let AuthenticateRequest { realm, authid, method, ticket, mut details } = request;
-        if let Some(ticket) = ticket {
+        if let Some(ticket) = &ticket {
             details.insert("ticket", ticket.reveal());
         }
         let home = self.realm.as_deref().or(realm.as_deref());
@@ -59,20 +63,36 @@ impl Procedure {
             None => self.call_here(shared, home, &args).await,
         };
         match answer {
-            Ok(args) => {
-                let answer = args.into_iter().next().unwrap_or_default();
-                let granted = self.granted(method, answer);
-                granted
-                    .and_then(|granted| self.check_realm(granted, home))
-                    .map_err(|what| failed(format!("its answer {what}")))
-            }
-            Err(CallFailed::Error { error, .. }) if NO_SUCH_CLIENT.contains(&error.as_str()) => {
-                Err(NotGranted::NoSuchClient)
-            }
-            Err(CallFailed::Error { error, message }) if !error.starts_with("wamp.") => {
-                Err(denied(error, message))
-            }
+            Ok(args) => match args.into_iter().next().unwrap_or_default() {
+                Value::Null => Err(NotGranted::Refused("its answer is null".to_owned())),
+                answer => {
+                    let granted = self.granted(method, answer);
+                    granted
+                        .and_then(|granted| self.check_realm(granted, home))
+                        .map_err(|what| failed(format!("its answer {what}")))
+                }
+            },
+            Err(CallFailed::Error { error, message }) => Err(self.no(error, message, ticket.as_ref())),
             Err(error) => Err(failed(error.to_string())),
+        }
+    }
+
+    /// What an ERROR means. The texts are the callee's, bounded.
+    fn no(&self, uri: String, message: Option<String>, ticket: Option<&Secret>) -> NotGranted {
+        if self.passes_errors && !uri.starts_with("wamp.") {
+            let message = message.unwrap_or_else(|| "authentication failed".to_owned());
+            return NotGranted::Denied { uri, message };
+        }
+        let shown = match message {
+            None => uri.clone(),
+            Some(message) if repeats(&message, ticket) => {
+                format!("{uri}, with a text that repeats the ticket")
+            }
+            Some(message) => format!("{uri}: {message:?}"),
+        };
+        match GIVEN_BY_THE_REALM.contains(&uri.as_str()) {
+            true => NotGranted::Failed(shown),
+            false => NotGranted::Refused(shown),
         }
     }
 
@@ -146,12 +166,17 @@ impl Procedure {
     }
 }
 
-/// The errors by which a procedure says that it knows no such client.
-const NO_SUCH_CLIENT: [&str; 2] = [uris::AUTHENTICATION_FAILED, "wamp.error.no_such_principal"];
+/// The errors that come in the procedure's place when it has not answered. All others count as its own: one that may be either, such
+/// as `wamp.error.not_authorized`, must not tell clients that it refuses from others.
+const GIVEN_BY_THE_REALM: [&str; 5] =
+    [uris::NO_SUCH_PROCEDURE, uris::NO_AVAILABLE_CALLEE, uris::UNAVAILABLE, uris::CANCELED, uris::TIMEOUT];
 
-/// The texts are the authenticator's, bounded.
-fn denied(uri: String, message: Option<String>) -> NotGranted {
-    NotGranted::Denied { uri, message: message.unwrap_or_else(|| "authentication failed".to_owned()) }
+/// Whether a text for the log has the ticket in it, or as much of it as a text that was cut may end with.
+fn repeats(message: &str, ticket: Option<&Secret>) -> bool {
+    const BEGINNING: usize = 6;
+    let Some(ticket) = ticket.map(Secret::reveal).filter(|ticket| !ticket.is_empty()) else { return false };
+    let end = ticket.char_indices().nth(BEGINNING).map_or(ticket.len(), |(at, _)| at);
+    message.contains(&ticket[..end])
 }
 
 fn credential(method: &str, answer: &Dict) -> Result<Credential, String> {
@@ -210,9 +235,13 @@ fn text(answer: &Dict, key: &str) -> Result<Option<String>, String> {
 mod tests {
     use super::*;
 
+    fn asked(passes_errors: bool) -> Procedure {
+        let uri = "com.example.auth".into();
+        Procedure { uri, realm: None, authrole: None, default_role: None, passes_errors }
+    }
+
     fn granted(method: &str, answer: impl Into<Value>) -> Result<Granted, String> {
-        Procedure { uri: "com.example.auth".into(), realm: None, authrole: None, default_role: None }
-            .granted(method, answer.into())
+        asked(false).granted(method, answer.into())
     }
 
     #[test]
@@ -252,5 +281,51 @@ mod tests {
             let error = granted(method, answer).expect_err(&shown);
             assert!(!error.contains("s3cret"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_error_is_a_no_unless_it_came_in_the_procedures_place() {
+        let no = |uri: &str| asked(false).no(uri.to_owned(), Some("joe?".to_owned()), None);
+        for uri in [
+            "com.example.no_such_user",
+            "wamp.error.authentication_failed",
+            "wamp.error.no_such_principal",
+            "wamp.error.runtime_error",
+            "wamp.error.invalid_argument",
+            "wamp.error.not_authorized",
+            "odd",
+        ] {
+            assert_eq!(no(uri), NotGranted::Refused(format!("{uri}: \"joe?\"")));
+        }
+        for uri in ["no_such_procedure", "unavailable", "no_available_callee", "canceled", "timeout"] {
+            let uri = format!("wamp.error.{uri}");
+            assert_eq!(no(&uri), NotGranted::Failed(format!("{uri}: \"joe?\"")));
+        }
+    }
+
+    #[test]
+    fn errors_pass_only_where_that_is_wanted_and_never_those_of_wamp() {
+        let no = |uri: &str, message: Option<&str>| asked(true).no(uri.into(), message.map(Into::into), None);
+        let told = |uri: &str, message: &str| NotGranted::Denied { uri: uri.into(), message: message.into() };
+        assert_eq!(no("com.example.locked", Some("come back")), told("com.example.locked", "come back"));
+        assert_eq!(no("com.example.locked", None), told("com.example.locked", "authentication failed"));
+        for uri in ["wamp.error.runtime_error", "wamp.x"] {
+            assert_eq!(no(uri, None), NotGranted::Refused(uri.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_text_that_repeats_the_ticket_is_not_for_the_log() {
+        let no = |message: &str, ticket: &str| {
+            asked(false).no("com.example.no".into(), Some(message.into()), Some(&Secret::from(ticket)))
+        };
+        let hidden = NotGranted::Refused("com.example.no, with a text that repeats the ticket".to_owned());
+        assert_eq!(no("wrong ticket: s3cret!!!", "s3cret!!!"), hidden);
+        assert_eq!(no("wrong ticket: äöüßäö", "äöüßäöü of a text that was cut"), hidden);
+        assert_eq!(no("x", "x"), hidden);
+        assert_eq!(
+            no("wrong\nticket", ""),
+            NotGranted::Refused("com.example.no: \"wrong\\nticket\"".to_owned())
+        );
     }
 }

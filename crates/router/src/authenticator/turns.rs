@@ -140,7 +140,13 @@ mod tests {
 
     fn procedure(uri: &str, realm: Option<&str>) -> Asked {
         let (uri, realm) = (uri.to_owned(), realm.map(str::to_owned));
-        Asked::Procedure(Arc::new(Procedure { uri, realm, authrole: None, default_role: None }))
+        Asked::Procedure(Arc::new(Procedure {
+            uri,
+            realm,
+            authrole: None,
+            default_role: None,
+            passes_errors: false,
+        }))
     }
 
     async fn has_turn(turns: &Arc<Turns>, asked: &Asked, realm: &str) -> Option<Turn> {

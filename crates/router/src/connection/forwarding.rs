@@ -97,7 +97,7 @@ impl Connection {
         opening.deciding = Some(Box::pin(async move {
             match forwarding.await {
                 Ok(session) => Verdict::Forward(Box::new(session), grant),
-                Err(why) => Verdict::Refuse(Refusal::plain(&why.uri, why.message)),
+                Err(why) => Verdict::Refuse(grant.refusal(Refusal::plain(&why.uri, why.message))),
             }
         }));
         let late = Refusal::plain(uris::UNAVAILABLE, "the router behind this proxy did not answer in time");

@@ -132,7 +132,7 @@ impl Connection {
                 Due::Ping => {}
                 Due::Dead if matches!(self.stage, Stage::Joined { .. } | Stage::Forwarded(_)) => {
                     debug!(session = self.peer.session(), "peer does not answer pings");
-                    self.lose();
+                    self.lose_silent();
                 }
                 Due::Dead => {}
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossweave_router_core::boundary::Session;
+use crossweave_router_core::boundary::{Presence, Session};
 use crossweave_wamp::AuthMethod;
 use crossweave_wamp::message::Welcome;
 use tracing::{debug, info};
@@ -84,7 +84,16 @@ impl Connection {
 
     /// The connection is lost: its session stays behind if it is resumable, and leaves otherwise.
     pub(super) fn lose(&mut self) {
-        match self.park() {
+        self.lose_as(Presence::Away);
+    }
+
+    /// The peer does not answer its pings, and its connection is given up.
+    pub(super) fn lose_silent(&mut self) {
+        self.lose_as(Presence::Silent);
+    }
+
+    fn lose_as(&mut self, presence: Presence) {
+        match self.park_as(presence) {
             true => self.stage = Stage::Ended,
             false => self.end(),
         }
@@ -92,13 +101,17 @@ impl Connection {
 
     /// Leaves the session to another connection, or to its fate. False if it is still this connection's.
     pub(super) fn park(&mut self) -> bool {
+        self.park_as(Presence::Away)
+    }
+
+    fn park_as(&mut self, presence: Presence) -> bool {
         let Stage::Joined { realm, slot, is_paused, received, .. } = &self.stage else { return false };
         let is_resumable = self.peer.queue.lock().resumption.is_some();
         if !is_resumable {
             return false;
         }
         let visit = self.visit.as_deref().cloned();
-        realm.clone().park((*slot, &self.peer), (*received, *is_paused), visit, &mut self.effects)
+        realm.clone().park((*slot, &self.peer), (*received, *is_paused), presence, visit, &mut self.effects)
     }
 
     /// Another connection goes on with the session: this one was thought alive, and is closed.

@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crossweave_router_core::boundary::{Input, Session, Slot};
+use crossweave_router_core::boundary::{Input, Presence, Session, Slot};
 use crossweave_wamp::AuthMethod;
 use crossweave_wamp::message::Welcome;
 use tokio::runtime::Handle;
@@ -77,16 +77,23 @@ impl RealmCell {
         Some(resumption)
     }
 
-    /// The connection of a session is lost. False if the session is not resumable, and is still the connection's.
+    /// The connection of a session is lost, or silent. False if the session is not resumable, and is still the connection's.
     pub(crate) fn park(
         self: &Arc<Self>,
         (slot, peer): (Slot, &Arc<Peer>),
         (received, is_paused): (u64, bool),
+        presence: Presence,
         visit: Option<Visit>,
         effects: &mut Effects,
     ) -> bool {
         let Ok(runtime) = Handle::try_current() else { return false };
-        let held = self.handle(effects, |run| run.park(slot, peer, received, is_paused));
+        let held = self.handle(effects, |run| {
+            let parked = run.park(slot, peer, received, is_paused);
+            if parked.is_some() {
+                let _ = run.input(Input::Presence(slot, presence));
+            }
+            parked
+        });
         let Ok(Some((held, takeover))) = held else { return false };
         debug!(realm = %self.name, session = held.session(), "session is parked");
         if let Some(visit) = &visit {
@@ -158,7 +165,6 @@ impl Run<'_> {
         drop(queue);
         held.queue.lock().put_lasting(lasting);
         self.dispatch.routes.replace(slot, held.clone());
-        self.realm.set_away(slot, true);
         Some((held, takeover))
     }
 
@@ -232,7 +238,7 @@ impl Run<'_> {
         drop(queue);
         self.dispatch.routes.replace(slot, (*peer).clone());
         self.realm.set_transport(slot, session.transport.clone());
-        self.realm.set_away(slot, false);
+        let _ = self.input(Input::Presence(slot, Presence::There));
         if owes {
             self.dispatch.effects.dirty.push((*peer).clone());
         }

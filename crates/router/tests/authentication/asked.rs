@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossweave_auth::scram;
 use crossweave_auth::scram::Kdf;
 use crossweave_auth::scram::credential::Hashing;
-use crossweave_client::{Auth, PrivateKey, WampError};
+use crossweave_client::{Auth, Client, PrivateKey, WampError};
 use crossweave_router::{
     Anonymous, Answer, Asked, AuthenticateRequest, Authenticator, Credential, Granted, Methods, NotGranted,
     Procedure, Source, StartError, TransportOptions,
@@ -14,7 +14,7 @@ use crossweave_router::{
 use crossweave_wamp::{Dict, Message};
 
 use super::causes::Causes;
-use super::node::{Peer, node, node_with};
+use super::node::{Node, Peer, node, node_with};
 
 /// Knows joe; what it does is in the authid of others.
 #[derive(Debug)]
@@ -126,33 +126,50 @@ async fn what_an_authenticator_answers_wrongly_is_told_to_the_log_alone() {
     }
 }
 
+/// What a client sees of a login with a guess: what is in the challenge, what is fixed in it, its salt, and the ABORT.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    names: Vec<String>,
+    signed: Option<(usize, serde_json::Value)>,
+    salt: Option<String>,
+    refusal: (String, Option<String>),
+}
+
+async fn guess(node: &Node, method: &str, authid: &str) -> Seen {
+    let mut peer = Peer::connect(node).await;
+    let nonce = Dict::new().with("nonce", "egVDf3DMJh0=");
+    peer.hello(&[method], Dict::new().with("authid", authid).with("authextra", nonce)).await;
+    let Message::Challenge(challenge) = peer.receive().await else {
+        panic!("{method}, {authid}: no challenge")
+    };
+    let names = challenge.extra.iter().map(|(name, _)| name.to_string()).collect();
+    // What WAMP-CRA lets the client sign is JSON.
+    let signed: Option<serde_json::Value> =
+        challenge.extra.str("challenge").and_then(|text| serde_json::from_str(text).ok());
+    let signed = signed.and_then(|it| Some((it.as_object()?.len(), it["authrole"].clone())));
+    let salt = challenge.extra.str("salt").map(str::to_owned);
+    peer.authenticate("guess").await;
+    let Message::Abort(abort) = peer.receive().await else { panic!("{method}, {authid}: no ABORT") };
+    let refusal = (abort.reason.to_string(), abort.details.str("message").map(str::to_owned));
+    Seen { names, signed, salt, refusal }
+}
+
+/// Asserts that the second, a client that is not there, looks like the first, one that is.
+fn assert_alike(known: &Seen, unknown: &Seen) {
+    let of = |seen: &Seen| {
+        (seen.names.clone(), seen.signed.clone(), seen.salt.as_ref().map(String::len), seen.refusal.clone())
+    };
+    assert_eq!(of(known), of(unknown));
+}
+
 #[tokio::test]
 async fn a_client_that_an_authenticator_does_not_know_is_challenged_like_one_that_it_knows() {
     let node = node(methods()).await;
     for method in ["wampcra", "wamp-scram", "cryptosign"] {
-        let (mut shapes, mut refusals) = (Vec::new(), Vec::new());
-        for authid in ["joe", "unknown", "unknown"] {
-            let mut peer = Peer::connect(&node).await;
-            let nonce = Dict::new().with("nonce", "egVDf3DMJh0=");
-            peer.hello(&[method], Dict::new().with("authid", authid).with("authextra", nonce)).await;
-            let Message::Challenge(challenge) = peer.receive().await else {
-                panic!("{method}: no challenge")
-            };
-            let names: Vec<String> = challenge.extra.iter().map(|(name, _)| name.to_string()).collect();
-            // What WAMP-CRA lets the client sign is JSON.
-            let signed: Option<serde_json::Value> =
-                challenge.extra.str("challenge").and_then(|text| serde_json::from_str(text).ok());
-            let signed = signed.and_then(|it| Some((it.as_object()?.len(), it["authrole"].clone())));
-            let salt = challenge.extra.str("salt").map(|salt| (authid == "unknown").then(|| salt.to_owned()));
-            shapes.push((names, signed, salt));
-            peer.authenticate("guess").await;
-            let Message::Abort(abort) = peer.receive().await else { panic!("{method}: no ABORT") };
-            refusals.push((abort.reason.to_string(), abort.details.str("message").map(str::to_owned)));
-        }
-        assert_eq!(shapes[1], shapes[2], "{method}: the same for one authid");
-        let shape = |at: usize| (&shapes[at].0, &shapes[at].1, shapes[at].2.is_some());
-        assert_eq!(shape(0), shape(1), "{method}");
-        assert_eq!(refusals[0], refusals[1], "{method}");
+        let known = guess(&node, method, "joe").await;
+        let unknown = guess(&node, method, "unknown").await;
+        assert_alike(&known, &unknown);
+        assert_eq!(guess(&node, method, "unknown").await, unknown, "{method}: the same for one authid");
     }
     assert!(
         node.refuses(Auth::ticket("unknown", "t1cket")).await.contains("wamp.error.authentication_failed")
@@ -194,8 +211,103 @@ async fn nothing_is_taken_while_an_authenticator_is_asked() {
 }
 
 fn procedure(uri: &str) -> Asked {
+    Asked::Procedure(Arc::new(on_realm2(uri)))
+}
+
+fn on_realm2(uri: &str) -> Procedure {
     let (uri, realm) = (uri.to_owned(), Some("realm2".to_owned()));
-    Asked::Procedure(Arc::new(Procedure { uri, realm, authrole: None, default_role: None }))
+    Procedure { uri, realm, authrole: None, default_role: None, passes_errors: false }
+}
+
+type Details = (Option<String>, Option<String>, serde_json::Value);
+
+/// What all are told who may not join.
+const FAILED: &str = "refused with wamp.error.authentication_failed: authentication failed";
+
+/// What `com.example.auth` says of a client: joe is known. The authid of others says what is the matter.
+async fn look_up((_, authid, details): Details) -> Result<serde_json::Value, WampError> {
+    let method = details["authmethod"].as_str().unwrap_or_default().to_owned();
+    match authid.as_deref() {
+        Some("joe") if method != "ticket" => Ok(serde_json::json!({
+            "role": "user", "secret": "pa55", "salt": "salt", "iterations": 10, "keylen": 32, "kdf": "pbkdf2",
+            "pubkey": PrivateKey::from_bytes(&[1; 32]).public().to_hex(),
+        })),
+        Some("null") => Ok(serde_json::Value::Null),
+        Some("odd") => Ok(serde_json::json!(["user"])),
+        Some("hang") => std::future::pending().await,
+        Some(uri) => Err(WampError::new(uri).arg(format!("no such user: {uri}"))),
+        None => Err(WampError::new("com.example.no_such_user").arg("who are you?")),
+    }
+}
+
+/// A node whose clients are looked up by the procedure, once that is there: the guard keeps it.
+async fn with_procedure(asked: Procedure) -> (Node, Client) {
+    let by = || Some(Asked::Procedure(Arc::new(asked.clone())));
+    let methods = Methods {
+        anonymous: Some(Source::Asked(Asked::Function(Arc::new(Database)))),
+        ticket: by().map(Source::Asked),
+        wampcra: by().map(Source::Asked),
+        cryptosign: by().map(Source::Asked),
+        ..Methods::default()
+    };
+    let node = node_with(methods, |transport| transport.handshake_timeout_ms = 1500).await;
+    let backend = node.join(Auth::Anonymous).await.unwrap();
+    backend.register(&asked.uri, look_up).await.unwrap().detach();
+    (node, backend)
+}
+
+#[tokio::test]
+async fn nobody_finds_out_by_the_errors_of_a_procedure_who_exists() {
+    let (node, _backend) = with_procedure(on_realm2("com.example.auth")).await;
+    let (causes, _guard) = Causes::watch();
+    for method in ["wampcra", "cryptosign"] {
+        let known = guess(&node, method, "joe").await;
+        for uri in ["com.example.no_such_user", "wamp.error.no_such_principal", "wamp.error.runtime_error"] {
+            assert_alike(&known, &guess(&node, method, uri).await);
+            let why = format!("procedure \"com.example.auth\" refused it: {uri}: \"no such user: {uri}\"");
+            let cause = format!("method {method}, authid \"{uri}\": {why}");
+            assert_eq!(causes.told().last(), Some(&cause));
+        }
+        assert_alike(&known, &guess(&node, method, "null").await);
+        assert!(causes.told().last().unwrap().ends_with("refused it: its answer is null"));
+    }
+    for uri in ["com.example.no_such_user", "wamp.error.not_authorized", "null", "odd"] {
+        let refused = node.refuses(Auth::ticket(uri, "t1cket")).await;
+        assert!(refused.ends_with(FAILED), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn failures_of_a_procedure_are_told_to_the_log_alone() {
+    let (node, backend) = with_procedure(on_realm2("com.example.auth")).await;
+    let (causes, _guard) = Causes::watch();
+    for (authid, why) in [
+        ("odd", "failed: its answer is neither a role nor a dict"),
+        ("wamp.error.canceled", "failed: wamp.error.canceled"),
+        ("hang", "did not answer in time"),
+    ] {
+        let refused = node.refuses(Auth::wamp_cra(authid, "x")).await;
+        assert!(refused.ends_with(FAILED), "{refused}");
+        assert!(causes.told().last().unwrap().contains(why), "{:?}", causes.told());
+    }
+    backend.leave().await;
+    assert!(node.refuses(Auth::wamp_cra("joe", "pa55")).await.ends_with(FAILED));
+    assert!(causes.told().last().unwrap().contains("wamp.error.no_such_procedure"), "{:?}", causes.told());
+}
+
+#[tokio::test]
+async fn errors_of_a_procedure_reach_the_client_where_that_is_wanted() {
+    let asked = Procedure { passes_errors: true, ..on_realm2("com.example.auth") };
+    let (node, _backend) = with_procedure(asked).await;
+    let locked = "com.example.locked";
+    for auth in [Auth::ticket(locked, "t1cket"), Auth::wamp_cra(locked, "x")] {
+        let refused = node.refuses(auth).await;
+        assert!(refused.ends_with("with com.example.locked: no such user: com.example.locked"), "{refused}");
+    }
+    let hidden = node.refuses(Auth::ticket("wamp.error.runtime_error", "x")).await;
+    assert!(hidden.ends_with(FAILED), "{hidden}");
+    let known = guess(&node, "wampcra", "joe").await;
+    assert_alike(&known, &guess(&node, "wampcra", "wamp.error.no_such_principal").await);
 }
 
 #[tokio::test]
@@ -211,7 +323,6 @@ async fn a_procedure_decides_who_joins() {
     // Not registered yet: nobody is let in, and nobody is told why.
     assert!(node.refuses(Auth::ticket("joe", "t1cket")).await.ends_with("authentication failed"));
     let backend = node.join(Auth::Anonymous).await.unwrap();
-    type Details = (Option<String>, Option<String>, serde_json::Value);
     let ticket = backend.register("com.example.auth.ticket", |(realm, authid, details): Details| async move {
         match (authid.as_deref(), details["ticket"].as_str()) {
             (Some("joe"), Some("t1cket")) => Ok(
@@ -233,7 +344,7 @@ async fn a_procedure_decides_who_joins() {
     assert_eq!((extra.str("asked"), extra.str("by")), (Some("realm1"), Some("ticket")));
     assert_eq!(node.joins_as(Auth::wamp_cra("joe", "pa55")).await[1], "joe");
     assert!(node.refuses(Auth::wamp_cra("joe", "pa56")).await.ends_with("authentication failed"));
-    assert!(node.refuses(Auth::ticket("jim", "t1cket")).await.contains("we do not know you"));
+    assert!(node.refuses(Auth::ticket("jim", "t1cket")).await.ends_with("authentication failed"));
     assert!(node.refuses(Auth::ticket("shapeless", "x")).await.ends_with("authentication failed"));
 }
 
@@ -241,7 +352,7 @@ async fn a_procedure_decides_who_joins() {
 #[tokio::test]
 async fn a_procedure_that_is_called_where_the_client_asks_admits_to_that_realm_alone() {
     let uri = "com.example.authenticate".to_owned();
-    let asked = Procedure { uri, realm: None, authrole: None, default_role: None };
+    let asked = Procedure { uri, realm: None, authrole: None, default_role: None, passes_errors: false };
     let stranger = Anonymous { authrole: "user".into(), authid: None, realm: Some("realm1".into()) };
     let methods = Methods {
         anonymous: Some(Source::Static(stranger)),
@@ -250,7 +361,6 @@ async fn a_procedure_that_is_called_where_the_client_asks_admits_to_that_realm_a
     };
     let node = node(methods).await;
     let stranger = node.join(Auth::Anonymous).await.unwrap();
-    type Details = (Option<String>, Option<String>, serde_json::Value);
     // The authid says into which realm.
     let procedure = async |(_, realm, _): Details| {
         Ok(serde_json::json!({"role": "admin", "realm": realm, "authid": "root"}))

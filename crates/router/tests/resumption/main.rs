@@ -3,5 +3,6 @@
 mod ending;
 mod peer;
 mod recovery;
+mod silent;
 mod tokens;
 mod waiting;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
     Actions, Authorization, Decision, Disclose, Disclosure, HistoryRule, Input, Permission, Permissions,
-    QuestionId, Realm, RealmLimits, RealmOptions, Role, Session, Slot, Undelivered,
+    Presence, QuestionId, Realm, RealmLimits, RealmOptions, Role, Session, Slot, Undelivered,
 };
 use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::{
@@ -114,8 +114,8 @@ impl World {
             70..84 => self.answer_invocation(slot),
             84..85 => self.misbehave(slot),
             85..87 => self.use_power(slot),
-            87..88 => self.come_and_go(slot),
-            88..95 => self.answer_question(),
+            87..89 => self.change_presence(slot),
+            89..96 => self.answer_question(),
             _ => self.wait(),
         }
     }
@@ -124,6 +124,9 @@ impl World {
     pub(super) fn end(&mut self) -> Result<Counts, Broken> {
         while !self.questions.is_empty() {
             self.answer_question()?;
+        }
+        for slot in self.peers.keys().copied().collect::<Vec<_>>() {
+            self.input(Input::Presence(slot, Presence::There))?;
         }
         self.finish_invocations()?;
         self.tick()?;
@@ -336,6 +339,13 @@ impl World {
             _ => self.input(Input::Leave(slot))?,
         };
         Ok(())
+    }
+
+    /// Its connection is lost, silent, or there again; what it sends all the same may have been on its way.
+    fn change_presence(&mut self, slot: Slot) -> Result<(), Broken> {
+        let presences = [Presence::There, Presence::There, Presence::Away, Presence::Silent];
+        let presence = presences[self.dice.below(presences.len())];
+        self.input(Input::Presence(slot, presence))
     }
 
     fn questions_of_the_leaving(&mut self, slot: Slot) {

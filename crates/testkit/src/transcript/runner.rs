@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crossweave_router_core::{
     Actions, Authorization, CallQueueRule, Decision, Disclose, Disclosure, HistoryRule, Input, MetaApi,
-    Permission, Permissions, QuestionId, Realm, RealmOptions, Recorded, Role, Session, Slot, TrustRule,
-    Undelivered, Whom,
+    Permission, Permissions, Presence, QuestionId, Realm, RealmOptions, Recorded, Role, Session, Slot,
+    TrustRule, Undelivered, Whom,
 };
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{Goodbye, Welcome};
@@ -126,6 +126,7 @@ impl Runner {
             }
             ("join", (name, details)) => self.join(name, details),
             ("leave", (name, _)) => self.slot(name).map(|slot| self.input(Input::Leave(slot))),
+            ("presence", (name, presence)) => self.presence(name, presence),
             ("restart", _) => {
                 self.restart();
                 Ok(())
@@ -361,6 +362,16 @@ impl Runner {
         let mut message = Message::decode(Serializer::Json, &bytes).map_err(|why| format!("  {why}"))?;
         self.input(Input::Message(slot, &mut message));
         Ok(())
+    }
+
+    fn presence(&mut self, name: &str, presence: &str) -> Result<(), String> {
+        let presence = match presence {
+            "there" => Presence::There,
+            "away" => Presence::Away,
+            "silent" => Presence::Silent,
+            other => return Err(format!("  no such presence: {other}")),
+        };
+        self.slot(name).map(|slot| self.input(Input::Presence(slot, presence)))
     }
 
     fn undelivered(&mut self, name: &str, request: &str) -> Result<(), String> {

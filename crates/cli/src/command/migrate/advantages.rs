@@ -1,6 +1,6 @@
 //! What works better here than in Crossbar.io, of what a node uses.
 
-use crossweave_config::{Endpoint, Matching, Node, Realm, RouterWorker, Tls, Worker};
+use crossweave_config::{Auth, Endpoint, Matching, Method, Node, Realm, RouterWorker, Tls, Worker};
 
 /// A test of a node, and the sentence if it is passed.
 type Advantage = (fn(&Node) -> bool, &'static str);
@@ -43,6 +43,11 @@ const ADVANTAGES: &[Advantage] = &[
     (
         |node| auths(node).any(|auth| auth.ticket.is_some() || auth.wampcra.is_some()),
         "tickets and secrets are compared in constant time and never logged",
+    ),
+    (
+        |node| auths(node).any(asks_a_procedure),
+        "nobody finds out by a dynamic authenticator who exists: its errors are in the log; \
+         with `\"pass-errors\": true` of the method clients are told them, as by Crossbar.io",
     ),
     (
         |node| auths(node).any(|auth| auth.cookie),
@@ -88,6 +93,19 @@ fn tcp_version_6(node: &Node) -> bool {
     })
 }
 
-fn auths(node: &Node) -> impl Iterator<Item = &crossweave_config::Auth> {
+fn asks_a_procedure(auth: &Auth) -> bool {
+    fn is_dynamic<C>(method: Option<&Method<C>>) -> bool {
+        matches!(method, Some(Method::Dynamic(_)))
+    }
+    let Auth { anonymous, ticket, wampcra, scram, cryptosign, tls, .. } = auth;
+    is_dynamic(anonymous.as_ref())
+        || is_dynamic(ticket.as_ref())
+        || is_dynamic(wampcra.as_ref())
+        || is_dynamic(scram.as_ref())
+        || is_dynamic(cryptosign.as_ref())
+        || is_dynamic(tls.as_ref())
+}
+
+fn auths(node: &Node) -> impl Iterator<Item = &Auth> {
     routers(node).flat_map(|router| &router.transports).flat_map(|transport| transport.auths())
 }

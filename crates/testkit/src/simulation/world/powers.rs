@@ -45,11 +45,4 @@ impl World {
         let nobody = self.peers[&slot].session.id.0 ^ (1 << 60) ^ (self.published << 8);
         vec![topic.into(), nobody.into(), self.published.into()]
     }
-
-    /// A session loses its connection, or has one again. It notices nothing.
-    pub(super) fn come_and_go(&mut self, slot: Slot) -> Result<(), Broken> {
-        let is_away = self.dice.one_in(2);
-        self.realm.set_away(slot, is_away);
-        Ok(())
-    }
 }
