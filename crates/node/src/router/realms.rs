@@ -153,7 +153,11 @@ impl RouterWorker {
         })
     }
 
-    async fn stop_router_realm(&self, _: Caller, asked: StopRouterRealm) -> Result<RealmStopped, Error> {
+    pub(super) async fn stop_router_realm(
+        &self,
+        _: Caller,
+        asked: StopRouterRealm,
+    ) -> Result<RealmStopped, Error> {
         let mut state = self.shared.state.lock().await;
         if let Some(at) = state.templates.iter().position(|it| it.id == asked.realm_id) {
             let template = state.templates.remove(at);
@@ -173,6 +177,7 @@ impl RouterWorker {
     /// A realm has ended.
     pub(super) async fn forget_realm(&self, mut state: MutexGuard<'_, State>, id: &str, name: &str) {
         let sessions = state.forget(id).map(|it| it.sessions).unwrap_or_default();
+        self.shared.idle.lock().end(name);
         drop(state);
         self.stop_links(Some(id)).await;
         // What they have on the management realm goes with them, before somebody starts it anew.
