@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -128,11 +129,19 @@ fn principal(activation: &Activation) -> String {
     }
 }
 
-/// The peer's address without its port.
+/// Where a peer is that could come from a neighbouring port, address or process as well: the address without its port, of IPv6
+/// the network of 64 bits, as a single host has all of one, and of a process on this machine its user.
 fn peer_host(transport: &Dict) -> String {
     let peer = transport.str("peer").unwrap_or_default();
-    match peer.strip_prefix("tcp") {
-        Some(_) => peer.rsplit_once(':').map_or(peer, |(host, _)| host).to_owned(),
+    let of_tcp = peer.strip_prefix("tcp4:").or_else(|| peer.strip_prefix("tcp6:"));
+    if let Some(address) = of_tcp.and_then(|address| address.parse::<SocketAddr>().ok()) {
+        return match address.ip().to_canonical() {
+            IpAddr::V4(host) => host.to_string(),
+            IpAddr::V6(host) => Ipv6Addr::from_bits(host.to_bits() >> 64 << 64).to_string(),
+        };
+    }
+    match peer.strip_prefix("unix:").and_then(|rest| rest.rsplit_once(',')) {
+        Some((_process, user)) => format!("unix:{user}"),
         None => peer.to_owned(),
     }
 }

@@ -37,11 +37,18 @@ async fn until(is_so: impl Fn() -> bool) {
 }
 
 #[test]
-fn an_address_counts_without_its_port() {
+fn a_client_that_does_not_log_in_is_one_whichever_port_address_or_process_it_takes() {
     let host = |peer: &str| peer_host(&Dict::new().with("peer", peer));
-    assert_eq!(host("tcp4:10.0.0.1:5000"), host("tcp4:10.0.0.1:5001"));
-    assert_ne!(host("tcp4:10.0.0.1:5000"), host("tcp4:10.0.0.2:5000"));
-    assert_eq!(host("unix:pid=5"), "unix:pid=5");
+    for (one, same, other) in [
+        ("tcp4:10.0.0.1:5000", "tcp4:10.0.0.1:5001", "tcp4:10.0.0.2:5000"),
+        ("tcp6:[2001:db8:0:1::1]:5000", "tcp6:[2001:db8:0:1:ffff::2]:5001", "tcp6:[2001:db8:0:2::1]:5000"),
+        ("tcp6:[::ffff:10.0.0.1]:5000", "tcp4:10.0.0.1:7", "tcp6:[::ffff:10.0.0.2]:5000"),
+        ("unix:pid=5,uid=1000", "unix:pid=6,uid=1000", "unix:pid=5,uid=1001"),
+        ("unix:uid=1000", "unix:pid=7,uid=1000", "memory"),
+    ] {
+        assert_eq!(host(one), host(same));
+        assert_ne!(host(one), host(other));
+    }
 }
 
 #[tokio::test]
