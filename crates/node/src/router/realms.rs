@@ -153,7 +153,7 @@ impl RouterWorker {
         })
     }
 
-    pub(super) async fn stop_router_realm(
+    pub(in crate::router) async fn stop_router_realm(
         &self,
         _: Caller,
         asked: StopRouterRealm,
@@ -167,7 +167,7 @@ impl RouterWorker {
         let running = state.realm(&asked.realm_id)?;
         running.sessions.iter().for_each(Sessions::stop);
         let name = running.realm.name.clone();
-        self.stop_links(Some(&asked.realm_id)).await;
+        self.end_links(&asked.realm_id);
         let detached = self.router().stop_realm(&name).await.unwrap_or_default();
         let id = asked.realm_id;
         self.forget_realm(state, &id, &name).await;

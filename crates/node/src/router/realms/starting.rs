@@ -172,8 +172,10 @@ impl RouterWorker {
             Err(why) => {
                 let name = running.realm.name.clone();
                 state.forget(id);
-                self.stop_links(Some(id)).await;
+                self.end_links(id);
                 let _ = self.router().stop_realm(&name).await;
+                drop(state);
+                self.stop_links(Some(id)).await;
                 Err(Error::new(error::CANNOT_START, why))
             }
         }
