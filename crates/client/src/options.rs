@@ -82,7 +82,8 @@ impl Default for Options {
     }
 }
 
-/// When to ask a silent router whether it is still there.
+/// When to ask a silent router whether it is still there: by a ping, and over TCP also by the system, which learns only whether its
+/// host is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keepalive {
     /// After this long without a single octet from the router, a ping is sent. Zero turns it off. Default 20 seconds.

@@ -3,7 +3,7 @@
 use std::io;
 
 use crossweave_transport::codec::{Codec, Decoder, Encoder};
-use crossweave_transport::connector::Negotiated;
+use crossweave_transport::connector::{Negotiated, TcpKeepalive};
 use crossweave_transport::item::{Decoded, Item};
 use crossweave_transport::rawsocket::MaxLen;
 use crossweave_transport::tls::TlsClientOptions;
@@ -71,6 +71,10 @@ fn connect_options(options: &Options) -> ConnectOptions {
     let mut protocols: Vec<String> =
         options.serializers.iter().map(|serializer| serializer.subprotocol().to_owned()).collect();
     protocols.dedup();
+    let Keepalive { idle, timeout, .. } = options.keepalive;
+    let in_s = |time: std::time::Duration| u32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+    // What is not asked over the connection, as over many a RawSocket, the system asks.
+    let keepalive = TcpKeepalive { idle_s: in_s(idle), timeout_s: in_s(timeout) };
     ConnectOptions {
         timeout_ms: options.connect_timeout.as_millis().try_into().unwrap_or(u64::MAX),
         tls: TlsClientOptions { ca_file: options.ca_file.clone(), certificate: options.certificate.clone() },
@@ -80,6 +84,7 @@ fn connect_options(options: &Options) -> ConnectOptions {
         rawsocket_max_len: MaxLen::at_least(options.message_len_max),
         deflate: None,
         headers: options.headers.clone(),
+        tcp_keepalive: Some(keepalive).filter(|_| !idle.is_zero()),
     }
 }
 

@@ -13,7 +13,7 @@ pub struct RealmActivation {
     /// `max_realms`: realms of this template that run at a time, 1 to 1000000. Default: 10000.
     pub max_realms: u32,
     /// `max_realms_per_principal`: the same for those that one client has started: one authid, or for clients that do not log
-    /// in one peer address; 1 to 1000000. Default: 1000.
+    /// in one peer address (of IPv6 one network of 64 bits, on a Unix socket one user); 1 to 1000000. Default: 1000.
     pub max_realms_per_principal: u32,
     /// `max_rate`: realms started per second, with as many at once, 1 to 10000. Default: 100.
     pub max_rate: u32,

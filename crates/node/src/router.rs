@@ -289,3 +289,6 @@ fn admission(limits: &Limits) -> AdmissionOptions {
         pending_per_address_max: limits.max_pending_per_address as usize,
     }
 }
+
+#[cfg(test)]
+mod tests;

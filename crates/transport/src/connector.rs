@@ -40,6 +40,40 @@ pub struct ConnectOptions {
     pub deflate: Option<DeflateOptions>,
     /// Further header fields of the WebSocket request, such as `Cookie`.
     pub headers: Vec<(String, String)>,
+    /// How the system finds out that the host of the router is gone, over TCP. Default: asked after 20 seconds of silence, and
+    /// given 10 more; `None` for whatever the system does, which may be for hours.
+    pub tcp_keepalive: Option<TcpKeepalive>,
+}
+
+/// When the system asks a silent host whether it is still there, whatever is spoken over the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpKeepalive {
+    /// After this long without an octet, in seconds; 1 to 32,767, which is the next best of others.
+    pub idle_s: u32,
+    /// Without an answer for this much longer, the connection is lost, in seconds; rounded up to an even number.
+    pub timeout_s: u32,
+}
+
+impl Default for TcpKeepalive {
+    fn default() -> TcpKeepalive {
+        TcpKeepalive { idle_s: 20, timeout_s: 10 }
+    }
+}
+
+impl TcpKeepalive {
+    /// Questions until the connection is lost.
+    const QUESTIONS: u32 = 2;
+    /// What Linux takes.
+    const SECONDS_MAX: u32 = 32_767;
+
+    fn set(self, stream: &TcpStream) -> io::Result<()> {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.clamp(1, Self::SECONDS_MAX).into());
+        let keepalive = socket2::TcpKeepalive::new()
+            .with_time(seconds(self.idle_s))
+            .with_interval(seconds(self.timeout_s.div_ceil(Self::QUESTIONS)))
+            .with_retries(Self::QUESTIONS);
+        socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
+    }
 }
 
 impl Default for ConnectOptions {
@@ -53,6 +87,7 @@ impl Default for ConnectOptions {
             rawsocket_max_len: MaxLen::MAX,
             deflate: None,
             headers: Vec::new(),
+            tcp_keepalive: Some(TcpKeepalive::default()),
         }
     }
 }
@@ -137,7 +172,8 @@ impl Attempt<'_> {
             Target::Unix(path) => self.step(Step::Connect, open_unix(path)).await,
             Target::Tcp { host, port, is_tls } => {
                 let addresses = self.step(Step::Resolve, resolve(host, *port)).await?;
-                let (stream, peer) = self.step(Step::Connect, open_tcp(&addresses, self.deadline)).await?;
+                let opening = open_tcp(&addresses, self.deadline, self.options.tcp_keepalive);
+                let (stream, peer) = self.step(Step::Connect, opening).await?;
                 if !is_tls {
                     return Ok((stream, peer));
                 }
@@ -225,7 +261,11 @@ async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 }
 
 /// Tries the addresses in order, each for its share of the time that is left; the last one's error counts.
-async fn open_tcp(addresses: &[SocketAddr], deadline: Instant) -> io::Result<(Stream, PeerAddress)> {
+async fn open_tcp(
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    keepalive: Option<TcpKeepalive>,
+) -> io::Result<(Stream, PeerAddress)> {
     let mut error = io::Error::new(io::ErrorKind::NotFound, "host name has no address");
     for (at, address) in addresses.iter().enumerate() {
         let connecting = TcpStream::connect(address);
@@ -241,6 +281,7 @@ async fn open_tcp(addresses: &[SocketAddr], deadline: Instant) -> io::Result<(St
         match connected {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
+                keepalive.map_or(Ok(()), |keepalive| keepalive.set(&stream))?;
                 return Ok((Stream::Tcp(stream), PeerAddress::Tcp(*address)));
             }
             Err(cause) => error = cause,
@@ -279,8 +320,27 @@ mod tests {
         let answering = listener.local_addr().unwrap();
         let addresses = [address.as_socket().unwrap(), answering];
         let within = Duration::from_secs(2);
-        let opening = open_tcp(&addresses, Instant::now() + within);
+        let opening = open_tcp(&addresses, Instant::now() + within, None);
         let (_, peer) = tokio::time::timeout(within, opening).await.expect("in time").unwrap();
         assert_eq!(peer, PeerAddress::Tcp(answering));
+    }
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn a_host_that_falls_silent_is_asked_whether_it_is_there() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addresses = [listener.local_addr().unwrap()];
+        let longest = TcpKeepalive { idle_s: u32::MAX, timeout_s: u32::MAX };
+        assert!(open_tcp(&addresses, Instant::now() + Duration::from_secs(5), Some(longest)).await.is_ok());
+        for (keepalive, is_asked) in [(ConnectOptions::default().tcp_keepalive, true), (None, false)] {
+            let opened = open_tcp(&addresses, Instant::now() + Duration::from_secs(5), keepalive).await;
+            let (Stream::Tcp(stream), _) = opened.unwrap() else { panic!("it is TCP") };
+            let socket = socket2::SockRef::from(&stream);
+            assert_eq!(socket.keepalive().unwrap(), is_asked);
+            let times = (socket.tcp_keepalive_time(), socket.tcp_keepalive_interval());
+            if is_asked {
+                assert_eq!((times.0.unwrap().as_secs(), times.1.unwrap().as_secs()), (20, 5));
+                assert_eq!(socket.tcp_keepalive_retries().unwrap(), 2);
+            }
+        }
     }
 }

@@ -74,7 +74,8 @@ impl Endpoint {
         // Before the signature: a request that finds no place may be sent again as it is.
         let permit = self.under_way.try_acquire().map_err(|_| Refusal::too_many())?;
         self.options.check_webhook_signature(&head.headers, &body)?;
-        self.options.check_signature(head.uri.query().unwrap_or_default(), &body, SystemTime::now())?;
+        let query = head.uri.query().unwrap_or_default();
+        self.options.check_signature(query, &body, SystemTime::now()).await?;
         Ok(Admitted { body: text_of(body)?, head, _permit: permit })
     }
 }

@@ -7,6 +7,8 @@
 //! ```
 
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -17,7 +19,8 @@ use crossweave_client::Dict;
 use crossweave_config as config;
 use crossweave_router::{Activating, Activation, Missing, NotActivated, RealmProvider};
 use crossweave_wamp::{AuthMethod, uris};
-use tokio::sync::MutexGuard;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{MutexGuard, oneshot};
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
@@ -32,29 +35,29 @@ const ACTIVATE_DEADLINE: Duration = Duration::from_secs(20);
 /// A realm that nobody is on, but somebody is about to join, is looked at again after this.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Realms of templates that nobody is on. Each time that changes counts.
+/// Realms of templates that nobody is on, each with what its watch waits for.
 #[derive(Default)]
-pub(super) struct Idle {
-    changes: HashMap<String, u64>,
-    last: u64,
-}
+pub(super) struct Idle(HashMap<String, oneshot::Sender<Infallible>>);
+
+/// Closes when somebody is on the realm, it has ended, or the time that nobody is on it begins anew.
+type Over = oneshot::Receiver<Infallible>;
 
 impl Idle {
-    /// Nobody is on the realm from now on. The result names this time.
-    fn begin(&mut self, realm: &str) -> u64 {
-        self.last += 1;
-        self.changes.insert(realm.to_owned(), self.last);
-        self.last
+    /// Nobody is on the realm from now on. A watch of the time before is over.
+    fn begin(&mut self, realm: &str) -> Over {
+        let (sender, over) = oneshot::channel();
+        self.0.insert(realm.to_owned(), sender);
+        over
     }
 
     /// Somebody is on it, or it has ended.
-    fn end(&mut self, realm: &str) {
-        self.changes.remove(realm);
+    pub(super) fn end(&mut self, realm: &str) {
+        self.0.remove(realm);
     }
+}
 
-    fn is(&self, realm: &str, since: u64) -> bool {
-        self.changes.get(realm) == Some(&since)
-    }
+fn is_over(over: &mut Over) -> bool {
+    over.try_recv() == Err(TryRecvError::Closed)
 }
 
 /// Whom the router asks.
@@ -126,11 +129,19 @@ fn principal(activation: &Activation) -> String {
     }
 }
 
-/// The peer's address without its port.
+/// Where a peer is that could come from a neighbouring port, address or process as well: the address without its port, of IPv6
+/// the network of 64 bits, as a single host has all of one, and of a process on this machine its user.
 fn peer_host(transport: &Dict) -> String {
     let peer = transport.str("peer").unwrap_or_default();
-    match peer.strip_prefix("tcp") {
-        Some(_) => peer.rsplit_once(':').map_or(peer, |(host, _)| host).to_owned(),
+    let of_tcp = peer.strip_prefix("tcp4:").or_else(|| peer.strip_prefix("tcp6:"));
+    if let Some(address) = of_tcp.and_then(|address| address.parse::<SocketAddr>().ok()) {
+        return match address.ip().to_canonical() {
+            IpAddr::V4(host) => host.to_string(),
+            IpAddr::V6(host) => Ipv6Addr::from_bits(host.to_bits() >> 64 << 64).to_string(),
+        };
+    }
+    match peer.strip_prefix("unix:").and_then(|rest| rest.rsplit_once(',')) {
+        Some((_process, user)) => format!("unix:{user}"),
         None => peer.to_owned(),
     }
 }
@@ -145,6 +156,16 @@ impl State {
             template.forget(&realm.realm.name);
         }
         Some(realm)
+    }
+
+    /// A realm was not started in time by a template; if it comes all the same, it counts.
+    fn not_started(&mut self, name: &str, template_id: &str) {
+        if self.realms.iter().any(|it| it.realm.name == name) {
+            return;
+        }
+        if let Some(template) = self.templates.iter_mut().find(|it| it.id == template_id) {
+            template.forget(name);
+        }
     }
 
     /// An id that no realm has, nor one that is being started: it is not given out again.
@@ -180,10 +201,7 @@ impl RouterWorker {
             Err(_) => format!("no answer from the controller within {} s", ACTIVATE_DEADLINE.as_secs()),
         };
         error!("Realm '{name}' was not started by template '{template_id}': {failed}");
-        let mut state = self.shared.state.lock().await;
-        if let Some(template) = state.templates.iter_mut().find(|it| it.id == template_id) {
-            template.forget(name);
-        }
+        self.shared.state.lock().await.not_started(name, &template_id);
         // Why is for those who run the node.
         Err(NotActivated::new(uris::NO_SUCH_REALM, format!("realm {name:?} could not be started")))
     }
@@ -251,17 +269,31 @@ impl RouterWorker {
     }
 
     /// Nobody is on a realm: if it is one of a template and stays so, it is stopped.
-    fn is_idle(&self, realm: String) {
-        let since = self.shared.idle.lock().begin(&realm);
-        let worker = self.clone();
-        tokio::spawn(async move {
-            let timeout = worker.idle_timeout(&realm).await;
-            let Some(timeout) = timeout else { return worker.shared.idle.lock().end(&realm) };
-            sleep(timeout).await;
-            while worker.shared.idle.lock().is(&realm, since) && !worker.stop_idle(&realm).await {
-                sleep(RETRY).await;
+    pub(super) fn is_idle(&self, realm: String) {
+        let over = self.shared.idle.lock().begin(&realm);
+        tokio::spawn(self.clone().watch_idle(realm, over));
+    }
+
+    /// There is one for each realm: those that come and go would leave any number.
+    async fn watch_idle(self, realm: String, mut over: Over) {
+        let Some(timeout) = self.idle_timeout(&realm).await else {
+            let mut idle = self.shared.idle.lock();
+            if !is_over(&mut over) {
+                idle.end(&realm);
             }
-        });
+            return;
+        };
+        let mut wait = timeout;
+        loop {
+            tokio::select! {
+                _ = &mut over => return,
+                () = sleep(wait) => {}
+            }
+            if self.stop_idle(&realm).await {
+                return;
+            }
+            wait = RETRY;
+        }
     }
 
     async fn idle_timeout(&self, realm: &str) -> Option<Duration> {
@@ -281,7 +313,6 @@ impl RouterWorker {
         };
         match self.router().stop_realm_if_empty(realm).await {
             Ok(true) => {
-                self.shared.idle.lock().end(realm);
                 info!("Realm '{realm}' was idle");
                 self.forget_realm(state, &id, realm).await;
                 true
@@ -293,24 +324,4 @@ impl RouterWorker {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_counts_without_its_port() {
-        let host = |peer: &str| peer_host(&Dict::new().with("peer", peer));
-        assert_eq!(host("tcp4:10.0.0.1:5000"), host("tcp4:10.0.0.1:5001"));
-        assert_ne!(host("tcp4:10.0.0.1:5000"), host("tcp4:10.0.0.2:5000"));
-        assert_eq!(host("unix:pid=5"), "unix:pid=5");
-    }
-
-    #[test]
-    fn only_the_last_time_that_nobody_was_there_counts() {
-        let mut idle = Idle::default();
-        let first = idle.begin("r");
-        idle.end("r");
-        assert!(!idle.is("r", first));
-        let second = idle.begin("r");
-        assert!(idle.is("r", second) && !idle.is("r", first));
-    }
-}
+mod tests;

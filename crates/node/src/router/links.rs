@@ -27,7 +27,7 @@ use crossweave_config::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 
 use super::{RouterWorker, invalid, no_such};
@@ -199,12 +199,12 @@ impl RouterWorker {
         self.shared.state.lock().await.realm(&asked.realm_id)?;
         let found = self.shared.links.lock().remove(&(asked.realm_id, asked.link_id.clone()));
         let running = found.ok_or_else(|| no_such("link", &asked.link_id))?;
-        Ok(self.stop_link(running).await)
+        Ok(self.stop_link(running, Instant::now() + STOP_DEADLINE).await)
     }
 
-    async fn stop_link(&self, mut running: RunningLink) -> RouterRealmLink {
+    async fn stop_link(&self, mut running: RunningLink, deadline: Instant) -> RouterRealmLink {
         running.about.stop.notify_one();
-        if timeout(STOP_DEADLINE, &mut running.task).await.is_err() {
+        if timeout_at(deadline, &mut running.task).await.is_err() {
             running.task.abort();
         }
         running.about.is_connected.store(false, Ordering::Relaxed);
@@ -214,7 +214,17 @@ impl RouterWorker {
         marshal
     }
 
-    /// Stops the links of a realm, or of all.
+    /// Lets the links of a realm begin to end, for somebody who cannot wait now.
+    pub(super) fn end_links(&self, realm_id: &str) {
+        let links = self.shared.links.lock();
+        links
+            .iter()
+            .filter(|((realm, _), _)| realm == realm_id)
+            .for_each(|(_, it)| it.about.stop.notify_one());
+    }
+
+    /// Stops the links of a realm, or of all, at the same time: routers that hang are not waited for one after the other. Nobody
+    /// else should have to wait for this.
     pub(super) async fn stop_links(&self, realm_id: Option<&str>) {
         let is_meant = |(realm, _): &(String, String)| realm_id.is_none_or(|id| id == realm);
         let ending: Vec<RunningLink> = {
@@ -222,8 +232,10 @@ impl RouterWorker {
             let places: Vec<_> = links.keys().filter(|place| is_meant(place)).cloned().collect();
             places.iter().filter_map(|place| links.remove(place)).collect()
         };
+        ending.iter().for_each(|it| it.about.stop.notify_one());
+        let deadline = Instant::now() + STOP_DEADLINE;
         for running in ending {
-            self.stop_link(running).await;
+            self.stop_link(running, deadline).await;
         }
     }
 }
@@ -251,3 +263,6 @@ fn connect_timeout(link: &RouterLink) -> Option<Duration> {
     };
     (seconds > 0).then(|| Duration::from_secs(seconds.into()))
 }
+
+#[cfg(test)]
+mod tests;

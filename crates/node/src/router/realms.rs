@@ -153,7 +153,11 @@ impl RouterWorker {
         })
     }
 
-    async fn stop_router_realm(&self, _: Caller, asked: StopRouterRealm) -> Result<RealmStopped, Error> {
+    pub(in crate::router) async fn stop_router_realm(
+        &self,
+        _: Caller,
+        asked: StopRouterRealm,
+    ) -> Result<RealmStopped, Error> {
         let mut state = self.shared.state.lock().await;
         if let Some(at) = state.templates.iter().position(|it| it.id == asked.realm_id) {
             let template = state.templates.remove(at);
@@ -163,7 +167,7 @@ impl RouterWorker {
         let running = state.realm(&asked.realm_id)?;
         running.sessions.iter().for_each(Sessions::stop);
         let name = running.realm.name.clone();
-        self.stop_links(Some(&asked.realm_id)).await;
+        self.end_links(&asked.realm_id);
         let detached = self.router().stop_realm(&name).await.unwrap_or_default();
         let id = asked.realm_id;
         self.forget_realm(state, &id, &name).await;
@@ -173,6 +177,7 @@ impl RouterWorker {
     /// A realm has ended.
     pub(super) async fn forget_realm(&self, mut state: MutexGuard<'_, State>, id: &str, name: &str) {
         let sessions = state.forget(id).map(|it| it.sessions).unwrap_or_default();
+        self.shared.idle.lock().end(name);
         drop(state);
         self.stop_links(Some(id)).await;
         // What they have on the management realm goes with them, before somebody starts it anew.

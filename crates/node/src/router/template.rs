@@ -107,14 +107,20 @@ impl RealmTemplate {
         Ok(())
     }
 
-    /// These realms run already, and nobody knows any more who has started them.
-    pub(super) fn adopt(&mut self, names: Vec<String>) {
-        self.started_by.extend(names.into_iter().map(|name| (name, String::new())));
+    /// This realm of it runs, whether it is known who has started it or not.
+    pub(super) fn adopt(&mut self, name: &str) {
+        self.started_by.entry(name.to_owned()).or_default();
     }
 
     /// A realm of it runs no more.
     pub(super) fn forget(&mut self, name: &str) {
         self.started_by.remove(name);
+    }
+
+    /// Realms of it that count.
+    #[cfg(test)]
+    pub(super) fn running(&self) -> usize {
+        self.started_by.len()
     }
 
     /// The roles of sessions that serve its realms.

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
+use tokio::task::spawn_blocking;
 use tracing::error;
 
 use self::journal::Journal;
@@ -26,17 +27,20 @@ type Mark = [u8; 16];
 /// The memory of signed requests, each for as long as its time would let it in again. Clones are the same memory: services that
 /// take the same key should share one, as a signature does not say which of them it is for.
 #[derive(Clone, Debug, Default)]
-pub struct Remembered(Arc<Mutex<Marks>>);
+pub struct Remembered {
+    marks: Arc<tokio::sync::Mutex<Marks>>,
+    limits: Arc<Mutex<Limits>>,
+    /// Whether it is in a file: a disk may take its time.
+    is_kept: bool,
+}
 
 #[derive(Debug, Default)]
 struct Marks {
     known: HashSet<Mark>,
     /// By when they are forgotten.
     by_end: BTreeSet<(SystemTime, Mark)>,
-    /// The longest time that a service lets requests in.
-    longest: Duration,
-    /// A service lets them in for ever.
-    is_endless: bool,
+    /// The latest end of those that are forgotten. When the clock goes back, one that ends no later may be one of them.
+    forgotten: Option<SystemTime>,
     /// Where they outlive the process, if they do.
     journal: Option<Journal>,
     /// The journal could not be written the last time.
@@ -45,11 +49,21 @@ struct Marks {
     failure: Option<io::Error>,
 }
 
+/// For how long services let requests in.
+#[derive(Debug, Default)]
+struct Limits {
+    longest: Duration,
+    /// A service lets them in for ever.
+    is_endless: bool,
+}
+
 /// Why a request is not let in, though its signature is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotNew {
     /// It was carried out before.
     Replayed,
+    /// It may have been: its time was over once, before the clock went back.
+    Forgotten,
     /// There is no room to remember it.
     Full,
     /// It cannot be written down.
@@ -73,38 +87,42 @@ impl Remembered {
     pub fn in_folder(folder: &Path, owner: &str) -> io::Result<Remembered> {
         let hash = Sha256::digest(owner);
         let name: String = hash.iter().take(12).map(|octet| format!("{octet:02x}")).collect();
-        let (journal, entries) = Journal::open(&folder.join(format!("rest-{name}.seen")), SystemTime::now())?;
-        let known = entries.iter().map(|(_, mark)| *mark).collect();
-        let by_end = entries.into_iter().collect();
-        let marks = Marks { known, by_end, journal: Some(journal), ..Marks::default() };
-        Ok(Remembered(Arc::new(Mutex::new(marks))))
+        let now = SystemTime::now();
+        let (journal, entries) = Journal::open(&folder.join(format!("rest-{name}.seen")), now)?;
+        let mut marks = Marks { journal: Some(journal), ..Marks::default() };
+        marks.known = entries.iter().map(|(_, mark)| *mark).collect();
+        marks.by_end = entries.into_iter().collect();
+        marks.forget(now);
+        Ok(Remembered { marks: Arc::new(marks.into()), limits: Arc::default(), is_kept: true })
     }
 
     /// A service with this memory lets requests in for this time; zero for ever.
     pub(super) fn expect(&self, limit: Duration) {
-        let mut marks = self.0.lock();
-        marks.longest = marks.longest.max(limit);
-        marks.is_endless |= limit.is_zero();
+        let mut limits = self.limits.lock();
+        limits.longest = limits.longest.max(limit);
+        limits.is_endless |= limit.is_zero();
     }
 
     /// Until when a request has to be remembered that one service, with this limit, lets in until `end`: another one may do so
     /// for longer. Nothing for ever.
     pub(super) fn lasting(&self, end: SystemTime, limit: Duration) -> Option<SystemTime> {
-        let marks = self.0.lock();
-        (!marks.is_endless).then(|| end + marks.longest.saturating_sub(limit))
+        let limits = self.limits.lock();
+        (!limits.is_endless).then(|| end + limits.longest.saturating_sub(limit))
     }
 
     /// Remembers a request until `end`. Without an end the oldest are forgotten when there is no more room.
-    pub(super) fn remember(
+    ///
+    /// Dropped, it may have remembered the request.
+    pub(super) async fn remember(
         &self,
         signature: &[u8; 32],
         end: Option<SystemTime>,
         now: SystemTime,
     ) -> Result<(), NotNew> {
-        self.remember_in(signature, end, now, REMEMBERED_MAX)
+        self.remember_in(signature, end, now, REMEMBERED_MAX).await
     }
 
-    fn remember_in(
+    async fn remember_in(
         &self,
         signature: &[u8; 32],
         end: Option<SystemTime>,
@@ -113,9 +131,15 @@ impl Remembered {
     ) -> Result<(), NotNew> {
         let mut mark = Mark::default();
         mark.copy_from_slice(&signature[..16]);
-        let (remembered, failure) = {
-            let mut marks = self.0.lock();
+        // One after the other, so that a disk that hangs holds up one thread.
+        let marks = self.marks.clone().lock_owned().await;
+        let remembering = move || {
+            let mut marks = marks;
             (marks.remember(mark, end, now, max), marks.failure.take())
+        };
+        let (remembered, failure) = match self.is_kept {
+            true => spawn_blocking(remembering).await.unwrap_or((Err(NotNew::NotKept), None)),
+            false => remembering(),
         };
         if let Some(failure) = failure {
             error!(error = %failure, "signed requests cannot be written down, and are refused until they can");
@@ -125,6 +149,15 @@ impl Remembered {
 }
 
 impl Marks {
+    /// Those whose time is over.
+    fn forget(&mut self, now: SystemTime) {
+        while let Some((end, old)) = self.by_end.first().copied().filter(|(end, _)| *end < now) {
+            self.by_end.remove(&(end, old));
+            self.known.remove(&old);
+            self.forgotten = self.forgotten.max(Some(end));
+        }
+    }
+
     fn remember(
         &mut self,
         mark: Mark,
@@ -133,12 +166,12 @@ impl Marks {
         max: usize,
     ) -> Result<(), NotNew> {
         let marks = self;
-        while let Some((end, old)) = marks.by_end.first().copied().filter(|(end, _)| *end < now) {
-            marks.by_end.remove(&(end, old));
-            marks.known.remove(&old);
-        }
+        marks.forget(now);
         if marks.known.contains(&mark) {
             return Err(NotNew::Replayed);
+        }
+        if end.is_some() && end <= marks.forgotten {
+            return Err(NotNew::Forgotten);
         }
         if marks.known.len() >= max {
             match end {
@@ -174,55 +207,55 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
-    #[test]
-    fn a_request_is_taken_once_while_its_time_counts() {
+    #[tokio::test]
+    async fn a_request_is_taken_once_while_its_time_counts() {
         let seen = Remembered::in_memory();
-        assert_eq!(seen.remember(&[1; 32], Some(at(20)), at(10)), Ok(()));
-        assert_eq!(seen.remember(&[1; 32], Some(at(20)), at(20)), Err(NotNew::Replayed));
-        assert_eq!(seen.remember(&[2; 32], Some(at(20)), at(20)), Ok(()));
+        assert_eq!(seen.remember(&[1; 32], Some(at(20)), at(10)).await, Ok(()));
+        assert_eq!(seen.remember(&[1; 32], Some(at(20)), at(20)).await, Err(NotNew::Replayed));
+        assert_eq!(seen.remember(&[2; 32], Some(at(20)), at(20)).await, Ok(()));
         // Its time would refuse it now; that it is forgotten does no harm.
-        assert_eq!(seen.remember(&[1; 32], Some(at(40)), at(21)), Ok(()));
-        assert_eq!(seen.0.lock().known.len(), 1);
+        assert_eq!(seen.remember(&[1; 32], Some(at(40)), at(21)).await, Ok(()));
+        assert_eq!(seen.marks.lock().await.known.len(), 1);
     }
 
-    #[test]
-    fn a_full_memory_lets_in_nobody_whose_time_counts() {
+    #[tokio::test]
+    async fn a_full_memory_lets_in_nobody_whose_time_counts() {
         let seen = Remembered::in_memory();
-        assert_eq!(seen.remember_in(&[1; 32], Some(at(20)), at(10), 2), Ok(()));
-        assert_eq!(seen.remember_in(&[2; 32], Some(at(30)), at(10), 2), Ok(()));
-        assert_eq!(seen.remember_in(&[3; 32], Some(at(30)), at(10), 2), Err(NotNew::Full));
-        assert_eq!(seen.remember_in(&[3; 32], Some(at(30)), at(21), 2), Ok(()));
+        assert_eq!(seen.remember_in(&[1; 32], Some(at(20)), at(10), 2).await, Ok(()));
+        assert_eq!(seen.remember_in(&[2; 32], Some(at(30)), at(10), 2).await, Ok(()));
+        assert_eq!(seen.remember_in(&[3; 32], Some(at(30)), at(10), 2).await, Err(NotNew::Full));
+        assert_eq!(seen.remember_in(&[3; 32], Some(at(30)), at(21), 2).await, Ok(()));
     }
 
-    #[test]
-    fn without_an_end_the_oldest_is_forgotten() {
+    #[tokio::test]
+    async fn without_an_end_the_oldest_is_forgotten() {
         let seen = Remembered::in_memory();
         for n in 1..=3 {
-            assert_eq!(seen.remember_in(&[n; 32], None, at(n.into()), 2), Ok(()));
+            assert_eq!(seen.remember_in(&[n; 32], None, at(n.into()), 2).await, Ok(()));
         }
-        assert_eq!(seen.remember_in(&[3; 32], None, at(4), 2), Err(NotNew::Replayed));
-        assert_eq!(seen.remember_in(&[1; 32], None, at(4), 2), Ok(()));
+        assert_eq!(seen.remember_in(&[3; 32], None, at(4), 2).await, Err(NotNew::Replayed));
+        assert_eq!(seen.remember_in(&[1; 32], None, at(4), 2).await, Ok(()));
     }
 
-    #[test]
-    fn a_memory_in_a_folder_outlives_the_process() {
+    #[tokio::test]
+    async fn a_memory_in_a_folder_outlives_the_process() {
         let folder = tempfile::tempdir().unwrap();
         let now = SystemTime::now();
         let end = Some(now + Duration::from_secs(60));
         let seen = Remembered::in_folder(folder.path(), "app").unwrap();
-        assert_eq!(seen.remember(&[1; 32], end, now), Ok(()));
-        assert_eq!(seen.remember(&[2; 32], Some(now), now), Ok(()));
+        assert_eq!(seen.remember(&[1; 32], end, now).await, Ok(()));
+        assert_eq!(seen.remember(&[2; 32], Some(now), now).await, Ok(()));
         drop(seen);
         let later = now + Duration::from_secs(1);
         let again = Remembered::in_folder(folder.path(), "app").unwrap();
-        assert_eq!(again.remember(&[1; 32], end, later), Err(NotNew::Replayed));
-        assert_eq!(again.remember(&[2; 32], end, later), Ok(()));
+        assert_eq!(again.remember(&[1; 32], end, later).await, Err(NotNew::Replayed));
+        assert_eq!(again.remember(&[2; 32], end, later).await, Ok(()));
         let other = Remembered::in_folder(folder.path(), "other").unwrap();
-        assert_eq!(other.remember(&[1; 32], end, later), Ok(()), "other owners have other files");
+        assert_eq!(other.remember(&[1; 32], end, later).await, Ok(()), "other owners have other files");
     }
 
-    #[test]
-    fn what_cannot_be_written_down_is_not_let_in_and_can_be_when_it_can() {
+    #[tokio::test]
+    async fn what_cannot_be_written_down_is_not_let_in_and_can_be_when_it_can() {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join("folder");
         std::fs::create_dir(&folder).unwrap();
@@ -230,11 +263,47 @@ mod tests {
         let seen = Remembered::in_folder(&folder, "app").unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
         // As after a write that failed in the middle.
-        seen.0.lock().journal.as_mut().unwrap().tear();
-        assert_eq!(seen.remember(&[1; 32], end, now), Err(NotNew::NotKept));
+        seen.marks.lock().await.journal.as_mut().unwrap().tear();
+        assert_eq!(seen.remember(&[1; 32], end, now).await, Err(NotNew::NotKept));
         std::fs::create_dir(&folder).unwrap();
-        assert_eq!(seen.remember(&[1; 32], end, now), Ok(()));
+        assert_eq!(seen.remember(&[1; 32], end, now).await, Ok(()));
         let again = Remembered::in_folder(&folder, "app").unwrap();
-        assert_eq!(again.remember(&[1; 32], end, now), Err(NotNew::Replayed));
+        assert_eq!(again.remember(&[1; 32], end, now).await, Err(NotNew::Replayed));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_may_be_forgotten_is_not_let_in_when_the_clock_goes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemTime::now();
+        let at = |seconds: u64| now + Duration::from_secs(seconds);
+        for seen in [Remembered::in_memory(), Remembered::in_folder(folder.path(), "app").unwrap()] {
+            assert_eq!(seen.remember(&[1; 32], Some(at(20)), at(10)).await, Ok(()));
+            assert_eq!(seen.remember(&[2; 32], Some(at(40)), at(21)).await, Ok(()));
+            assert_eq!(seen.remember(&[1; 32], Some(at(20)), at(15)).await, Err(NotNew::Forgotten));
+            assert_eq!(seen.remember(&[3; 32], Some(at(25)), at(15)).await, Ok(()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_holds_up_nobody_else() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let folder = tempfile::tempdir().unwrap();
+        let seen = Remembered::in_folder(folder.path(), "app").unwrap();
+        let path = folder.path().join("pipe");
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let pipe = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        // Nothing more fits into it.
+        std::io::Write::write_all(&mut &pipe, &[0; 65_536]).unwrap();
+        seen.marks.lock().await.journal.as_mut().unwrap().write_to(pipe.try_clone().unwrap());
+        let (now, end) = (SystemTime::now(), Some(SystemTime::now() + Duration::from_secs(60)));
+        let remembering = tokio::spawn({
+            let seen = seen.clone();
+            async move { seen.remember(&[1; 32], end, now).await }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!remembering.is_finished());
+        assert!(seen.lasting(now, Duration::ZERO).is_some());
+        std::io::Read::read_exact(&mut &pipe, &mut [0; 4096]).unwrap();
+        assert_eq!(remembering.await.unwrap(), Ok(()));
     }
 }

@@ -39,14 +39,22 @@ struct Signed<'q> {
 
 impl RestOptions {
     /// Checks the signature, if there must be one, and remembers it.
-    pub(super) fn check_signature(&self, query: &str, body: &[u8], now: SystemTime) -> Result<(), Refusal> {
+    pub(super) async fn check_signature(
+        &self,
+        query: &str,
+        body: &[u8],
+        now: SystemTime,
+    ) -> Result<(), Refusal> {
         let Some(key) = &self.signed else { return Ok(()) };
         let signed = Signed::read(query)?;
         let end = self.check_time(&signed.timestamp, now)?;
         let signature = signed.check(key, body)?;
-        match self.remembered.remember(&signature, end, now) {
+        match self.remembered.remember(&signature, end, now).await {
             Ok(()) => Ok(()),
             Err(NotNew::Replayed) => Err(unauthorized("this request was carried out before")),
+            Err(NotNew::Forgotten) => {
+                Err(malformed("the request is expired, or the clock here has gone back"))
+            }
             Err(NotNew::Full) => {
                 let text = "too many signed requests in too short a time; try again later";
                 Err(Refusal::new(503, uris::RESOURCE_EXHAUSTED, text))

@@ -60,8 +60,9 @@ pub(super) async fn live<F: Future<Output = ()>>(
                 tell(Told::Connected).await;
                 info!("Link '{}' of realm '{}' is connected", link.id, link.realm);
                 let why = tokio::select! {
-                    why = forward(link, &here, &there) => Some(why),
+                    biased;
                     () = stop.notified() => None,
+                    why = forward(link, &here, &there) => Some(why),
                 };
                 // Handlers on each side hold the other one: neither ends by being dropped.
                 tokio::join!(here.leave(), there.leave());

@@ -22,7 +22,7 @@ use crate::component::{Component, Components, Sessions};
 use crate::service::Caller;
 
 impl RouterWorker {
-    pub(super) async fn start_router_realm(
+    pub(in crate::router) async fn start_router_realm(
         &self,
         _: Caller,
         asked: StartRouterRealm,
@@ -55,12 +55,21 @@ impl RouterWorker {
         };
         let (id, wanted, starting) = (running.id.clone(), running.realm.clone(), running.starting.clone());
         let marshal = running.marshal(Vec::new());
+        let template = state.templates.iter_mut().find(|it| Some(&it.id) == running.template_id.as_ref());
+        let is_of_template = running.template_id.is_some();
+        if let Some(template) = template {
+            template.adopt(&wanted.name);
+        }
         state.realms.push(running);
         drop(state);
         let added = self.add_sessions(&id, &wanted).await;
         self.settle(&id, &starting, added).await?;
         drop(started);
         info!("Realm '{}' started", wanted.name);
+        if is_of_template {
+            // Should nobody come: whoever has asked for it may have given up.
+            self.is_idle(wanted.name);
+        }
         self.service().tell(&ON_REALM_STARTED, &marshal).await;
         Ok(marshal)
     }
@@ -71,10 +80,11 @@ impl RouterWorker {
         mut template: RealmTemplate,
     ) -> RouterRealm {
         // Realms of one that it replaces run on, and count.
-        let is_its = |it: &&RunningRealm| it.template_id.as_ref() == Some(&template.id);
-        let names = state.realms.iter().filter(is_its).map(|it| it.realm.name.clone());
-        let names: Vec<String> = names.collect();
-        template.adopt(names);
+        for running in &state.realms {
+            if running.template_id.as_ref() == Some(&template.id) {
+                template.adopt(&running.realm.name);
+            }
+        }
         let marshal = template.marshal();
         state.add_template(template);
         drop(state);
@@ -162,8 +172,10 @@ impl RouterWorker {
             Err(why) => {
                 let name = running.realm.name.clone();
                 state.forget(id);
-                self.stop_links(Some(id)).await;
+                self.end_links(id);
                 let _ = self.router().stop_realm(&name).await;
+                drop(state);
+                self.stop_links(Some(id)).await;
                 Err(Error::new(error::CANNOT_START, why))
             }
         }
@@ -174,19 +186,13 @@ impl RouterWorker {
 mod tests {
     use std::time::Duration;
 
-    use crossweave_api::REALM;
-    use crossweave_client::{Client, Options, Reconnect};
-    use crossweave_config::{Limits, TRUSTED};
-    use crossweave_router::{AdmissionOptions, RealmDefinition, Router};
-    use serde_json::Value as Json;
+    use crossweave_client::Client;
     use tokio::time::timeout;
 
-    use super::super::super::RouterOptions;
+    use super::super::super::tests::{join, management, start_worker};
     use super::*;
-    use crate::component::{BoxFuture, Interpreter};
+    use crate::component::BoxFuture;
     use crate::extension::Extensions;
-    use crate::native::SERIALIZER;
-    use crate::service::Service;
 
     const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -208,30 +214,13 @@ mod tests {
         }
     }
 
-    async fn join(management: &Router) -> Client {
-        let stream = management.connect_local(SERIALIZER, TRUSTED, "w1");
-        let options = Options { reconnect: Reconnect::Off, ..Options::default() };
-        Client::join_stream(stream, SERIALIZER, REALM, options).await.expect("there is a place")
-    }
-
     /// A worker whose realms get a session that makes this call when it joins; with a session that manages it.
     async fn worker(call: (&'static str, Vec<&'static str>)) -> (RouterWorker, Client) {
-        let management = Router::new(AdmissionOptions::default());
-        management.start_realm(REALM, RealmDefinition::default()).expect("it is the first one");
+        let management = management();
         let asking = join(&management).await;
         let realm_sessions = Components::default()
             .with("asking", move |_| Ok(Box::new(Asking { management: asking.clone(), call: call.clone() })));
-        let cbdir = std::path::PathBuf::from("/");
-        let options = RouterOptions {
-            node_id: "the-node".to_owned(),
-            interpreter: Interpreter::of(&Json::Null, "router", &cbdir),
-            cbdir,
-            limits: Limits::default(),
-            has_start_page: false,
-            extensions: Extensions { realm_sessions, ..Extensions::default() },
-        };
-        let service = Service::new(join(&management).await, Some("w1"));
-        let worker = RouterWorker::start("w1", service, options).await.expect("it starts");
+        let worker = start_worker(&management, Extensions { realm_sessions, ..Extensions::default() }).await;
         (worker, join(&management).await)
     }
 

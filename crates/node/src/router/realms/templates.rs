@@ -30,7 +30,7 @@ impl State {
 }
 
 impl RouterWorker {
-    pub(super) async fn get_router_realm_templates(
+    pub(in crate::router) async fn get_router_realm_templates(
         &self,
         _: Caller,
         _: GetRouterRealmTemplates,

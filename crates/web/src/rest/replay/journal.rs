@@ -30,15 +30,15 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens a file, or makes it, and gives what of it still counts.
+    /// Opens a file, or makes it, and gives what it has: what does not count any more is there for the last time.
     pub(super) fn open(path: &Path, now: SystemTime) -> io::Result<(Journal, Vec<Entry>)> {
         let mut entries = read(path)?;
-        entries.retain(|(end, _)| *end >= now);
         entries.sort_unstable();
         entries.dedup();
         entries.drain(..entries.len().saturating_sub(REMEMBERED_MAX));
-        let file = write_anew(path, entries.iter())?;
-        let journal = Journal { path: path.to_owned(), file, records: entries.len(), is_torn: false };
+        let counting = &entries[entries.partition_point(|(end, _)| *end < now)..];
+        let file = write_anew(path, counting.iter())?;
+        let journal = Journal { path: path.to_owned(), file, records: counting.len(), is_torn: false };
         Ok((journal, entries))
     }
 
@@ -67,6 +67,10 @@ impl Journal {
 impl Journal {
     pub(super) fn tear(&mut self) {
         self.is_torn = true;
+    }
+
+    pub(super) fn write_to(&mut self, file: File) {
+        self.file = file;
     }
 }
 
@@ -133,8 +137,8 @@ mod tests {
         fs::write(&path, &written[..written.len() - 1]).unwrap();
         let (_, entries) = Journal::open(&path, at(15)).unwrap();
         let marks: Vec<Mark> = entries.iter().map(|(_, mark)| *mark).collect();
-        assert_eq!(marks, [[2; 16]]);
-        assert!(entries[0].0 >= at(20), "not forgotten too early");
+        assert_eq!(marks, [[1; 16], [2; 16]]);
+        assert!(entries[1].0 >= at(20), "not forgotten too early");
         assert_eq!(fs::read(&path).unwrap().len(), RECORD_LEN, "what does not count is left out");
     }
 

@@ -15,25 +15,28 @@ fn now() -> SystemTime {
 }
 
 /// The status of a request with this query; 200 where it may go on.
-fn status(options: &RestOptions, query: &str, body: &str) -> u16 {
+async fn status(options: &RestOptions, query: &str, body: &str) -> u16 {
     let options = RestOptions { remembered: Remembered::in_memory(), ..options.clone() };
-    options.check_signature(query, body.as_bytes(), now()).map_or_else(|refusal| refusal.status, |()| 200)
+    options
+        .check_signature(query, body.as_bytes(), now())
+        .await
+        .map_or_else(|refusal| refusal.status, |()| 200)
 }
 
 fn signed(query: &str) -> String {
     format!("{query}&signature=wKbc2CfTXKwnjSv6Fhfq33_A3R4ynJWoBsGMRCN1F_g=")
 }
 
-#[test]
-fn a_signed_request_is_let_in_with_or_without_padding() {
-    assert_eq!(status(&options(), &signed(QUERY), "{}"), 200);
-    assert_eq!(status(&options(), signed(QUERY).trim_end_matches('='), "{}"), 200);
-    assert_eq!(status(&options(), &signed(&QUERY.replace(':', "%3A")), "{}"), 200);
+#[tokio::test]
+async fn a_signed_request_is_let_in_with_or_without_padding() {
+    assert_eq!(status(&options(), &signed(QUERY), "{}").await, 200);
+    assert_eq!(status(&options(), signed(QUERY).trim_end_matches('='), "{}").await, 200);
+    assert_eq!(status(&options(), &signed(&QUERY.replace(':', "%3A")), "{}").await, 200);
 }
 
-#[test]
-fn another_body_key_time_or_number_is_not() {
-    assert_eq!(status(&options(), &signed(QUERY), "{ }"), 401);
+#[tokio::test]
+async fn another_body_key_time_or_number_is_not() {
+    assert_eq!(status(&options(), &signed(QUERY), "{ }").await, 401);
     for (from, to, expected) in [
         ("key=app", "key=other", 401),
         ("seq=1", "seq=2", 401),
@@ -48,44 +51,48 @@ fn another_body_key_time_or_number_is_not() {
         ("08:30", "08:20", 400),
         ("08:30", "08:40", 400),
     ] {
-        assert_eq!(status(&options(), &signed(&QUERY.replace(from, to)), "{}"), expected, "{from} -> {to}");
+        assert_eq!(
+            status(&options(), &signed(&QUERY.replace(from, to)), "{}").await,
+            expected,
+            "{from} -> {to}"
+        );
     }
-    assert_eq!(status(&options(), QUERY, "{}"), 400);
-    assert_eq!(status(&options(), &format!("{QUERY}&signature="), "{}"), 401);
+    assert_eq!(status(&options(), QUERY, "{}").await, 400);
+    assert_eq!(status(&options(), &format!("{QUERY}&signature="), "{}").await, 401);
 }
 
-#[test]
-fn any_time_is_good_without_a_limit() {
+#[tokio::test]
+async fn any_time_is_good_without_a_limit() {
     let options = RestOptions { timestamp_delta_limit_s: 0, ..options() };
     let later = now() + Duration::from_secs(86_400);
-    assert!(options.check_signature(&signed(QUERY), b"{}", later).is_ok());
-    assert_eq!(options.check_signature(&signed(QUERY), b"{}", later).unwrap_err().status, 401);
+    assert!(options.check_signature(&signed(QUERY), b"{}", later).await.is_ok());
+    assert_eq!(options.check_signature(&signed(QUERY), b"{}", later).await.unwrap_err().status, 401);
 }
 
-#[test]
-fn a_request_that_is_sent_again_is_refused() {
+#[tokio::test]
+async fn a_request_that_is_sent_again_is_refused() {
     let options = options();
-    assert!(options.check_signature(&signed(QUERY), b"{}", now()).is_ok());
-    assert_eq!(options.check_signature(&signed(QUERY), b"{}", now()).unwrap_err().status, 401);
+    assert!(options.check_signature(&signed(QUERY), b"{}", now()).await.is_ok());
+    assert_eq!(options.check_signature(&signed(QUERY), b"{}", now()).await.unwrap_err().status, 401);
 }
 
-#[test]
-fn a_request_is_remembered_for_as_long_as_the_most_patient_service_lets_it_in() {
+#[tokio::test]
+async fn a_request_is_remembered_for_as_long_as_the_most_patient_service_lets_it_in() {
     for patient in [86_400, 0] {
         let hasty = options();
         let patient = RestOptions { timestamp_delta_limit_s: patient, ..hasty.clone() };
         for options in [&hasty, &patient] {
             options.remembered.expect(Duration::from_secs(options.timestamp_delta_limit_s.into()));
         }
-        assert!(hasty.check_signature(&signed(QUERY), b"{}", now()).is_ok());
+        assert!(hasty.check_signature(&signed(QUERY), b"{}", now()).await.is_ok());
         let later = now() + Duration::from_secs(600);
-        assert_eq!(patient.check_signature(&signed(QUERY), b"{}", later).unwrap_err().status, 401);
+        assert_eq!(patient.check_signature(&signed(QUERY), b"{}", later).await.unwrap_err().status, 401);
     }
 }
 
-#[test]
-fn without_a_secret_nothing_need_be_signed() {
-    assert_eq!(status(&RestOptions::default(), "", "{}"), 200);
+#[tokio::test]
+async fn without_a_secret_nothing_need_be_signed() {
+    assert_eq!(status(&RestOptions::default(), "", "{}").await, 200);
 }
 
 #[test]
