@@ -120,7 +120,9 @@ impl Serving<'_> {
             }
         }
         let options = &self.acceptor.options;
-        if options.websocket.contains_key(request.uri().path()) {
+        // What is below a WebSocket service may be another service's, for requests that are no upgrade.
+        let path = request.uri().path();
+        if [path, path.trim_end_matches('/')].iter().any(|path| options.websocket.contains_key(*path)) {
             let why = "this is a websocket endpoint: connect with ws:// or wss://";
             let mut response = text(StatusCode::UPGRADE_REQUIRED, why);
             response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
