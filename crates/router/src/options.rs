@@ -41,7 +41,8 @@ pub struct TransportOptions {
     pub tls: Option<TlsServerOptions>,
     /// RawSocket, if it is spoken here.
     pub rawsocket: Option<RawSocketOptions>,
-    /// WebSocket by path. The key `*` stands for every path that has no service of its own.
+    /// WebSocket by path. A path has what is below it, too, as in Crossbar.io (`/ws` has `/ws/` and `/ws/a`), but `/` has itself only.
+    /// The key `*` stands for every path that has no service of its own.
     pub websocket: BTreeMap<String, WebSocketOptions>,
     /// Answers HTTP requests that are no WebSocket; absent, they get 404 or 426.
     pub http: Option<Arc<dyn HttpService>>,
@@ -76,6 +77,22 @@ impl TransportOptions {
 }
 
 impl TransportOptions {
+    /// The longest path of a WebSocket service that this one begins with, component by component; else `*`, if it is there.
+    pub(crate) fn websocket_at(&self, path: &str) -> Option<(&str, &WebSocketOptions)> {
+        let mut mount = path;
+        let found = loop {
+            match self.websocket.get_key_value(mount) {
+                Some(found) => break Some(found),
+                // What is before the last component, or before a `/` at the end.
+                None => match mount.rfind('/') {
+                    None | Some(0) => break None,
+                    Some(len) => mount = &mount[..len],
+                },
+            }
+        };
+        found.or_else(|| self.websocket.get_key_value("*")).map(|(path, options)| (path.as_str(), options))
+    }
+
     /// The names of authenticators that must be registered.
     pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
         let parts = self.rawsocket.iter().map(|part| &part.authentication);

@@ -19,6 +19,7 @@ use tower_http::services::ServeDir;
 use self::beneath::Beneath;
 use self::listing::NAME;
 use crate::cors::{allow_any_origin, preflight};
+use crate::plain;
 use crate::reply::{Fields as _, NO_STORE, Reply, page, single, without_method};
 use crate::service::{Exchange, WebService};
 
@@ -143,7 +144,8 @@ impl Files {
             {
                 let page = listing::page(&joined(mount, below), !below.is_empty(), &entries);
                 return answer(StatusCode::OK, "text/html; charset=utf-8", page)
-                    .with(header::CACHE_CONTROL, NO_STORE);
+                    .with(header::CACHE_CONTROL, NO_STORE)
+                    .with(header::CONTENT_SECURITY_POLICY, plain::policy());
             }
         } else if !has_slash && let Some(reply) = self.file(request, path).await {
             return reply;

@@ -47,6 +47,7 @@ mod json;
 mod longpoll;
 mod node_info;
 mod not_built;
+mod plain;
 mod redirect;
 mod reply;
 mod rest;

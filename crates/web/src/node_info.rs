@@ -8,6 +8,7 @@ use crossweave_router::http::{Answering, answer};
 use http::{Method, StatusCode, header};
 use serde_json::json;
 
+use crate::plain;
 use crate::reply::{Fields as _, NO_STORE, Reply, elements, escape, without_method};
 use crate::service::{Exchange, WebService};
 
@@ -58,7 +59,7 @@ impl NodeInfo {
         reply
             .with(header::CACHE_CONTROL, NO_STORE)
             .with(header::VARY, "Accept")
-            .with(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'")
+            .with(header::CONTENT_SECURITY_POLICY, plain::policy())
             .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
     }
 }
@@ -104,10 +105,6 @@ impl NodeStatus {
         ];
         let rows: String =
             rows.iter().map(|(name, value)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(value))).collect();
-        let title = escape(&self.title);
-        format!(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"color-scheme\" \
-             content=\"light dark\"><title>{title}</title></head>\n<body><h1>{title}</h1>\n<dl>\n{rows}</dl></body></html>\n"
-        )
+        plain::page(&self.title, &format!("<dl>\n{rows}</dl>"))
     }
 }

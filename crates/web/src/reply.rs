@@ -4,6 +4,8 @@ use crossweave_router::http::{ResponseBody, answer};
 use http::header::{self, AsHeaderName, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
+use crate::plain;
+
 /// An answer.
 pub(crate) type Reply = Response<ResponseBody>;
 
@@ -45,15 +47,10 @@ pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
 
 /// A page of a heading and a paragraph, which is text.
 pub(crate) fn page(status: StatusCode, heading: &str, paragraph: &str) -> Reply {
-    let (heading, paragraph) = (escape(heading), escape(paragraph));
-    let page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
-         <title>{heading}</title></head>\n<body><h1>{heading}</h1><p>{paragraph}</p></body></html>\n"
-    );
+    let page = plain::page(heading, &format!("<p>{}</p>", escape(paragraph)));
     answer(status, "text/html; charset=utf-8", page)
         .with(header::CACHE_CONTROL, NO_STORE)
-        .with(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'")
+        .with(header::CONTENT_SECURITY_POLICY, plain::policy())
         .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
 }
 

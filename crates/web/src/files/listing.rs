@@ -3,6 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::beneath::Listed;
+use crate::plain;
 use crate::reply::escape;
 
 /// What of a name is encoded in a URL.
@@ -11,21 +12,17 @@ pub(super) const NAME: &AsciiSet =
 
 /// The page for a folder at this path.
 pub(super) fn page(path: &str, has_parent: bool, entries: &[Listed]) -> String {
-    let heading = escape(path);
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"color-scheme\" \
-         content=\"light dark\"><title>{heading}</title></head>\n<body><h1>{heading}</h1>\n<ul>\n"
-    );
+    let mut list = String::from("<ul>\n");
     if has_parent {
-        page.push_str("<li><a href=\"../\">../</a></li>\n");
+        list.push_str("<li><a href=\"../\">../</a></li>\n");
     }
     for Listed { name, is_folder } in entries {
         let slash = if *is_folder { "/" } else { "" };
         let (link, text) = (utf8_percent_encode(name, NAME), escape(name));
-        page.push_str(&format!("<li><a href=\"./{link}{slash}\">{text}{slash}</a></li>\n"));
+        list.push_str(&format!("<li><a href=\"./{link}{slash}\">{text}{slash}</a></li>\n"));
     }
-    page.push_str("</ul></body></html>\n");
-    page
+    list.push_str("</ul>");
+    plain::page(path, &list)
 }
 
 #[cfg(test)]

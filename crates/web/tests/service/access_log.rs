@@ -74,7 +74,7 @@ async fn requests_are_logged_without_what_is_secret_in_them() {
         "method=POST path=\"/lp/../receive\" status=404 octets=44 agent=\"\" ",
         "method=POST path=\"/lp/..\" status=404 octets=18 agent=\"\" ",
         "method=POST path=\"/lp/../send/it\" status=404 octets=18 agent=\"\" ",
-        "method=GET path=\"/nothing\" status=404 octets=284 agent=\"\" ",
+        "method=GET path=\"/nothing\" status=404 octets=592 agent=\"\" ",
     ];
     assert_eq!(*lines, expected);
 }

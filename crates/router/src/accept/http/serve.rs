@@ -139,7 +139,9 @@ impl Serving<'_> {
                 return Some(self.upgrade(&head));
             }
         }
-        if !self.acceptor.options.websocket.contains_key(request.uri().path()) {
+        // What is below a WebSocket service may be another service's, for requests that are no upgrade.
+        let (path, paths) = (request.uri().path(), &self.acceptor.options.websocket);
+        if ![path, path.trim_end_matches('/')].iter().any(|path| paths.contains_key(*path)) {
             return None;
         }
         let why = "this is a websocket endpoint: connect with ws:// or wss://";

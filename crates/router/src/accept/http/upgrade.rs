@@ -45,8 +45,7 @@ pub(super) struct Agreed<'o> {
 impl Acceptor {
     /// Agrees with a client that wants to upgrade.
     pub(super) fn negotiate(&self, request: &Request, is_tls: bool) -> Result<Agreed<'_>, NotUpgraded> {
-        let paths = &self.options.websocket;
-        let found = paths.get_key_value(&request.path).or_else(|| paths.get_key_value("*"));
+        let found = self.options.websocket_at(&request.path);
         let found = found.and_then(|(path, options)| Some((path, options, self.handshakes.get(path)?)));
         let Some((path, options, server)) = found else {
             let shown: String = request.path.chars().take(64).collect();
