@@ -123,10 +123,9 @@ impl Default for Limits {
 impl Controller {
     pub(crate) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
         let id = node_id(reading, &mut fields);
-        let options = fields
-            .object(reading, "options", "the controller's options")
-            .map(|fields| ControllerOptions::read(reading, fields))
-            .unwrap_or_default();
+        let options = fields.section(reading, "options", "the controller's options", |reading, fields| {
+            ControllerOptions::read(reading, fields)
+        });
         let keyring = fields
             .object(reading, "keyring", "the place of the node's key")
             .and_then(|fields| Keyring::read(reading, fields));
@@ -187,9 +186,7 @@ impl ControllerOptions {
             shutdown: Self::shutdown(reading, &mut fields).unwrap_or(default.shutdown),
             enable_parallel_worker_start: fields.bool(reading, "enable_parallel_worker_start", false),
             limits: fields
-                .object(reading, "limits", "the limits")
-                .map(|fields| Limits::read(reading, fields))
-                .unwrap_or_default(),
+                .section(reading, "limits", "the limits", |reading, fields| Limits::read(reading, fields)),
         };
         fields.finish(reading);
         options
