@@ -93,10 +93,9 @@ impl ConnectingTransport {
 fn websocket(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<ConnectingProtocol> {
     let url = fields.required(reading, "url").and_then(|at| url(reading, &at, &["ws://", "wss://"]));
     let serializers = serializer::read(reading, fields, Batches::Spoken).single;
-    let options = fields
-        .object(reading, "options", "the WebSocket options")
-        .map(|fields| WebSocketOptions::read_connecting(reading, fields))
-        .unwrap_or_default();
+    let options = fields.section(reading, "options", "the WebSocket options", |reading, fields| {
+        WebSocketOptions::read_connecting(reading, fields)
+    });
     Some(ConnectingProtocol::WebSocket { url: url?, serializers, options: Box::new(options) })
 }
 
@@ -104,10 +103,9 @@ fn rawsocket(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<Conne
     let serializer = fields.required(reading, "serializer").and_then(|at| reading.word(&at, SERIALIZERS));
     fields.elsewhere("serializers", "one `serializer`: a RawSocket client offers one");
     let url = fields.get("url").and_then(|at| url(reading, &at, &["rs://", "rss://", "ws://", "wss://"]));
-    let options = fields
-        .object(reading, "options", "the RawSocket options")
-        .map(|fields| RawSocketOptions::read(reading, fields, None))
-        .unwrap_or_default();
+    let options = fields.section(reading, "options", "the RawSocket options", |reading, fields| {
+        RawSocketOptions::read(reading, fields, None)
+    });
     Some(ConnectingProtocol::RawSocket { serializer: serializer?, url, options })
 }
 

@@ -58,6 +58,9 @@ pub struct Limits {
     pub max_pending_connections: u32,
     /// `max_pending_per_address`: the same for one peer address, 1 to 1000000. Default: 64.
     pub max_pending_per_address: u32,
+    /// `max_pending_body_bytes`: bytes of HTTP bodies that are on their way on such connections of one transport, but for the first
+    /// 16384 of each, 65536 to 68719476736. Default: 67108864.
+    pub max_pending_body_bytes: u64,
     /// `max_subscriptions_per_session`: 1 to 10000000. Default: 100000.
     pub max_subscriptions_per_session: u32,
     /// `max_registrations_per_session`: 1 to 10000000. Default: 100000.
@@ -101,6 +104,7 @@ impl Default for Limits {
             max_connections: 100_000,
             max_pending_connections: 2_000,
             max_pending_per_address: 64,
+            max_pending_body_bytes: 64 << 20,
             max_subscriptions_per_session: 100_000,
             max_registrations_per_session: 100_000,
             max_uri_length: 1_024,
@@ -119,10 +123,9 @@ impl Default for Limits {
 impl Controller {
     pub(crate) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
         let id = node_id(reading, &mut fields);
-        let options = fields
-            .object(reading, "options", "the controller's options")
-            .map(|fields| ControllerOptions::read(reading, fields))
-            .unwrap_or_default();
+        let options = fields.section(reading, "options", "the controller's options", |reading, fields| {
+            ControllerOptions::read(reading, fields)
+        });
         let keyring = fields
             .object(reading, "keyring", "the place of the node's key")
             .and_then(|fields| Keyring::read(reading, fields));
@@ -183,9 +186,7 @@ impl ControllerOptions {
             shutdown: Self::shutdown(reading, &mut fields).unwrap_or(default.shutdown),
             enable_parallel_worker_start: fields.bool(reading, "enable_parallel_worker_start", false),
             limits: fields
-                .object(reading, "limits", "the limits")
-                .map(|fields| Limits::read(reading, fields))
-                .unwrap_or_default(),
+                .section(reading, "limits", "the limits", |reading, fields| Limits::read(reading, fields)),
         };
         fields.finish(reading);
         options
@@ -249,6 +250,9 @@ impl Limits {
         const TEN_YEARS_S: i64 = 315_360_000;
         let default = Self::default();
         Self {
+            max_pending_body_bytes: fields
+                .int(reading, "max_pending_body_bytes", 65_536..=64 << 30, "bytes")
+                .unwrap_or(default.max_pending_body_bytes),
             max_retained_bytes: fields
                 .int(reading, "max_retained_bytes", 0..=64 << 30, "bytes")
                 .unwrap_or(default.max_retained_bytes),

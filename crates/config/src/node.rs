@@ -31,10 +31,9 @@ pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>) -> Node {
         // All else that would be told of it is that it is old.
         return Node::default();
     }
-    let controller = fields
-        .object(reading, "controller", "the controller")
-        .map(|fields| Controller::read(reading, fields))
-        .unwrap_or_default();
+    let controller = fields.section(reading, "controller", "the controller", |reading, fields| {
+        Controller::read(reading, fields)
+    });
     let mut siblings = Siblings::new();
     let list = fields.list(reading, "workers", "a list of workers");
     let (places, workers): (Vec<_>, Vec<_>) = list

@@ -89,10 +89,9 @@ impl Realm {
         let template = fields.get("name").filter(|_| is_template).and_then(|at| Template::read(reading, &at));
         let groups = template.as_ref().map_or_else(Vec::new, |template| template.groups.clone());
         let outer = std::mem::replace(&mut reading.groups, groups);
-        let options = fields
-            .object(reading, "options", "the realm's options")
-            .map(|fields| RealmOptions::read(reading, fields))
-            .unwrap_or_default();
+        let options = fields.section(reading, "options", "the realm's options", |reading, fields| {
+            RealmOptions::read(reading, fields)
+        });
         let (mut role_ids, mut role_names) = (Unique::new("role id"), Unique::new("role"));
         let list = fields.list(reading, "roles", "a list of roles");
         let roles: Vec<_> = list

@@ -287,6 +287,7 @@ fn admission(limits: &Limits) -> AdmissionOptions {
         connections_max: limits.max_connections as usize,
         pending_max: limits.max_pending_connections as usize,
         pending_per_address_max: limits.max_pending_per_address as usize,
+        pending_body_bytes_max: limits.max_pending_body_bytes as usize,
     }
 }
 

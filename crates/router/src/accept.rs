@@ -21,6 +21,7 @@ use tracing::{debug, info, warn};
 use crate::admission::{Admitted, Pending};
 use crate::connection::{Connection, Established};
 use crate::cookies::Cookies;
+use crate::http::arriving::Room;
 use crate::options::TransportOptions;
 use crate::quota::Kind;
 use crate::router::Shared;
@@ -38,6 +39,8 @@ pub(crate) struct Acceptor {
     pub(crate) handshakes: HashMap<String, ServerOptions>,
     /// The cookies of each WebSocket path.
     pub(crate) jars: HashMap<String, Cookies>,
+    /// For what arrives of bodies before anybody has joined.
+    pub(crate) room: Arc<Room>,
 }
 
 /// Why a connection is not established.

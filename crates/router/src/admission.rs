@@ -62,6 +62,11 @@ impl PendingCell {
         PendingCell(Arc::new(Mutex::new(Some(pending))))
     }
 
+    /// Whether it still counts.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.0.lock().is_some()
+    }
+
     pub(crate) fn take(&self) -> Option<Pending> {
         self.0.lock().take()
     }
@@ -70,6 +75,10 @@ impl PendingCell {
 impl Admission {
     pub(crate) fn new(options: AdmissionOptions) -> Arc<Self> {
         Arc::new(Admission { options, counts: Mutex::default(), has_left: Notify::new() })
+    }
+
+    pub(crate) fn options(&self) -> &AdmissionOptions {
+        &self.options
     }
 
     /// Counts a connection in, or says which bound it meets.
@@ -170,7 +179,12 @@ mod tests {
 
     #[test]
     fn each_bound_refuses_and_lets_go() {
-        let options = AdmissionOptions { connections_max: 4, pending_max: 3, pending_per_address_max: 2 };
+        let options = AdmissionOptions {
+            connections_max: 4,
+            pending_max: 3,
+            pending_per_address_max: 2,
+            ..AdmissionOptions::default()
+        };
         let admission = Admission::new(options);
         let a = admission.admit(&from("10.0.0.1")).unwrap();
         let b = admission.admit(&from("10.0.0.1")).unwrap();

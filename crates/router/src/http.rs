@@ -2,6 +2,7 @@
 //!
 //! The protocol itself is hyper's. What bounds there are, is in [`limits`].
 
+pub(crate) mod arriving;
 mod body;
 
 use std::future::Future;
@@ -34,6 +35,9 @@ pub mod limits {
     pub const LINGER: Duration = Duration::from_secs(1);
     /// And how many octets.
     pub const LINGER_LEN_MAX: usize = 1 << 20;
+    /// The first octets of a body, which do not count for
+    /// [`pending_body_bytes_max`](crate::AdmissionOptions::pending_body_bytes_max): what is usual is taken whatever others send.
+    pub const BODY_UNCOUNTED_LEN: usize = 16 * 1024;
     /// The most octets of one connection that are read ahead, or answered and not yet written.
     pub const BUFFER_LEN_MAX: usize = 64 * 1024;
 }

@@ -74,6 +74,7 @@ mod relay;
 mod resumption;
 mod router;
 mod runtime;
+mod shelf;
 mod tap;
 mod trace;
 mod traffic;
@@ -106,6 +107,7 @@ pub use relay::Relayed;
 pub use resumption::{FRAME_COST_BYTES, ResumptionOptions};
 pub use router::{RealmDefinition, Router, SessionQueue, StartError};
 pub use runtime::runtime;
+pub use shelf::Named;
 pub use tap::{
     Direction, TAPPED_MAX, TAPPED_PAYLOAD_BYTES_MAX, TAPPED_PAYLOAD_LEN_MAX, TAPS_MAX, Tap, TapOptions,
     Tapped, TooManyTaps,

@@ -24,11 +24,20 @@ pub struct AdmissionOptions {
     pub pending_max: usize,
     /// Of those, from one address; Unix sockets and memory have none. Default 256.
     pub pending_per_address_max: usize,
+    /// Octets of HTTP bodies that are on their way on such connections, for each transport. The first 16 KiB of each body do not
+    /// count ([`BODY_UNCOUNTED_LEN`](crate::http::limits::BODY_UNCOUNTED_LEN)). A body for which there is no room is answered 503.
+    /// Default 64 MiB.
+    pub pending_body_bytes_max: usize,
 }
 
 impl Default for AdmissionOptions {
     fn default() -> Self {
-        AdmissionOptions { connections_max: 65_536, pending_max: 2_000, pending_per_address_max: 256 }
+        AdmissionOptions {
+            connections_max: 65_536,
+            pending_max: 2_000,
+            pending_per_address_max: 256,
+            pending_body_bytes_max: 64 << 20,
+        }
     }
 }
 

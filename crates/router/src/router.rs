@@ -28,6 +28,7 @@ use crate::authenticator::{Authenticator, Turns};
 use crate::authorizer::Authorizer;
 use crate::cookies::{CookieStoreError, Jars};
 use crate::history::{HistoryStore, HistoryStoreError};
+use crate::http::arriving::Room;
 use crate::options::{AdmissionOptions, TransportOptions};
 use crate::provision::Provision;
 use crate::quota::LogQuota;
@@ -221,7 +222,8 @@ impl Router {
         let of_path = |(path, part): (&String, _)| (path.clone(), server_options(part));
         let handshakes = options.websocket.iter().map(of_path).collect();
         let (shared, options) = (self.shared.clone(), Arc::new(options));
-        let acceptor = Acceptor { shared, options, tls, handshakes, jars };
+        let room = Room::new(shared.admission.options().pending_body_bytes_max);
+        let acceptor = Acceptor { shared, options, tls, handshakes, jars, room };
         Ok(self.shared.transports.start(listener, acceptor, self.shared.stop.subscribe()))
     }
 

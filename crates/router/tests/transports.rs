@@ -21,6 +21,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+/// Nothing here takes longer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A directory that is removed with the test.
 struct Scratch(PathBuf);
 
@@ -460,6 +463,52 @@ async fn a_body_that_does_not_come_is_given_up_at_the_deadline() {
         }
     };
     timeout(Duration::from_secs(3), gone).await.expect("nothing is left of them");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_bodies_of_strangers_have_a_bound_together_and_short_ones_come_through() {
+    const KIB: usize = 1024;
+    // Beside the first 16 KiB of each body.
+    let admission = AdmissionOptions { pending_body_bytes_max: 100 * KIB, ..AdmissionOptions::default() };
+    let router = Router::new(admission);
+    let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
+    transport.http = Some(Arc::new(Taking));
+    let BoundAddress::Tcp(address) = router.listen(transport).await.unwrap() else { panic!("not tcp") };
+    let begin = async |claimed: usize, sent: usize| {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let head = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {claimed}\r\n\r\n");
+        client.write_all(head.as_bytes()).await.unwrap();
+        client.write_all(&vec![b'x'; sent]).await.unwrap();
+        client
+    };
+    let answer = async |client: &mut TcpStream| {
+        let mut answer = vec![0; 200];
+        let len = timeout(PATIENCE, client.read(&mut answer)).await.expect("an answer in time").unwrap();
+        String::from_utf8_lossy(&answer[..len]).into_owned()
+    };
+    // What is claimed takes no room, what has come does.
+    let claims = begin(1 << 20, 1).await;
+    let mut holds = begin(110 * KIB, 109 * KIB).await;
+    let refused = async {
+        loop {
+            let answer = answer(&mut begin(60 * KIB, 60 * KIB).await).await;
+            if answer.starts_with("HTTP/1.1 503") {
+                return answer;
+            }
+            assert!(answer.starts_with("HTTP/1.1 200"), "only until the other one has come so far: {answer}");
+        }
+    };
+    let refused = timeout(PATIENCE, refused).await.expect("there is no room for two");
+    assert!(refused.contains("retry-after: 1") && refused.contains("connection: close"), "{refused}");
+    assert!(answer(&mut begin(16 * KIB, 16 * KIB).await).await.starts_with("HTTP/1.1 200"));
+    // One that is there, and one that goes away, leave their room to others.
+    holds.write_all(&vec![b'x'; KIB]).await.unwrap();
+    assert!(answer(&mut holds).await.starts_with("HTTP/1.1 200"));
+    assert!(answer(&mut begin(110 * KIB, 110 * KIB).await).await.starts_with("HTTP/1.1 200"));
+    drop((begin(110 * KIB, 109 * KIB).await, claims));
+    let comes_through =
+        async { while !answer(&mut begin(110 * KIB, 110 * KIB).await).await.starts_with("HTTP/1.1 200") {} };
+    timeout(PATIENCE, comes_through).await.expect("what had gone has left its room");
 }
 
 /// Takes bodies.

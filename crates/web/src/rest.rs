@@ -16,7 +16,7 @@ mod webhook;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossweave_router::Router;
-use crossweave_router::http::{Answering, RequestBody};
+use crossweave_router::http::{Answering, BodyError, RequestBody};
 use crossweave_transport::PeerAddress;
 use crossweave_wamp::uris;
 use http::request::Parts;
@@ -69,7 +69,11 @@ impl Endpoint {
         let (head, body): (Parts, RequestBody) = Request::into_parts(request);
         check_content_type(&head.headers, is_json)?;
         let body = body.read(self.options.body_max()).await.map_err(|error| {
-            Refusal::new(error.status().as_u16(), uris::INVALID_ARGUMENT, error.to_string()).closing()
+            let uri = match error {
+                BodyError::Busy => uris::RESOURCE_EXHAUSTED,
+                _ => uris::INVALID_ARGUMENT,
+            };
+            Refusal::new(error.status().as_u16(), uri, error.to_string()).closing()
         })?;
         // Before the signature: a request that finds no place may be sent again as it is.
         let permit = self.under_way.try_acquire().map_err(|_| Refusal::too_many())?;

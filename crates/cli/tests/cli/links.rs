@@ -20,6 +20,17 @@ const QUIET: Duration = Duration::from_millis(150);
 
 /// A node with `realm1` on the socket `sockets/NAME`, for anybody and for links, which log in by a ticket.
 fn node(sockets: &Path, name: &str, rlinks: &[Value]) -> Managed {
+    node_with(sockets, name, rlinks, &[], &[])
+}
+
+/// With more transports, and these files.
+fn node_with(
+    sockets: &Path,
+    name: &str,
+    rlinks: &[Value],
+    further: &[Value],
+    files: &[(&str, &str)],
+) -> Managed {
     let allow = json!({"call": true, "register": true, "publish": true, "subscribe": true});
     let everything = |name: &str| json!({"name": name, "permissions": [{"uri": "*", "allow": allow}]});
     let roles = json!([everything("anonymous"), everything("rlink")]);
@@ -27,10 +38,11 @@ fn node(sockets: &Path, name: &str, rlinks: &[Value]) -> Managed {
     let auth = json!({"anonymous": {"type": "static", "role": "anonymous"}, "ticket": ticket});
     let endpoint = json!({"type": "unix", "path": sockets.join(name)});
     let transport = json!({"type": "rawsocket", "endpoint": endpoint, "auth": auth});
+    let transports: Vec<Value> = [transport].into_iter().chain(further.iter().cloned()).collect();
     let realm = json!({"name": "realm1", "roles": roles, "rlinks": rlinks});
     Managed::start(
-        &json!([{"type": "router", "id": "router", "realms": [realm], "transports": [transport]}]),
-        &[],
+        &json!([{"type": "router", "id": "router", "realms": [realm], "transports": transports}]),
+        files,
     )
 }
 
@@ -108,6 +120,34 @@ async fn one_link_forwards_events_and_calls_both_ways() {
         lookup(from, "subscription", "com.example.a", false).await;
         calls(from, to).await;
     }
+}
+
+#[tokio::test]
+async fn a_link_joins_a_router_that_lets_in_proxies_alone() {
+    let private = "4d57d97a68f555696620a6d849c0ce582568518d729eb753dc7c732de2804510";
+    let public = crossweave_client::PrivateKey::from_hex(private).unwrap().public().to_hex();
+    let key = format!("private-key-ed25519: {private}\n");
+    let sockets = TempDir::new().unwrap();
+    let sockets = sockets.path();
+    let principals = json!({"node7": {"realm": "realm1", "role": "rlink", "authorized_keys": [public]}});
+    let auth = json!({"cryptosign-proxy": {"type": "static", "principals": principals}});
+    let endpoint = json!({"type": "unix", "path": sockets.join("links")});
+    let for_links = json!({"type": "rawsocket", "endpoint": endpoint, "auth": auth});
+    let _there = node_with(sockets, "there", &[], &[for_links], &[]);
+    let login = json!({"auth": {"cryptosign-proxy": {}}, "authid": "node7"});
+    let _here = node_with(sockets, "here", &[link(sockets, "links", &login)], &[], &[("key.priv", &key)]);
+    let (here, there) = (join(sockets, "here").await, join(sockets, "there").await);
+    let mut heard = there.subscribe("com.example.a").await.unwrap();
+    lookup(&here, "subscription", "com.example.a", true).await;
+    here.publish("com.example.a", 1).disclose_me().await.unwrap();
+    let event = next(&mut heard).await;
+    assert_eq!(event.publisher, Some(here.session().id), "it is a link, whose word counts");
+    calls(&here, &there).await;
+    let sessions =
+        there.call("wamp.session.list").arg(vec![crossweave_client::Value::from("rlink")]).await.unwrap();
+    let id = sessions.args()[0].as_list().unwrap()[0].as_u64().unwrap();
+    let link = there.call("wamp.session.get").arg(id).await.unwrap();
+    assert_eq!(link.args()[0].as_dict().unwrap().str("authid"), Some("node7"));
 }
 
 async fn lookup_prefix(client: &Client, pattern: &str) {

@@ -45,10 +45,9 @@ impl Fabric {
             .get("transport")
             .filter(|at| !matches!(at.item.value, crate::document::Value::Null))
             .and_then(|at| ConnectingTransport::read(reading, at));
-        let heartbeat = fields
-            .object(reading, "heartbeat", "the heartbeat")
-            .map(|fields| Heartbeat::read(reading, fields))
-            .unwrap_or_default();
+        let heartbeat = fields.section(reading, "heartbeat", "the heartbeat", |reading, fields| {
+            Heartbeat::read(reading, fields)
+        });
         fields.finish(reading);
         Self { transport, heartbeat }
     }

@@ -194,6 +194,20 @@ impl<'d> Fields<'d> {
         self.set(key).and_then(|at| reading.object(at, what))
     }
 
+    /// What an object says whose absence means the same as an empty one.
+    pub(crate) fn section<'e, T: Default>(
+        &mut self,
+        reading: &mut Reading<'e>,
+        key: &'static str,
+        what: &'static str,
+        read: impl FnOnce(&mut Reading<'e>, Fields<'d>) -> T,
+    ) -> T {
+        match self.object(reading, key, what) {
+            Some(fields) => read(reading, fields),
+            None => T::default(),
+        }
+    }
+
     /// An object that turns something on by being there, such as `tls`. Null could be meant either way: it is refused.
     pub(crate) fn part(
         &mut self,

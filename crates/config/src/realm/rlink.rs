@@ -1,8 +1,18 @@
 //! `rlinks[]` of a realm: links to realms of other routers.
 
 use crate::connecting::ConnectingTransport;
-use crate::document::Value;
-use crate::reading::{At, Fields, Reading, Unique};
+use crate::document::{Entry, Value};
+use crate::reading::{At, Fields, Finding, Reading, Unique};
+
+/// By what a link can log in, and what is needed for that.
+const METHODS: &[(&str, &[&str])] = &[
+    ("anonymous", &[]),
+    ("ticket", &["authid", "ticket"]),
+    ("wampcra", &["authid", "secret"]),
+    ("scram", &["authid", "password"]),
+    ("cryptosign", &["privkey"]),
+    ("cryptosign-proxy", &[]),
+];
 
 /// A link to a realm on another router.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,8 +25,9 @@ pub struct RouterLink {
     pub transport: ConnectingTransport,
     /// `authid`: as whom it joins there. Default: the router there decides.
     pub authid: Option<String>,
-    /// `auth`: how it logs in there, by method, as a component does. Default: by `cryptosign` with the node's key. Not in
-    /// Crossbar.io.
+    /// `auth`: how it logs in there, by method, as a component does, or by `cryptosign-proxy` with the node's key, where the router
+    /// there lets in nothing but proxies; `role` is then the role that it asks for, `rlink` by default. Default: by `cryptosign`
+    /// with the node's key. Not in Crossbar.io.
     pub auth: Option<serde_json::Value>,
     /// `exclude_authid`: sessions whose messages are not forwarded. Default: none.
     pub exclude_authid: Vec<String>,
@@ -62,8 +73,29 @@ impl RouterLink {
 
 fn auth(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<serde_json::Value> {
     let at = fields.get("auth").filter(|at| !matches!(at.item.value, Value::Null))?;
-    if !matches!(at.item.value, Value::Object(_)) {
-        reading.wrong_type(&at, "an object: how a link logs in");
+    match &at.item.value {
+        Value::Object(entries) => check_login(reading, &at, entries),
+        _ => reading.wrong_type(&at, "an object: how a link logs in"),
     }
     Some(reading.any(&at))
+}
+
+/// One method, with what it needs.
+fn check_login(reading: &mut Reading<'_>, at: &At<'_>, methods: &[Entry]) {
+    if methods.len() > 1 {
+        let finding = Finding::error("a link logs in by one method, and `auth` names several");
+        reading.report(&at.start(), finding.expected("one of them"));
+    }
+    for method in methods.iter().filter_map(|entry| at.peek(&entry.key)) {
+        let Some((_, needed)) = METHODS.iter().find(|(name, _)| *name == method.key) else {
+            let names: Vec<String> = METHODS.iter().map(|(name, _)| format!("`{name}`")).collect();
+            let finding = Finding::error(format!("a link cannot log in by {}", method.name()));
+            reading.report(&method, finding.expected(names.join(", ")));
+            continue;
+        };
+        for key in needed.iter().filter(|key| method.peek(key).is_none()) {
+            let finding = Finding::error(format!("{} has no `{key}`", method.name()));
+            reading.report(&method, finding.expected(format!("`{key}`")));
+        }
+    }
 }

@@ -66,10 +66,10 @@ impl RestBridge {
         calls: bool,
     ) -> Option<Self> {
         let as_whom = acts_as(reading, fields, around, "role");
-        let options = fields
-            .object(reading, "options", "the options of the REST bridge")
-            .map(|fields| RestOptions::read(reading, fields, calls))
-            .unwrap_or_default();
+        let options =
+            fields.section(reading, "options", "the options of the REST bridge", |reading, fields| {
+                RestOptions::read(reading, fields, calls)
+            });
         let (realm, role) = as_whom?;
         Some(Self { realm, role, options })
     }
@@ -88,16 +88,24 @@ impl RestOptions {
             timestamp_delta_limit: fields
                 .int(reading, "timestamp_delta_limit", 0..=86_400, "seconds")
                 .unwrap_or(default.timestamp_delta_limit),
-            post_body_limit: post_body_limit(reading, &mut fields),
-            require_tls: fields.bool(reading, "require_tls", false),
-            require_ip: require_ip(reading, &mut fields),
             timeout: timeout.unwrap_or(default.timeout),
             http_errors: fields.bool(reading, "http_errors", false),
-            allowed_origins: allowed_origins(reading, &mut fields),
-            debug: fields.bool(reading, "debug", false),
+            ..Self::of_all(reading, &mut fields)
         };
         fields.finish(reading);
         options
+    }
+
+    /// What webhooks have, too.
+    fn of_all(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Self {
+        Self {
+            post_body_limit: post_body_limit(reading, fields),
+            require_tls: fields.bool(reading, "require_tls", false),
+            require_ip: require_ip(reading, fields),
+            allowed_origins: allowed_origins(reading, fields),
+            debug: fields.bool(reading, "debug", false),
+            ..Self::default()
+        }
     }
 }
 
@@ -157,14 +165,7 @@ impl Webhook {
         let success_response = text(&mut options, reading, "success_response", "OK");
         let error_response = text(&mut options, reading, "error_response", "NOT OK");
         let github_secret = options.get("github_secret").and_then(|at| reading.secret(&at));
-        let rest = RestOptions {
-            post_body_limit: post_body_limit(reading, &mut options),
-            require_tls: options.bool(reading, "require_tls", false),
-            require_ip: require_ip(reading, &mut options),
-            allowed_origins: allowed_origins(reading, &mut options),
-            debug: options.bool(reading, "debug", false),
-            ..RestOptions::default()
-        };
+        let rest = RestOptions::of_all(reading, &mut options);
         options.finish(reading);
         let (realm, role) = as_whom?;
         Some(Self { realm, role, topic: topic?, success_response, error_response, github_secret, rest })

@@ -65,10 +65,9 @@ impl LongPoll {
             let message = "`longpoll` has no cookies: nobody can join by `auth.cookie`";
             reading.report(&fields.at.start(), Finding::error(message).expected("another method"));
         }
-        let options = fields
-            .object(reading, "options", "the options of long polling")
-            .map(|fields| LongPollOptions::read(reading, fields))
-            .unwrap_or_default();
+        let options = fields.section(reading, "options", "the options of long polling", |reading, fields| {
+            LongPollOptions::read(reading, fields)
+        });
         Self { serializers: single, batched_serializers: batched, auth, options }
     }
 }

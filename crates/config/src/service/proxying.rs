@@ -48,10 +48,9 @@ pub struct WebSocketReverseProxy {
 impl WebSocketReverseProxy {
     pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Option<Self> {
         let url = fields.text(reading, "url");
-        let options = fields
-            .object(reading, "options", "the WebSocket options")
-            .map(|fields| WebSocketOptions::read_connecting(reading, fields))
-            .unwrap_or_default();
+        let options = fields.section(reading, "options", "the WebSocket options", |reading, fields| {
+            WebSocketOptions::read_connecting(reading, fields)
+        });
         let backend = fields
             .required(reading, "backend")
             .and_then(|at| ConnectingTransport::read_websocket(reading, at));

@@ -56,10 +56,9 @@ impl RawSocket {
             let message = "RawSocket has no cookies: nobody can join by `auth.cookie`";
             reading.report(&fields.at.start(), Finding::error(message).expected("another method"));
         }
-        let options = fields
-            .object(reading, "options", "the RawSocket options")
-            .map(|fields| RawSocketOptions::read(reading, fields, connection))
-            .unwrap_or_default();
+        let options = fields.section(reading, "options", "the RawSocket options", |reading, fields| {
+            RawSocketOptions::read(reading, fields, connection)
+        });
         fields.no_effect(reading, "debug", "messages are logged with `--loglevel trace`");
         Self { serializers, options, auth }
     }

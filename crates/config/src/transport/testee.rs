@@ -16,10 +16,9 @@ impl WebSocketTestee {
     /// Reads its keys; the caller finishes the fields.
     pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Self {
         let url = fields.text(reading, "url");
-        let options = fields
-            .object(reading, "options", "the WebSocket options")
-            .map(|fields| WebSocketOptions::read_connecting(reading, fields))
-            .unwrap_or_default();
+        let options = fields.section(reading, "options", "the WebSocket options", |reading, fields| {
+            WebSocketOptions::read_connecting(reading, fields)
+        });
         debug_means_nothing(reading, fields);
         Self { url, options }
     }

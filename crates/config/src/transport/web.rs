@@ -55,10 +55,9 @@ impl Web {
         if let Some(at) = fields.required(reading, "paths") {
             read_paths(reading, at, "", around, &mut paths);
         }
-        let options = fields
-            .object(reading, "options", "the web options")
-            .map(|fields| WebOptions::read(reading, fields, connection, around.has_tls))
-            .unwrap_or_default();
+        let options = fields.section(reading, "options", "the web options", |reading, fields| {
+            WebOptions::read(reading, fields, connection, around.has_tls)
+        });
         Self { paths, options }
     }
 }

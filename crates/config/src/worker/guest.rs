@@ -96,10 +96,9 @@ impl GuestWorker {
             }
             None => Vec::new(),
         };
-        let options = fields
-            .object(reading, "options", "the guest's options")
-            .map(|fields| GuestOptions::read(reading, fields))
-            .unwrap_or_default();
+        let options = fields.section(reading, "options", "the guest's options", |reading, fields| {
+            GuestOptions::read(reading, fields)
+        });
         if let (Some(at), Some(program)) = (fields.get("executable"), &executable) {
             let (program, directory) = (Path::new(program), options.workdir.as_ref());
             reading.check_program(&at, &Needed { program, directory });

@@ -27,10 +27,10 @@ pub struct RouterWorker {
 impl RouterWorker {
     pub(super) fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>, siblings: &mut Siblings) -> Self {
         let id = fields.id(reading, "worker", &mut siblings.ids);
-        let (options, is_inline) = fields
-            .object(reading, "options", "the worker's options")
-            .map(|fields| WorkerOptions::of_router(reading, fields))
-            .unwrap_or_default();
+        let (options, is_inline) =
+            fields.section(reading, "options", "the worker's options", |reading, fields| {
+                WorkerOptions::of_router(reading, fields)
+            });
         let (mut realm_ids, mut realm_names) = (Unique::new("realm id"), Unique::new("realm"));
         let list = fields.list(reading, "realms", "a list of realms");
         let realms: Vec<_> = list

@@ -65,6 +65,27 @@ fn links_statistics_and_types() {
         "expected a list of authids",
     );
     realm(
+        &format!(
+            r#""name": "realm1", "rlinks": [{{"realm": "realm1", "auth": {{"tls": §{{}}}}, {TRANSPORT}}}]"#
+        ),
+        ".rlinks[0].auth.tls",
+        "a link cannot log in by `tls`",
+    );
+    realm(
+        &format!(
+            r#""name": "realm1", "rlinks": [{{"realm": "realm1", "auth": {{"ticket": §{{"authid": "a"}}}}, {TRANSPORT}}}]"#
+        ),
+        ".rlinks[0].auth.ticket",
+        "has no `ticket`",
+    );
+    realm(
+        &format!(
+            r#""name": "realm1", "rlinks": [{{"realm": "realm1", "auth": §{{"anonymous": {{}}, "cryptosign-proxy": {{}}}}, {TRANSPORT}}}]"#
+        ),
+        ".rlinks[0].auth",
+        "by one method",
+    );
+    realm(
         &format!(r#""name": "realm1", "rlinks": [{{"realm": "realm1", "auth": §"anonymous", {TRANSPORT}}}]"#),
         ".rlinks[0].auth",
         "expected an object: how a link logs in",

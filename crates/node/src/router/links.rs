@@ -20,7 +20,7 @@ use std::time::Duration;
 use crossweave_api::process::SessionIdent;
 use crossweave_api::router::*;
 use crossweave_api::{Config, Error, Event, error};
-use crossweave_client::{Auth, Options, Reconnect, Serializer};
+use crossweave_client::{Auth, Dict, Options, Reconnect, Serializer};
 use crossweave_config::{
     self as config, ConnectingEndpoint, ConnectingProtocol, ConnectingTransport, RouterLink,
 };
@@ -176,10 +176,19 @@ impl RouterWorker {
         let config = part.value;
         let wrong = |why: String| Error::new(error::INVALID_CONFIGURATION, why);
         let url = url(&config.transport).map_err(wrong)?;
-        let mut options = client_options(&config.transport, config.auth.as_ref()).map_err(wrong)?;
-        if config.auth.is_none() {
+        let as_proxy = config.auth.as_ref().and_then(|auth| auth.get("cryptosign-proxy"));
+        let by_itself = config.auth.as_ref().filter(|_| as_proxy.is_none());
+        let mut options = client_options(&config.transport, by_itself).map_err(wrong)?;
+        if by_itself.is_none() {
             let key = node_key(cbdir).map_err(|why| Error::new(error::CANNOT_START, why))?;
-            options.auth = Auth::Cryptosign { authid: config.authid.clone(), key, router: None };
+            let authid = config.authid.clone();
+            options.auth = match as_proxy {
+                None => Auth::Cryptosign { authid, key, router: None },
+                Some(_) => Auth::CryptosignProxy { authid, key },
+            };
+        }
+        if let Some(method) = as_proxy {
+            options.authextra = self.as_proxy_says(&config, method);
         }
         let options = Options {
             serializers: serializers(&config.transport),
@@ -189,6 +198,16 @@ impl RouterWorker {
             ..options
         };
         Ok(Link { id: id.to_owned(), realm, url, options, config })
+    }
+
+    /// As whom a link joins a router that lets in proxies: it speaks for itself.
+    fn as_proxy_says(&self, config: &config::RouterLink, method: &Config) -> Dict {
+        let authid = config.authid.as_ref().unwrap_or(&self.shared.options.node_id);
+        let role = method.get("role").and_then(|role| role.as_str()).unwrap_or(watched::LINK_ROLE);
+        Dict::new()
+            .with("proxy_realm", config.realm.as_str())
+            .with("proxy_authid", authid.as_str())
+            .with("proxy_authrole", role)
     }
 
     async fn stop_router_realm_link(

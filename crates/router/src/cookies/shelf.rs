@@ -1,14 +1,10 @@
 //! A place for cookies that a program brings along.
 
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
 use crossweave_wamp::{AuthMethod, Dict};
 
 use super::storage::{Change, Stored};
 use super::{CookieId, Remembered, now_s};
+use crate::shelf::Named;
 
 /// Keeps cookies, so that they outlive the router. It is called by one thread at a time, which may be blocked: what has changed
 /// meanwhile waits, and what fails is tried again. A panic counts as an error.
@@ -51,30 +47,16 @@ pub struct KeptCookie {
     pub authextra: Dict,
 }
 
-/// A shelf by its name.
-#[derive(Clone)]
-pub struct NamedShelf {
-    /// Its name, as a place beside files.
-    place: PathBuf,
-    shelf: Arc<dyn CookieShelf>,
-}
+/// A shelf of cookies by its name.
+pub type NamedShelf = Named<dyn CookieShelf>;
 
-impl NamedShelf {
-    /// The shelf that has this name. Transports that name the same one share a jar.
-    pub fn new(name: &str, shelf: Arc<dyn CookieShelf>) -> NamedShelf {
-        NamedShelf { place: PathBuf::from(format!("rust:{name}")), shelf }
-    }
-
-    pub(super) fn place(&self) -> &Path {
-        &self.place
-    }
-
+impl Named<dyn CookieShelf> {
     /// What is kept and not too old; what is too old is forgotten.
     pub(super) fn load(&self, max_age_s: u64) -> Result<Stored, String> {
         let mut stored = Stored::new();
-        for kept in held(|| self.shelf.load())? {
+        for kept in self.ask(|shelf| shelf.load())? {
             if kept.created_s.saturating_add(max_age_s) < now_s() {
-                held(|| self.shelf.forget(&kept.id))?;
+                self.ask(|shelf| shelf.forget(&kept.id))?;
                 continue;
             }
             let KeptCookie { id, created_s, authid, authrole, authmethod, realm, authextra } = kept;
@@ -86,39 +68,22 @@ impl NamedShelf {
 
     pub(super) fn write(&self, change: &Change) -> Result<(), String> {
         match change {
-            Change::Forget(id) => held(|| self.shelf.forget(&id.0)),
+            Change::Forget(id) => self.ask(|shelf| shelf.forget(&id.0)),
             Change::Remember(id, remembered) => {
                 let Remembered { created_s, authid, authrole, authmethod, realm, authextra } =
                     remembered.clone();
                 let id = id.0;
                 let kept = KeptCookie { id, created_s, authid, authrole, authmethod, realm, authextra };
-                held(|| self.shelf.keep(&kept))
+                self.ask(|shelf| shelf.keep(&kept))
             }
         }
     }
 }
 
-/// A panic of the shelf is its error.
-fn held<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err("it panicked".to_owned()))
-}
-
-impl PartialEq for NamedShelf {
-    fn eq(&self, other: &NamedShelf) -> bool {
-        self.place == other.place && Arc::ptr_eq(&self.shelf, &other.shelf)
-    }
-}
-
-impl Eq for NamedShelf {}
-
-impl fmt::Debug for NamedShelf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("NamedShelf").field(&self.place).finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     struct Defective;

@@ -1,16 +1,12 @@
 //! A place for event histories that a program brings along.
 
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
 use crossweave_router_core::boundary::Publisher;
 use crossweave_router_core::{Record, Recorded};
 use crossweave_wamp::{Dict, Message, PublicationId, Serializer, SessionId, Value};
 
 use super::file;
 use super::shelves::Entry;
+use crate::shelf::Named;
 
 /// Keeps the event histories of realms, so that they outlive the router.
 ///
@@ -163,56 +159,26 @@ impl KeptEvent {
     }
 }
 
-/// A shelf by its name.
-#[derive(Clone)]
-pub struct NamedEventShelf {
-    /// Its name, as a place beside files.
-    place: PathBuf,
-    shelf: Arc<dyn EventShelf>,
-}
-
-impl NamedEventShelf {
-    /// The shelf that has this name.
-    pub fn new(name: &str, shelf: Arc<dyn EventShelf>) -> NamedEventShelf {
-        NamedEventShelf { place: PathBuf::from(format!("rust:{name}")), shelf }
-    }
-
-    pub(super) fn place(&self) -> &Path {
-        &self.place
-    }
-}
-
-impl PartialEq for NamedEventShelf {
-    fn eq(&self, other: &NamedEventShelf) -> bool {
-        self.place == other.place && Arc::ptr_eq(&self.shelf, &other.shelf)
-    }
-}
-
-impl Eq for NamedEventShelf {}
-
-impl fmt::Debug for NamedEventShelf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("NamedEventShelf").field(&self.place).finish()
-    }
-}
+/// A shelf of events by its name.
+pub type NamedEventShelf = Named<dyn EventShelf>;
 
 /// The events of one realm on a shelf.
 pub(super) struct Shelved {
     realm: String,
-    shelf: Arc<dyn EventShelf>,
+    shelf: NamedEventShelf,
     /// What was there when it was opened, newest first, until it is taken.
     found: Option<Vec<KeptEvent>>,
 }
 
 impl Shelved {
     pub(super) fn open(realm: &str, named: &NamedEventShelf) -> Result<Shelved, String> {
-        let mut shelved = Shelved { realm: realm.to_owned(), shelf: named.shelf.clone(), found: None };
+        let mut shelved = Shelved { realm: realm.to_owned(), shelf: named.clone(), found: None };
         shelved.found = Some(shelved.load()?);
         Ok(shelved)
     }
 
     fn load(&self) -> Result<Vec<KeptEvent>, String> {
-        let mut events = held(|| self.shelf.load(&self.realm))?;
+        let mut events = self.shelf.ask(|shelf| shelf.load(&self.realm))?;
         events.sort_unstable_by_key(|event| std::cmp::Reverse(event.number));
         events.dedup_by_key(|event| event.number);
         Ok(events)
@@ -247,15 +213,10 @@ impl Shelved {
             return Ok(());
         }
         let events: Vec<KeptEvent> = events.iter().map(|event| KeptEvent::of(event)).collect();
-        held(|| self.shelf.keep(&self.realm, &events))
+        self.shelf.ask(|shelf| shelf.keep(&self.realm, &events))
     }
 
     pub(super) fn delete(&self, numbers: &[u64]) -> Result<(), String> {
-        held(|| self.shelf.forget(&self.realm, numbers))
+        self.shelf.ask(|shelf| shelf.forget(&self.realm, numbers))
     }
-}
-
-/// A panic of the shelf is its error.
-fn held<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err("it panicked".to_owned()))
 }

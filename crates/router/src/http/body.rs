@@ -1,5 +1,7 @@
 //! The body of a request.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Body as _;
@@ -7,13 +9,19 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
+use super::arriving::{Room, Share};
+use super::limits::BODY_UNCOUNTED_LEN;
 use super::{ResponseBody, text};
+use crate::admission::PendingCell;
 
 /// The body of a request, which is still on its way.
 #[derive(Debug)]
 pub struct RequestBody {
     incoming: Incoming,
     deadline: Instant,
+    /// Whether the connection has joined, and the room for bodies of those that have not.
+    pending: PendingCell,
+    room: Arc<Room>,
 }
 
 /// Why a body was not read. [`BodyError::response`] is the answer.
@@ -25,6 +33,9 @@ pub enum BodyError {
         /// How long it may be.
         max: usize,
     },
+    /// There is no room for more of it, as too many others are on their way.
+    #[error("too many long requests are on their way; try again later")]
+    Busy,
     /// It did not come in time.
     #[error("the request did not arrive in time")]
     Late,
@@ -38,6 +49,7 @@ impl BodyError {
     pub fn status(&self) -> StatusCode {
         match self {
             BodyError::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::Busy => StatusCode::SERVICE_UNAVAILABLE,
             BodyError::Late => StatusCode::REQUEST_TIMEOUT,
             BodyError::Broken => StatusCode::BAD_REQUEST,
         }
@@ -47,25 +59,35 @@ impl BodyError {
     pub fn response(&self) -> Response<ResponseBody> {
         let mut response = text(self.status(), &self.to_string());
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        if let BodyError::Busy = self {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         response
     }
 }
 
 impl RequestBody {
-    pub(crate) fn new(incoming: Incoming, deadline: Instant) -> RequestBody {
-        RequestBody { incoming, deadline }
+    pub(crate) fn new(
+        incoming: Incoming,
+        deadline: Instant,
+        pending: PendingCell,
+        room: Arc<Room>,
+    ) -> RequestBody {
+        RequestBody { incoming, deadline, pending, room }
     }
 
     /// Reads it, if it has at most `max` octets. A client that waits for `100 Continue` is told to go on.
     ///
+    /// What is read counts for [`pending_body_bytes_max`](crate::AdmissionOptions::pending_body_bytes_max) until all of it is there.
+    ///
     /// # Errors
-    /// It is too long, too late or broken.
+    /// It is too long, too late or broken, or there is no room for it.
     pub async fn read(mut self, max: usize) -> Result<Bytes, BodyError> {
         // What `Content-Length` claims is refused before it is sent.
         if self.incoming.size_hint().lower() > max as u64 {
             return Err(BodyError::TooLong { max });
         }
-        let mut read = BytesMut::new();
+        let (mut read, mut share) = (BytesMut::new(), None);
         loop {
             let frame =
                 timeout_at(self.deadline, self.incoming.frame()).await.map_err(|_| BodyError::Late)?;
@@ -74,7 +96,19 @@ impl RequestBody {
             if read.len() + data.len() > max {
                 return Err(BodyError::TooLong { max });
             }
+            let len = read.len() + data.len();
+            if len > BODY_UNCOUNTED_LEN && !self.has_room(&mut share, len - BODY_UNCOUNTED_LEN) {
+                return Err(BodyError::Busy);
+            }
             read.extend_from_slice(&data);
         }
+    }
+
+    #[cold]
+    fn has_room(&self, share: &mut Option<Share>, octets: usize) -> bool {
+        if share.is_none() && !self.pending.is_pending() {
+            return true;
+        }
+        share.get_or_insert_with(|| Share::new(self.room.clone())).grow_to(octets)
     }
 }

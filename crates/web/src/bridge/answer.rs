@@ -75,8 +75,11 @@ impl Refusal {
 
     pub(crate) fn response(self) -> Reply {
         let WampError { uri, args, kwargs } = self.error;
-        let reply =
-            json(self.status, Dict::new().with("error", uri).with("args", args).with("kwargs", kwargs));
+        let body = Dict::new().with("error", uri).with("args", args).with("kwargs", kwargs);
+        let mut reply = json(self.status, body);
+        if self.is_own && self.status == 503 {
+            reply = reply.with(header::RETRY_AFTER, "1");
+        }
         if self.closes { reply.with(header::CONNECTION, "close") } else { reply }
     }
 }

@@ -9,7 +9,7 @@ use crossweave_client::{InvokePolicy, MatchPolicy, Value};
 /// What the authids of links in this program begin with; their role is `trusted`.
 pub(super) const OWN_AUTHID: &str = "rlink.";
 /// The role that links from other routers are to have; the name is Crossbar.io's.
-const LINK_ROLE: &str = "rlink";
+pub(super) const LINK_ROLE: &str = "rlink";
 /// Sessions that are subscribed or registered, over all, before a realm is too big for a link.
 const MEMBERS_MAX: usize = 2_000_000;
 

@@ -118,7 +118,8 @@ impl Serving<'_> {
             return response;
         }
         let deadline = now + self.acceptor.handshake_timeout();
-        let request = request.map(|incoming| RequestBody::new(incoming, deadline));
+        let (pending, room) = (self.peer.pending.clone(), self.acceptor.room.clone());
+        let request = request.map(|incoming| RequestBody::new(incoming, deadline, pending, room));
         match &options.http {
             Some(service) => service.respond(request, &self.peer).await,
             None if options.websocket.is_empty() => text(StatusCode::NOT_FOUND, "no http is served here"),
