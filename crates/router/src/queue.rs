@@ -1,6 +1,8 @@
 //! What waits to be written to one session: bytes, bounded, in order.
 
 pub(crate) mod backlog;
+#[cfg(test)]
+mod order;
 
 use std::collections::VecDeque;
 use std::mem;
