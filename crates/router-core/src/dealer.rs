@@ -30,7 +30,7 @@ use crate::boundary::{Outbox, Slot, Undelivered};
 use crate::broker::Ended;
 use crate::forwarding::disclosed;
 use crate::ids::Ids;
-use crate::limits::{CallQueueRule, RealmLimits};
+use crate::limits::{CallQueueRule, RealmLimits, TIMEOUTS_PER_TURN_MAX};
 use crate::meta;
 use crate::passthru;
 use crate::permit::Route;
@@ -602,11 +602,11 @@ impl Dealer {
         }
     }
 
-    /// Ends the calls whose timeout has passed.
+    /// Ends calls whose timeout has passed, a portion: the others are due then.
     pub(crate) fn tick<O: Outbox>(&mut self, sessions: &mut Sessions, now: Instant, out: &mut O) {
-        while let Some((deadline, key)) = self.timeouts.first().copied()
-            && deadline <= now
-        {
+        for _ in 0..TIMEOUTS_PER_TURN_MAX {
+            let first = self.timeouts.first().copied();
+            let Some((deadline, key)) = first.filter(|(deadline, _)| *deadline <= now) else { return };
             self.advance(sessions, key, Event::Timeout, out);
             debug_assert_ne!(self.timeouts.first(), Some(&(deadline, key)), "a timed out call has ended");
         }

@@ -22,6 +22,10 @@ pub const DENIALS_TOLD_EVERY: Duration = Duration::from_secs(2);
 /// Bytes of one `nkey`, the name of a node in SUBSCRIBE and REGISTER; a longer one gets ERROR `wamp.error.invalid_argument`.
 pub const NODE_KEY_LEN_MAX: usize = 1_024;
 
+/// Calls that time out in one turn, which takes a quarter of a millisecond; what is due besides ends in the next ones, and others go
+/// first.
+pub const TIMEOUTS_PER_TURN_MAX: usize = 256;
+
 /// Bytes of texts in the options of the first CALL of a progressive call, as they are kept until its last part has come; more get
 /// ERROR `wamp.error.invalid_argument`.
 pub const PROGRESSIVE_OPTIONS_BYTES_MAX: usize = 4_096;

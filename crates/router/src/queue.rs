@@ -3,6 +3,8 @@
 pub(crate) mod backlog;
 mod long;
 mod options;
+#[cfg(test)]
+mod order;
 mod pool;
 #[cfg(test)]
 mod tests;

@@ -229,6 +229,9 @@ pub(crate) fn offer(welcome: &mut Welcome, token: &Token, window: Duration) {
 }
 
 #[cfg(test)]
+mod exactness;
+
+#[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
