@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crossweave_router::Router;
+use crossweave_transport::{ListenEndpoint, Listener, Stream};
 use crossweave_wamp::Serializer;
 use rustix::fs::{Mode, mkdir};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tracing::debug;
@@ -17,6 +18,8 @@ use tracing::debug;
 const MAGIC: u8 = 0x7f;
 /// Messages of up to 16 MiB, both ways.
 const LEN_MAX: u8 = 0xf0;
+/// One process at a time connects.
+const BACKLOG: u32 = 16;
 /// A process that has connected says at once how it speaks.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -31,21 +34,24 @@ impl LocalTransport {
     ///
     /// # Errors
     /// The socket cannot be made.
-    pub(crate) fn open(router: Router, role: String, authid: String) -> io::Result<LocalTransport> {
+    pub(crate) async fn open(router: Router, role: String, authid: String) -> io::Result<LocalTransport> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let name: String = random.iter().map(|octet| format!("{octet:02x}")).collect();
         let folder = std::env::temp_dir().join(format!("crossweave-{name}"));
         mkdir(&folder, Mode::RWXU)?;
-        let listener = match UnixListener::bind(folder.join("s")) {
+        let endpoint = ListenEndpoint::Unix { path: folder.join("s"), mode: None, backlog: BACKLOG };
+        let listener = match Listener::bind(&endpoint).await {
             Ok(listener) => listener,
             Err(error) => {
                 let _ = std::fs::remove_dir(&folder);
-                return Err(error);
+                return Err(error.cause);
             }
         };
         let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            // Also when this process was out of descriptors for a while.
+            loop {
+                let (Stream::Unix(stream), _) = listener.accept().await else { continue };
                 let (router, role, authid) = (router.clone(), role.clone(), authid.clone());
                 tokio::spawn(async move {
                     match timeout(HANDSHAKE_DEADLINE, greet(stream)).await {

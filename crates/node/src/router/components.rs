@@ -135,6 +135,7 @@ impl RouterWorker {
             return Ok((Program::Rust(Linked { constructor, extra, realm, way }), None));
         }
         let transport = LocalTransport::open(router, role, authid)
+            .await
             .map_err(|error| cannot(format!("its process cannot get to the router: {error}")))?;
         let endpoint = json!({"type": "unix", "path": transport.path()});
         let mut task = task_of_python(&realm, code, json!({"type": "rawsocket", "endpoint": endpoint}));
