@@ -22,7 +22,7 @@ pub use tls::TlsPrincipal;
 pub use wampcra::{Salting, WampCraUser};
 
 use crate::authmethod::AuthMethod;
-use crate::reading::{At, Fields, Finding, Reading, Shape, nearest, quoted};
+use crate::reading::{At, Fields, Finding, Reading, Shape, Words, nearest, quoted};
 use crate::realm::Realm;
 use crate::role::TRUSTED;
 
@@ -45,8 +45,8 @@ pub struct Auth {
     pub cookie: bool,
     /// `anonymous-proxy`: whether proxies, which reach the Unix socket, say for whom they speak. Default: false.
     pub anonymous_proxy: bool,
-    /// `cryptosign-proxy`: `principals`, the proxies that say for whom they speak, proven by a key.
-    pub cryptosign_proxy: Option<Vec<ProxyPrincipal>>,
+    /// `cryptosign-proxy`: `principals`, the proxies that say for whom they speak, proven by a key; or who is asked for that key.
+    pub cryptosign_proxy: Option<Method<Vec<ProxyPrincipal>>>,
     /// Methods of the program's own, under any other key. Not in Crossbar.io.
     pub own: Vec<OwnMethod>,
 }
@@ -110,7 +110,7 @@ pub(crate) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, reach: &R
             .map(|fields| fields.finish(reading))
             .is_some(),
         anonymous_proxy: proxies::read_anonymous(reading, &mut fields),
-        cryptosign_proxy: proxies::read_cryptosign(reading, &mut fields),
+        cryptosign_proxy: proxies::read_cryptosign(reading, &mut fields, reach.realms),
         own: own::read(reading, &mut fields),
     };
     warn_of_the_transport(reading, &mut fields, &auth, reach);
@@ -138,13 +138,14 @@ impl<T> Method<T> {
 impl Auth {
     /// The functions that the methods need.
     pub fn functions(&self) -> impl Iterator<Item = &Function> {
-        let Self { anonymous, ticket, wampcra, scram, cryptosign, tls, .. } = self;
+        let Self { anonymous, ticket, wampcra, scram, cryptosign, cryptosign_proxy, tls, .. } = self;
         let functions = [
             anonymous.as_ref().and_then(Method::function),
             ticket.as_ref().and_then(Method::function),
             wampcra.as_ref().and_then(Method::function),
             scram.as_ref().and_then(Method::function),
             cryptosign.as_ref().and_then(Method::function),
+            cryptosign_proxy.as_ref().and_then(Method::function),
             tls.as_ref().and_then(Method::function),
         ];
         functions.into_iter().flatten()
@@ -173,6 +174,9 @@ enum Kind {
     Function,
 }
 
+const KINDS: &Words<Kind> =
+    &[("static", Kind::Static), ("dynamic", Kind::Dynamic), ("function", Kind::Function)];
+
 /// Reads one method; `read` its static form.
 fn method<T>(
     reading: &mut Reading<'_>,
@@ -181,11 +185,10 @@ fn method<T>(
     reach: &Reach<'_>,
     read: fn(&mut Reading<'_>, &mut Fields<'_>, &By<'_>) -> T,
 ) -> Option<Method<T>> {
-    let words = &[("static", Kind::Static), ("dynamic", Kind::Dynamic), ("function", Kind::Function)];
     let mut fields = fields.part(reading, method.key(), "an authentication method")?;
     let by = By { realms: reach.realms, method };
     let at = fields.required(reading, "type")?;
-    let method = match reading.word(&at, words)? {
+    let method = match reading.word(&at, KINDS)? {
         Kind::Static => Method::Static(read(reading, &mut fields, &by)),
         Kind::Dynamic => Method::Dynamic(Dynamic::read(reading, &mut fields, &by)),
         Kind::Function => Method::Function(Function::read(reading, &mut fields)),

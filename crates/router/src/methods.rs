@@ -57,7 +57,8 @@ pub struct Methods {
     /// `anonymous-proxy`: a proxy, over a Unix socket, says for whom it speaks.
     pub anonymous_proxy: bool,
     /// `cryptosign-proxy`: a proxy with one of these keys says for whom it speaks; on the realm of its entry only, if that has one.
-    pub cryptosign_proxy: Option<Directory<Vec<PublicKey>>>,
+    /// Who is asked hears of the client, and answers with the keys of its proxy.
+    pub cryptosign_proxy: Option<Source<Directory<Vec<PublicKey>>>>,
     /// `tls`: the certificate that the client has shown.
     pub tls: Option<Source<Directory<Fingerprint>>>,
     /// Methods of the program's own, each with another name.
@@ -92,13 +93,14 @@ impl Methods {
 
     /// The names of functions that must be registered.
     pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
-        let Methods { anonymous, ticket, wampcra, scram, cryptosign, tls, .. } = self;
+        let Methods { anonymous, ticket, wampcra, scram, cryptosign, cryptosign_proxy, tls, .. } = self;
         let asked = [
             anonymous.as_ref().and_then(Source::asked),
             ticket.as_ref().and_then(Source::asked),
             wampcra.as_ref().and_then(Source::asked),
             scram.as_ref().and_then(Source::asked),
             cryptosign.as_ref().and_then(Source::asked),
+            cryptosign_proxy.as_ref().and_then(Source::asked),
             tls.as_ref().and_then(Source::asked),
         ];
         asked.into_iter().flatten().filter_map(|asked| match asked {

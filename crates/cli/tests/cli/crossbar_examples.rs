@@ -76,6 +76,10 @@ impl Directory {
                 _ => {}
             }
         }
+        for folder in ["..", "../components"].map(|folder| self.cbdir().join(folder)) {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("dynauth.py"), "async def setup(session, details):\n    pass\n").unwrap();
+        }
         for (module, classes) in classes {
             let base = "from autobahn.twisted.wamp import ApplicationSession\n".to_owned();
             let text = classes.iter().fold(base, |text, class| {
@@ -116,6 +120,7 @@ impl Directory {
         write("ca.cert.pem", ca.clone());
         write("intermediate.cert.pem", ca);
         write("dhparam.pem", "none is needed".to_owned());
+        write("home.zip", "is not read".to_owned());
         for name in ["server", "client"] {
             let key = rcgen::KeyPair::generate().unwrap();
             let params = named(name, vec!["localhost".to_owned()]);
@@ -292,7 +297,7 @@ fn get(port: u16, path: &str) -> String {
 }
 
 fn needs_python(config: &Value) -> bool {
-    texts(config).iter().any(|(key, _)| *key == "classname")
+    texts(config).iter().any(|(key, _)| ["classname", "join"].contains(key))
         && config["workers"]
             .as_array()
             .is_some_and(|workers| workers.iter().any(|it| it.get("components").is_some()))

@@ -1,7 +1,11 @@
 //! `auth.anonymous-proxy` and `auth.cryptosign-proxy`: proxies, which say whom they have let in.
 
+use super::asked::{Dynamic, Function};
 use super::principals::hexadecimal;
+use super::{By, Kind, Method};
+use crate::authmethod::AuthMethod;
 use crate::reading::{Fields, Finding, Reading};
+use crate::realm::Realm;
 
 /// A proxy with private keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +22,7 @@ pub(super) fn read_anonymous(reading: &mut Reading<'_>, fields: &mut Fields<'_>)
     let Some(mut fields) = fields.part(reading, "anonymous-proxy", "authentication of proxies") else {
         return false;
     };
-    read_type(reading, &mut fields);
+    fields.word(reading, "type", &[("static", ())]);
     fields.finish(reading);
     true
 }
@@ -26,9 +30,21 @@ pub(super) fn read_anonymous(reading: &mut Reading<'_>, fields: &mut Fields<'_>)
 pub(super) fn read_cryptosign(
     reading: &mut Reading<'_>,
     fields: &mut Fields<'_>,
-) -> Option<Vec<ProxyPrincipal>> {
+    realms: &[Realm],
+) -> Option<Method<Vec<ProxyPrincipal>>> {
     let mut fields = fields.part(reading, "cryptosign-proxy", "authentication of proxies")?;
-    read_type(reading, &mut fields);
+    let kind = fields.word(reading, "type", super::KINDS).unwrap_or(Kind::Static);
+    let by = By { realms, method: AuthMethod::Cryptosign };
+    let method = match kind {
+        Kind::Static => Method::Static(read_proxies(reading, &mut fields)),
+        Kind::Dynamic => Method::Dynamic(Dynamic::read(reading, &mut fields, &by)),
+        Kind::Function => Method::Function(Function::read(reading, &mut fields)),
+    };
+    fields.finish(reading);
+    Some(method)
+}
+
+fn read_proxies(reading: &mut Reading<'_>, fields: &mut Fields<'_>) -> Vec<ProxyPrincipal> {
     let mut proxies = Vec::new();
     let list = fields.required(reading, "principals");
     let list = list.and_then(|at| reading.object(at, "the proxies by authid"));
@@ -36,12 +52,7 @@ pub(super) fn read_cryptosign(
     for (entry, at) in listed {
         proxies.extend(read_proxy(reading, &entry.key, at));
     }
-    fields.finish(reading);
-    Some(proxies)
-}
-
-fn read_type(reading: &mut Reading<'_>, fields: &mut Fields<'_>) {
-    fields.word(reading, "type", &[("static", ())]);
+    proxies
 }
 
 fn read_proxy(reading: &mut Reading<'_>, authid: &str, at: crate::reading::At<'_>) -> Option<ProxyPrincipal> {

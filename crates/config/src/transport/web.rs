@@ -88,6 +88,11 @@ fn service(
 ) -> Option<WebService> {
     let mut fields = reading.object(at, "a web service")?;
     let at = fields.required(reading, "type")?;
+    if matches!(&at.item.value, crate::document::Value::String(kind) if kind == "fileupload") {
+        let finding = Finding::error("web service type `fileupload` is called `upload` now");
+        reading.report(&at, finding.expected("`upload`"));
+        return None;
+    }
     let service = match reading.word(&at, KINDS)? {
         Kind::Path => {
             if let Some(at) = fields.required(reading, "paths") {

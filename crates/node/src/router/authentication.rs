@@ -37,10 +37,9 @@ pub(super) fn methods(auth: &config::Auth, place: &str, findings: &mut Findings)
         }),
         cookie: *cookie,
         anonymous_proxy: auth.anonymous_proxy,
-        cryptosign_proxy: auth
-            .cryptosign_proxy
-            .as_ref()
-            .map(|list| list.iter().map(|it| proxy_principal(it, place, findings)).collect()),
+        cryptosign_proxy: auth.cryptosign_proxy.as_ref().map(|method| {
+            source(method, |list| list.iter().map(|it| proxy_principal(it, place, findings)).collect())
+        }),
         tls: tls.as_ref().map(|method| source(method, |list| list.iter().map(tls_principal).collect())),
         own: auth.own.iter().filter_map(|method| own(method, place, findings)).collect(),
     }

@@ -133,21 +133,23 @@ impl Question {
             ("scram" | "wamp-scram", Credential::Scram(credential)) => {
                 attempt.challenge_scram(grant, credential, standing)
             }
-            ("cryptosign", Credential::Cryptosign(mut keys)) => match attempt.offered_key() {
-                Err(refusal) => Verdict::Refuse(refusal),
-                Ok(offered) => {
-                    keys.retain(|key| offered.is_none_or(|offered| offered == *key));
-                    let standing = match standing {
-                        Standing::Known if keys.is_empty() => Standing::KeyNotListed,
-                        standing => standing,
-                    };
-                    if keys.is_empty() {
-                        // A signature is checked as well, since that takes time.
-                        keys.push(offered.unwrap_or_else(nobody));
+            ("cryptosign" | "cryptosign-proxy", Credential::Cryptosign(mut keys)) => {
+                match attempt.offered_key() {
+                    Err(refusal) => Verdict::Refuse(refusal),
+                    Ok(offered) => {
+                        keys.retain(|key| offered.is_none_or(|offered| offered == *key));
+                        let standing = match standing {
+                            Standing::Known if keys.is_empty() => Standing::KeyNotListed,
+                            standing => standing,
+                        };
+                        if keys.is_empty() {
+                            // A signature is checked as well, since that takes time.
+                            keys.push(offered.unwrap_or_else(nobody));
+                        }
+                        attempt.challenge_cryptosign(grant, keys, standing)
                     }
-                    attempt.challenge_cryptosign(grant, keys, standing)
                 }
-            },
+            }
             (method, _) => attempt.unproven(format_args!("{asked} gave no credential for {method}")),
         }
     }

@@ -8,9 +8,10 @@ use crossweave_transport::PeerAddress;
 use crossweave_wamp::authmethod::OwnMethod;
 use crossweave_wamp::{AuthMethod, Dict};
 
+use super::asked::Question;
 use super::start::Attempt;
 use super::{Grant, Verdict, excerpt};
-use crate::methods::Directory;
+use crate::methods::{Directory, Source};
 use crate::upstream::ASKING_PROVIDER;
 
 /// How clients may have been looked up; the last one is the proxy itself, which asks who a client is.
@@ -29,20 +30,38 @@ impl Attempt {
     }
 
     /// A proxy that has to prove that it has a key.
-    pub(super) fn cryptosign_proxy(self, directory: &Directory<Vec<PublicKey>>) -> Verdict {
+    pub(super) fn cryptosign_proxy(self, source: &Source<Directory<Vec<PublicKey>>>) -> Verdict {
         let client = match self.client() {
             Ok(client) => client,
             Err(what) => return Verdict::Refuse(self.malformed_refusal(what)),
         };
-        // A realm of the entry is the only one that the proxy may speak for.
-        let asked = Attempt { realm: client.realm.clone(), ..self.clone() };
-        match asked.cryptosign_of(directory) {
+        let proxy = Attempt { realm: client.realm.clone(), ..self.clone() };
+        let asked = match source {
+            Source::Static(directory) => return self.speaks_for(client, proxy.cryptosign_of(directory)),
+            Source::Asked(asked) => asked,
+        };
+        // As in Crossbar.io, a proxy without an authid of its own is asked about by that of the client.
+        let authid = self.authid.clone().or_else(|| Some(client.authid.to_string()));
+        match Question::new(Attempt { authid, ..proxy }, asked.clone()).ask() {
+            Verdict::Wait(answer, late) => {
+                Verdict::Wait(Box::pin(async move { self.speaks_for(client, answer.await) }), late)
+            }
+            other => other,
+        }
+    }
+
+    /// Who proves to be the proxy is its client from then on, if the proxy may speak for those of that realm.
+    fn speaks_for(&self, client: Grant, proxy: Verdict) -> Verdict {
+        match proxy {
+            // A realm of the proxy's own is the only one that it may speak for.
             Verdict::Challenge(_, pending) if pending.grant.realm != client.realm => {
                 let realm = excerpt(client.realm.as_deref().unwrap_or_default());
                 self.unproven(format!("the proxy may not speak for clients of realm {realm:?}"))
             }
             Verdict::Challenge(challenge, mut pending) => {
-                pending.grant = client;
+                // The id that whoever was asked has been told.
+                let session = pending.grant.session;
+                pending.grant = Grant { session, ..client };
                 Verdict::Challenge(challenge, pending)
             }
             other => other,

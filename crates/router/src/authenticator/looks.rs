@@ -71,7 +71,7 @@ impl Looks {
             "scram" | "wamp-scram" => {
                 Credential::Scram(scram::Credential::decoy(scram.as_ref(), decoy, authid))
             }
-            "cryptosign" => Credential::Cryptosign(Vec::new()),
+            "cryptosign" | "cryptosign-proxy" => Credential::Cryptosign(Vec::new()),
             _ => return None,
         };
         Some(Granted { authrole, realm, credential, ..Granted::default() })

@@ -186,7 +186,7 @@ fn credential(method: &str, answer: &Dict) -> Result<Credential, String> {
             let salting = Salting::from_extra(answer).map_err(|error| format!("cannot be used: {error}"))?;
             Ok(Credential::WampCra { secret, salting })
         }
-        "cryptosign" => cryptosign(answer),
+        "cryptosign" | "cryptosign-proxy" => cryptosign(answer),
         "scram" | "wamp-scram" => scram(answer),
         _ => Ok(Credential::None),
     }

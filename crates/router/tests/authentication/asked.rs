@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossweave_auth::scram;
 use crossweave_auth::scram::Kdf;
 use crossweave_auth::scram::credential::Hashing;
-use crossweave_client::{Auth, Client, PrivateKey, WampError};
+use crossweave_client::{Auth, Client, Options, PrivateKey, Reconnect, WampError};
 use crossweave_router::{
     Anonymous, Answer, Asked, AuthenticateRequest, Authenticator, Credential, Granted, Methods, NotGranted,
     Procedure, Source, StartError, TransportOptions,
@@ -400,4 +400,48 @@ async fn a_part_of_this_program_is_found_by_its_name() {
     assert!(matches!(refused, Err(StartError::NoSuchAuthenticator(name)) if name == "db"));
     router.add_authenticator("db", Arc::new(Database));
     assert!(router.listen(transport).await.is_ok());
+}
+
+/// Knows the key of the proxy that may speak for ada, and where.
+#[derive(Debug)]
+struct Gatekeeper;
+
+impl Authenticator for Gatekeeper {
+    fn authenticate(&self, request: AuthenticateRequest) -> Answer<'_> {
+        Box::pin(async move {
+            let extra = request.details.dict("authextra").cloned().unwrap_or_default();
+            assert_eq!((request.method, extra.str("proxy_authrole")), ("cryptosign-proxy", Some("admin")));
+            let realm = match request.authid.as_deref() {
+                Some("ada") => None,
+                Some("eve") => Some("realm2".to_owned()),
+                _ => return Err(NotGranted::NoSuchClient),
+            };
+            let credential = Credential::Cryptosign(vec![PrivateKey::from_bytes(&[1; 32]).public()]);
+            Ok(Granted { authrole: "proxy".into(), realm, credential, ..Granted::default() })
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_authenticator_says_which_proxy_speaks_for_a_client() {
+    let gatekeeper = Asked::Function(Arc::new(Gatekeeper));
+    let node =
+        node(Methods { cryptosign_proxy: Some(Source::Asked(gatekeeper)), ..Methods::default() }).await;
+    let speak = async |key: u8, authid: &str| {
+        let authextra = Dict::new()
+            .with("proxy_realm", "realm1")
+            .with("proxy_authid", authid)
+            .with("proxy_authrole", "admin")
+            .with("proxy_authprovider", "static");
+        let auth = Auth::CryptosignProxy { authid: None, key: PrivateKey::from_bytes(&[key; 32]) };
+        let options = Options { auth, authextra, reconnect: Reconnect::Off, ..Options::default() };
+        Client::connect_with(&format!("rs://127.0.0.1:{}", node.port), "realm1", options).await
+    };
+    let session = speak(1, "ada").await.expect("its proxy has the key").session();
+    let who = (session.realm.as_str(), session.authid.as_deref(), session.authrole.as_deref());
+    assert_eq!(who, ("realm1", Some("ada"), Some("admin")));
+    for (key, authid) in [(2, "ada"), (1, "eve"), (1, "nobody")] {
+        let refused = speak(key, authid).await.expect_err("may not join").to_string();
+        assert!(refused.contains("wamp.error.authentication_failed"), "{key}, {authid}: {refused}");
+    }
 }

@@ -105,6 +105,23 @@ fn pages() -> Vec<Example> {
         ),
         example(&["getting-started", "nodeinfo"], node(json!([open(universal(json!({})))])), Runs(&[])),
         example(
+            &["pubsub/retained"],
+            node(json!([open(universal(json!({"websocket": {"ws": {"type": "websocket",
+                "cookie": {"store": {"type": "file", "filename": "cookies.dat"}}}}})))])),
+            Runs(&[]),
+        ),
+        example(
+            &["work/uplink2/edge1", "work/uplink2/edge2", "work/uplink3/core"],
+            of_version_1(node(json!([open(page())]))),
+            Runs(&[]),
+        ),
+        example(&["work/uplink/router"], of_version_1(node(json!([uplink("uplink")]))), Runs(&[])),
+        example(
+            &["work/uplink3/edge1", "work/uplink3/edge2"],
+            of_version_1(node(json!([uplink("uplinks")]))),
+            Runs(&[]),
+        ),
+        example(
             &["work/cdc/cdc"],
             of_version_1(node(json!([open(
                 json!([{"type": "websocket", "endpoint": {"type": "tcp", "port": 9000}}])
@@ -127,12 +144,37 @@ fn pages() -> Vec<Example> {
     ]
 }
 
+/// A router whose realm has a link as it was tried before there were `rlinks`.
+fn uplink(key: &str) -> Value {
+    let mut router = open(page());
+    let link = json!({"transport": by_websocket()});
+    router["realms"][0][key] = if key == "uplinks" { json!([link]) } else { link };
+    router
+}
+
 fn services() -> Vec<Example> {
     let archive = json!({"type": "archive", "archive": "autobahn.zip", "origin": "https://example.com/autobahn.zip",
         "object_prefix": "autobahn", "default_object": "autobahn.min.js", "download": true, "cache": true,
         "hashes": ["f".repeat(64)], "mime_types": {".min.js": "text/javascript", ".jgz": "text/javascript"}});
     let django = json!({"/": {"type": "wsgi", "module": "django_project.wsgi", "object": "application"},
         "notify": {"type": "publisher", "realm": "realm1", "role": "anonymous"}, "shared": archive});
+    let zipped = || {
+        json!({"/": {"type": "archive", "archive": "home.zip", "default_object": "index.html", "cache": true,
+            "mime_types": {".ttf": "font/ttf"}}})
+    };
+    let inner = |more: Value| {
+        let mut paths = zipped();
+        paths["info"] = json!({"type": "nodeinfo"});
+        paths["ws"] = json!({"type": "websocket"});
+        more.as_object().unwrap().iter().for_each(|(path, service)| paths[path] = service.clone());
+        paths
+    };
+    let below = json!({"nested": {"type": "path", "paths": inner(json!({}))}});
+    let mut nested = inner(below.clone());
+    nested["nested"] = below["nested"].clone();
+    nested["double-nested"] = json!({"type": "path", "paths": inner(below)});
+    let reports = json!({"reports": {"type": "wap", "templates": "../web", "sandbox": true, "wamp": {"realm": "realm1", "authrole": "anonymous"},
+        "routes": [{"path": "/greeting/<name>", "method": "GET", "call": "com.example.greeting", "render": "greeting.html"}]}});
     let hooks = json!({"webhook": {"type": "webhook", "realm": "realm1", "role": "anonymous",
         "options": {"topic": "com.myapp.topic1", "success_response": "OK", "error_response": "NOT OK"}}});
     let uploads = json!({"upload": {"type": "upload", "realm": "realm1", "role": "anonymous", "directory": "../uploaded",
@@ -163,11 +205,42 @@ fn services() -> Vec<Example> {
             node(json!([open(json!([web("..", django)]))])),
             Runs(&["/", "/shared"]),
         ),
+        example(
+            &["wsgi"],
+            node(json!([open(json!([web(
+                "..",
+                json!({"/": {"type": "wsgi", "module": "myapp", "object": "app"}})
+            )]))])),
+            Runs(&["/"]),
+        ),
+        example(&["webservices/archive"], node(json!([open(json!([web("..", zipped())]))])), Runs(&["/"])),
+        example(
+            &["webservices/path"],
+            node(json!([open(json!([web("..", nested)]))])),
+            Runs(&["/", "/nested", "/double-nested"]),
+        ),
+        example(
+            &["webservices/wap"],
+            node(json!([
+                open(json!([web("../web", reports)])),
+                container(&by_websocket(), &["reports.ReportsBackend"])
+            ])),
+            Runs(&["/reports"]),
+        ),
         example(&["rest/webhooks"], node(json!([open(json!([web("../web", hooks)]))])), Runs(&[])),
         example(
             &["fileupload"],
             of_version_1(node(json!([open(json!([web("../web", uploads)]))]))),
             Runs(&["/upload"]),
+        ),
+        example(
+            &["fileupload_node"],
+            of_version_1(node(json!([open(json!([web(
+                "..",
+                json!({"upload": {"type": "fileupload",
+                "directory": "../web_upload", "temp_directory": "../temp", "progress_realm": "realm1"}})
+            )]))]))),
+            Refused("web service type `fileupload` is called `upload` now"),
         ),
         example(&["work/jsonresource"], node(json!([open(json!([web("../web", info)]))])), Runs(&[])),
         example(
@@ -207,6 +280,11 @@ fn rest() -> Vec<Example> {
     };
     vec![
         example(&["rest/publisher"], node(json!([open(json!([web("../web", publishers)]))])), Runs(&[])),
+        example(
+            &["work/wpad"],
+            of_version_1(node(json!([open(json!([web("../web", json!({"call": plain("caller")}))]))]))),
+            Runs(&[]),
+        ),
         example(
             &["iotcookbook/app/weights/wpadlab"],
             node(json!([open(json!([web("../web", json!({"call": plain("caller")}))]))])),
@@ -294,6 +372,22 @@ fn components() -> Vec<Example> {
                 "anonymous"
             )])),
             Runs(&[]),
+        ),
+        example(
+            &["postgresql/publisher"],
+            of_version_1(node(json!([database.clone()]))),
+            Fails("crossbar.adapter.postgres.PostgreSQLPublisher cannot be imported"),
+        ),
+        example(
+            &["pg/publisher", "pg/publisher/config_using_container"],
+            of_version_1(node(json!([
+                open(page()),
+                with_options(
+                    container(&by_websocket(), &["crossbar.adapter.postgres.PostgreSQLPublisher"]),
+                    json!({"reactor": {"win32": "select"}})
+                )
+            ]))),
+            Fails("crossbar.adapter.postgres.PostgreSQLPublisher cannot be imported"),
         ),
         example(
             &["database/postgresql/publisher"],

@@ -43,6 +43,12 @@ fn with_two(router: Value, proxy: &Value) -> Value {
     node
 }
 
+/// With a function that registers who says which proxy may speak for a client.
+fn asking(mut router: Value) -> Value {
+    router["components"] = json!([{"type": "function", "realm": "realm1", "role": "auth", "callbacks": {"join": "dynauth.setup"}}]);
+    router
+}
+
 fn tickets() -> Value {
     json!({"anonymous": {"type": "static", "role": "anonymous"}, "ticket": {"type": "static", "principals": {
         "user1": {"ticket": "secret1", "role": "user"}, "user2": {"ticket": "secret2", "role": "user"}}}})
@@ -83,7 +89,19 @@ pub(super) fn all() -> Vec<Example> {
             &["proxy/config2", "proxy/config3"],
             with_two(
                 behind(&["anonymous", "user"], anonymous.clone()),
-                &proxy(by_socket(Some(anonymous.clone())), &["anonymous", "user"], parts),
+                &proxy(by_socket(Some(anonymous.clone())), &["anonymous", "user"], parts.clone()),
+            ),
+            Runs(&[]),
+        ),
+        example(
+            &["proxy/config4"],
+            with_two(
+                asking(behind(
+                    &["anonymous", "user", "auth"],
+                    json!({"cryptosign-proxy": {"type": "dynamic",
+                    "authenticator": "auth.backend_cryptosign"}}),
+                )),
+                &proxy(by_socket(Some(json!({"cryptosign-proxy": {"type": "static"}}))), &["user"], parts),
             ),
             Runs(&[]),
         ),
