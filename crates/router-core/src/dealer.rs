@@ -25,6 +25,7 @@ use invocation::{Event, Invocation, State, ToCaller};
 use kept::KeptCalls;
 use registration::Callee;
 pub(crate) use registration::{Registered, Registration};
+pub(crate) use rerouting::Waiting;
 
 use crate::boundary::{Outbox, Slot, Undelivered};
 use crate::broker::Ended;
