@@ -375,7 +375,7 @@ async fn a_callee_is_interrupted_if_a_later_part_of_a_call_is_too_long_for_it() 
     let roles = Roles { caller: Some(announced), callee: Some(announced), ..Roles::client() };
     // It takes 2,048 octets.
     let mut callee = Peer::connect_taking(&node, Serializer::Json, 2).await;
-    callee.hello_as(roles.clone()).await;
+    callee.hello_as(roles).await;
     callee.register("com.example.parts").await;
     let mut caller = Peer::connect(&node, Serializer::Json).await;
     caller.hello_as(roles).await;
