@@ -63,8 +63,12 @@ impl Peer {
     }
 
     async fn hello(&mut self) -> Welcome {
+        self.hello_as(Roles::client()).await
+    }
+
+    async fn hello_as(&mut self, roles: Roles) -> Welcome {
         // The number tells which encoding of UBJSON it is.
-        let details = Dict::new().with("roles", Roles::client().to_dict()).with("x_number", 70_000);
+        let details = Dict::new().with("roles", roles.to_dict()).with("x_number", 70_000);
         self.send(Hello { realm: Some("realm1".into()), details }).await;
         match self.receive().await {
             Message::Welcome(welcome) => welcome,
@@ -362,6 +366,33 @@ async fn an_invocation_too_long_for_the_callee_fails_the_call() {
     caller.send(call(1, "com.example.small", payload)).await;
     let Message::Error(error) = caller.receive().await else { panic!("not an ERROR") };
     assert_eq!(error.error, uris::PAYLOAD_SIZE_EXCEEDED);
+}
+
+#[tokio::test]
+async fn a_callee_is_interrupted_if_a_later_part_of_a_call_is_too_long_for_it() {
+    let node = node().await;
+    let announced = Features::PROGRESSIVE_CALL_INVOCATIONS.and(Features::CALL_CANCELING);
+    let roles = Roles { caller: Some(announced), callee: Some(announced), ..Roles::client() };
+    // It takes 2,048 octets.
+    let mut callee = Peer::connect_taking(&node, Serializer::Json, 2).await;
+    callee.hello_as(roles).await;
+    callee.register("com.example.parts").await;
+    let mut caller = Peer::connect(&node, Serializer::Json).await;
+    caller.hello_as(roles).await;
+    for (request, is_last) in [(1, false), (2, true)] {
+        let part = |progress: bool, len: usize| {
+            let options = CallOptions { progress, ..CallOptions::default() };
+            let payload = Payload::new(Serializer::Json, &["x".repeat(len).into()], &Dict::new());
+            Call { request: RequestId(request), options, procedure: "com.example.parts".into(), payload }
+        };
+        caller.send(part(true, 10)).await;
+        assert!(matches!(callee.receive().await, Message::Invocation(_)));
+        caller.send(part(!is_last, 4_000)).await;
+        let Message::Error(error) = caller.receive().await else { panic!("expected ERROR") };
+        assert_eq!(error.error, uris::PAYLOAD_SIZE_EXCEEDED);
+        let Message::Interrupt(interrupt) = callee.receive().await else { panic!("expected INTERRUPT") };
+        assert_eq!((interrupt.request, interrupt.mode), (RequestId(request), Some(CancelMode::KillNoWait)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,10 +6,10 @@
 //! Of one that did not answer nobody knows whether it will. Its calls under shared registrations end, since their callers could
 //! have had another callee. It is told by INTERRUPT, which waits for it with its other messages.
 
-use crossweave_wamp::RequestId;
 use crossweave_wamp::message::InvokePolicy;
 
 use super::Dealer;
+use super::ending::in_order;
 use super::invocation::Event;
 use super::registration::{Callee, Registration};
 use crate::boundary::{Outbox, Slot};
@@ -21,11 +21,7 @@ impl Dealer {
     /// Ends the calls that a silent callee has under shared registrations.
     #[cold]
     pub(crate) fn fall_silent<O: Outbox>(&mut self, sessions: &mut Sessions, callee: Slot, out: &mut O) {
-        let mut open: Vec<(RequestId, Key)> =
-            sessions.sender(callee).invocations.iter().map(|(request, key)| (*request, *key)).collect();
-        // So that the same inputs give the same outputs.
-        open.sort_unstable();
-        for (_, key) in open {
+        for key in in_order(sessions.sender(callee).invocations.clone()) {
             if self.is_shared(key) {
                 self.advance(sessions, key, Event::CalleeSilent, out);
             }

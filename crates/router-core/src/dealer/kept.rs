@@ -78,6 +78,13 @@ impl KeptCalls {
         Some(call)
     }
 
+    /// The call waits elsewhere.
+    pub(super) fn move_to(&mut self, invocation: Key, queued: Queued) {
+        if let Some(call) = self.calls.get_mut(&invocation) {
+            call.queued = Some(queued);
+        }
+    }
+
     /// A number above all that were given before.
     pub(super) fn ticket(&mut self) -> u64 {
         self.last_ticket += 1;

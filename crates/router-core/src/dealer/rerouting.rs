@@ -9,10 +9,11 @@
 //!
 //! To its caller a call that waits is a call in flight: it can be canceled, times out, and counts for the caller's bound.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crossweave_wamp::message::{Call, Kind};
-use crossweave_wamp::{RequestId, uris};
+use crossweave_wamp::{MatchPolicy, RequestId, uris};
 
 use super::away::is_there;
 use super::invocation::{Event, Invocation, State};
@@ -26,6 +27,11 @@ use crate::session::Sessions;
 use crate::slab::Key;
 use crate::stats::Stats;
 use crate::trust::Attribution;
+
+/// Calls that wait, and the registration that they waited at is taken away.
+#[must_use]
+#[derive(Debug, Default)]
+pub(crate) struct Waiting(BTreeMap<u64, Key>);
 
 /// The callee of a call that waits: nobody.
 const NOBODY: Slot = Slot(u32::MAX);
@@ -151,6 +157,29 @@ impl Dealer {
         let KeptCall { mut call, attribution, tried, .. } = kept;
         let way = Way { place, at, attribution, deadline: before.deadline };
         self.start(sessions, before.caller, &mut call, way, &tried, out).is_ok()
+    }
+
+    /// Takes the calls that wait at the registration of exactly this procedure or pattern. They are nobody's until
+    /// [`Dealer::let_wait_at`].
+    pub(crate) fn take_waiting(&mut self, policy: MatchPolicy, uri: &str) -> Waiting {
+        let place = self.procedures.get(policy, uri);
+        Waiting(place.map(|place| std::mem::take(&mut self.registrations[place].queue)).unwrap_or_default())
+    }
+
+    /// Lets calls that waited at a registration of the same procedure or pattern wait at this one, which is new. They end where
+    /// there is none.
+    pub(crate) fn let_wait_at(&mut self, place: Option<Key>, waiting: Waiting) {
+        let Some(place) = place else { return self.orphans.extend(waiting.0.values()) };
+        let registration = &mut self.registrations[place];
+        for (ticket, key) in &waiting.0 {
+            let invocation = &mut self.invocations[*key];
+            (invocation.place, invocation.registration) = (place, registration.id);
+            self.kept.move_to(*key, Queued { place, registration: registration.id, ticket: *ticket });
+        }
+        if !waiting.0.is_empty() {
+            registration.queue.extend(waiting.0);
+            self.ready.push(place);
+        }
     }
 
     /// Whether [`Dealer::serve_queues`] has something to do.

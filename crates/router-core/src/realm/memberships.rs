@@ -9,6 +9,7 @@ use crossweave_wamp::{RegistrationId, RequestId, SessionId, SubscriptionId, Valu
 use super::Realm;
 use crate::boundary::{Contract, Outbox, Slot};
 use crate::broker::Ended;
+use crate::dealer::Waiting;
 use crate::meta::{self, registration, subscription};
 use crate::refused::Refused;
 
@@ -122,13 +123,16 @@ impl Realm {
         if self.sessions.is_anybody_leaving() {
             self.settle_procedure(pattern.0, pattern.1, out);
         }
+        let mut waiting = Waiting::default();
         if register.options.force_reregister {
             // Nobody loses the procedure to one who does not get it.
             self.dealer.check(&self.sessions, slot, register)?;
-            self.revoke_procedure(pattern, out);
+            waiting = self.revoke_procedure(pattern, out);
         }
         let now = self.clock.unix_ms();
-        let done = self.dealer.register(&mut self.sessions, &mut self.ids, slot, register, now)?;
+        let done = self.dealer.register(&mut self.sessions, &mut self.ids, slot, register, now);
+        self.dealer.let_wait_at(done.as_ref().ok().map(|done| done.key), waiting);
+        let done = done?;
         out.send(slot, &message::Registered { request: register.request, registration: done.id }.into());
         let session: Value = self.sessions.sender(slot).session.id.0.into();
         if done.is_created && self.tells(registration::ON_CREATE) {
@@ -153,14 +157,20 @@ impl Realm {
         Ok(())
     }
 
-    /// Takes the procedure from all its callees. Their invocations in flight go on.
-    fn revoke_procedure<O: Outbox>(&mut self, pattern: (crossweave_wamp::MatchPolicy, &str), out: &mut O) {
-        let Some(registration) = self.dealer.of_pattern(pattern.0, pattern.1) else { return };
+    /// Takes the procedure from all its callees, and returns the calls that wait for one of them. Their invocations in flight go on.
+    fn revoke_procedure<O: Outbox>(
+        &mut self,
+        pattern: (crossweave_wamp::MatchPolicy, &str),
+        out: &mut O,
+    ) -> Waiting {
+        let waiting = self.dealer.take_waiting(pattern.0, pattern.1);
+        let Some(registration) = self.dealer.of_pattern(pattern.0, pattern.1) else { return waiting };
         let id = registration.id;
         let callees: Vec<Slot> = registration.callees.iter().map(|callee| callee.slot).collect();
         for slot in callees {
             self.revoke_registration(slot, id, Some("wamp.registration.taken_by_force"), out);
         }
+        waiting
     }
 
     /// Ends a registration of a session that did not ask for it. It is told so if it announced that it understands that.
