@@ -7,7 +7,9 @@ mod named;
 pub use instances::instances;
 pub use named::{NamedRealm, RealmKind, realms_named};
 
-use crossweave_config::{AuthMethod, Disclose, Node, Permission, Realm, Role, UriCheck};
+use crossweave_config::{
+    AuthMethod, Disclose, Node, Permission, ProxyWorker, Realm, Role, Transport, UriCheck, Worker,
+};
 use crossweave_router::Action;
 use crossweave_router_core::Reason;
 use crossweave_router_core::authorization::is_reserved;
@@ -28,6 +30,8 @@ pub struct Question<'q> {
     pub who: &'q str,
     /// The realm; none if there is only one that it can be.
     pub realm: Option<&'q str>,
+    /// The id of the router worker; none if there is only one that it can be.
+    pub worker: Option<&'q str>,
 }
 
 /// The answer.
@@ -131,7 +135,8 @@ fn candidates<'n>(node: &'n Node, question: &Question<'_>) -> Result<Vec<Candida
         Some(("authid", name)) => (None, Some(name)),
         _ => (Some(question.who), Some(question.who)),
     };
-    let all = roles(node, question.realm);
+    known_worker(node, question)?;
+    let all = roles(node, question);
     let mut found: Vec<Candidate<'n>> =
         all.iter().filter(|(.., role, _)| as_role == Some(&*role.name)).copied().collect();
     if found.is_empty() {
@@ -140,16 +145,58 @@ fn candidates<'n>(node: &'n Node, question: &Question<'_>) -> Result<Vec<Candida
     if found.is_empty() { Err(unknown(node, question, &all)) } else { Ok(found) }
 }
 
+fn known_worker(node: &Node, question: &Question<'_>) -> Result<(), String> {
+    match question.worker {
+        Some(id) if node.routers().all(|worker| worker.id != id) => {
+            let ids = listed(node.routers().map(|worker| &*worker.id));
+            Err(format!("there is no router worker {id:?}: there are {ids}"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Every role of every realm that runs.
-fn roles<'n>(node: &'n Node, realm: Option<&str>) -> Vec<Candidate<'n>> {
+fn roles<'n>(node: &'n Node, question: &Question<'_>) -> Vec<Candidate<'n>> {
     let mut roles = Vec::new();
-    for worker in node.routers() {
+    for worker in node.routers().filter(|it| question.worker.is_none_or(|id| id == it.id)) {
         let running = worker.realms.iter().filter(|it| it.template.is_none());
-        for it in running.filter(|it| realm.is_none_or(|name| name == it.name)) {
+        for it in running.filter(|it| question.realm.is_none_or(|name| name == it.name)) {
             roles.extend(it.roles.iter().map(|role| (&*worker.id, it, role, None)));
         }
     }
     roles
+}
+
+/// The worker at which clients log in.
+#[derive(Clone, Copy)]
+enum Entrance<'n> {
+    Router(&'n str),
+    Proxy(&'n ProxyWorker),
+}
+
+impl Entrance<'_> {
+    /// Whether clients that get the role here have it on that realm of that worker.
+    fn leads_to(self, (id, realm, role, _): &Candidate<'_>) -> bool {
+        let proxy = match self {
+            Entrance::Router(own) => return own == *id,
+            Entrance::Proxy(proxy) => proxy,
+        };
+        let routes = proxy.routes.iter().filter(|route| route.role == role.name);
+        routes.into_iter().any(|route| {
+            let there = proxy.connections.iter().filter(|it| route.connections.contains(&it.name));
+            there.into_iter().any(|it| it.realm.as_ref().unwrap_or(&route.realm) == &realm.name)
+        })
+    }
+}
+
+/// Where clients log in.
+fn entrances(node: &Node) -> impl Iterator<Item = (Entrance<'_>, &[Transport])> {
+    let workers = node.workers.iter().filter(|worker| worker.disabled().is_none());
+    workers.filter_map(|worker| match worker {
+        Worker::Router(it) => Some((Entrance::Router(&it.id), &*it.transports)),
+        Worker::Proxy(it) => Some((Entrance::Proxy(it), &*it.transports)),
+        _ => None,
+    })
 }
 
 /// The roles that an authid gets. It does not get one that is not given by its method.
@@ -160,16 +207,17 @@ fn identities<'n>(
 ) -> Result<Vec<Candidate<'n>>, String> {
     let mut found: Vec<Candidate<'n>> = Vec::new();
     let mut refused: Option<(&Role, AuthMethod)> = None;
-    for worker in node.routers() {
-        let auths = worker.transports.iter().flat_map(crossweave_config::Transport::auths);
+    for (entrance, transports) in entrances(node) {
+        let auths = transports.iter().flat_map(Transport::auths);
         for identity in auths.flat_map(crossweave_config::Auth::identities) {
             if Some(identity.authid) != authid {
                 continue;
             }
-            let is_its = |(id, realm, role, _): &&Candidate<'n>| {
-                *id == worker.id
-                    && role.name == identity.role
+            let is_its = |candidate: &&Candidate<'n>| {
+                let (_, realm, role, _) = candidate;
+                role.name == identity.role
                     && identity.realm.is_none_or(|name| name == realm.name)
+                    && entrance.leads_to(candidate)
             };
             for (id, realm, role, _) in roles.iter().filter(is_its) {
                 if !role.is_given_by(&identity.method) {
@@ -208,12 +256,18 @@ fn unknown(node: &Node, question: &Question<'_>, roles: &[Candidate<'_>]) -> Str
 fn ambiguous(question: &Question<'_>, found: &[Candidate<'_>]) -> String {
     let describe =
         |(worker, realm, role, _): &Candidate<'_>| format!("{} on {} of {worker}", role.name, realm.name);
-    let found: Vec<String> = found.iter().map(describe).collect();
-    format!(
-        "{:?} can be several: {}; `--realm` and `--as role:ROLE` say which",
-        question.who,
-        found.join(", ")
-    )
+    let told: Vec<String> = found.iter().map(describe).collect();
+    let differ = |name: fn(&Candidate<'_>) -> String| {
+        found.iter().skip(1).any(|candidate| name(candidate) != name(&found[0]))
+    };
+    let options = [
+        ("`--worker`", differ(|(worker, ..)| (*worker).to_owned())),
+        ("`--realm`", differ(|(_, realm, ..)| realm.name.clone())),
+        ("`--as role:ROLE`", differ(|(.., role, _)| role.name.clone())),
+    ];
+    let options: Vec<&str> = options.iter().filter(|(_, helps)| *helps).map(|(option, _)| *option).collect();
+    let say = if options.len() == 1 { "says" } else { "say" };
+    format!("{:?} can be several: {}; {} {say} which", question.who, told.join(", "), options.join(" and "))
 }
 
 /// The words, each once.

@@ -43,6 +43,9 @@ pub(super) struct Explain {
     /// On which realm, also one that a template starts [default: the only one that has the role]
     #[arg(long, value_name = "REALM")]
     realm: Option<String>,
+    /// On which router worker, by its id [default: the only one that has the realm]
+    #[arg(long, value_name = "ID")]
+    worker: Option<String>,
     /// How `subscribe` and `register` match
     #[arg(long = "match", value_enum, default_value_t, value_name = "POLICY")]
     policy: Policy,
@@ -104,8 +107,14 @@ impl Explain {
             )));
         }
         let loaded = self.load(terminal)?;
-        let question =
-            Question { action, uri: &self.uri, policy, who: &self.who, realm: self.realm.as_deref() };
+        let question = Question {
+            action,
+            uri: &self.uri,
+            policy,
+            who: &self.who,
+            realm: self.realm.as_deref(),
+            worker: self.worker.as_deref(),
+        };
         let node =
             instances(&loaded.node, &loaded.document, &loaded.cbdir, &question).map_err(Failure::setup)?;
         let judged = judge(&node, &question).map_err(Failure::setup)?;

@@ -53,12 +53,35 @@ def joined(session, details):
 "#;
 
 const ASYNCIO: &str = r#"
+import asyncio
 from autobahn.asyncio.wamp import ApplicationSession
 
 
 class Adder(ApplicationSession):
     async def onJoin(self, details):
         await self.register(lambda a, b: a + b, "com.example.add")
+
+
+class Failing(ApplicationSession):
+    async def onJoin(self, details):
+        await self.register(lambda: 1, "com.example.failing")
+        raise RuntimeError("no luck with asyncio")
+
+
+class FailingAtOnce(ApplicationSession):
+    def onJoin(self, details):
+        raise RuntimeError("no luck at once")
+
+
+class FailingBefore(ApplicationSession):
+    def onConnect(self):
+        raise RuntimeError("no luck before")
+
+
+class Patient(ApplicationSession):
+    async def onJoin(self, details):
+        await asyncio.sleep(0.3)
+        await self.register(lambda: "at last", "com.example.patient")
 "#;
 
 /// The interpreter, if there is one.
@@ -137,6 +160,15 @@ fn python_classes_run_in_a_container_and_are_managed() {
 }
 
 #[test]
+fn component_for_asyncio_has_started_when_its_on_join_is_done() {
+    let Some(python) = python() else { return };
+    let node = start(&json!([router(), container(json!({}), &python, json!([]))]));
+    let start = "crossbar.worker.container.start_component";
+    node.call(start, &[json!("patient"), class("patient", "aio.Patient", Value::Null)]).unwrap();
+    assert_eq!(node.call_realm1("com.example.patient", &[]), Ok(json!("at last")));
+}
+
+#[test]
 fn python_functions_are_called_when_a_session_joins() {
     let Some(python) = python() else { return };
     let mut function = class("function", "x.Y", Value::Null);
@@ -145,6 +177,10 @@ fn python_functions_are_called_when_a_session_joins() {
     function.as_object_mut().unwrap().remove("classname");
     let node = start(&json!([router(), container(json!({}), &python, json!([function]))]));
     assert_eq!(node.call_realm1("com.example.function", &[]), Ok(json!("by a function")));
+    function["callbacks"] = json!({"join": "aio.joined"});
+    let start = "crossbar.worker.container.start_component";
+    let error = node.call(start, &[json!("mixed"), function]).unwrap_err();
+    assert!(error.contains("module 'aio' is for asyncio, and functions run with Twisted"), "{error}");
 }
 
 #[test]
@@ -156,6 +192,9 @@ fn python_that_cannot_be_started_is_told_and_nothing_is_left() {
         ("app.Missing", "has no 'Missing'"),
         ("nowhere.Class", "No module named 'nowhere'"),
         ("app.Failing", "no luck today"),
+        ("aio.Failing", "no luck with asyncio"),
+        ("aio.FailingAtOnce", "no luck at once"),
+        ("aio.FailingBefore", "no luck before"),
     ] {
         let error = node.call(start, &[json!("bad"), class("bad", classname, Value::Null)]).unwrap_err();
         assert!(error.contains(told), "{error}");

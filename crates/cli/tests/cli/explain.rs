@@ -283,3 +283,60 @@ fn a_name_that_no_realm_can_have_is_not_told_to_be_started() {
         assert!(outcome.stdout.contains("cannot be the name of a realm"), "{}", outcome.stdout);
     }
 }
+
+/// Asks about a node of two routers with the same realm, and a proxy before them.
+fn explain_behind_a_proxy(more: &[&str]) -> Outcome {
+    let folder = TempDir::new().unwrap();
+    let router = |id: &str, uri: &str| {
+        let permissions = json!([{"uri": uri, "allow": {"call": true}}]);
+        json!({"type": "router", "id": id,
+            "realms": [{"name": "realm1", "roles": [{"name": "user", "permissions": permissions}]}],
+            "transports": [{"type": "rawsocket", "endpoint": {"type": "unix", "path": format!("{id}.sock")},
+                "auth": {"anonymous-proxy": {"type": "static"}}}]})
+    };
+    let connection = json!({"transport": {"type": "rawsocket", "serializer": "cbor",
+        "endpoint": {"type": "unix", "path": "left.sock"}}});
+    let proxy = json!({"type": "proxy", "id": "proxy", "connections": {"conn": connection},
+        "routes": {"realm1": {"user": "conn"}},
+        "transports": [{"type": "rawsocket", "endpoint": {"type": "unix", "path": "clients.sock"},
+            "auth": {"ticket": {"type": "static", "principals": {"joe": {"ticket": "t", "role": "user"}}}}}]});
+    let config = json!({"version": 2,
+        "workers": [router("left", "com.left.*"), router("right", "com.right.*"), proxy]});
+    fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    run(&[&["explain"], more, &["--cbdir", folder.path().to_str().unwrap()]].concat())
+}
+
+#[test]
+fn worker_says_which_of_the_realms_of_one_name_is_meant() {
+    let ask = ["call", "com.left.x", "--as", "user", "--realm", "realm1"];
+    let outcome = explain_behind_a_proxy(&ask);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("user on realm1 of left, user on realm1 of right; `--worker` says which"),
+        "{}",
+        outcome.stderr
+    );
+    let outcome = explain_behind_a_proxy(&[&ask[..], &["--worker", "left"]].concat());
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stdout.contains("role user, realm realm1, worker left"), "{}", outcome.stdout);
+    let outcome = explain_behind_a_proxy(&[&ask[..], &["--worker", "right"]].concat());
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    let outcome = explain_behind_a_proxy(&[&ask[..], &["--worker", "proxy"]].concat());
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains(r#"there is no router worker "proxy": there are left, right"#),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn clients_of_a_proxy_have_their_roles_on_the_routers_behind_it() {
+    let outcome = explain_behind_a_proxy(&["call", "com.left.x", "--as", "joe", "--worker", "left"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(
+        outcome.stdout.contains("authid joe, role user, realm realm1, worker left"),
+        "{}",
+        outcome.stdout
+    );
+}

@@ -190,6 +190,8 @@ fn a_guest_is_started_again_when_files_change() {
     wait_for_line(&node, "watcher", "second");
     assert_ne!(pid(&node, "watcher"), before);
     assert!(!Managed::lives(before));
+    let info = node.call("crossbar.get_worker", &[json!("watcher")]).unwrap();
+    assert_eq!(info["restarts"], 0, "it has not failed: {info}");
 }
 
 #[test]

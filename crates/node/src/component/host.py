@@ -4,6 +4,7 @@
 """
 
 import importlib
+import inspect
 import json
 import os
 import sys
@@ -106,6 +107,20 @@ def load(name):
         raise ImportError(f"module {module!r} has no {attribute!r}") from None
 
 
+def callback(name):
+    """A function of a component that is made of functions."""
+    import txaio
+
+    try:
+        return load(name)
+    except RuntimeError as error:
+        # What txaio says when a module asks for asyncio.
+        if not (txaio.using_twisted and "Explicitly using" in str(error)):
+            raise
+        module = name.rpartition(".")[0]
+        raise ImportError(f"module {module!r} is for asyncio, and functions run with Twisted") from None
+
+
 def uses_asyncio(cls):
     return any(base.__module__.startswith("autobahn.asyncio") for base in cls.__mro__)
 
@@ -183,6 +198,23 @@ def tls_twisted(given):
     return ssl.optionsForClientTLS(given["hostname"], trustRoot=roots, clientCertificate=own)
 
 
+def awaited(session, method, what, done=lambda: None):
+    """This method of a session, with its errors told: with asyncio, Autobahn waits for none, and loses what they raise."""
+    import txaio
+
+    async def run(*args):
+        try:
+            result = method(*args)
+            if inspect.isawaitable(result):
+                await result
+        except Exception:
+            session._swallow_error(txaio.create_failure(), what)
+        else:
+            done()
+
+    return run
+
+
 def make_component(Component, cls, is_asyncio):
     """Autobahn's Component, which connects once and tells what happens."""
 
@@ -197,6 +229,9 @@ def make_component(Component, cls, is_asyncio):
                 made.disconnect()
 
         made._swallow_error = swallowed
+        if is_asyncio:
+            made.onConnect = awaited(made, made.onConnect, "While calling 'onConnect'")
+            made.onJoin = awaited(made, made.onJoin, "While firing onJoin", ready)
         return made
 
     component = Component(
@@ -214,7 +249,7 @@ def make_component(Component, cls, is_asyncio):
         state.has_joined = True
         tell(joined=details.session)
 
-    def ready(_session):
+    def ready(_session=None):
         if state.failure is None:
             tell(ready=True)
 
@@ -228,9 +263,10 @@ def make_component(Component, cls, is_asyncio):
 
     component.on("connectfailure", connect_failed)
     component.on("join", joined)
-    component.on("ready", ready)
+    if not is_asyncio:
+        component.on("ready", ready)
     for event, name in (task.get("callbacks") or {}).items():
-        component.on(event, load(name))
+        component.on(event, callback(name))
     return component
 
 

@@ -136,7 +136,7 @@ impl Controller {
             if is_wanted {
                 self.tell_exit(worker, ended, true).await;
                 info!("{} '{}': {why}, starting it again", worker.kind.title(), worker.id);
-                worker.counts_restart();
+                worker.starts_again(false);
                 worker.go(Status::Starting);
                 continue;
             }
@@ -158,7 +158,7 @@ impl Controller {
             let pause = (BACKOFF_MIN * 2u32.pow(failures - 1)).min(BACKOFF_MAX);
             let (title, id) = (worker.kind.title(), &worker.id);
             warn!("{title} '{id}' has failed ({why}): starting it again in {} ms", pause.as_millis());
-            worker.counts_restart();
+            worker.starts_again(true);
             tokio::select! {
                 () = sleep(pause) => {}
                 () = worker.stop.notified() => {}

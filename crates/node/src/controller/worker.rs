@@ -189,9 +189,10 @@ impl Worker {
         self.go(Status::Started);
     }
 
-    pub(super) fn counts_restart(&self) {
+    /// It is started again, after it has failed or because somebody wants that.
+    pub(super) fn starts_again(&self, has_failed: bool) {
         let mut facts = self.facts.lock();
-        facts.restarts += 1;
+        facts.restarts += u64::from(has_failed);
         facts.started = None;
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use crossweave_api::Config;
 use crossweave_config::{Node, Problems, Realm, Role, RouterWorker, Template, Worker, part};
 
-use super::{Question, listed};
+use super::{Question, entrances, listed};
 use crate::router::template::instance;
 
 /// The node with the realms and roles that a question names; if it names a realm, without the templates. `document` is what `node` was read from.
@@ -37,7 +37,7 @@ pub fn instances(
 fn wanted_roles(node: &Node, question: &Question<'_>) -> Vec<String> {
     let who = question.who.split_once(':').filter(|(kind, _)| ["role", "authid"].contains(kind));
     let name = who.map_or(question.who, |(_, name)| name);
-    let transports = node.routers().flat_map(|worker| &worker.transports);
+    let transports = entrances(node).flat_map(|(_, transports)| transports);
     let identities = transports.flat_map(|it| it.auths()).flat_map(|auth| auth.identities());
     let of_authid = identities.filter(|it| it.authid == name).map(|it| it.role.to_owned());
     of_authid.chain([name.to_owned()]).collect()
