@@ -317,10 +317,7 @@ impl Dealer {
         // A callee that cannot be interrupted could not be told that the parts end.
         let takes_parts = Features::PROGRESSIVE_CALL_INVOCATIONS.and(Features::CALL_CANCELING);
         if call.options.progress && !features.has(takes_parts) {
-            return Err(Refused::new(
-                uris::FEATURE_NOT_SUPPORTED,
-                "callee takes no progressive call invocations",
-            ));
+            return Err(Refused::takes_no_parts());
         }
         if let Some(passthru) = &call.options.passthru
             && !passthru::is_announced(passthru, Some(features))
@@ -601,6 +598,26 @@ impl Dealer {
         }
     }
 
+    /// Ends a call that may be continued, as its caller was refused a part of it.
+    #[cold]
+    pub(crate) fn part_is_refused<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        caller: Slot,
+        part: &Call<'_>,
+        out: &mut O,
+    ) {
+        let Some(key) = sessions.sender(caller).calls.get(&part.request).copied() else { return };
+        if !self.invocations[key].is_open {
+            return;
+        }
+        self.advance(sessions, key, Event::PartRefused, out);
+        if !part.options.progress {
+            // It was the last one.
+            sessions.sender_mut(caller).is_late_continuation(part);
+        }
+    }
+
     /// Ends the calls whose timeout has passed.
     pub(crate) fn tick<O: Outbox>(&mut self, sessions: &mut Sessions, now: Instant, out: &mut O) {
         while let Some((deadline, key)) = self.timeouts.first().copied()
@@ -715,10 +732,7 @@ impl Dealer {
         caller.calls.remove(&invocation.call);
         if invocation.is_open {
             caller.open_calls -= 1;
-            caller.ended_open_calls.push_back(invocation.call);
-            if caller.ended_open_calls.len() > self.limits.ended_progressive_calls_max {
-                caller.ended_open_calls.pop_front();
-            }
+            caller.remember_ended(invocation.call, self.limits.ended_progressive_calls_max);
         }
     }
 

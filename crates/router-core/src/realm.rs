@@ -546,6 +546,11 @@ impl Realm {
             Err(Stop::Violation(violation)) => self.abort(slot, violation.uri(), violation.message(), out),
             Err(Stop::Ask(request)) => self.ask(slot, (About::Effect, *request), message, out),
             Err(Stop::Refused(mut refused)) => {
+                if let Message::Call(call) = message
+                    && self.is_part_of_ended(slot, call, out)
+                {
+                    return Flow::Continue;
+                }
                 self.stats.refused += 1;
                 self.tell_denied(now, slot, &mut refused, out);
                 if let Some((kind, request)) = answer_to {
@@ -554,6 +559,23 @@ impl Realm {
                 Flow::Continue
             }
         }
+    }
+
+    /// Whether a CALL that is refused is a part of a call that has ended, and so is to be ignored. If not, the call ends here:
+    /// what still comes of it is ignored, and a callee that has parts of it is told.
+    #[cold]
+    fn is_part_of_ended<O: Outbox>(&mut self, slot: Slot, call: &Call<'_>, out: &mut O) -> bool {
+        let caller = self.sessions.sender_mut(slot);
+        if caller.is_late_continuation(call) {
+            return true;
+        }
+        if caller.calls.contains_key(&call.request) {
+            self.dealer.part_is_refused(&mut self.sessions, slot, call, out);
+            self.serve_queues(out);
+        } else if call.options.progress {
+            caller.remember_ended(call.request, self.options.limits.ended_progressive_calls_max);
+        }
+        false
     }
 
     /// Tells the operator why a request was denied, and the peer under which id.
@@ -697,6 +719,9 @@ impl Realm {
         let is_there = self.options.meta_api.is_for(&self.sessions.sender(slot).session.authrole);
         if !is_there || !meta::is_procedure(&call.procedure) {
             return Err(Refused::no_such_procedure(&call.procedure).into());
+        }
+        if call.options.progress {
+            return Err(Refused::takes_no_parts().into());
         }
         meta::check_len(&call.payload, &self.options.limits)?;
         let arguments = Arguments::of(&call.payload);

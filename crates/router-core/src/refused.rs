@@ -48,6 +48,12 @@ impl Refused {
         Refused::new(uris::NO_SUCH_PROCEDURE, format!("no callee registered for procedure {procedure:?}"))
     }
 
+    /// For a call in parts.
+    #[cold]
+    pub(crate) fn takes_no_parts() -> Self {
+        Refused::new(uris::FEATURE_NOT_SUPPORTED, "callee takes no progressive call invocations")
+    }
+
     pub(crate) fn resource_exhausted(what: &str, max: usize) -> Self {
         Refused::new(uris::RESOURCE_EXHAUSTED, format!("session may have at most {max} {what}"))
     }

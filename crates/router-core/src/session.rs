@@ -34,7 +34,7 @@ pub(crate) struct Peer {
     pub(crate) calls: HashMap<RequestId, Key>,
     /// Calls of `calls` that it may continue (progressive call invocations).
     pub(crate) open_calls: u32,
-    /// Open calls that ended before their last continuation came, oldest first.
+    /// Calls that ended, or were refused, before their last continuation came, oldest first.
     pub(crate) ended_open_calls: VecDeque<RequestId>,
     /// Invocations it has to answer, by the ids the realm gave them.
     pub(crate) invocations: HashMap<RequestId, Key>,
@@ -164,6 +164,15 @@ impl Peer {
     pub(crate) fn announced_progressive_calls(&self) -> bool {
         let features = self.session.roles.caller.unwrap_or_default();
         features.has(Features::PROGRESSIVE_CALL_INVOCATIONS)
+    }
+
+    /// Further CALLs of this request are late: at most so many requests are remembered, the latest ones.
+    #[cold]
+    pub(crate) fn remember_ended(&mut self, call: RequestId, max: usize) {
+        self.ended_open_calls.push_back(call);
+        if self.ended_open_calls.len() > max {
+            self.ended_open_calls.pop_front();
+        }
     }
 
     /// Whether this CALL continues a progressive call that has ended; it is then to be ignored.

@@ -13,6 +13,7 @@
 //!                       ▼              │   timeout: ERROR timeout
 //!                     ended ◀──────────┤   it leaves: nobody to answer
 //!                       ▲              │   it cannot be given a part of the result: ERROR that says why
+//!                       │              │   it was refused a part of the call: that ERROR was its answer
 //!                       │              │ and from Running, where the callee can be interrupted and CANCEL is not skip:
 //!                       │              │   INTERRUPT killnowait, and that is the end
 //!                       │              │ otherwise, where somebody counts the callee's calls:
@@ -100,6 +101,8 @@ pub(super) enum Event {
     Timeout,
     /// A progressive result cannot be given to the caller.
     Unreceived(Undelivered),
+    /// The caller was refused a part of the call, and told so.
+    PartRefused,
     /// The caller's session ended.
     CallerLeft,
     /// The callee's session ended, or the registration at which the call waits.
@@ -198,7 +201,7 @@ impl Invocation {
             (_, Event::Cancel(_)) => self.let_go(ToCaller::Canceled, true),
             (_, Event::Timeout) => self.let_go(ToCaller::TimedOut, true),
             (_, Event::Unreceived(why)) => self.let_go(ToCaller::Unreceived(why), true),
-            (_, Event::CallerLeft) => self.let_go(ToCaller::Nothing, true),
+            (_, Event::PartRefused | Event::CallerLeft) => self.let_go(ToCaller::Nothing, true),
         }
     }
 
@@ -217,7 +220,7 @@ impl Invocation {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 9] = [
+    const EVENTS: [Event; 10] = [
         Event::Progress,
         Event::Answer,
         Event::Cancel(CancelMode::Skip),
@@ -225,6 +228,7 @@ mod tests {
         Event::Cancel(CancelMode::KillNoWait),
         Event::Timeout,
         Event::Unreceived(Undelivered::TooLong),
+        Event::PartRefused,
         Event::CallerLeft,
         Event::CalleeLeft,
     ];
@@ -257,7 +261,8 @@ mod tests {
             let is_final = !matches!(step.caller, ToCaller::Nothing) && event != Event::Progress;
             let answers = answers + u32::from(is_final);
             let interrupts = interrupts + u32::from(step.interrupt.is_some());
-            let caller_left = caller_left || event == Event::CallerLeft;
+            // Or it has had the ERROR for its part.
+            let caller_left = caller_left || matches!(event, Event::CallerLeft | Event::PartRefused);
             assert!(answers <= 1 && interrupts <= 1, "{before:?} {event:?} {step:?}");
             assert!(step.interrupt.is_none() || invocation.can_interrupt);
             let is_over = matches!(step.state, None | Some(State::Abandoned));
@@ -287,6 +292,7 @@ mod tests {
             (Event::Cancel(CancelMode::Kill), ToCaller::Canceled),
             (Event::Cancel(CancelMode::Skip), ToCaller::Canceled),
             (Event::Timeout, ToCaller::TimedOut),
+            (Event::PartRefused, ToCaller::Nothing),
             (Event::CallerLeft, ToCaller::Nothing),
             (Event::CalleeLeft, ToCaller::NoCallee),
         ];
