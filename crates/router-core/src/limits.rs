@@ -53,6 +53,13 @@ impl MetaApi {
     }
 }
 
+/// What there is by procedures of the meta API alone.
+const OF_META_API: Features = Features::SESSION_META_API
+    .and(Features::SUBSCRIPTION_META_API)
+    .and(Features::REGISTRATION_META_API)
+    .and(Features::TESTAMENT_META_API)
+    .and(Features::EVENT_HISTORY);
+
 /// How a realm behaves.
 #[derive(Clone, Debug)]
 pub struct RealmOptions {
@@ -95,7 +102,8 @@ impl HistoryRule {
 }
 
 impl RealmOptions {
-    /// What a realm with these options announces in WELCOME: what it does, and trust levels where it assigns any.
+    /// What a realm with these options announces in WELCOME: what it does, the meta API where everybody has it, event history
+    /// where it keeps any, and trust levels where it assigns any.
     pub fn announced(&self) -> Roles {
         let mut roles = Roles::router();
         if !self.trust.is_empty() {
@@ -103,6 +111,15 @@ impl RealmOptions {
             and(&mut roles.broker, Features::PUBLICATION_TRUSTLEVELS);
             and(&mut roles.dealer, Features::CALL_TRUSTLEVELS);
         }
+        let mut without = Features::NONE;
+        if self.meta_api != MetaApi::Everybody {
+            without = without.and(OF_META_API);
+        }
+        if self.history.is_empty() {
+            without = without.and(Features::EVENT_HISTORY);
+        }
+        roles.broker = roles.broker.map(|has| has.without(without));
+        roles.dealer = roles.dealer.map(|has| has.without(without));
         roles
     }
 }

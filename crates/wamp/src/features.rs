@@ -99,6 +99,11 @@ impl Features {
         Features(self.0 | other.0)
     }
 
+    /// Those of the set that are not in `other`.
+    pub const fn without(self, other: Features) -> Features {
+        Features(self.0 & !other.0)
+    }
+
     fn from_dict(role: &Dict) -> Features {
         let Some(announced) = role.dict("features") else { return Features::NONE };
         let is_on = |name: &str| announced.get(name).and_then(Value::as_bool).unwrap_or(false);
