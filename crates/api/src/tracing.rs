@@ -116,7 +116,8 @@ objects! {
         /// Whether it is also written to `traces/PERSISTENT_ID.jsonl` in the node directory, a line of JSON for each message, at most
         /// 256 MiB. At Crossbar.io it is not.
         #[serde(default)] persist: bool,
-        /// `message`, which is the default; `action` of Crossbar.io is not there.
+        /// `message`, which is the default. `action` of Crossbar.io, a record for each request with who was involved, is refused:
+        /// `realm`, `session_id` and `request` of messages tell which of them ask and answer, `correlation_uri` which belong together.
         #[serde(default)] trace_level: Option<String>,
         /// After how many seconds no more is taken down: 1 to 86,400.
         #[serde(default)] duration: Option<u64>,

@@ -1,20 +1,19 @@
 //! A running realm: the pure core behind its lock, with its sessions' queues and its clock.
 
+mod asking;
 mod changing;
+mod clock;
+mod following;
 pub(crate) mod parking;
+mod run;
 pub(crate) mod status;
 
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
 
-use crossweave_router_core::boundary::{
-    AuthorizeRequest, Decision, Denial, Flow, Input, QuestionId, Record, RetainedBound, Session, Slot,
-};
+use crossweave_router_core::boundary::{Flow, Input, Record, Session, Slot};
 use crossweave_router_core::{DecisionFilter, Realm};
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{Abort, Welcome};
@@ -22,29 +21,23 @@ use crossweave_wamp::payload::Prepared;
 use crossweave_wamp::{AuthMethod, Message, ProtocolViolation, SessionId, uris};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
-use tokio::task::{JoinHandle, yield_now};
-use tokio::time::{timeout, timeout_at};
-use tracing::{debug, error, info, warn};
+use tracing::debug;
 
-use crate::authorizer::{Authorizer, procedure};
+pub(crate) use self::asking::AbortOnDrop;
+use self::asking::QUESTIONS_MAX;
+use self::run::Run;
+use crate::authorizer::Authorizer;
 use crate::dispatch::{Dispatch, Effects, Followup, Routes, SerializersInUse};
-use crate::history::{Storage, unix_ms};
+use crate::history::Storage;
 use crate::internal::{InternalCaller, TRUSTED, internal_role, is_from_outside};
 use crate::peer::Peer;
 use crate::provision::Provision;
 use crate::queue::{Detached, Lane};
-use crate::quota::{Kind, LogQuota};
+use crate::quota::LogQuota;
 use crate::resumption::{Resumption, Seats};
 use crate::router::{RealmDefinition, SessionQueue};
 use crate::tap::{Direction, Taps};
 use crate::trace;
-
-/// Questions that may be with the authorizer of one realm at a time; further ones wait their turn.
-const QUESTIONS_MAX: usize = 256;
-/// Questions that may wait; further ones fail at once.
-const QUESTIONS_WAITING_MAX: usize = 4_096;
-/// An answer that takes longer, the wait included, has failed.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The realm went down by a panic. Its sessions are closed; it takes no input any more.
 #[derive(Debug)]
@@ -107,7 +100,7 @@ impl RealmCell {
         let name: Arc<str> = name.into();
         let announced = options.announced();
         let mut realm = Realm::new(name.clone(), options, seed());
-        set_clock(&mut realm);
+        clock::set_clock(&mut realm);
         realm.restore(records);
         roles.into_iter().for_each(|role| realm.set_role(role));
         realm.set_role(internal_role());
@@ -139,7 +132,7 @@ impl RealmCell {
             background_roles,
             taps,
         });
-        tokio::spawn(tick(Arc::downgrade(&cell), cell.timer.clone()));
+        tokio::spawn(clock::tick(Arc::downgrade(&cell), cell.timer.clone()));
         cell
     }
 
@@ -368,74 +361,6 @@ impl RealmCell {
         result
     }
 
-    /// Does what is left to do once the lock is released, but for flushing.
-    #[inline]
-    fn follow(self: &Arc<Self>, effects: &mut Effects) {
-        // Logging may block, too: the lock is free.
-        effects.denials.drain(..).for_each(|denial| self.log_denial(&denial));
-        if !effects.recorded.is_empty() {
-            self.write_history(effects);
-        }
-        if effects.not_retained.is_some() {
-            self.log_not_retained(effects);
-        }
-        if !effects.traced.is_empty() {
-            effects.traced.write();
-        }
-        for (peer, abort) in effects.aborted.drain(..) {
-            self.quota.log(Kind::Session, || {
-                let why = abort.details.str("message");
-                info!(session = peer.session(), reason = abort.reason, why, "session aborted");
-            });
-        }
-        effects.behind.drain(..).for_each(|peer| peer.falls_behind());
-        effects.too_long.drain(..).for_each(|peer| peer.misses_long_events());
-        effects.overflown.drain(..).for_each(|peer| peer.overflows());
-        if std::mem::take(&mut effects.went_down) {
-            error!(realm = %self.name, "a defect in the router closed the realm; its sessions must join again");
-        }
-        // Wakers and spawned tasks may run at once on another thread: the lock is free by now.
-        effects.wakes.drain(..).for_each(|peer| peer.waker.wake());
-        for (question, request) in effects.questions.drain(..) {
-            tokio::spawn(self.clone().answer(question, request));
-        }
-        // Last, as it is somebody else's code.
-        if std::mem::take(&mut effects.has_turned) {
-            self.tell_occupancy();
-        }
-    }
-
-    /// Hands events to the thread that writes them.
-    #[cold]
-    fn write_history(&self, effects: &mut Effects) {
-        if let Some(history) = &self.history {
-            effects.recorded.drain(..).for_each(|event| history.write(event));
-        }
-    }
-
-    #[cold]
-    fn log_not_retained(&self, effects: &mut Effects) {
-        let Some((topic, bound)) = effects.not_retained.take() else { return };
-        let (bound, value) = match bound {
-            RetainedBound::Events(value) => ("max_retained_events", value),
-            RetainedBound::Bytes(value) => ("max_retained_bytes", value),
-        };
-        self.quota.log(Kind::Retained, || {
-            warn!(realm = %self.name, topic, bound, value, "an event was delivered and not retained: the realm retains as much as it may");
-        });
-    }
-
-    #[cold]
-    fn log_denial(&self, denial: &Denial) {
-        let Denial { id, session, authid, authrole, action, uri, match_policy, reason, untold, .. } = denial;
-        let (action, policy) = (action.as_str(), match_policy.as_str());
-        if denial.is_failure {
-            warn!(realm = %self.name, correlation_id = %id, %session, %authid, %authrole, action, uri, match = policy, reason, untold, "session was denied");
-        } else {
-            info!(realm = %self.name, correlation_id = %id, %session, %authid, %authrole, action, uri, match = policy, reason, untold, "session was denied");
-        }
-    }
-
     #[inline]
     fn handle_locked<T>(
         &self,
@@ -473,15 +398,6 @@ impl RealmCell {
         result
     }
 
-    fn arm(&self, state: &mut State) {
-        if let Some(deadline) = state.realm.as_ref().and_then(Realm::deadline)
-            && state.armed.is_none_or(|armed| deadline < armed)
-        {
-            state.armed = Some(deadline);
-            self.timer.notify_one();
-        }
-    }
-
     #[cold]
     fn go_down(&self, state: &mut State, effects: &mut Effects) {
         effects.went_down = true;
@@ -500,146 +416,10 @@ impl RealmCell {
             effects.wakes.push(peer);
         }
     }
-
-    /// Asks the authorizer and tells the realm its answer.
-    async fn answer(self: Arc<Self>, question: QuestionId, request: AuthorizeRequest) {
-        let failed = |why: &str| Decision::Failed(why.into());
-        let waiting = self.asked.fetch_add(1, Ordering::Relaxed);
-        let decision = match waiting < QUESTIONS_WAITING_MAX {
-            true => timeout(ANSWER_DEADLINE, self.ask(question, request)).await,
-            false => Ok(failed("too many questions wait for their answer")),
-        };
-        self.asked.fetch_sub(1, Ordering::Relaxed);
-        let decision = decision.unwrap_or_else(|_| failed("no answer within 5 s"));
-        let mut effects = Effects::default();
-        if self.handle(&mut effects, |run| run.input(Input::Answer(question, decision))).is_err() {
-            debug!(realm = %self.name, "an authorizer answered for a realm that is down");
-        }
-        self.finish(effects);
-    }
-
-    /// The authorizer's decision. Whatever else happens is a failure.
-    async fn ask(self: &Arc<Self>, question: QuestionId, request: AuthorizeRequest) -> Decision {
-        let failed = |why: &str| Decision::Failed(why.into());
-        let Ok(_turn) = self.questions.acquire().await else { return failed("the realm is closed") };
-        if !self.is_asked(question) {
-            return failed("nobody waits for the answer any more");
-        }
-        if let Some(procedure) = request.procedure.clone() {
-            return procedure::ask(self, &procedure, request, ANSWER_DEADLINE).await;
-        }
-        let Some(authorizer) = self.authorizer.clone() else { return failed("the realm has no authorizer") };
-        let realm = self.name.clone();
-        let asked = tokio::spawn(async move { authorizer.authorize(&realm, request).await });
-        AbortOnDrop(asked).await.unwrap_or_else(|| failed("it panicked"))
-    }
-
-    fn is_asked(&self, question: QuestionId) -> bool {
-        self.state.lock().realm.as_ref().is_some_and(|realm| realm.is_asked(question))
-    }
-
-    /// Tells the realm that its deadline has passed, if it has, and says when the next one is.
-    fn tick(self: &Arc<Self>) -> Result<Option<Instant>, RealmIsDown> {
-        let mut effects = Effects::default();
-        self.handle(&mut effects, |run| {
-            set_clock(run.realm);
-            if run.realm.deadline().is_some_and(|deadline| deadline <= run.now) {
-                let _ = run.input(Input::Tick);
-            }
-        })?;
-        self.finish(effects);
-        // Asked again under the lock under which it is noted: in between, somebody may have come who counts on what was noted.
-        let mut state = self.state.lock();
-        state.armed = state.realm.as_ref().and_then(Realm::deadline);
-        Ok(state.armed)
-    }
 }
 
 /// What a session sent: a message, or why it is none.
 pub(crate) type Decoded<'m> = Result<Message<'m>, ProtocolViolation>;
-
-/// One turn under the lock.
-struct Run<'r> {
-    realm: &'r mut Realm,
-    dispatch: Dispatch<'r>,
-    now: Instant,
-    is_closing: bool,
-}
-
-impl Run<'_> {
-    #[inline]
-    fn input(&mut self, input: Input<'_, '_>) -> Flow {
-        self.realm.handle(self.now, input, &mut self.dispatch)
-    }
-
-    /// A message of the session waits: a note that it may be read again is about an earlier one.
-    #[cold]
-    fn forget_resume(&mut self, slot: Slot) {
-        if let Some(peer) = self.dispatch.routes.get(slot) {
-            peer.queue.lock().is_resumed = false;
-        }
-    }
-
-    /// Tells the realm what went wrong in delivering, until nothing more does.
-    #[inline]
-    fn follow_up(&mut self) {
-        while let Some(followup) = self.dispatch.followups.pop() {
-            match followup {
-                Followup::Leave(slot) => self.drop_slow(slot),
-                Followup::Undelivered(slot, request, why) => {
-                    let _ = self.input(Input::Undelivered(slot, request, why));
-                }
-                Followup::Unreceived(slot, request, why) => {
-                    let _ = self.input(Input::Unreceived(slot, request, why));
-                }
-            }
-        }
-    }
-
-    #[cold]
-    fn drop_slow(&mut self, slot: Slot) {
-        let Some(peer) = self.dispatch.routes.detach(slot) else { return };
-        peer.queue.lock().detach(Detached::Close(uris::CLOSE_SLOW_RECEIVER));
-        self.dispatch.effects.wakes.push(peer.clone());
-        self.dispatch.effects.overflown.push(peer);
-        let _ = self.input(Input::Leave(slot));
-    }
-}
-
-/// A task that ends with whoever waits for it. Its result, if it did not panic.
-pub(crate) struct AbortOnDrop<T>(pub(crate) JoinHandle<T>);
-
-impl<T> Future for AbortOnDrop<T> {
-    type Output = Option<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        Pin::new(&mut self.0).poll(cx).map(Result::ok)
-    }
-}
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// Wakes the realm at its deadlines, for as long as it lives.
-async fn tick(cell: Weak<RealmCell>, timer: Arc<Notify>) {
-    /// Look this often whether the realm is still there, and what the wall clock says.
-    const IDLE: Duration = Duration::from_secs(60);
-    loop {
-        let Some(next) = cell.upgrade().and_then(|cell| cell.tick().ok()) else { return };
-        let idle = Instant::now() + IDLE;
-        let deadline = next.map_or(idle, |next| next.min(idle));
-        // What is left of a long turn must not keep others from theirs.
-        yield_now().await;
-        let _ = timeout_at(deadline.into(), timer.notified()).await;
-    }
-}
-
-fn set_clock(realm: &mut Realm) {
-    realm.set_clock(Instant::now(), unix_ms());
-}
 
 fn seed() -> [u8; 32] {
     let mut seed = [0; 32];

@@ -1,7 +1,9 @@
 //! A realm with queues that nobody empties, and a clock that the test moves.
 
-use std::sync::atomic::AtomicBool;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use crossweave_router_core::boundary::{AuthorizeRequest, Decision};
 use crossweave_router_core::{Authorization, HistoryRule, RealmOptions, Role};
 use crossweave_transport::codec::Framing;
 use crossweave_wamp::features::Roles;
@@ -12,6 +14,7 @@ use crossweave_wamp::message::{
 use crossweave_wamp::{Batching, Delivery, Dict, MatchPolicy, OnSlow, Payload, RequestId, Serializer, Value};
 use tokio::task::yield_now;
 
+use super::asking::{ANSWER_DEADLINE, QUESTIONS_WAITING_MAX};
 use super::*;
 use crate::history::HistoryStore;
 use crate::options::AdmissionOptions;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crossweave_router::{
-    AdmissionOptions, Authentication, RawSocketOptions, RealmDefinition, ResumptionOptions, Role, Router,
-    SessionQueue, TransportOptions, WebSocketOptions,
+    AdmissionOptions, Authentication, FRAME_COST_BYTES, RawSocketOptions, RealmDefinition, ResumptionOptions,
+    Role, Router, SessionQueue, TransportOptions, WebSocketOptions,
 };
 use crossweave_router_core::{Actions, Disclosure, Permission, Permissions};
 use crossweave_transport::endpoint::BoundAddress;
@@ -63,6 +63,19 @@ pub(crate) async fn node_of(
 
 pub(crate) async fn node(resumption: ResumptionOptions) -> Node {
     node_with(Some(resumption), Authentication::anonymous("anonymous")).await
+}
+
+/// One that keeps more than five events, and fewer than twenty, for a session that is away: one is some 60 octets in JSON.
+pub(crate) async fn node_that_keeps_few() -> Node {
+    let buffer_bytes_max = 10 * (FRAME_COST_BYTES + 60);
+    node(ResumptionOptions { buffer_bytes_max, ..ResumptionOptions::default() }).await
+}
+
+/// A subscriber of `com.count`, and somebody who can publish.
+pub(crate) async fn counting(node: &Node, kind: Link) -> (Peer, Peer) {
+    let mut subscriber = Peer::join(node, kind).await;
+    subscriber.subscribe("com.count").await;
+    (subscriber, Peer::ordinary(node).await)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +151,21 @@ impl Peer {
         assert_eq!(welcome.details.get("resumed").and_then(Value::as_bool), Some(false), "{welcome:?}");
         assert!(peer.ticket.is_some(), "{welcome:?}");
         peer
+    }
+
+    /// A peer with a session like any other.
+    pub(crate) async fn ordinary(node: &Node) -> Peer {
+        let mut peer = Peer::connect(node, Link::RawSocket).await;
+        peer.hello(Dict::new()).await;
+        peer
+    }
+
+    /// Loses its connection, and waits until the router has noticed.
+    pub(crate) async fn park(self, node: &Node) -> Ticket {
+        let ticket = self.ticket();
+        drop(self);
+        node.parked(ticket.session).await;
+        ticket
     }
 
     /// Goes on with a session over a connection of its own.

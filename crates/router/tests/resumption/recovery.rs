@@ -1,8 +1,8 @@
 //! What comes back to whom.
 
-use crossweave_router::{Authentication, FRAME_COST_BYTES, ResumptionOptions};
+use crossweave_router::{Authentication, ResumptionOptions};
 use crossweave_wamp::message::*;
-use crossweave_wamp::{Delivery, Dict, Message, OnSlow, RequestId};
+use crossweave_wamp::{Delivery, Message, OnSlow, RequestId};
 
 use crate::peer::*;
 
@@ -12,10 +12,7 @@ const ALL: [Link; 3] = [Link::RawSocket, Link::WebSocket, Link::Compressed];
 async fn every_event_comes_once_and_in_order_though_the_connection_is_lost_again_and_again() {
     for kind in ALL {
         let node = node(ResumptionOptions { buffer_bytes_max: 4 << 20, ..Default::default() }).await;
-        let mut subscriber = Peer::join(&node, kind).await;
-        subscriber.subscribe("com.count").await;
-        let mut publisher = Peer::connect(&node, Link::RawSocket).await;
-        publisher.hello(Dict::new()).await;
+        let (mut subscriber, mut publisher) = counting(&node, kind).await;
         let publishing = tokio::spawn(async move {
             for number in 0..3_000 {
                 publisher.publish("com.count", number).await;
@@ -43,14 +40,8 @@ async fn every_event_comes_once_and_in_order_though_the_connection_is_lost_again
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_longer_fits_is_counted_exactly() {
-    // An EVENT here is some 60 octets in JSON: there is room for more than five and fewer than twenty.
-    let node =
-        node(ResumptionOptions { buffer_bytes_max: 10 * (FRAME_COST_BYTES + 60), ..Default::default() })
-            .await;
-    let mut subscriber = Peer::join(&node, Link::RawSocket).await;
-    subscriber.subscribe("com.count").await;
-    let mut publisher = Peer::connect(&node, Link::RawSocket).await;
-    publisher.hello(Dict::new()).await;
+    let node = node_that_keeps_few().await;
+    let (mut subscriber, mut publisher) = counting(&node, Link::RawSocket).await;
     publisher.publish("com.count", 0).await;
     assert_eq!(subscriber.event().await, 0);
     let ticket = subscriber.ticket();
@@ -71,18 +62,11 @@ async fn what_no_longer_fits_is_counted_exactly() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_missed_events_goes_on_again_and_again_and_gets_each_message_once() {
-    let node =
-        node(ResumptionOptions { buffer_bytes_max: 10 * (FRAME_COST_BYTES + 60), ..Default::default() })
-            .await;
-    let mut subscriber = Peer::join(&node, Link::RawSocket).await;
-    subscriber.subscribe("com.count").await;
-    let mut publisher = Peer::connect(&node, Link::RawSocket).await;
-    publisher.hello(Dict::new()).await;
+    let node = node_that_keeps_few().await;
+    let (mut subscriber, mut publisher) = counting(&node, Link::RawSocket).await;
     let mut next = 1;
     for round in 1..=3 {
-        let ticket = subscriber.ticket();
-        drop(subscriber);
-        node.parked(ticket.session).await;
+        let ticket = subscriber.park(&node).await;
         for number in next..next + 100 {
             publisher.publish("com.count", number).await;
         }
@@ -110,16 +94,9 @@ async fn who_has_missed_events_goes_on_again_and_again_and_gets_each_message_onc
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_missed_is_told_again_to_a_client_whose_welcome_was_lost() {
-    let node =
-        node(ResumptionOptions { buffer_bytes_max: 10 * (FRAME_COST_BYTES + 60), ..Default::default() })
-            .await;
-    let mut subscriber = Peer::join(&node, Link::RawSocket).await;
-    subscriber.subscribe("com.count").await;
-    let mut publisher = Peer::connect(&node, Link::RawSocket).await;
-    publisher.hello(Dict::new()).await;
-    let ticket = subscriber.ticket();
-    drop(subscriber);
-    node.parked(ticket.session).await;
+    let node = node_that_keeps_few().await;
+    let (subscriber, mut publisher) = counting(&node, Link::RawSocket).await;
+    let ticket = subscriber.park(&node).await;
     for number in 1..=100 {
         publisher.publish("com.count", number).await;
     }
@@ -145,13 +122,8 @@ async fn what_the_contract_of_a_role_drops_meanwhile_is_missed() {
             may_do_all("anonymous").with_delivery(Some(Delivery::new(OnSlow::DropOldest).queue_len_max(3)));
         let anonymous = Authentication::anonymous("anonymous");
         let node = node_of(Some(ResumptionOptions::default()), anonymous, vec![role]).await;
-        let mut subscriber = Peer::join(&node, kind).await;
-        subscriber.subscribe("com.count").await;
-        let mut publisher = Peer::connect(&node, Link::RawSocket).await;
-        publisher.hello(Dict::new()).await;
-        let ticket = subscriber.ticket();
-        drop(subscriber);
-        node.parked(ticket.session).await;
+        let (subscriber, mut publisher) = counting(&node, kind).await;
+        let ticket = subscriber.park(&node).await;
         for number in 1..=10 {
             publisher.publish("com.count", number).await;
         }
@@ -176,13 +148,10 @@ async fn a_contract_says_what_becomes_of_the_events_that_come_meanwhile() {
         subscriber
             .subscribe_with("com.count", SubscribeOptions { delivery, ..SubscribeOptions::default() })
             .await;
-        let mut publisher = Peer::connect(&node, Link::RawSocket).await;
-        publisher.hello(Dict::new()).await;
+        let mut publisher = Peer::ordinary(&node).await;
         publisher.publish("com.count", 0).await;
         assert_eq!(subscriber.event().await, 0);
-        let ticket = subscriber.ticket();
-        drop(subscriber);
-        node.parked(ticket.session).await;
+        let ticket = subscriber.park(&node).await;
         for number in 1..=10 {
             publisher.publish("com.count", number).await;
         }
@@ -209,8 +178,7 @@ async fn a_contract_says_what_becomes_of_the_events_that_come_meanwhile() {
 async fn a_call_that_is_answered_meanwhile_gets_its_answer_later() {
     let node = node(ResumptionOptions::default()).await;
     let mut caller = Peer::join(&node, Link::WebSocket).await;
-    let mut callee = Peer::connect(&node, Link::RawSocket).await;
-    callee.hello(Dict::new()).await;
+    let mut callee = Peer::ordinary(&node).await;
     callee.register("com.slow").await;
     caller.call("com.slow", &[]).await;
     let Message::Invocation(invocation) = callee.receive().await else { panic!("no INVOCATION") };
@@ -234,8 +202,7 @@ async fn a_callee_gets_the_calls_that_came_meanwhile() {
     let node = node(ResumptionOptions::default()).await;
     let mut callee = Peer::join(&node, Link::RawSocket).await;
     callee.register("com.echo").await;
-    let mut caller = Peer::connect(&node, Link::RawSocket).await;
-    caller.hello(Dict::new()).await;
+    let mut caller = Peer::ordinary(&node).await;
     let ticket = callee.ticket();
     drop(callee);
     caller.call("com.echo", &[7.into()]).await;
@@ -254,14 +221,10 @@ async fn of_the_callees_of_a_procedure_one_with_a_connection_gets_the_call() {
     let mut lost = Peer::join(&node, Link::RawSocket).await;
     lost.register_with("com.shared", shared()).await;
     lost.register("com.alone").await;
-    let mut there = Peer::connect(&node, Link::RawSocket).await;
-    there.hello(Dict::new()).await;
+    let mut there = Peer::ordinary(&node).await;
     there.register_with("com.shared", shared()).await;
-    let mut caller = Peer::connect(&node, Link::RawSocket).await;
-    caller.hello(Dict::new()).await;
-    let ticket = lost.ticket();
-    drop(lost);
-    node.parked(ticket.session).await;
+    let mut caller = Peer::ordinary(&node).await;
+    let ticket = lost.park(&node).await;
     for number in 1..=3 {
         caller.call("com.shared", &[number.into()]).await;
         let Message::Invocation(invocation) = there.receive().await else { panic!("no INVOCATION") };
@@ -308,8 +271,7 @@ async fn a_connection_that_seems_alive_is_taken_over() {
         let (mut new, welcome) = Peer::resume(&node, kind, &old.ticket()).await;
         assert_eq!(flag(&welcome, "resumed"), Some(true), "{kind:?}");
         assert!(old.next().await.is_none(), "{kind:?}: the old connection is closed");
-        let mut publisher = Peer::connect(&node, Link::RawSocket).await;
-        publisher.hello(Dict::new()).await;
+        let mut publisher = Peer::ordinary(&node).await;
         publisher.publish("com.count", 5).await;
         assert_eq!(new.event().await, 5, "{kind:?}");
         assert_eq!(node.router.session_queues("realm1").len(), 2, "{kind:?}");

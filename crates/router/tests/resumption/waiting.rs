@@ -66,8 +66,7 @@ async fn a_message_that_awaits_authorization_is_decided_and_those_behind_it_are_
     for is_decided_meanwhile in [true, false] {
         let permits = Arc::new(Semaphore::new(0));
         let node = node_that_asks(permits.clone()).await;
-        let mut publisher = Peer::connect(&node, Link::RawSocket).await;
-        publisher.hello(Dict::new()).await;
+        let mut publisher = Peer::ordinary(&node).await;
         let mut peer = Peer::join(&node, Link::RawSocket).await;
         peer.subscribe("com.count").await;
         peer.send(subscribe(2, "com.slow")).await;
@@ -96,8 +95,7 @@ async fn a_message_that_awaits_authorization_is_decided_and_those_behind_it_are_
 #[tokio::test(flavor = "multi_thread")]
 async fn others_learn_that_a_session_left_when_its_time_is_over() {
     let node = node(ResumptionOptions { window_s: 1, ..Default::default() }).await;
-    let mut watcher = Peer::connect(&node, Link::RawSocket).await;
-    watcher.hello(Dict::new()).await;
+    let mut watcher = Peer::ordinary(&node).await;
     watcher.subscribe("wamp.session.on_leave").await;
     let peer = Peer::join(&node, Link::RawSocket).await;
     let first = peer.ticket();
@@ -115,8 +113,7 @@ async fn others_learn_that_a_session_left_when_its_time_is_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_breaks_the_framing_or_the_protocol_leaves_at_once() {
     let node = node(ResumptionOptions::default()).await;
-    let mut watcher = Peer::connect(&node, Link::RawSocket).await;
-    watcher.hello(Dict::new()).await;
+    let mut watcher = Peer::ordinary(&node).await;
     for octets in [&[0xff_u8, 0, 0, 0][..], b"\0\0\0\x02{}"] {
         let mut peer = Peer::join(&node, Link::RawSocket).await;
         peer.write(octets).await;
@@ -132,8 +129,7 @@ async fn large_messages_are_replayed_whole() {
     subscriber.subscribe("com.large").await;
     let ticket = subscriber.ticket();
     drop(subscriber);
-    let mut publisher = Peer::connect(&node, Link::RawSocket).await;
-    publisher.hello(Dict::new()).await;
+    let mut publisher = Peer::ordinary(&node).await;
     let lens = [10, 100_000, 20, 300_000, 30, 20_000];
     for (index, len) in lens.into_iter().enumerate() {
         let options = PublishOptions { acknowledge: true, ..PublishOptions::default() };
@@ -160,10 +156,8 @@ async fn clients_that_know_nothing_of_it_get_what_they_missed_from_the_history()
     transport.rawsocket = Some(RawSocketOptions::default());
     let BoundAddress::Tcp(address) = router.listen(transport).await.unwrap() else { panic!("not tcp") };
     let node = Node { router, port: address.port() };
-    let mut publisher = Peer::connect(&node, Link::RawSocket).await;
-    publisher.hello(Dict::new()).await;
-    let mut subscriber = Peer::connect(&node, Link::RawSocket).await;
-    subscriber.hello(Dict::new()).await;
+    let mut publisher = Peer::ordinary(&node).await;
+    let mut subscriber = Peer::ordinary(&node).await;
     subscriber.subscribe("com.count").await;
     publisher.publish("com.count", 0).await;
     let Message::Event(last) = subscriber.receive().await else { panic!("expected EVENT") };
@@ -171,8 +165,7 @@ async fn clients_that_know_nothing_of_it_get_what_they_missed_from_the_history()
     for number in 1..=20 {
         publisher.publish("com.count", number).await;
     }
-    let mut subscriber = Peer::connect(&node, Link::RawSocket).await;
-    subscriber.hello(Dict::new()).await;
+    let mut subscriber = Peer::ordinary(&node).await;
     subscriber.send(subscribe(1, "com.count")).await;
     let Message::Subscribed(subscribed) = subscriber.receive().await else { panic!("expected SUBSCRIBED") };
     let after = Dict::new().with("after_publication", last.publication.0);

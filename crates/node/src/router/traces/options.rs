@@ -47,7 +47,8 @@ fn check(options: &TraceOptions) -> Result<(), Error> {
     match options.trace_level.as_deref() {
         None | Some("message") => {}
         Some("action") => {
-            let what = "trace option `trace_level`: \"action\" is not built, messages are told one by one";
+            let what = "trace option `trace_level`: \"action\" is not built, messages are told one by one: their \
+                        `session_id` and `request` tell which of them ask and answer";
             return Err(Error::new(error::FEATURE_UNAVAILABLE, what));
         }
         Some(other) => return invalid(format!("unknown trace level {other:?}: expected message")),
