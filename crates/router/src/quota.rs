@@ -30,10 +30,12 @@ pub(crate) enum Kind {
     Slow,
     /// An event that was to be retained and found no room.
     Retained,
+    /// A realm or role that was not started for a client.
+    Activation,
 }
 
 impl Kind {
-    const COUNT: usize = 7;
+    const COUNT: usize = 8;
 
     fn what(self) -> &'static str {
         match self {
@@ -44,6 +46,7 @@ impl Kind {
             Kind::Framing => "connections that broke the framing",
             Kind::Slow => "sessions that do not take what they are sent",
             Kind::Retained => "events that were not retained",
+            Kind::Activation => "realms that were not started for clients",
         }
     }
 }

@@ -14,6 +14,13 @@ pub(crate) struct Peer {
 impl Peer {
     /// Joins a realm.
     pub(crate) fn join(address: SocketAddr, realm: &str) -> Peer {
+        let (peer, answer) = Peer::hello(address, realm);
+        assert_eq!(answer[0], 2, "WELCOME");
+        peer
+    }
+
+    /// Wants to join a realm; what it is answered.
+    pub(crate) fn hello(address: SocketAddr, realm: &str) -> (Peer, Value) {
         let mut stream = TcpStream::connect(address).expect("the node accepts");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(&[0x7f, 0xf1, 0, 0]).unwrap();
@@ -22,8 +29,8 @@ impl Peer {
         assert_eq!((reply[0], reply[1] & 0x0f), (0x7f, 1), "JSON is spoken");
         let mut peer = Peer { stream };
         peer.send(&json!([1, realm, {"roles": {"caller": {}, "subscriber": {}}}]));
-        assert_eq!(peer.receive()[0], 2, "WELCOME");
-        peer
+        let answer = peer.receive();
+        (peer, answer)
     }
 
     pub(crate) fn send(&mut self, message: &Value) {

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::background::run;
 use crate::node::Node;
+use crate::peer::Peer;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/realm-templates");
 
@@ -86,6 +87,26 @@ fn the_example_starts_a_realm_for_each_user_and_tells_it_as_crossbar_did() {
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("wamp.error.no_such_realm"), "{}", refused.stderr);
     stop(&mut node);
+}
+
+#[test]
+fn clients_that_start_nothing_do_not_fill_the_log() {
+    let realm = json!({"name": "^realm-(?P<user>[a-z0-9]{1,8})$", "template": true,
+        "activation": {"max_realms": 1}, "roles": [{"name": "anonymous", "permissions": everything("com.")}]});
+    let folder = folder(&realm, &json!({"anonymous": {"type": "static", "role": "anonymous"}}));
+    let mut node = start(folder.path());
+    let _first = Peer::join(node.address(), "realm-first");
+    for number in 0..60 {
+        for realm in [format!("realm-{number}"), format!("other-{number}")] {
+            let (_, answer) = Peer::hello(node.address(), &realm);
+            assert_eq!(answer[0], 3, "ABORT");
+        }
+    }
+    stop(&mut node);
+    let log: Vec<String> = node.process.told().into_iter().chain(node.process.rest()).collect();
+    let of_refused = log.iter().filter(|line| line.contains("realm-1") || line.contains("other-1")).count();
+    assert!((1..30).contains(&of_refused), "{of_refused} of {}", log.len());
+    assert!(log.len() < 100, "{} lines", log.len());
 }
 
 #[test]

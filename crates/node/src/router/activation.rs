@@ -22,7 +22,7 @@ use crossweave_wamp::{AuthMethod, uris};
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{MutexGuard, oneshot};
 use tokio::time::{sleep, timeout};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info};
 
 use super::realm;
 use super::realms::RunningRealm;
@@ -216,7 +216,8 @@ impl RouterWorker {
         check_proof(role, activation)?;
         let principal = principal(activation);
         if let Err(why) = template.admit(realm, authrole, &principal, Instant::now()) {
-            warn!("Realm '{realm}' is not started for {principal} by template '{}': {why}", template.id);
+            // The router tells of it, as often as it is good for the log.
+            debug!("Realm '{realm}' is not started for {principal} by template '{}': {why}", template.id);
             return Err(NotActivated::this_client(uris::UNAVAILABLE, why.to_string()));
         }
         let (template_id, pattern) = (template.id.clone(), template.pattern().to_owned());

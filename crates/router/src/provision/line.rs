@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::{Activation, HoldsFor, Missing, NotActivated};
+use crate::quota::Kind;
 use crate::realm::AbortOnDrop;
 use crate::router::Shared;
 
@@ -215,8 +216,10 @@ async fn start(shared: &Arc<Shared>, activation: &Activation) -> Result<(), NotA
         (outcome, _) => outcome,
     };
     if let Err(refused) = &outcome {
-        let (authid, reason) = (&activation.authid, &refused.uri);
-        info!(realm, %authrole, %authid, reason, why = refused.message, "realm is not started for a client");
+        shared.quota.log(Kind::Activation, || {
+            let (authid, reason) = (&activation.authid, &refused.uri);
+            info!(realm, %authrole, %authid, reason, why = refused.message, "realm is not started for a client");
+        });
     }
     outcome
 }
