@@ -255,7 +255,7 @@ impl Peer {
             let session = self.session();
             warn!(
                 session,
-                len_max = self.message_len_max,
+                len_max = self.message_len_max.min(EVENT_LEN_MAX),
                 "session takes no events that long: dropping them"
             );
         });

@@ -62,16 +62,16 @@ impl Connection {
             info!(peer = %self.address, session = self.peer.session(), %error, "connection failed");
         });
         match &self.stage {
-            Stage::Opening(_) => {
-                self.append_abort(&Abort::new(uris::PROTOCOL_VIOLATION, error.to_string()));
-            }
-            // A WebSocket's close frame says why; a RawSocket has only ABORT for that.
+            // A WebSocket's close frame names a kind of fault, and only ABORT says what it was.
             Stage::Joined { .. } if close_code.is_none() => {
                 self.violated(ProtocolViolation::new(error.to_string()));
             }
+            Stage::Opening(_) | Stage::Joined { .. } => {
+                self.append_abort(&Abort::new(uris::PROTOCOL_VIOLATION, error.to_string()));
+            }
             _ => {}
         }
-        self.close_with(close_code.unwrap_or(1002), "");
+        self.close_with(close_code.unwrap_or(1002), uris::PROTOCOL_VIOLATION);
     }
 
     fn close_with(&mut self, code: u16, reason: &'static str) {

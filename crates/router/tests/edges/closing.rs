@@ -98,10 +98,31 @@ async fn a_frame_of_the_wrong_kind_closes_the_connection() {
     joined.hello().await;
     let framed = binary(&mut joined, Goodbye::new(uris::CLOSE_REALM).into());
     joined.write(&framed).await;
+    let (reason, text) = joined.receive_abort().await;
+    assert_eq!(reason, uris::PROTOCOL_VIOLATION);
+    assert_eq!(text, "wamp.2.json goes into text frames, and this is a binary frame");
     assert!(matches!(joined.hear().await, Heard::Close(Some(UNSUPPORTED_DATA))));
     let mut raw = Peer::rawsocket(&node).await;
     raw.hello().await;
     raw.goodbye().await;
+}
+
+#[tokio::test]
+async fn a_session_whose_websocket_breaks_the_framing_is_told_what_was_wrong() {
+    const TOO_BIG: u16 = 1009;
+    let node = node_with(AdmissionOptions::default(), |transport| {
+        transport.websocket.values_mut().for_each(|it| it.max_message_size = 1_000);
+    })
+    .await;
+    for mut peer in [Peer::websocket(&node).await, Peer::compressed(&node).await] {
+        peer.hello().await;
+        let framed = peer.frame(format!("[16,1,{{}},\"com.example\",[\"{}\"]]", "x".repeat(1_000)).as_bytes());
+        peer.write(&framed).await;
+        let (reason, text) = peer.receive_abort().await;
+        assert_eq!(reason, uris::PROTOCOL_VIOLATION);
+        assert!(text.contains("limit of 1000"), "{text}");
+        assert!(matches!(peer.hear().await, Heard::Close(Some(TOO_BIG))));
+    }
 }
 
 #[tokio::test]
