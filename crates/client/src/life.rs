@@ -55,11 +55,15 @@ pub(crate) async fn live(shared: Arc<Shared>, home: Option<Home>, options: Optio
             shared.session_closed(&why);
             return shared.end(None);
         }
+        let Some(home) = &home else {
+            // Nobody connects again: who has handed the stream over learns of it by `Client::closed`.
+            tracing::debug!(url = %shared.url, reason = %why.reason, "connection over");
+            return shared.end(Some(why));
+        };
         tracing::warn!(url = %shared.url, reason = %why.reason, "connection lost");
         if opened.elapsed() >= STABLE_AFTER {
             attempts = 0;
         }
-        let Some(home) = &home else { return shared.end(Some(why)) };
         driver = loop {
             match again(&shared, home, &options, &why, &mut claim, &mut attempts).await {
                 Ok((wire, session)) => {

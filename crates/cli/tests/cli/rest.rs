@@ -59,6 +59,17 @@ fn a_signed_request_is_carried_out_once_also_when_its_worker_was_killed_in_betwe
 }
 
 #[test]
+fn a_node_that_ends_in_order_complains_of_no_lost_connection() {
+    let paths = json!({"/": {"type": "nodeinfo"}, "call": service("caller", &json!({}))});
+    let mut node = Managed::start(&web(&paths), &[]);
+    assert_eq!(post(address(&node), "/call", COUNT).0, 200);
+    node.process.signal(Signal::TERM);
+    assert_eq!(node.process.end(), Some(0));
+    let told = node.process.told().join("\n");
+    assert!(!told.contains("connection lost"), "{told}");
+}
+
+#[test]
 fn timeouts_statuses_pages_and_networks_are_as_the_service_says() {
     let call = json!({"timeout": 50, "http_errors": true, "allowed_origins": ["https://shop.example"], "debug": true});
     let hook = json!({"topic": "com.example.hook", "require_ip": ["10.0.0.0/8"], "debug": true});
