@@ -50,6 +50,7 @@ mod not_built;
 mod redirect;
 mod reply;
 mod rest;
+mod seldom;
 mod service;
 mod site;
 mod start_page;
