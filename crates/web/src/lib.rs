@@ -51,6 +51,7 @@ mod plain;
 mod redirect;
 mod reply;
 mod rest;
+mod seldom;
 mod service;
 mod site;
 mod start_page;

@@ -1,14 +1,17 @@
 //! The bridge's own session.
 
+use std::fmt::Display;
+
 use crossweave_client::{
     Arguments, Client, ConnectError, Dict, Options, PublicationId, Serializer, Value, uris,
 };
 use crossweave_router::Router;
 use tokio::sync::Mutex;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::answer::Refusal;
 use super::order::{CallOrder, PublishOrder};
+use crate::seldom::Seldom;
 
 /// The authid of the session.
 const AUTHID: &str = "http-bridge";
@@ -19,11 +22,13 @@ pub(crate) struct LocalSession {
     realm: String,
     authrole: String,
     client: Mutex<Option<Client>>,
+    /// What is told of requests that find no session.
+    told: Seldom,
 }
 
 impl LocalSession {
     pub(crate) fn new(router: Router, realm: String, authrole: String) -> LocalSession {
-        LocalSession { router, realm, authrole, client: Mutex::new(None) }
+        LocalSession { router, realm, authrole, client: Mutex::new(None), told: Seldom::default() }
     }
 
     /// Calls. The caller is not waited for any more once this is dropped: the call is cancelled.
@@ -67,15 +72,18 @@ impl LocalSession {
         }
         // As for a client that joins: the realm may be one that starts when it is needed.
         let provided = self.router.provide(&self.realm, &self.authrole, AUTHID).await;
-        provided.map_err(|refused| {
-            warn!(realm = %self.realm, authrole = %self.authrole, %refused, "http bridge cannot join");
-            Refusal::new(503, uris::UNAVAILABLE, "the realm is down")
-        })?;
-        let joined = self.join().await.map_err(|error| {
-            warn!(realm = %self.realm, authrole = %self.authrole, %error, "http bridge cannot join");
-            Refusal::new(503, uris::UNAVAILABLE, "the realm is down")
-        })?;
+        provided.map_err(|refused| self.is_down(&refused))?;
+        let joined = self.join().await.map_err(|error| self.is_down(&error))?;
         Ok(client.insert(joined).clone())
+    }
+
+    fn is_down(&self, error: &dyn Display) -> Refusal {
+        let (realm, authrole) = (&self.realm, &self.authrole);
+        match self.told.is_due() {
+            true => warn!(realm, authrole, %error, "http bridge cannot join"),
+            false => debug!(realm, authrole, %error, "http bridge cannot join"),
+        }
+        Refusal::new(503, uris::UNAVAILABLE, "the realm is down")
     }
 
     async fn join(&self) -> Result<Client, ConnectError> {

@@ -4,11 +4,12 @@ use crossweave_router::Router;
 use crossweave_router::http::{Answering, answer};
 use crossweave_wamp::{Dict, Value};
 use http::{HeaderMap, StatusCode};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::{Admitted, Endpoint, RestOptions, respond};
 use crate::bridge::{PublishOrder, Refusal};
 use crate::reply::Reply;
+use crate::seldom::Seldom;
 use crate::service::{Exchange, WebService};
 
 /// What a [`Webhook`] is told beside [`RestOptions`]. The names and defaults are those of Crossbar.io's `options`.
@@ -37,6 +38,8 @@ impl WebhookOptions {
 pub struct Webhook {
     endpoint: Endpoint,
     options: WebhookOptions,
+    /// What is told of requests that are not published.
+    told: Seldom,
 }
 
 impl Webhook {
@@ -48,7 +51,7 @@ impl Webhook {
         rest: RestOptions,
         options: WebhookOptions,
     ) -> Webhook {
-        Webhook { endpoint: Endpoint::new(router, realm, authrole, rest), options }
+        Webhook { endpoint: Endpoint::new(router, realm, authrole, rest), options, told: Seldom::default() }
     }
 
     async fn publish(&self, exchange: Exchange<'_>) -> Result<Reply, Refusal> {
@@ -59,7 +62,10 @@ impl Webhook {
             Ok(_) => Ok(said(StatusCode::ACCEPTED, &self.options.success_response)),
             Err(refusal) => {
                 let (topic, error) = (&self.options.topic, &refusal.error.uri);
-                warn!(topic, error, "webhook was not published");
+                match self.told.is_due() {
+                    true => warn!(topic, error, "webhook was not published"),
+                    false => debug!(topic, error, "webhook was not published"),
+                }
                 Ok(said(StatusCode::INTERNAL_SERVER_ERROR, &self.options.error_response))
             }
         }

@@ -4,22 +4,26 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crossweave_web::{LongPoll, LongPollOptions, NotBuilt, SiteOptions};
+use crossweave_web::{
+    Caller, LongPoll, LongPollOptions, NotBuilt, RestOptions, SiteOptions, Webhook, WebhookOptions,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::node::{DEADLINE, Node};
 
-/// Keeps lines of the access log, as their fields in order.
+/// Keeps lines of the access log, and warnings, as their fields in order.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
 impl Subscriber for Lines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let is_of_web = metadata.target().starts_with("crossweave_web");
         metadata.target().starts_with("crossweave_web::site")
+            || (is_of_web && *metadata.level() <= Level::WARN)
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -169,4 +173,23 @@ async fn a_request_whose_client_does_not_wait_is_logged_as_well() {
         }
     };
     timeout(DEADLINE, logged).await.unwrap_or_else(|_| panic!("{:?}", lines.0.lock().unwrap()));
+}
+
+#[tokio::test]
+async fn requests_that_cannot_be_carried_out_do_not_fill_the_log() {
+    let node = Node::with_site(SiteOptions::default(), |router| {
+        let lost = Caller::new(router.clone(), "nowhere", "anonymous", RestOptions::default());
+        let hook = WebhookOptions::new("not a topic");
+        let hook = Webhook::new(router.clone(), "realm1", "anonymous", RestOptions::default(), hook);
+        vec![("/lost", Arc::new(lost)), ("/hook", Arc::new(hook))]
+    })
+    .await;
+    let lines = Lines::default();
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    for _ in 0..20 {
+        assert_eq!(node.post("/lost", "{\"procedure\":\"com.example.x\"}").await.status, 503);
+        assert_eq!(node.post("/hook", "{}").await.status, 500);
+    }
+    assert_eq!(lines.0.lock().unwrap().len(), 2);
 }
