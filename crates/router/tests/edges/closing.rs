@@ -116,7 +116,8 @@ async fn a_session_whose_websocket_breaks_the_framing_is_told_what_was_wrong() {
     .await;
     for mut peer in [Peer::websocket(&node).await, Peer::compressed(&node).await] {
         peer.hello().await;
-        let framed = peer.frame(format!("[16,1,{{}},\"com.example\",[\"{}\"]]", "x".repeat(1_000)).as_bytes());
+        let framed =
+            peer.frame(format!("[16,1,{{}},\"com.example\",[\"{}\"]]", "x".repeat(1_000)).as_bytes());
         peer.write(&framed).await;
         let (reason, text) = peer.receive_abort().await;
         assert_eq!(reason, uris::PROTOCOL_VIOLATION);
