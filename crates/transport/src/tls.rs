@@ -55,6 +55,9 @@ pub enum TlsError {
     /// The handshake failed.
     #[error("tls handshake failed: {0}{hint}", hint = hint(.0))]
     Handshake(io::Error),
+    /// The handshake with a client failed.
+    #[error("tls handshake failed: {0}{hint}", hint = hint_to_server(.0))]
+    ClientHandshake(io::Error),
 }
 
 /// What to do about a failure whose own text does not say so.
@@ -64,6 +67,19 @@ fn hint(error: &io::Error) -> &'static str {
         "; the server's certificate is one for signing others: make one with basicConstraints CA:FALSE"
     } else if text.contains("UnknownIssuer") {
         "; nobody this machine trusts signed the server's certificate: name its issuer as an extra root"
+    } else {
+        ""
+    }
+}
+
+/// The same on the server's side, where it is the client's certificate that is looked at.
+fn hint_to_server(error: &io::Error) -> &'static str {
+    let text = error.to_string();
+    if text.contains("CaUsedAsEndEntity") {
+        "; the client's certificate is one for signing others: make one with basicConstraints CA:FALSE"
+    } else if text.contains("UnknownIssuer") || text.contains("certificate: BadSignature") {
+        // The latter is an authority of the same name with another key.
+        "; none of the `ca_certificates` issued the client's certificate"
     } else {
         ""
     }

@@ -450,7 +450,23 @@ fn integers_that_javascript_writes_as_bytes_are_integers() {
     assert_eq!(decode(b"\xc3\x47\x20\0\0\0\0\0\0"), Value::Int(-(1 << 53) - 1));
     assert_eq!(decode(b"\xc2\x48\xff\xff\xff\xff\xff\xff\xff\xff"), Value::UInt(u64::MAX));
     assert_eq!(decode(b"\xc2\x41\0"), Value::Int(0));
-    assert_eq!(decode(b"\xc2\x49\x01\0\0\0\0\0\0\0\0"), Value::Bin(vec![1, 0, 0, 0, 0, 0, 0, 0, 0]));
+}
+
+#[test]
+fn integers_in_bytes_that_are_too_long_are_floats_as_in_json() {
+    let of_cbor = |bytes: &[u8]| Serializer::Cbor.decode_value(bytes).unwrap();
+    let of_json = |digits: &str| Serializer::Json.decode_value(digits.as_bytes()).unwrap();
+    let two_to_64 = "18446744073709551616";
+    assert_eq!(of_cbor(b"\xc2\x49\x01\0\0\0\0\0\0\0\0"), of_json(two_to_64));
+    assert_eq!(of_cbor(b"\xc3\x49\x01\0\0\0\0\0\0\0\0"), of_json(&format!("-{two_to_64}")));
+    assert_eq!(
+        of_cbor(b"\xc2\x4a\x02\x9d\x42\xb6\x4e\x76\x71\x42\x44\xcb"),
+        of_json("12345678901234567890123")
+    );
+    // Right between two floats but for its last bit: it is the upper one.
+    assert_eq!(of_cbor(b"\xc2\x4a\x80\0\0\0\0\0\x04\0\0\x01"), of_json("604462909807314654461953"));
+    let beyond = [&b"\xc2\x58\x80\x01"[..], &[0; 127]].concat();
+    assert_eq!(of_cbor(&beyond), Value::Bin(beyond[3..].to_vec()));
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl ConnectionOptions {
                 .millis(reading, "handshake_timeout")
                 .unwrap_or(default.handshake_timeout),
             resumption: fields
-                .object(reading, "resumption", "how sessions may be resumed")
+                .part(reading, "resumption", "how sessions may be resumed")
                 .map(|fields| ResumptionOptions::read(reading, fields)),
         }
     }

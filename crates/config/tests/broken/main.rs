@@ -746,6 +746,11 @@ fn what_turns_something_on_by_being_there_is_not_null() {
         "`deflate` is null; expected an object",
     );
     yaml(
+        &transport(&format!("{endpoint}    options:\n      §resumption:\n")),
+        "$.workers[0].transports[0].options.resumption",
+        "`resumption` is null; expected an object",
+    );
+    yaml(
         &transport(&format!("{endpoint}    auth:\n      §anonymous:\n")),
         "$.workers[0].transports[0].auth.anonymous",
         "`anonymous` is null; expected an object",

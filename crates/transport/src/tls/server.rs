@@ -70,7 +70,7 @@ impl TlsAcceptor {
         let acceptor = self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone();
         let recorder = Recorder::default();
         let (stream, secret) = watch(acceptor.accept(recorder.put_around(stream))).await;
-        let mut stream = stream.map_err(TlsError::Handshake)?;
+        let mut stream = stream.map_err(TlsError::ClientHandshake)?;
         let (below, connection) = stream.get_mut();
         let tls_unique = tls_unique(connection, &recorder.take_off(below), secret);
         Ok(Stream::Boxed(Box::new(Secured { stream, tls_unique })))

@@ -298,8 +298,8 @@ fn wide_head(bytes: &[u8], at: usize, first: u8) -> Result<Head, Malformed> {
     Ok(Head { major, argument, len: 1 + width })
 }
 
-/// A number in bytes (tags 2 and 3) that fits 64 bits, as JavaScript encoders write integers from 2^53 on. Larger ones are
-/// their bytes.
+/// A number in bytes (tags 2 and 3), as JavaScript encoders write integers from 2^53 on. What does not fit 64 bits is a float,
+/// as it is when it comes in JSON; beyond the floats it is its bytes.
 fn bignum(bytes: &[u8], at: usize) -> Option<Token<'_>> {
     let is_negative = match bytes.get(at)? {
         0xc2 => false,
@@ -310,7 +310,8 @@ fn bignum(bytes: &[u8], at: usize) -> Option<Token<'_>> {
     let content = content(bytes, at + 1, first);
     let digits = &content[content.iter().take_while(|byte| **byte == 0).count()..];
     if digits.len() > 8 {
-        return None;
+        let number = float(digits)?;
+        return Some(Token::Float(if is_negative { -number } else { number }));
     }
     let number = digits.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
     Some(match (is_negative, i64::try_from(number)) {
@@ -319,6 +320,21 @@ fn bignum(bytes: &[u8], at: usize) -> Option<Token<'_>> {
         (true, Ok(number)) => Token::Int(-1 - number),
         (true, Err(_)) => Token::Float(-1.0 - number as f64),
     })
+}
+
+/// The float next to a number of more than eight bytes, the first of them not 0; `None` beyond 2^1016.
+#[cold]
+fn float(digits: &[u8]) -> Option<f64> {
+    const BYTES_MAX: usize = 127;
+    let (high, low) = digits.split_first_chunk::<8>()?;
+    if digits.len() > BYTES_MAX {
+        return None;
+    }
+    // The lowest of 64 bits is beyond what a float keeps, and stands for all that is left out when it is rounded.
+    let has_more = low.iter().any(|byte| *byte != 0);
+    let high = u64::from_be_bytes(*high) | u64::from(has_more);
+    let scale = i32::try_from(8 * low.len()).ok()?;
+    Some(high as f64 * 2f64.powi(scale))
 }
 
 /// The place of the item that the tags at `at` stand before; at most [`DEPTH_MAX`] tags.
