@@ -1,5 +1,7 @@
 //! A realm with queues that nobody empties, and a clock that the test moves.
 
+mod retained;
+
 use std::sync::atomic::AtomicBool;
 
 use crossweave_router_core::{Authorization, HistoryRule, RealmOptions, Role};
