@@ -282,6 +282,24 @@ pub trait Outbox {
         to.for_each(|(slot, _)| self.send(slot, event));
     }
 
+    /// Whether a session reads so well that it may be sent many events at once. By default it always does.
+    fn has_room(&self, slot: Slot) -> bool {
+        let _ = slot;
+        true
+    }
+
+    /// So many events of a subscription are not sent to a session that has no room ([`Outbox::has_room`]): they are dropped, under its
+    /// contract if it has one.
+    fn drop_events(
+        &mut self,
+        slot: Slot,
+        subscription: SubscriptionId,
+        contract: Option<&Contract>,
+        events: u64,
+    ) {
+        let _ = (slot, subscription, contract, events);
+    }
+
     /// The session, which had a contract for this subscription, gets no more events of it: what waits is not delivered.
     fn forget(&mut self, slot: Slot, subscription: SubscriptionId) {
         let _ = (slot, subscription);

@@ -377,7 +377,12 @@ impl Broker {
     ) {
         let subscription = &self.subscriptions[key];
         let contract = subscription.contracts.as_ref().and_then(|contracts| contracts.get(peer.slot));
-        for event in self.retained.of(subscription, &peer.session, limits, now_ms) {
+        let events = self.retained.of(subscription, &peer.session, limits, now_ms);
+        // Else who does not read could have them encoded again and again, while everybody waits.
+        if !events.is_empty() && !out.has_room(peer.slot) {
+            return out.drop_events(peer.slot, subscription.id, contract, events.len() as u64);
+        }
+        for event in events {
             let message = event.retained(subscription).into();
             match contract {
                 None => out.send(peer.slot, &message),

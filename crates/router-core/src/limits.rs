@@ -219,6 +219,9 @@ pub struct RealmLimits {
     pub retained_restricted_max: usize,
     /// Retained events that one SUBSCRIBE of a pattern gets (default 1,000): those of the first topics in order.
     pub retained_per_subscribe_max: usize,
+    /// Bytes of the retained events that one SUBSCRIBE gets (default 4 MiB), or one event if that is larger: those of the first topics
+    /// in order. They are encoded while everybody on the realm waits, and more find no room in a queue as it is by default.
+    pub retained_bytes_per_subscribe_max: usize,
     /// Milliseconds after which a retained event is no longer delivered (default: never).
     pub retained_age_max_ms: Option<u64>,
     /// Events that a delivery contract may let wait for a subscription (default 10,000). SUBSCRIBE with a larger `queue` gets
@@ -263,6 +266,7 @@ impl Default for RealmLimits {
             retained_bytes_max: 64 << 20,
             retained_restricted_max: 16,
             retained_per_subscribe_max: 1_000,
+            retained_bytes_per_subscribe_max: 4 << 20,
             retained_age_max_ms: None,
             delivery_queue_max: 10_000,
             history_result_max: 1_000,

@@ -440,6 +440,24 @@ impl Outbox for Dispatch<'_> {
     }
 
     #[cold]
+    fn has_room(&self, slot: Slot) -> bool {
+        self.routes.get(slot).is_none_or(|peer| peer.has_room())
+    }
+
+    #[cold]
+    fn drop_events(
+        &mut self,
+        slot: Slot,
+        subscription: SubscriptionId,
+        contract: Option<&Contract>,
+        events: u64,
+    ) {
+        let Some(peer) = self.routes.get(slot) else { return };
+        let dropped = peer.drop_events(contract.map(|contract| (subscription, contract)), events);
+        self.appended(slot, dropped);
+    }
+
+    #[cold]
     fn forget(&mut self, slot: Slot, subscription: SubscriptionId) {
         if let Some(peer) = self.routes.get(slot) {
             peer.queue.lock().forget(subscription);

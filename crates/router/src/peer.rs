@@ -8,9 +8,10 @@ use std::task::{Context, Poll};
 
 use atomic_waker::AtomicWaker;
 use bytes::Bytes;
+use crossweave_router_core::boundary::Contract;
 use crossweave_transport::codec::Framing;
 use crossweave_transport::websocket::frame::{HEADER_LEN_MAX, Opcode, frame_header};
-use crossweave_wamp::{Batching, Message, Serializer};
+use crossweave_wamp::{Batching, Message, Serializer, SubscriptionId};
 use parking_lot::Mutex;
 use socket2::SockRef;
 use tokio::net::{tcp, unix};
@@ -240,8 +241,24 @@ impl Peer {
     /// Queues an event by the contract of its subscription.
     #[cold]
     pub(crate) fn offer(&self, offer: &Offer<'_>) -> Appended {
-        let shape = Shape { wire: self.wire, message_len_max: self.message_len_max.min(EVENT_LEN_MAX) };
-        self.queue.lock().offer(offer, shape, &self.options)
+        self.queue.lock().offer(offer, self.shape(), &self.options)
+    }
+
+    /// How events look on its wire.
+    fn shape(&self) -> Shape {
+        Shape { wire: self.wire, message_len_max: self.message_len_max.min(EVENT_LEN_MAX) }
+    }
+
+    /// Whether the peer may be sent many events at once.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queue.lock().has_room(&self.options)
+    }
+
+    /// Events are not even encoded, as the peer has no room for so many.
+    #[cold]
+    pub(crate) fn drop_events(&self, contract: Option<(SubscriptionId, &Contract)>, events: u64) -> Appended {
+        let shape = self.shape();
+        self.queue.lock().drop_events(contract, events, shape, &self.options)
     }
 
     /// An event is longer than the peer takes.

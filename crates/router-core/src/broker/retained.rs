@@ -121,11 +121,18 @@ impl Retained {
         }
         // All topics that match begin as the pattern does, up to where a wildcard opens it.
         let lead = if policy == MatchPolicy::Wildcard { wildcard_lead(uri) } else { uri };
+        let mut bytes = 0;
+        let mut has_room = |event: &Arc<Kept>| {
+            let is_first = bytes == 0;
+            bytes += event.bytes();
+            is_first || bytes <= limits.retained_bytes_per_subscribe_max
+        };
         self.topics
             .range::<str, _>((Bound::Included(lead), Bound::Unbounded))
             .take_while(|(topic, _)| topic.starts_with(lead))
             .filter(|(topic, _)| policy.matches(uri, topic))
             .filter_map(|(_, events)| newest(events))
+            .take_while(|event| has_room(event))
             .take(limits.retained_per_subscribe_max)
             .collect()
     }

@@ -335,6 +335,38 @@ impl Queue {
         }
     }
 
+    /// Whether many events may come at once: while less than half of the bound waits.
+    pub(crate) fn has_room(&self, options: &QueueOptions) -> bool {
+        self.waiting_bytes() <= options.bytes_max / 2
+    }
+
+    /// Events of one subscription find no room, whatever they are.
+    #[cold]
+    pub(crate) fn drop_events(
+        &mut self,
+        contract: Option<(SubscriptionId, &Contract)>,
+        events: u64,
+        shape: Shape,
+        options: &QueueOptions,
+    ) -> Appended {
+        match contract {
+            None if options.on_slow == super::OnSlow::Disconnect => return Appended::Overflow,
+            Some((_, contract)) if contract.delivery.on_slow == OnSlow::Disconnect => {
+                return Appended::Overflow;
+            }
+            Some((subscription, contract)) if contract.tells_lost => {
+                let backlog = self.backlog.get_or_insert_with(|| Box::new(Backlog::new(shape)));
+                backlog.lose(subscription, contract, events);
+                self.note_backlog();
+            }
+            _ => self.lose_untold(events),
+        }
+        let is_first = self.dropped_in_a_row == 0;
+        self.dropped += events;
+        self.dropped_in_a_row += events;
+        Appended::Dropped { is_first }
+    }
+
     /// The event is longer than the session takes.
     fn lose_too_long(&mut self, offer: &Offer<'_>, shape: Shape) -> Appended {
         self.lose(offer, shape, 1);

@@ -1,5 +1,7 @@
 //! A realm with queues that nobody empties, and a clock that the test moves.
 
+mod retained;
+
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 

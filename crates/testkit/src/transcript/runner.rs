@@ -289,6 +289,9 @@ impl Runner {
                 "call_queues" => self.options.call_queues = call_queues(value)?,
                 "testaments_per_session_max" => limits.testaments_per_session_max = number()?,
                 "testament_bytes_per_session_max" => limits.testament_bytes_per_session_max = number()?,
+                "retained_bytes_per_subscribe_max" => {
+                    limits.retained_bytes_per_subscribe_max = number()?;
+                }
                 "retained_events_max" => limits.retained_events_max = number()?,
                 "retained_bytes_max" => limits.retained_bytes_max = number()?,
                 "retained_restricted_max" => limits.retained_restricted_max = number()?,
