@@ -173,6 +173,11 @@ fn services() -> Vec<Example> {
     let mut nested = inner(below.clone());
     nested["nested"] = below["nested"].clone();
     nested["double-nested"] = json!({"type": "path", "paths": inner(below)});
+    let mut validating =
+        open(json!([web("../web", json!({"catalog1": {"type": "catalog", "filename": "home.zip"}}))]));
+    validating["realms"][0]["inventory"] = json!({"type": "wamp.eth", "catalogs": [{"archive": "home.zip"}]});
+    validating["realms"][0]["roles"][0]["activations"] =
+        json!([{"interface": "1b7d8a1c-0000-4000-8000-000000000001", "allow": {"provide": true}}]);
     let reports = json!({"reports": {"type": "wap", "templates": "../web", "sandbox": true, "wamp": {"realm": "realm1", "authrole": "anonymous"},
         "routes": [{"path": "/greeting/<name>", "method": "GET", "call": "com.example.greeting", "render": "greeting.html"}]}});
     let hooks = json!({"webhook": {"type": "webhook", "realm": "realm1", "role": "anonymous",
@@ -219,6 +224,7 @@ fn services() -> Vec<Example> {
             node(json!([open(json!([web("..", nested)]))])),
             Runs(&["/", "/nested", "/double-nested"]),
         ),
+        example(&["payload-validation"], node(json!([validating])), NotBuilt("validation of payloads")),
         example(
             &["webservices/wap"],
             node(json!([
