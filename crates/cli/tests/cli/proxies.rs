@@ -426,6 +426,23 @@ async fn a_client_of_a_proxy_cannot_become_somebody_else() {
     assert!(timeout(quiet, heard.next()).await.is_err(), "somebody else has published");
 }
 
+#[tokio::test]
+async fn messages_that_a_router_takes_from_no_proxy_do_not_fill_its_log() {
+    let connections = json!({"conn1": connection("router1-behind")});
+    let mut router = router("router1");
+    router["transports"][0]["options"] = json!({"max_message_size": 4096});
+    let node = Managed::start(&json!([router, proxy(&connections, &json!("conn1"))]), &[]);
+    for _ in 0..25 {
+        let client = join(node.path("front"), "realm1", options(Serializer::Cbor)).await.unwrap();
+        client.publish("com.example.said", "x".repeat(8192)).await.unwrap();
+        timeout(PATIENCE, client.closed()).await.expect("its session has ended");
+    }
+    let log = node.call("crossbar.get_worker_log", &[json!("proxy"), json!(1000)]).unwrap();
+    let lines = log.as_array().into_iter().flatten().filter_map(Value::as_str);
+    let told = lines.filter(|line| line.contains("message was not passed on")).count();
+    assert_eq!(told, 10, "{log}");
+}
+
 fn framed(messages: &[&Value]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for message in messages {

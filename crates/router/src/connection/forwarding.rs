@@ -22,6 +22,7 @@ use super::{Connection, Stage};
 use crate::authenticate::{Grant, Refusal, Verdict};
 use crate::peer::Peer;
 use crate::queue::{Appended, Detached, Lane};
+use crate::quota::{Kind, LogQuota};
 use crate::upstream::{Forwarded as Client, Upstream, UpstreamSession};
 
 /// Octets that wait for the other router before its client is not read any more.
@@ -124,7 +125,8 @@ impl Connection {
         let (outbox, inbox) = unbounded_channel();
         let flow = Arc::new(Flow::default());
         let serializer = pipe.serializer();
-        let pump = Pump { peer: self.peer.clone(), flow: flow.clone(), pongs: outbox.downgrade() };
+        let (peer, quota) = (self.peer.clone(), self.shared.quota.clone());
+        let pump = Pump { peer, flow: flow.clone(), pongs: outbox.downgrade(), quota };
         tokio::spawn(pump.run(pipe, inbox, self.shared.upstreams.closing()));
         let forwarded = Forwarded { outbox, flow, serializer, has_left: false };
         self.stage = Stage::Forwarded(Box::new(forwarded));
@@ -173,6 +175,8 @@ struct Pump {
     flow: Arc<Flow>,
     /// Weak, so that the connection alone keeps it running.
     pongs: WeakUnboundedSender<Out>,
+    /// Clients decide how often something is told.
+    quota: Arc<LogQuota>,
 }
 
 impl Pump {
@@ -199,7 +203,9 @@ impl Pump {
                     Out::Message(bytes) => {
                         taken += bytes.len();
                         if let Err(error) = writer.append(&bytes) {
-                            info!(session = self.peer.session(), %error, "message was not passed on");
+                            self.quota.log(Kind::Session, || {
+                                info!(session = self.peer.session(), %error, "message was not passed on");
+                            });
                             return self.end(uris::PAYLOAD_SIZE_EXCEEDED);
                         }
                     }
@@ -275,7 +281,10 @@ impl Pump {
     /// Gives a message to the client. True if it was the session's last.
     fn deliver(&self, serializer: Serializer, bytes: &[u8]) -> Result<bool, &'static str> {
         let message = Message::decode(serializer, bytes).map_err(|violation| {
-            info!(session = self.peer.session(), %violation, "what the other router sends is no message");
+            self.quota.log(Kind::Session, || {
+                let session = self.peer.session();
+                info!(session, %violation, "what the other router sends is no message");
+            });
             uris::PROTOCOL_VIOLATION
         })?;
         let is_last = matches!(message, Message::Goodbye(_) | Message::Abort(_));
