@@ -8,9 +8,10 @@ mod counter;
 use std::ffi::OsString;
 use std::future::pending;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use crossweave_node::{
-    Components, Controller, Extensions, NativeOptions, NodeOptions, become_guest, boot, run_worker,
+    Components, Controller, Extensions, NativeOptions, NodeOptions, Obstacle, become_guest, boot, run_worker,
 };
 
 use counter::Counter;
@@ -22,7 +23,18 @@ fn extensions() -> Extensions {
     Extensions { components, ..Extensions::default() }
 }
 
-fn main() -> Result<(), String> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            // As it is: problems of a configuration are shown in several lines.
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
     let mut arguments = std::env::args_os().skip(1);
     let first = arguments.next().ok_or("usage: counting-node DIR")?;
     if first == "guest" {
@@ -40,10 +52,16 @@ fn main() -> Result<(), String> {
     ended
 }
 
-/// Runs the node of a directory until Ctrl-C.
+/// What is in the way, a line for each.
+fn lines_of(obstacles: Vec<Obstacle>) -> String {
+    let lines: Vec<String> = obstacles.iter().map(|it| format!("error: {}: {}", it.place, it.what)).collect();
+    lines.join("\n")
+}
+
+/// Runs the node of a directory until Ctrl-C or `crossweave stop`, which sends SIGTERM.
 async fn node(cbdir: &Path) -> Result<(), String> {
     let loaded = crossweave_config::load(cbdir, None).map_err(|problems| problems.to_string())?;
-    crossweave_node::findings(&loaded.node, &extensions()).map_err(|obstacles| format!("{obstacles:?}"))?;
+    crossweave_node::findings(&loaded.node, &extensions()).map_err(lines_of)?;
     let this = |role: &str| vec![OsString::from("/proc/self/exe"), OsString::from(role)];
     let options = NodeOptions {
         directory: Some(loaded.cbdir.clone()),
@@ -55,10 +73,14 @@ async fn node(cbdir: &Path) -> Result<(), String> {
     let controller = Controller::start(options).await.map_err(|error| error.to_string())?;
     // From here on: who sees that the node is ready may end it at once.
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let booted = controller.boot(boot::plan(&loaded.node, &loaded.document)).await;
     if let Ok(listening) = &booted {
         listening.iter().for_each(|line| println!("listening on {line}"));
-        interrupt.recv().await;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
     controller.shutdown(None).await;
     booted.map(drop).map_err(|error| error.to_string())

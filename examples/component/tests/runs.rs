@@ -143,6 +143,6 @@ async fn a_component_that_refuses_its_extra_keeps_the_node_from_starting() {
     let mut told = String::new();
     let mut stderr = BufReader::new(node.child.stderr.take().unwrap());
     while stderr.read_line(&mut told).unwrap() > 0 {}
-    assert!(told.contains("extra.from is \\\"ten\\\": expected a number"), "{told}");
+    assert!(told.contains("extra.from is \"ten\": expected a number"), "{told}");
     assert!(!node.child.wait().unwrap().success());
 }

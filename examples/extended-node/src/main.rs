@@ -17,10 +17,12 @@ mod visitors;
 use std::ffi::OsString;
 use std::future::pending;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use crossweave_node::{
-    Components, Controller, Extensions, NativeOptions, NodeOptions, Registry, boot, findings, run_worker,
+    Components, Controller, Extensions, NativeOptions, NodeOptions, Obstacle, Registry, boot, findings,
+    run_worker,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -47,7 +49,18 @@ fn extensions(cbdir: &Path) -> Extensions {
     }
 }
 
-fn main() -> Result<(), String> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            // As it is: problems of a configuration are shown in several lines.
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
     let mut arguments = std::env::args_os().skip(1);
     let first = arguments.next().ok_or("usage: extended-node DIR")?;
     let runtime = crossweave_router::runtime().map_err(|error| error.to_string())?;
@@ -64,11 +77,17 @@ fn main() -> Result<(), String> {
     ended
 }
 
-/// Runs the node of a directory until Ctrl-C.
+/// What is in the way, a line for each.
+fn lines_of(obstacles: Vec<Obstacle>) -> String {
+    let lines: Vec<String> = obstacles.iter().map(|it| format!("error: {}: {}", it.place, it.what)).collect();
+    lines.join("\n")
+}
+
+/// Runs the node of a directory until Ctrl-C or `crossweave stop`, which sends SIGTERM.
 async fn node(cbdir: &Path) -> Result<(), String> {
     let loaded = crossweave_config::load_checking(cbdir, None, &extensions(cbdir));
     let loaded = loaded.map_err(|problems| problems.to_string())?;
-    findings(&loaded.node, &extensions(&loaded.cbdir)).map_err(|obstacles| format!("{obstacles:?}"))?;
+    findings(&loaded.node, &extensions(&loaded.cbdir)).map_err(lines_of)?;
     let options = NodeOptions {
         directory: Some(loaded.cbdir.clone()),
         worker_command: vec![OsString::from("/proc/self/exe"), OsString::from("worker")],
@@ -78,11 +97,15 @@ async fn node(cbdir: &Path) -> Result<(), String> {
     let controller = Controller::start(options).await.map_err(|error| error.to_string())?;
     // From here on: who sees that the node is ready may end it at once.
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let booted = controller.boot(boot::plan(&loaded.node, &loaded.document)).await;
     if let Ok(listening) = &booted {
         listening.iter().for_each(|line| println!("listening on {line}"));
         println!("ready");
-        interrupt.recv().await;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
     controller.shutdown(None).await;
     booted.map(drop).map_err(|error| error.to_string())

@@ -4,6 +4,7 @@ mod beacon;
 mod codes;
 mod door;
 mod drawer;
+mod ending;
 mod greeting;
 mod ledger;
 mod lines;

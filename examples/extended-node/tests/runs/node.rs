@@ -76,9 +76,14 @@ impl Node {
         self.join("node.sock", "crossbar", Options::default()).await.unwrap()
     }
 
+    /// Ends it in order, as Ctrl-C does.
+    pub(crate) fn stop(self) -> TempDir {
+        self.stop_by(Signal::INT)
+    }
+
     /// Ends it in order.
-    pub(crate) fn stop(mut self) -> TempDir {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    pub(crate) fn stop_by(mut self, signal: Signal) -> TempDir {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
         assert!(self.child.wait().unwrap().success());
         std::mem::replace(&mut self.folder, TempDir::new().unwrap())
     }
