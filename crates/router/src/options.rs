@@ -25,7 +25,8 @@ pub struct AdmissionOptions {
     /// Of those, from one address; Unix sockets and memory have none. Default 256.
     pub pending_per_address_max: usize,
     /// Octets of HTTP bodies that are on their way on such connections, for each transport. The first 16 KiB of each body do not
-    /// count ([`BODY_UNCOUNTED_LEN`](crate::http::limits::BODY_UNCOUNTED_LEN)). A body for which there is no room is answered 503.
+    /// count ([`BODY_UNCOUNTED_LEN`](crate::http::limits::BODY_UNCOUNTED_LEN)). A body for which there is no room is answered 503, one
+    /// that is longer than that by itself 413.
     /// Default 64 MiB.
     pub pending_body_bytes_max: usize,
 }

@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Nothing here takes longer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A directory that is removed with the test.
 struct Scratch(PathBuf);
@@ -488,19 +488,21 @@ async fn long_bodies_of_strangers_have_a_bound_together_and_short_ones_come_thro
     };
     // What is claimed takes no room, what has come does.
     let claims = begin(1 << 20, 1).await;
-    let mut holds = begin(110 * KIB, 109 * KIB).await;
     let refused = async {
         loop {
+            let holds = begin(110 * KIB, 109 * KIB).await;
             let answer = answer(&mut begin(60 * KIB, 60 * KIB).await).await;
             if answer.starts_with("HTTP/1.1 503") {
-                return answer;
+                return (holds, answer);
             }
-            assert!(answer.starts_with("HTTP/1.1 200"), "only until the other one has come so far: {answer}");
+            assert!(answer.starts_with("HTTP/1.1 200"), "it was there before the other one: {answer}");
         }
     };
-    let refused = timeout(PATIENCE, refused).await.expect("there is no room for two");
+    let (mut holds, refused) = timeout(PATIENCE, refused).await.expect("there is no room for two");
     assert!(refused.contains("retry-after: 1") && refused.contains("connection: close"), "{refused}");
     assert!(answer(&mut begin(16 * KIB, 16 * KIB).await).await.starts_with("HTTP/1.1 200"));
+    let alone = answer(&mut begin(200 * KIB, 200 * KIB).await).await;
+    assert!(alone.starts_with("HTTP/1.1 413"), "it never fits: {alone}");
     // One that is there, and one that goes away, leave their room to others.
     holds.write_all(&vec![b'x'; KIB]).await.unwrap();
     assert!(answer(&mut holds).await.starts_with("HTTP/1.1 200"));

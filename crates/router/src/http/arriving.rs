@@ -6,13 +6,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Room for what arrives of bodies on the connections of one transport that have not joined.
 #[derive(Debug)]
 pub(crate) struct Room {
+    /// Octets in all.
+    octets: usize,
     /// Octets that are left.
     left: AtomicUsize,
 }
 
 impl Room {
     pub(crate) fn new(octets: usize) -> Arc<Room> {
-        Arc::new(Room { left: AtomicUsize::new(octets) })
+        Arc::new(Room { octets, left: AtomicUsize::new(octets) })
+    }
+
+    /// How much a single body may have, if there is no other.
+    pub(super) fn octets(&self) -> usize {
+        self.octets
     }
 }
 

@@ -83,6 +83,9 @@ impl RequestBody {
     /// # Errors
     /// It is too long, too late or broken, or there is no room for it.
     pub async fn read(mut self, max: usize) -> Result<Bytes, BodyError> {
+        // For one that is longer than all the room there will be none later, either.
+        let alone_max = self.room.octets().saturating_add(BODY_UNCOUNTED_LEN);
+        let max = if max > alone_max && self.pending.is_pending() { alone_max } else { max };
         // What `Content-Length` claims is refused before it is sent.
         if self.incoming.size_hint().lower() > max as u64 {
             return Err(BodyError::TooLong { max });
