@@ -561,8 +561,7 @@ impl Realm {
         }
     }
 
-    /// Whether a CALL that is refused is a part of a call that has ended, and so is to be ignored. If not, the call ends here:
-    /// what still comes of it is ignored, and a callee that has parts of it is told.
+    /// Whether a refused CALL is a late part, to be ignored. If not, its call ends here, and a callee that has parts is told.
     #[cold]
     fn is_part_of_ended<O: Outbox>(&mut self, slot: Slot, call: &Call<'_>, out: &mut O) -> bool {
         let caller = self.sessions.sender_mut(slot);
