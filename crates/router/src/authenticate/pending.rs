@@ -29,6 +29,8 @@ pub(super) enum Standing {
     Refused(Box<str>),
     /// It exists, and the public key that it says it has is none of its keys.
     KeyNotListed,
+    /// It names a public key and no authid, and several clients have that key.
+    KeyOfSeveral,
 }
 
 impl From<bool> for Standing {
@@ -46,6 +48,7 @@ impl Standing {
             Standing::UnknownToAsked => "the authenticator knows no such client",
             Standing::Refused(why) => why,
             Standing::KeyNotListed => "the client exists, and does not have this public key",
+            Standing::KeyOfSeveral => "several clients have this public key, and HELLO has no authid",
         }
     }
 }

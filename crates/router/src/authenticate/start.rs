@@ -249,8 +249,10 @@ impl Attempt {
             Ok(key) => key,
             Err(refusal) => return Verdict::Refuse(refusal),
         };
-        let Some(authid) = self.authid.clone().or_else(|| Some(owner(directory, key?))) else {
-            return self.malformed("HELLO needs an authid or authextra.pubkey");
+        let (authid, has_several) = match (self.authid.clone(), key) {
+            (Some(authid), _) => (authid, false),
+            (None, Some(key)) => owner(directory, key),
+            (None, None) => return self.malformed("HELLO needs an authid or authextra.pubkey"),
         };
         let Found { grant, known, model } = self.look_up(directory, &authid);
         // A client may have several keys and name none; any of them will do then.
@@ -264,6 +266,7 @@ impl Attempt {
         };
         let standing = match known {
             Some(_) if !is_known => Standing::KeyNotListed,
+            None if has_several => Standing::KeyOfSeveral,
             _ => is_known.into(),
         };
         self.challenge_cryptosign(grant, keys, standing)
@@ -405,12 +408,13 @@ fn challenge(extra: Dict, grant: Grant, standing: impl Into<Standing>, proof: Pr
     Verdict::Challenge(challenge, Box::new(Pending { grant, standing: standing.into(), proof }))
 }
 
-/// The authid of the only client with this key; else one that nobody has, which the specification proposes for that case.
-fn owner(directory: &Directory<Vec<PublicKey>>, key: PublicKey) -> String {
+/// The authid of the only client with this key; else one that nobody has, which the specification proposes for that case, and
+/// whether several clients have the key.
+fn owner(directory: &Directory<Vec<PublicKey>>, key: PublicKey) -> (String, bool) {
     let mut owners = directory.iter().filter(|(_, known)| known.credential.contains(&key));
     match (owners.next(), owners.next()) {
-        (Some((authid, _)), None) => authid.to_owned(),
-        _ => key.to_hex(),
+        (Some((authid, _)), None) => (authid.to_owned(), false),
+        (_, second) => (key.to_hex(), second.is_some()),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::task::{Context, Poll, Waker};
 
+use crossweave_auth::cryptosign::{PrivateKey, PublicKey};
 use crossweave_auth::wampcra;
 use crossweave_router_core::Role;
 use crossweave_transport::codec::Framing;
@@ -10,6 +11,7 @@ use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::Hello;
 use crossweave_wamp::{Batching, Serializer, Value};
 
+use super::pending::Standing;
 use super::*;
 use crate::authenticator::{
     Answer, Asked, AuthenticateRequest, Authenticator, Granted, Procedure, QUESTIONS_MAX,
@@ -67,6 +69,32 @@ async fn a_realm_that_went_down_is_started_afresh_for_who_has_proven_itself_only
     assert!(shared.realm_that_is_up("realm1").is_none(), "nobody has proven anything");
     let admitted = admit(&shared, Roles::default(), &caller(), challenged.grant).map(|it| it.realm.is_up());
     assert!(matches!(admitted, Ok(true)), "as if the answer were right");
+}
+
+/// The log has to tell a key of several clients from one of nobody; clients are challenged alike.
+#[tokio::test]
+async fn a_key_of_several_clients_is_nobodys_without_an_authid() {
+    let (router, key) = (router(), PrivateKey::from_bytes(&[1; 32]).public());
+    let known = |authid: &str| {
+        (authid.to_owned(), Principal { authrole: "user".into(), realm: None, credential: vec![key] })
+    };
+    let directory = [known("ann"), known("joe")].into_iter().collect();
+    let methods = Methods { cryptosign: Some(Source::Static(directory)), ..Methods::default() };
+    let standing = |details: Dict, key: &PublicKey| {
+        let details = details
+            .with("authmethods", vec![Value::from("cryptosign")])
+            .with("authextra", Dict::new().with("pubkey", key.to_hex()));
+        let hello = Hello { realm: Some("realm1".into()), details };
+        let Verdict::Challenge(_, pending) = start(&router.shared(), &methods, &hello, caller()) else {
+            panic!("everybody is challenged")
+        };
+        pending.standing
+    };
+    let others = PrivateKey::from_bytes(&[2; 32]).public();
+    assert_eq!(standing(Dict::new(), &key), Standing::KeyOfSeveral);
+    assert_eq!(standing(Dict::new(), &others), Standing::NoSuchClient);
+    assert_eq!(standing(Dict::new().with("authid", "joe"), &key), Standing::Known);
+    assert_eq!(standing(Dict::new().with("authid", "joe"), &others), Standing::KeyNotListed);
 }
 
 #[tokio::test]
