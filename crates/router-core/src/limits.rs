@@ -11,12 +11,12 @@ use crate::trust::TrustRule;
 
 /// Denials of one session that the operator is told one by one however quickly they come.
 pub const DENIALS_OF_A_SESSION_TOLD_AT_ONCE: u32 = 20;
-/// Beyond that, one more of this session for each time that passes.
+/// Beyond that, one more of this session for each time that passes, and one that stands for those behind it.
 pub const DENIALS_OF_A_SESSION_TOLD_EVERY: Duration = Duration::from_secs(30);
 
 /// Denials of all sessions of a realm that the operator is told one by one however quickly they come.
 pub const DENIALS_TOLD_AT_ONCE: u32 = 200;
-/// Beyond that, one more for each time that passes: some 40,000 a day.
+/// Beyond that, one more for each time that passes, and one that stands for those behind it: some 80,000 a day at most.
 pub const DENIALS_TOLD_EVERY: Duration = Duration::from_secs(2);
 
 /// Bytes of one `nkey`, the name of a node in SUBSCRIBE and REGISTER; a longer one gets ERROR `wamp.error.invalid_argument`.
