@@ -452,7 +452,7 @@ async fn a_peer_that_takes_512_octets_joins_in_every_serializer() {
         let features = |welcome: &Welcome| Roles::from_details(&welcome.details).broker;
         assert_eq!(features(&shortened), Some(Features::NONE), "{serializer:?}");
         assert!(
-            features(&whole).is_some_and(|features| features.has(Features::EVENT_HISTORY)),
+            features(&whole).is_some_and(|features| features.has(Features::PATTERN_BASED_SUBSCRIPTION)),
             "{serializer:?}"
         );
         assert!(shortened.details.str("authid").is_some(), "{serializer:?}");
