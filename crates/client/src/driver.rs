@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crossweave_transport::CodecError;
 use crossweave_transport::item::Item;
-use crossweave_wamp::message::Message;
+use crossweave_wamp::message::{Goodbye, Message};
 use crossweave_wamp::{ProtocolViolation, Serializer};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -28,8 +28,8 @@ pub(crate) enum End {
     #[error("left")]
     Left,
     /// The router said GOODBYE.
-    #[error("router closed the session: {0}")]
-    Goodbye(String),
+    #[error("router closed the session: {}", farewell_of(.0))]
+    Goodbye(Goodbye),
     /// The router said ABORT.
     #[error("router aborted the session: {0}")]
     Aborted(String),
@@ -256,9 +256,13 @@ fn handle(
     match core.receive(message, effects)? {
         Heard::Nothing => Ok(()),
         Heard::Goodbye(_) if core.is_leaving() => Err(End::Left),
-        Heard::Goodbye(goodbye) => Err(End::Goodbye(told(&goodbye.reason, goodbye.details.str("message")))),
+        Heard::Goodbye(goodbye) => Err(End::Goodbye(goodbye)),
         Heard::Abort(abort) => Err(End::Aborted(told(&abort.reason, abort.details.str("message")))),
     }
+}
+
+fn farewell_of(goodbye: &Goodbye) -> String {
+    told(&goodbye.reason, goodbye.details.str("message"))
 }
 
 fn told(reason: &str, message: Option<&str>) -> String {

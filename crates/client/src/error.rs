@@ -90,6 +90,8 @@ pub struct Disconnected {
     pub url: Arc<str>,
     /// Why.
     pub reason: Arc<str>,
+    /// The reason of the router's GOODBYE, such as `wamp.close.close_realm`, if the session was ended by one.
+    pub goodbye: Option<Arc<str>>,
 }
 
 /// A call has no result.

@@ -43,7 +43,7 @@ pub(crate) async fn live(shared: Arc<Shared>, home: Option<Home>, options: Optio
     loop {
         let opened = Instant::now();
         let end = driver.run().await;
-        let why = shared.disconnected(&end);
+        let why = shared.ended(&end);
         let mut claim = match end.is_loss() && home.is_some() && options.resume.is_some() {
             true => shared.suspend(),
             false => None,

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use crate::core::{Core, Effects, Epoch, ProcedureId, SendError, Start, TopicKey};
+use crate::driver::End;
 use crate::error::Disconnected;
 use crate::handler;
 use crate::outbox::Outbox;
@@ -46,7 +47,7 @@ impl Shared {
     /// For a first session, which is then given to [`Shared::open`].
     pub(crate) fn new(url: Arc<str>, session: &Session) -> Arc<Shared> {
         let session = Arc::new(session.clone());
-        let core = Core::new(Disconnected { url: url.clone(), reason: "connecting".into() });
+        let core = Core::new(Disconnected { url: url.clone(), reason: "connecting".into(), goodbye: None });
         Arc::new(Shared {
             core: Mutex::new(core),
             wake: Notify::new(),
@@ -181,7 +182,16 @@ impl Shared {
     }
 
     pub(crate) fn disconnected(&self, reason: impl fmt::Display) -> Disconnected {
-        Disconnected { url: self.url.clone(), reason: reason.to_string().into() }
+        Disconnected { url: self.url.clone(), reason: reason.to_string().into(), goodbye: None }
+    }
+
+    /// Why there is no connection any more.
+    pub(crate) fn ended(&self, end: &End) -> Disconnected {
+        let goodbye = match end {
+            End::Goodbye(goodbye) => Some(goodbye.reason.as_str().into()),
+            _ => None,
+        };
+        Disconnected { goodbye, ..self.disconnected(end) }
     }
 
     /// Sends a handler's answer; waits while the connection has enough to write.

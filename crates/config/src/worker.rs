@@ -92,6 +92,7 @@ impl Worker {
             return None;
         }
         let kind = reading.word(&at, KINDS)?;
+        fields.elsewhere("disabled", "it in `options`");
         reading.is_disabled = options::is_disabled(reading, &fields);
         let worker = match kind {
             Kind::Router => Some(Self::Router(RouterWorker::read(reading, fields, siblings))),

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use crossweave_api::Config;
 use crossweave_client::Client;
+use crossweave_wamp::uris;
 
 pub(crate) use guarded::{guarded, guarded_call};
 pub(crate) use linked::{Linked, Way};
@@ -110,15 +111,49 @@ pub(crate) struct Failure {
     pub(crate) why: String,
     /// Another try would end the same way.
     pub(crate) is_lasting: bool,
+    /// What has ended, and the session with it, if nothing is wrong.
+    pub(crate) closed: Option<Closed>,
 }
 
 impl Failure {
     pub(crate) fn passing(why: impl fmt::Display) -> Failure {
-        Failure { why: why.to_string(), is_lasting: false }
+        Failure { why: why.to_string(), is_lasting: false, closed: None }
     }
 
     pub(crate) fn lasting(why: impl fmt::Display) -> Failure {
-        Failure { why: why.to_string(), is_lasting: true }
+        Failure { is_lasting: true, ..Failure::passing(why) }
+    }
+
+    /// The same, of a session that the router has ended by a GOODBYE with this reason, if it has.
+    fn after(self, goodbye: Option<&str>) -> Failure {
+        Failure { closed: goodbye.and_then(Closed::of), ..self }
+    }
+}
+
+/// What a router ends with all its sessions, in good order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    Realm,
+    Router,
+}
+
+impl Closed {
+    /// What a GOODBYE with this reason says has ended.
+    fn of(reason: &str) -> Option<Closed> {
+        match reason {
+            uris::CLOSE_REALM => Some(Closed::Realm),
+            uris::SYSTEM_SHUTDOWN => Some(Closed::Router),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Closed::Realm => "its realm was stopped",
+            Closed::Router => "its router has shut down",
+        })
     }
 }
 

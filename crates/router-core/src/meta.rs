@@ -104,14 +104,47 @@ pub(crate) fn is_procedure(name: &str) -> bool {
     PROCEDURES.contains(&name) || POWERS.contains(&name)
 }
 
-/// Whether arguments are short enough to be read while everybody on the realm waits.
-pub(crate) fn check_len(payload: &Payload<'_>, limits: &RealmLimits) -> Result<(), Refused> {
+/// What a procedure is called with, if it is short enough to be read while everybody on the realm waits.
+pub(crate) fn arguments_of(
+    procedure: &str,
+    payload: &Payload<'_>,
+    limits: &RealmLimits,
+) -> Result<Arguments, Refused> {
     let (len, max) = (payload.bytes().len(), limits.meta_payload_bytes_max);
-    if len <= max {
-        return Ok(());
+    if len > max {
+        let why = format!("arguments have {len} bytes, at most {max} are allowed");
+        return Err(Refused::new(uris::PAYLOAD_SIZE_EXCEEDED, why));
     }
-    let why = format!("arguments have {len} bytes, at most {max} are allowed");
-    Err(Refused::new(uris::PAYLOAD_SIZE_EXCEEDED, why))
+    let arguments = Arguments::of(payload);
+    // The filters of this one have their own words.
+    if procedure != decisions::PURGE {
+        arguments.check_names(names(procedure))?;
+    }
+    Ok(arguments)
+}
+
+/// What may be given to a procedure by name.
+fn names(procedure: &str) -> &'static [&'static str] {
+    match procedure {
+        "wamp.session.count" | "wamp.session.list" => &["filter_authroles"],
+        "wamp.session.get" => &["session"],
+        "wamp.session.kill" => &["session", "reason", "message"],
+        "wamp.session.kill_by_authid" => &["authid", "reason", "message"],
+        "wamp.session.kill_by_authrole" => &["authrole", "reason", "message"],
+        "wamp.session.kill_all" => &["reason", "message"],
+        "wamp.session.add_testament" => &["topic", "args", "kwargs", "publish_options", "scope"],
+        "wamp.session.flush_testaments" => &["scope"],
+        "wamp.subscription.get_events" => &history::NAMES,
+        "wamp.subscription.list" | "wamp.registration.list" => &["session_id"],
+        "wamp.subscription.lookup" => &["topic", "options"],
+        "wamp.subscription.match" => &["topic"],
+        "wamp.subscription.remove_subscriber" => &["subscription", "session", "reason"],
+        "wamp.registration.lookup" => &["procedure", "options"],
+        "wamp.registration.match" => &["procedure"],
+        "wamp.registration.remove_callee" => &["registration", "session", "reason"],
+        _ if procedure.starts_with("wamp.subscription.") => &["subscription"],
+        _ => &["registration"],
+    }
 }
 
 /// The message that a session must be permitted to send besides calling a procedure: a testament is published in its session's

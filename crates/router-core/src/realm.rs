@@ -555,8 +555,7 @@ impl Realm {
         if !is_there || !meta::is_procedure(&call.procedure) {
             return Err(Refused::no_such_procedure(&call.procedure).into());
         }
-        meta::check_len(&call.payload, &self.options.limits)?;
-        let arguments = Arguments::of(&call.payload);
+        let arguments = meta::arguments_of(&call.procedure, &call.payload, &self.options.limits)?;
         let disclose = self.permit_effect(now, slot, &call.procedure, &arguments, decision)?;
         let payload = meta::call(self, slot, &call.procedure, &arguments, disclose, out)?;
         self.serve_queues(out);

@@ -205,7 +205,7 @@ impl Router {
     /// The endpoint, the certificates or the place for cookies cannot be used, an authenticator is not registered, or the router
     /// was shut down. Nothing listens then.
     pub async fn start_listening(&self, options: TransportOptions) -> Result<Listening, StartError> {
-        if *self.shared.stop.borrow() {
+        if self.is_shutting_down() {
             return Err(StartError::Stopped);
         }
         if let Some(name) = options.functions().find(|name| self.shared.authenticator(name).is_none()) {
@@ -282,6 +282,11 @@ impl Router {
     /// Connections from outside now, and how many of them have not joined a realm.
     pub fn connections(&self) -> (usize, usize) {
         self.shared.admission.counts()
+    }
+
+    /// Whether [`Router::shutdown`] has begun.
+    pub fn is_shutting_down(&self) -> bool {
+        *self.shared.stop.borrow()
     }
 
     /// Stops listening, says GOODBYE to every session, and waits until they are gone, for at most five seconds. Connections that

@@ -9,6 +9,7 @@ use clap::Args;
 use crate::exit::Failure;
 use crate::node::{Cbdir, Management, manage};
 use crate::terminal::Terminal;
+use crate::value;
 use sample::{Sample, View};
 
 /// Moves to the upper left corner of a terminal and clears it.
@@ -32,7 +33,7 @@ pub(super) struct Top {
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = parse_interval)]
     interval: Duration,
     /// End after so many measurements
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = value::parse_count)]
     count: Option<u64>,
     /// Print each measurement as a JSON object: node, uptime, seconds, processes, realms, silent
     #[arg(long)]

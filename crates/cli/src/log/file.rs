@@ -31,7 +31,13 @@ impl LogFile {
     /// It cannot be written.
     pub(crate) fn open(directory: &Path) -> Result<LogFile, String> {
         let path = directory.join(NAME);
-        let unwritable = |error: io::Error| format!("cannot write the log {}: {error}", path.display());
+        let unwritable = |error: io::Error| {
+            let why = match directory.is_dir() {
+                true => error.to_string(),
+                false => format!("there is no directory {}", directory.display()),
+            };
+            format!("cannot write the log {}: {why}", path.display())
+        };
         let file = append(&path).map_err(unwritable)?;
         let written = file.metadata().and_then(|it| it.modified()).map_err(unwritable)?;
         let is_empty = file.metadata().is_ok_and(|it| it.len() == 0);

@@ -252,6 +252,23 @@ fn python_components_that_fail_are_started_again() {
 }
 
 #[test]
+fn python_components_whose_realm_is_stopped_have_not_failed() {
+    let Some(python) = python() else { return };
+    let adder = class("adder", "aio.Adder", Value::Null);
+    let node = start(&json!([router(), container(json!({}), &python, json!([greeter("greeter"), adder]))]));
+    node.call("crossbar.worker.router.stop_router_realm", &[json!("realm001")]).unwrap();
+    let log = node.until("both have ended", || {
+        let log = node.call("crossbar.get_worker_log", &[json!("container")]).ok()?.to_string();
+        let is_told = |id: &str, what: &str| log.contains(&format!("component '{id}' has {what}"));
+        let has_ended = |id: &str| is_told(id, "ended") || is_told(id, "failed");
+        (has_ended("greeter") && has_ended("adder")).then_some(log)
+    });
+    for id in ["greeter", "adder"] {
+        assert!(log.contains(&format!("component '{id}' has ended: its realm was stopped")), "{log}");
+    }
+}
+
+#[test]
 fn python_containers_end_with_their_last_component_if_they_are_to() {
     let Some(python) = python() else { return };
     let options = json!({"shutdown": "shutdown-on-last-component-stopped"});

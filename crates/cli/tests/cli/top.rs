@@ -73,6 +73,8 @@ fn a_router_in_the_nodes_process_is_shown_with_it() {
     drop(node);
     assert_eq!(run(&["top", "--cbdir", cbdir]).code, Some(69));
     assert_eq!(run(&["top", "--interval", "0", "--cbdir", cbdir]).code, Some(1));
+    let never = run(&["top", "--count", "0", "--cbdir", cbdir]).stderr;
+    assert!(never.contains("expected a whole number, at least 1"), "{never}");
 }
 
 #[test]

@@ -50,6 +50,7 @@ impl Line {
     /// From now on this is the reason why nothing can be sent.
     pub(super) fn refuse(&mut self, reason: &str) {
         self.why_down.reason = reason.into();
+        self.why_down.goodbye = None;
     }
 
     pub(super) fn outbox(&mut self) -> Option<&mut Outbox> {

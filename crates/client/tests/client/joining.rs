@@ -163,6 +163,7 @@ async fn a_goodbye_from_the_router_is_answered() {
     assert_eq!(reason, "router closed the session: wamp.close.system_shutdown");
     let error = client.ready().await.unwrap_err();
     assert_eq!(error.to_string(), format!("not connected to stream: {reason}"));
+    assert_eq!(error.goodbye.as_deref(), Some(uris::SYSTEM_SHUTDOWN));
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! `auth.cryptosign`.
 
+use std::collections::HashMap;
+
 use super::By;
 use super::principals::{self, Who, hexadecimal};
-use crate::reading::{Fields, Finding, Reading};
+use crate::reading::{Fields, Finding, Reading, quoted};
 
 /// A client with private keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub(super) fn read(
         reading.report(&at, Finding::error(message).expected(expected));
         return Vec::new();
     }
-    principals::read(reading, fields, "principals", by, |reading, fields, who| {
+    let principals = principals::read(reading, fields, "principals", by, |reading, fields, who| {
         let list = fields.required(reading, "authorized_keys")?;
         let mut authorized_keys = Vec::new();
         for at in reading.elements(&list, "a list of public keys") {
@@ -40,5 +42,28 @@ pub(super) fn read(
         }
         let Who { authid, role, realm } = who;
         Some(CryptosignPrincipal { authid, role, realm, authorized_keys })
-    })
+    });
+    warn_of_shared_keys(reading, fields, &principals);
+    principals
+}
+
+/// Warns of a key that several clients have: who does not say which of them it is would be found by its key.
+fn warn_of_shared_keys(
+    reading: &mut Reading<'_>,
+    fields: &mut Fields<'_>,
+    principals: &[CryptosignPrincipal],
+) {
+    let mut owners: HashMap<[u8; 32], &str> = HashMap::new();
+    for CryptosignPrincipal { authid, authorized_keys, .. } in principals {
+        for key in authorized_keys {
+            let owner = *owners.entry(*key).or_insert(authid);
+            let at = fields.get("principals").and_then(|at| at.peek(authid)?.peek("authorized_keys"));
+            let (true, Some(at)) = (owner != authid, at) else { continue };
+            let (owner, authid) = (quoted(owner), quoted(authid));
+            let message = format!(
+                "clients {owner} and {authid} have the same public key: a login by it that names no authid is refused"
+            );
+            reading.report(&at, Finding::warning(message).expected("a key of its own for each client"));
+        }
+    }
 }

@@ -168,6 +168,17 @@ fn clients_of_a_method() {
         "$.workers[0].transports[0].auth.cryptosign.principals.joe.authorized_keys[0]",
         "expected 64 hexadecimal digits",
     );
+    let key = "0123456789abcdef".repeat(4);
+    let (ann, joe) = (key.to_uppercase(), key);
+    private(
+        &format!(
+            r#""auth": {{"cryptosign": {{"type": "static", "principals": {{
+                "ann": {{"role": "anonymous", "authorized_keys": ["{ann}", "{ann}"]}},
+                "joe": {{"role": "anonymous", "authorized_keys": §["{joe}"]}}}}}}}}"#
+        ),
+        "$.workers[0].transports[0].auth.cryptosign.principals.joe.authorized_keys",
+        "warning: clients `ann` and `joe` have the same public key",
+    );
     private(
         r#""auth": {"cryptosign": {"type": "static", §"trustroots": {}}}"#,
         "$.workers[0].transports[0].auth.cryptosign.trustroots",

@@ -223,6 +223,11 @@ fn workers() {
         "$.workers[0].options.disabled",
         "expected true, false or the name",
     );
+    router(
+        r#"§"disabled": true"#,
+        "$.workers[0].disabled",
+        "key `disabled` does not belong in a worker; expected it in `options`",
+    );
     worker(
         r#"{"type": "router", "id": "one"}, {"type": "router", "id": §"one"}"#,
         "$.workers[1].id",

@@ -61,6 +61,7 @@ class State:
     failure = None
     is_stopping = False
     has_joined = False
+    left_by = None
 
 
 state = State()
@@ -74,10 +75,11 @@ def tell(**what):
         pass
 
 
-def fail(why, lasting=False):
+def fail(why, lasting=False, goodbye=None):
+    """`goodbye`: the reason by which the router has ended the session, if it has."""
     if state.failure is None and not state.is_stopping:
         state.failure = why
-        tell(failed=why, lasting=lasting)
+        tell(failed=why, lasting=lasting, goodbye=goodbye)
 
 
 def said(error):
@@ -218,6 +220,9 @@ def awaited(session, method, what, done=lambda: None):
 def make_component(Component, cls, is_asyncio):
     """Autobahn's Component, which connects once and tells what happens."""
 
+    def left(_session, details):
+        state.left_by = details.reason
+
     def session(config):
         made = cls(config)
         swallow = made._swallow_error
@@ -229,6 +234,8 @@ def make_component(Component, cls, is_asyncio):
                 made.disconnect()
 
         made._swallow_error = swallowed
+        # Before Component hears of it, which tells of a failure at once.
+        made.on("leave", left)
         if is_asyncio:
             made.onConnect = awaited(made, made.onConnect, "While calling 'onConnect'")
             made.onJoin = awaited(made, made.onJoin, "While firing onJoin", ready)
@@ -259,7 +266,7 @@ def make_component(Component, cls, is_asyncio):
             # Twisted's words for a handshake that Autobahn did not like, which tell nobody anything.
             why = "what is there did not open a WAMP connection"
         what = "its session is over" if state.has_joined else f"it cannot join {task['realm']!r} at {address()}"
-        fail(f"{what}: {why}")
+        fail(f"{what}: {why}", goodbye=state.left_by if state.has_joined else None)
 
     component.on("connectfailure", connect_failed)
     component.on("join", joined)

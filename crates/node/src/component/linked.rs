@@ -1,7 +1,9 @@
 //! A component in Rust, as a task of this process.
 
+use std::sync::Arc;
+
 use crossweave_api::Config;
-use crossweave_client::{Client, Options, Reconnect};
+use crossweave_client::{Client, Options, Reconnect, State};
 use crossweave_router::Router;
 
 use super::guarded::{guarded, guarded_call};
@@ -41,11 +43,15 @@ impl Linked {
             component.run(&client).await
         };
         let ended = tokio::select! {
-            ended = guarded(work) => ended.map_err(Failure::passing),
-            why = client.closed() => match why {
-                Some(why) => Err(Failure::passing(format_args!("its session is over: {why}"))),
-                None => Err(Failure::passing("its session is over")),
-            },
+            ended = guarded(work) => {
+                ended.map_err(|why| Failure::passing(why).after(goodbye(&client).as_deref()))
+            }
+            why = client.closed() => Err(match why {
+                Some(why) => {
+                    Failure::passing(format_args!("its session is over: {why}")).after(why.goodbye.as_deref())
+                }
+                None => Failure::passing("its session is over"),
+            }),
             () = Reins::stopped(&mut stop) => Ok(()),
         };
         let dropped = guarded_call(|| drop(component)).map_err(Failure::passing);
@@ -69,15 +75,30 @@ impl Linked {
     }
 }
 
+/// By what GOODBYE its session has ended, if it has: what it did then may have failed for that.
+fn goodbye(client: &Client) -> Option<Arc<str>> {
+    match &*client.states().borrow() {
+        State::Closed(Some(why)) => why.goodbye.clone(),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use crossweave_router::{RealmDefinition, Role};
     use tokio::sync::{oneshot, watch};
 
     use super::*;
-    use crate::component::{BoxFuture, Component};
+    use crate::component::{BoxFuture, Closed, Component};
+
+    /// With `realm1` and the role `user`.
+    fn router() -> Router {
+        let router = Router::new(Default::default());
+        let definition =
+            RealmDefinition { roles: vec![Role::allow_all("user")], ..RealmDefinition::default() };
+        router.start_realm("realm1", definition).unwrap();
+        router
+    }
 
     /// Panics where its `extra` says.
     struct Defective(String);
@@ -104,12 +125,47 @@ mod tests {
         }
     }
 
+    /// Waits; if true, until its session ends, which it takes for a failure of its own.
+    struct Waiting(bool);
+
+    impl Component for Waiting {
+        fn joined<'a>(&'a mut self, _: &'a Client) -> BoxFuture<'a, Result<(), String>> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn run<'a>(&'a mut self, client: &'a Client) -> BoxFuture<'a, Result<(), String>> {
+            Box::pin(async {
+                match self.0 {
+                    true => client.closed().await.map_or(Ok(()), |why| Err(why.to_string())),
+                    false => std::future::pending().await,
+                }
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_that_ends_with_its_realm_or_router_is_told_from_one_that_fails() {
+        for (closed, fails) in [(Closed::Realm, false), (Closed::Realm, true), (Closed::Router, false)] {
+            let router = router();
+            let way = Way::Local { router: router.clone(), role: "user".into(), authid: "it".into() };
+            let constructor: Constructor = Arc::new(move |_| Ok(Box::new(Waiting(fails))));
+            let linked = Linked { constructor, extra: Config::Null, realm: "realm1".to_owned(), way };
+            let (_keep, stop) = watch::channel(false);
+            let (joined, has_joined) = oneshot::channel();
+            let run = tokio::spawn(async move { linked.run(Reins { joined, stop }).await });
+            has_joined.await.unwrap();
+            match closed {
+                Closed::Realm => drop(router.stop_realm("realm1").await.unwrap()),
+                Closed::Router => router.shutdown().await,
+            }
+            let failure = run.await.unwrap().unwrap_err();
+            assert_eq!((failure.closed, failure.is_lasting), (Some(closed), false), "{}", failure.why);
+        }
+    }
+
     #[tokio::test]
     async fn a_component_that_panics_has_failed_wherever_that_is() {
-        let router = Router::new(Default::default());
-        let definition =
-            RealmDefinition { roles: vec![Role::allow_all("user")], ..RealmDefinition::default() };
-        router.start_realm("realm1", definition).unwrap();
+        let router = router();
         let constructor: Constructor = Arc::new(|extra| {
             assert_ne!(extra, "made", "a defect");
             Ok(Box::new(Defective(extra.as_str().unwrap_or_default().to_owned())))

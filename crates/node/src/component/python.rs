@@ -5,7 +5,8 @@
 //!     │── one line: the task ──────────────▶│
 //!     │◀── {"joined": ...} ─────────────────│  the session has joined
 //!     │◀── {"ready": true} ─────────────────│  onJoin is done
-//!     │◀── {"failed": WHY, "lasting": ...} ─│
+//!     │◀── {"failed": WHY, "lasting": ...,  │
+//!     │     "goodbye": REASON} ─────────────│  the reason: if a GOODBYE of the router has ended the session
 //!     │── end of input ────────────────────▶│  leave the realm, and end
 //! ```
 //!
@@ -184,7 +185,8 @@ impl Heard {
         let Ok(told) = serde_json::from_str::<Json>(line) else { return };
         if let Some(why) = told.get("failed").and_then(Json::as_str) {
             let is_lasting = told.get("lasting") == Some(&Json::Bool(true));
-            self.failure.get_or_insert(Failure { why: why.to_owned(), is_lasting });
+            let failure = Failure { is_lasting, ..Failure::passing(why) };
+            self.failure.get_or_insert(failure.after(told.get("goodbye").and_then(Json::as_str)));
             self.deadline = None;
         } else if told.get("joined").is_some() {
             self.deadline = Some(Instant::now() + READY_DEADLINE);
@@ -268,5 +270,25 @@ pub(crate) fn task_of_python(realm: &str, code: Code, transport: Json) -> Json {
             json!({"realm": realm, "transport": transport, "callbacks": callbacks, "auth": auth, "extra": extra})
         }
         Code::Rust { .. } => unreachable!("a component in Rust has no interpreter"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::Closed;
+
+    #[test]
+    fn what_has_ended_with_the_session_is_told_by_the_reason_of_a_goodbye() {
+        for (goodbye, closed) in [
+            (r#""wamp.close.close_realm""#, Some(Closed::Realm)),
+            (r#""wamp.close.system_shutdown""#, Some(Closed::Router)),
+            (r#""wamp.close.normal""#, None),
+            ("null", None),
+        ] {
+            let mut heard = Heard::default();
+            heard.take(&format!(r#"{{"failed": "over", "lasting": false, "goodbye": {goodbye}}}"#));
+            assert_eq!(heard.failure, Some(Failure { closed, ..Failure::passing("over") }), "{goodbye}");
+        }
     }
 }

@@ -74,7 +74,8 @@ impl Drop for Sessions {
     }
 }
 
-/// Runs a session again and again, until it is to stop, has done its work, or its realm is gone. The first run says how it began.
+/// Runs a session again and again, until it is to stop, has done its work, or its realm or router ends. The first run says
+/// how it began.
 async fn keep(
     name: String,
     linked: Linked,
@@ -102,7 +103,10 @@ async fn keep(
             return;
         }
         // Whoever drops the sender wants it to stop.
-        let is_over = *stop.borrow() || stop.has_changed().is_err() || !router.realms().contains(realm);
+        let is_over = *stop.borrow()
+            || stop.has_changed().is_err()
+            || router.is_shutting_down()
+            || !router.realms().contains(realm);
         if is_over {
             return;
         }
@@ -116,5 +120,35 @@ async fn keep(
             () = sleep(RETRY_DELAY) => {}
             () = Reins::stopped(&mut stop) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossweave_client::Client;
+    use crossweave_router::{RealmDefinition, Role};
+
+    use super::*;
+    use crate::component::{BoxFuture, Component};
+
+    struct Waiting;
+
+    impl Component for Waiting {
+        fn joined<'a>(&'a mut self, _: &'a Client) -> BoxFuture<'a, Result<(), String>> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn sessions_are_not_started_again_when_their_router_ends() {
+        let router = Router::new(Default::default());
+        let definition =
+            RealmDefinition { roles: vec![Role::allow_all("user")], ..RealmDefinition::default() };
+        router.start_realm("realm1", definition).unwrap();
+        let components = Components::default().with("waiting", |_| Ok(Box::new(Waiting)));
+        let started = Sessions::start(&components, &router, ("realm1", "user"), &Config::Null).await;
+        let sessions = started.expect("it joins");
+        router.shutdown().await;
+        assert!(timeout(END_DEADLINE, sessions.stop.closed()).await.is_ok(), "they go on");
     }
 }

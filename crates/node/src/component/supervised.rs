@@ -137,10 +137,7 @@ impl Supervised {
                 }
             }
             if !is_again {
-                match &failure {
-                    Some(failure) => warn!("component '{}' has failed: {}", self.id, failure.why),
-                    None => info!("component '{}' has ended", self.id),
-                }
+                self.log_end(failure.as_ref());
                 return failure.is_some();
             }
             failures = if begun.elapsed() >= STEADY { 0 } else { failures };
@@ -152,6 +149,15 @@ impl Supervised {
                 () = sleep(pause) => {}
                 () = Reins::stopped(&mut stop) => return false,
             }
+        }
+    }
+
+    /// Says why it is not started again. A realm or router that has ended takes its sessions along: nothing is wrong with them.
+    fn log_end(&self, failure: Option<&Failure>) {
+        match failure {
+            None => info!("component '{}' has ended", self.id),
+            Some(Failure { closed: Some(what), .. }) => info!("component '{}' has ended: {what}", self.id),
+            Some(failure) => warn!("component '{}' has failed: {}", self.id, failure.why),
         }
     }
 

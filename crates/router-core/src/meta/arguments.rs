@@ -16,6 +16,17 @@ impl Arguments {
         Arguments { args: payload.args(), kwargs: payload.kwargs() }
     }
 
+    /// Refuses a name that is none of these: what is misspelt would be left out without a word.
+    pub(super) fn check_names(&self, known: &[&str]) -> Result<(), Refused> {
+        match self.kwargs.iter().map(|(name, _)| name).find(|name| !known.contains(name)) {
+            None => Ok(()),
+            Some(unknown) => {
+                let known = known.join(", ");
+                Err(invalid(format!("unknown keyword argument {unknown:?}: there are {known}")))
+            }
+        }
+    }
+
     /// The named arguments, for procedures that have no others.
     pub(crate) fn only_named(&self) -> Result<&Dict, Refused> {
         match self.args.is_empty() {
@@ -32,11 +43,6 @@ impl Arguments {
     /// The argument of this name; null counts as absent.
     pub(crate) fn named(&self, name: &str) -> Option<&Value> {
         self.kwargs.get(name).filter(|value| !value.is_null())
-    }
-
-    /// The names of the named arguments.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.kwargs.iter().map(|(name, _)| name)
     }
 
     /// The argument at a place, or by its name; null counts as absent.

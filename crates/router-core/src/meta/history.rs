@@ -125,8 +125,8 @@ fn newest(arguments: &Arguments) -> Result<Selection, Refused> {
     Ok(Selection { reverse: true, limit, ..Selection::default() })
 }
 
-/// What may be given by name.
-const NAMES: [&str; 12] = [
+/// What may be given by name: a filter that is misspelt would let everything through.
+pub(super) const NAMES: [&str; 12] = [
     "subscription",
     "reverse",
     "limit",
@@ -141,16 +141,7 @@ const NAMES: [&str; 12] = [
     "until_publication",
 ];
 
-/// A filter that is misspelt would let everything through.
-fn check_names(arguments: &Arguments) -> Result<(), Refused> {
-    match arguments.names().find(|name| !NAMES.contains(name)) {
-        None => Ok(()),
-        Some(unknown) => Err(invalid(format!("unknown keyword argument {unknown:?}"))),
-    }
-}
-
 fn selection(arguments: &Arguments) -> Result<Selection, Refused> {
-    check_names(arguments)?;
     let publication = |name| match arguments.named(name) {
         None => Ok(None),
         Some(value) => match value.as_u64() {

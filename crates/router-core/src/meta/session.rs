@@ -85,8 +85,12 @@ pub(super) fn kill<O: Outbox>(
 ) -> Result<Value, Refused> {
     let id = SessionId(arguments.id(0, "session")?);
     let goodbye = goodbye(arguments, 1)?;
-    let slot = realm.sessions.slot_of(id).filter(|slot| *slot != caller);
-    realm.kill(slot.ok_or_else(|| no_such_session(id))?, goodbye, Notice::Given, out);
+    let slot = realm.sessions.slot_of(id).ok_or_else(|| no_such_session(id))?;
+    if slot == caller {
+        let why = "a session does not kill itself: this is the caller's own, which ends by GOODBYE";
+        return Err(Refused::new(uris::NO_SUCH_SESSION, why.to_owned()));
+    }
+    realm.kill(slot, goodbye, Notice::Given, out);
     Ok(1.into())
 }
 
