@@ -128,6 +128,8 @@ struct State {
     realms: Vec<RunningRealm>,
     /// By which realms are started, in the order in which they are tried.
     templates: Vec<RealmTemplate>,
+    /// The number of the newest template: one that has changed is another one.
+    last_template: u64,
     /// The ids of templates that come before others, also of those that are not there yet.
     template_order: Vec<String>,
     transports: Vec<RunningTransport>,
