@@ -1,5 +1,6 @@
 //! Signed requests that were carried out, so that nobody sends one again.
 
+mod files;
 mod journal;
 
 use std::collections::{BTreeSet, HashSet};
@@ -9,7 +10,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
-use sha2::{Digest as _, Sha256};
 use tokio::task::spawn_blocking;
 use tracing::error;
 
@@ -88,9 +88,7 @@ impl Remembered {
     /// # Errors
     /// The file cannot be read or written.
     pub fn in_folder(folder: &Path, owner: &str) -> io::Result<Remembered> {
-        let hash = Sha256::digest(owner);
-        let name: String = hash.iter().take(12).map(|octet| format!("{octet:02x}")).collect();
-        let path = folder.join(format!("rest-{name}.seen"));
+        let path = folder.join(files::name(owner));
         let (journal, entries, forgotten) = Journal::open(&path, SystemTime::now())?;
         let mut marks = Marks { journal: Some(journal), forgotten, ..Marks::default() };
         // Which of them are over, only the services know.
