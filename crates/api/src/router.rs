@@ -52,6 +52,17 @@ procedures! { Router:
         realm_ids: Vec<String>,
     } -> Vec<String>;
 
+    /// Makes another template of one, at once: whoever joins meanwhile gets a realm of the one or the other. The realms that it has
+    /// started end, and their clients start them anew. It keeps its place in the order. Not in Crossbar.io.
+    "change_router_realm_template" ChangeRouterRealmTemplate {
+        /// The template's id.
+        realm_id: String,
+        /// An item of `realms` with `template`; its name may be another one.
+        config: Config,
+    } -> RouterRealm,
+    errors [error::NO_SUCH_OBJECT, error::INVALID_CONFIGURATION],
+    events ["on_realm_template_changed", "on_realm_stopped"];
+
     /// Stops a realm: its sessions get GOODBYE. After a template is stopped, no realms are started by it any more.
     "stop_router_realm" StopRouterRealm {
         /// Its id.
@@ -382,6 +393,8 @@ events! { Router:
     ON_REALM_STARTED = "on_realm_started" (RouterRealm);
     /// The realm of this id was stopped.
     ON_REALM_STOPPED = "on_realm_stopped" (String);
+    /// A template of realms is another one than before. Not in Crossbar.io.
+    ON_REALM_TEMPLATE_CHANGED = "on_realm_template_changed" (RouterRealm);
     /// A role was added.
     ON_ROUTER_REALM_ROLE_STARTED = "on_router_realm_role_started" (RealmRole);
     /// A role may do something else than before. Not in Crossbar.io.

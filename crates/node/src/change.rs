@@ -7,8 +7,9 @@
 //! ```
 //!
 //! First everything is stopped that is in the way, in the reverse order of the boot, then everything is started, in the order of the
-//! boot. What is the same on both sides is not touched. A role changes under its sessions; a realm, a transport or a worker that has
-//! changed is stopped and started again.
+//! boot. What is the same on both sides is not touched. A role changes under its sessions, and a template of realms at once, between
+//! the two: its realms may be in the way, and no client is to find none. A realm, a transport or a worker that has changed is stopped
+//! and started again.
 
 mod identity;
 
@@ -159,7 +160,10 @@ impl Plan {
             .steps
             .iter()
             .filter(|step| is_realm(step))
-            .filter(|step| found(&shall.steps, step).is_none_or(|now| !is_same(step, now)))
+            .filter(|step| {
+                let is_kept = |now| is_same(step, now) || is_changed_in_place(step, now);
+                !found(&shall.steps, step).is_some_and(is_kept)
+            })
             .collect();
         let ends_with_realm = |step: &Step| ending.iter().any(|realm| is_in(step, realm));
         for step in was.steps.iter().rev() {
@@ -170,7 +174,13 @@ impl Plan {
             let kind = match now {
                 None => Kind::Removed,
                 Some(now) if is_same(step, now) => continue,
-                Some(now) if is_changed_in_place(step, now) => continue,
+                Some(now) if is_changed_in_place(step, now) => {
+                    if is_realm(now) {
+                        self.differs(worker, &now.what, Kind::Changed);
+                        stops.push(Action::Change { worker: worker.clone(), step: now.clone() });
+                    }
+                    continue;
+                }
                 Some(_) => Kind::Changed,
             };
             self.differs(worker, &step.what, kind);
@@ -187,6 +197,8 @@ impl Plan {
                     starts.push(Action::Take { worker, step: now });
                 }
                 Some(before) if is_same(before, step) => {}
+                // That was done before anything is started.
+                Some(before) if is_realm(step) && is_changed_in_place(before, step) => {}
                 Some(before) if is_changed_in_place(before, step) => {
                     self.differs(&worker, &step.what, Kind::Changed);
                     starts.push(Action::Change { worker, step: now });
@@ -266,7 +278,11 @@ fn is_in(step: &Step, realm: &Step) -> bool {
 
 /// Whether what one step has started can become what the other would start.
 fn is_changed_in_place(before: &Step, now: &Step) -> bool {
-    now.start.change().is_some() && before.start.config()["name"] == now.start.config()["name"]
+    let is_alike = match is_realm(now) {
+        true => before.start.is_realm_template(),
+        false => before.start.config()["name"] == now.start.config()["name"],
+    };
+    is_alike && now.start.change().is_some()
 }
 
 /// Whether both would start the same.

@@ -26,7 +26,7 @@ use crossweave_wamp::uris;
 
 pub(crate) use guarded::{guarded, guarded_call};
 pub(crate) use linked::{Linked, Way};
-pub(crate) use local::LocalTransport;
+pub(crate) use local::{LocalTransport, clear_local_transports};
 pub(crate) use python::{Interpreter, PythonTask, Pythonpath, task_of_python};
 pub(crate) use sessions::Sessions;
 pub(crate) use supervised::{Restart, Supervised, Told};

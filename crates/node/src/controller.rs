@@ -41,6 +41,7 @@ use crate::clock::utcnow;
 use crate::component::Sessions;
 use crate::extension::Extensions;
 use crate::process::Process;
+use crate::router::clear_memories;
 use crate::service::{Service, by_name, reason};
 pub use apply::{Configuration, controller_of};
 use guest_watch::GuestWatch;
@@ -257,6 +258,9 @@ impl Controller {
     pub async fn boot(&self, plans: Vec<WorkerPlan>) -> Result<Vec<String>, NotStarted> {
         // The node can be managed already, but what its workers are to be is not known yet.
         let _alone = self.shared.applying.lock().await;
+        if let Some(directory) = &self.shared.options.directory {
+            clear_memories(directory.clone(), &plans).await;
+        }
         let mut listening = Vec::new();
         if self.shared.options.is_parallel {
             let mut starting = JoinSet::new();

@@ -49,10 +49,11 @@ use tracing::warn;
 pub(crate) use certificates::unusable;
 pub(crate) use echo::{EchoTransport, echo_transport};
 pub use findings::{Obstacle, findings};
+pub(crate) use memories::clear_memories;
 pub(crate) use ready::{authority, reach};
 pub use speaking::{Entrance, Protocol};
 
-use crate::component::{Interpreter, Pythonpath};
+use crate::component::{Interpreter, Pythonpath, clear_local_transports};
 use crate::extension::Extensions;
 use crate::native::NativeOptions;
 use crate::service::Service;
@@ -128,6 +129,8 @@ struct State {
     realms: Vec<RunningRealm>,
     /// By which realms are started, in the order in which they are tried.
     templates: Vec<RealmTemplate>,
+    /// The number of the newest template: one that has changed is another one.
+    last_template: u64,
     /// The ids of templates that come before others, also of those that are not there yet.
     template_order: Vec<String>,
     transports: Vec<RunningTransport>,
@@ -186,6 +189,8 @@ impl RouterWorker {
         options: RouterOptions,
     ) -> Result<RouterWorker, String> {
         let worker = RouterWorker::new(id, service, options, ROUTER_EVENTS, None);
+        // Nobody waits for that.
+        spawn_blocking(clear_local_transports);
         worker.answer_for_realms().await?;
         worker.answer_for_transports().await?;
         worker.answer_for_services().await?;

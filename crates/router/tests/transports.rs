@@ -473,6 +473,8 @@ async fn long_bodies_of_strangers_have_a_bound_together_and_short_ones_come_thro
     let router = Router::new(admission);
     let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
     transport.http = Some(Arc::new(Taking));
+    // So long a body may take: room is not kept until then.
+    transport.handshake_timeout_ms = 60_000;
     let BoundAddress::Tcp(address) = router.listen(transport).await.unwrap() else { panic!("not tcp") };
     let begin = async |claimed: usize, sent: usize| {
         let mut client = TcpStream::connect(address).await.unwrap();

@@ -7,10 +7,10 @@ use crossweave_api::proxy::{
     StartProxyTransport, StopProxyConnection, StopProxyRealmRoute, StopProxyTransport,
 };
 use crossweave_api::router::{
-    ChangeRouterRealmRole, GetRouterComponent, GetRouterRealm, GetRouterRealmLink, GetRouterRealmRole,
-    GetRouterRealmTemplates, GetRouterTransport, OrderRouterRealmTemplates, StartRouterComponent,
-    StartRouterRealm, StartRouterRealmLink, StartRouterRealmRole, StartRouterTransport, StopRouterComponent,
-    StopRouterRealm, StopRouterRealmLink, StopRouterRealmRole, StopRouterTransport,
+    ChangeRouterRealmRole, ChangeRouterRealmTemplate, GetRouterComponent, GetRouterRealm, GetRouterRealmLink,
+    GetRouterRealmRole, GetRouterRealmTemplates, GetRouterTransport, OrderRouterRealmTemplates,
+    StartRouterComponent, StartRouterRealm, StartRouterRealmLink, StartRouterRealmRole, StartRouterTransport,
+    StopRouterComponent, StopRouterRealm, StopRouterRealmLink, StopRouterRealmRole, StopRouterTransport,
 };
 use crossweave_api::testee::{GetTesteeTransport, StartTesteeTransport, StopTesteeTransport};
 use crossweave_api::{Config, Procedure};
@@ -109,7 +109,7 @@ impl Step {
             Start::TemplateOrder(order) => {
                 format!("templates of realms are tried in this order: '{}'", order.realm_ids.join("', '"))
             }
-            Start::Realm(realm) if realm.config["template"] == true => {
+            Start::Realm(_) if self.start.is_realm_template() => {
                 format!("realm template '{id}' ('{name}') {became}")
             }
             Start::Realm(_) => format!("realm '{id}' (named '{name}') {became}"),
@@ -187,6 +187,10 @@ impl Start {
     pub(crate) fn change(&self) -> Option<Call> {
         match self {
             Start::TemplateOrder(order) => Some(Call::of(order)),
+            Start::Realm(it) if self.is_realm_template() => {
+                let (realm_id, config) = (it.realm_id.clone(), it.config.clone());
+                Some(Call::of(&ChangeRouterRealmTemplate { realm_id, config }))
+            }
             Start::Role(it) => {
                 let (realm_id, role_id, config) =
                     (it.realm_id.clone(), it.role_id.clone(), it.config.clone());
@@ -239,6 +243,7 @@ impl Start {
             }
             // Somebody may have changed it since.
             Start::Role(role) => role.config.clone_from(&answer["config"]),
+            Start::Realm(realm) if self.is_realm_template() => realm.config.clone_from(&answer["config"]),
             _ => {}
         }
         Some(found)
@@ -333,6 +338,11 @@ impl Start {
             Start::Monitoring(it) => it.config.as_mut(),
             Start::TesteeTransport(it) => Some(&mut it.config),
         }
+    }
+
+    /// Whether realms are started by it.
+    pub(crate) fn is_realm_template(&self) -> bool {
+        matches!(self, Start::Realm(it) if it.config["template"] == true)
     }
 
     /// Whether both are the same kind of thing.

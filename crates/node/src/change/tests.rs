@@ -64,13 +64,50 @@ fn what_the_roles_of_a_template_may_is_a_part_of_it() {
         let template = json!({"id": "teams", "name": "team-(?P<team>[a-z]+)", "template": true, "permissions": may(uri)});
         changed(pointer, if pointer == "/realms/1" { realm } else { template })
     };
-    for (pointer, realm) in [("/realms/1", "two-(?P<user>[a-z]+)"), ("/realms/0/roles/1", "one")] {
+    for (pointer, realm, done) in
+        [("/realms/1", "two-(?P<user>[a-z]+)", "change"), ("/realms/0/roles/1", "one", "stop")]
+    {
         let (old, new) = (json!([with(pointer, "com.")]), json!([with(pointer, "org.")]));
         let (differences, actions) = between(&old, &new);
         assert_eq!(differences, [format!("~ w01 realm {realm:?}")], "{pointer}");
-        assert_eq!(actions[0], format!("worker \"w01\": stop realm {realm:?}"));
+        assert_eq!(actions[0], format!("worker \"w01\": {done} realm {realm:?}"));
         assert_eq!(between(&old, &old), (Vec::new(), Vec::new()));
     }
+}
+
+#[test]
+fn a_template_of_realms_that_changes_is_there_all_the_time() {
+    let with = |name: &str, roles: Value, others: &[&str]| {
+        let mut router = router();
+        let mut realms: Vec<Value> = others.iter().map(|name| json!({"name": name})).collect();
+        realms.push(json!({"id": "users", "name": name, "template": true, "roles": roles}));
+        router["realms"] = realms.into();
+        json!([router])
+    };
+    let old = with("u-[a-z]+", json!([]), &["one"]);
+    for (name, roles) in [("u-[a-z]+", json!([{"name": "anonymous"}])), ("u-[b-z]+", json!([]))] {
+        // A realm takes the place of one that the template has started.
+        let new = with(name, roles, &["one", "u-ann"]);
+        let (differences, actions) = between(&old, &new);
+        assert_eq!(differences, [format!("~ w01 realm {name:?}"), "+ w01 realm \"u-ann\"".to_owned()]);
+        let change = format!("worker \"w01\": change realm {name:?}");
+        assert_eq!(actions, [change, "worker \"w01\": start realm \"u-ann\"".to_owned()]);
+        let mut steps = planned(&old)[0].steps.clone();
+        for action in plan(&planned(&old), &planned(&new)).actions {
+            action.keep(&mut steps);
+        }
+        let now = steps.iter().find(|it| it.start.id() == "users").expect("it is there");
+        assert_eq!(now.start.config()["name"], name);
+        assert_eq!(steps.len(), planned(&new)[0].steps.len());
+    }
+    // What is none any more ends, and what becomes one begins.
+    let mut none = old.clone();
+    none[0]["realms"][1] = json!({"id": "users", "name": "two"});
+    let both = |name: &str, other: &str| {
+        [format!("worker \"w01\": stop realm {name:?}"), format!("worker \"w01\": start realm {other:?}")]
+    };
+    assert_eq!(between(&old, &none).1, both("u-[a-z]+", "two"));
+    assert_eq!(between(&none, &old).1, both("two", "u-[a-z]+"));
 }
 
 #[test]
@@ -242,7 +279,7 @@ fn every_call_has_the_arguments_of_its_procedure() {
             kinds.insert(call.procedure());
         }
     }
-    assert_eq!(kinds.len(), 23, "{kinds:?}");
+    assert_eq!(kinds.len(), 24, "{kinds:?}");
 }
 
 #[test]

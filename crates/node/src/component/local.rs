@@ -1,19 +1,30 @@
 //! How a component's process gets to the router of its own worker: by a socket that only it can find.
+//!
+//! The socket is in a directory for temporary files, as its path has to be short. Whoever has made its folder holds a lock on that for as
+//! long as it runs, so that others can tell what a process that was killed has left behind.
 
+use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crossweave_router::Router;
 use crossweave_transport::{ListenEndpoint, Listener, Stream};
 use crossweave_wamp::Serializer;
 use rustix::fs::{Mode, mkdir};
+use rustix::process::geteuid;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tracing::debug;
 
+/// What the name of such a folder begins with; as many octets follow, in hexadecimal.
+const PREFIX: &str = "crossweave-local-";
+const RANDOM_LEN: usize = 16;
+/// The socket in it.
+const SOCKET: &str = "s";
 /// What a RawSocket handshake begins with.
 const MAGIC: u8 = 0x7f;
 /// Messages of up to 16 MiB, both ways.
@@ -26,7 +37,51 @@ const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// A socket in a directory of its own, which nobody else can enter.
 pub(crate) struct LocalTransport {
     folder: PathBuf,
+    /// The lock on it.
+    _held: File,
     task: AbortHandle,
+}
+
+/// Removes what processes of this user have left behind that were killed.
+pub(crate) fn clear_local_transports() {
+    clear_in(&std::env::temp_dir());
+}
+
+fn clear_in(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten().filter(is_folder_of_ours) {
+        let folder = entry.path();
+        // One without a socket may be in the making.
+        if fs::symlink_metadata(folder.join(SOCKET)).is_ok() && hold(&folder).is_ok() {
+            remove(&folder);
+            debug!(folder = %folder.display(), "removed what a process has left behind");
+        }
+    }
+}
+
+fn is_folder_of_ours(entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    let random = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+    let is_random =
+        |it: &str| it.len() == 2 * RANDOM_LEN && it.bytes().all(|digit| digit.is_ascii_hexdigit());
+    random.is_some_and(is_random)
+        && entry.metadata().is_ok_and(|it| it.is_dir() && it.uid() == geteuid().as_raw())
+}
+
+/// Locks a folder for as long as the result is there.
+///
+/// # Errors
+/// Somebody else has locked it.
+fn hold(folder: &Path) -> io::Result<File> {
+    let held = File::open(folder)?;
+    held.try_lock()?;
+    Ok(held)
+}
+
+fn remove(folder: &Path) {
+    // What is left behind is an empty folder at worst.
+    let _ = fs::remove_file(folder.join(SOCKET));
+    let _ = fs::remove_dir(folder);
 }
 
 impl LocalTransport {
@@ -35,16 +90,27 @@ impl LocalTransport {
     /// # Errors
     /// The socket cannot be made.
     pub(crate) async fn open(router: Router, role: String, authid: String) -> io::Result<LocalTransport> {
-        let mut random = [0; 16];
+        LocalTransport::open_in(&std::env::temp_dir(), router, role, authid).await
+    }
+
+    async fn open_in(
+        directory: &Path,
+        router: Router,
+        role: String,
+        authid: String,
+    ) -> io::Result<LocalTransport> {
+        let mut random = [0; RANDOM_LEN];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let name: String = random.iter().map(|octet| format!("{octet:02x}")).collect();
-        let folder = std::env::temp_dir().join(format!("crossweave-{name}"));
+        let folder = directory.join(format!("{PREFIX}{name}"));
         mkdir(&folder, Mode::RWXU)?;
-        let endpoint = ListenEndpoint::Unix { path: folder.join("s"), mode: None, backlog: BACKLOG };
+        // Before there is a socket: nobody else looks at it until then.
+        let held = hold(&folder).inspect_err(|_| remove(&folder))?;
+        let endpoint = ListenEndpoint::Unix { path: folder.join(SOCKET), mode: None, backlog: BACKLOG };
         let listener = match Listener::bind(&endpoint).await {
             Ok(listener) => listener,
             Err(error) => {
-                let _ = std::fs::remove_dir(&folder);
+                remove(&folder);
                 return Err(error.cause);
             }
         };
@@ -64,21 +130,19 @@ impl LocalTransport {
                 });
             }
         });
-        Ok(LocalTransport { folder, task: task.abort_handle() })
+        Ok(LocalTransport { folder, _held: held, task: task.abort_handle() })
     }
 
     /// Where it is.
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.join("s")
+        self.folder.join(SOCKET)
     }
 }
 
 impl Drop for LocalTransport {
     fn drop(&mut self) {
         self.task.abort();
-        // What is left behind is an empty folder at worst.
-        let _ = std::fs::remove_file(self.path());
-        let _ = std::fs::remove_dir(&self.folder);
+        remove(&self.folder);
     }
 }
 
@@ -97,4 +161,38 @@ async fn greet(mut stream: UnixStream) -> io::Result<(UnixStream, Serializer)> {
     }
     stream.write_all(&[MAGIC, LEN_MAX | (hello[1] & 0x0f), 0, 0]).await?;
     Ok((stream, serializer))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use crossweave_router::AdmissionOptions;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_killed_process_has_left_behind_is_removed_and_nothing_else() {
+        let scratch = tempfile::tempdir().unwrap();
+        let router = Router::new(AdmissionOptions::default());
+        let (role, authid) = ("user".to_owned(), "joe".to_owned());
+        let runs = LocalTransport::open_in(scratch.path(), router, role, authid).await.unwrap();
+        let at = |name: String| scratch.path().join(name);
+        // Nobody listens on these, and nobody has locked them.
+        let left = at(format!("{PREFIX}{}", "0a".repeat(RANDOM_LEN)));
+        let (other, another) = (at(format!("{PREFIX}of-somebody")), at("crossweave-other".to_owned()));
+        for folder in [&left, &other, &another] {
+            fs::create_dir(folder).unwrap();
+            drop(UnixListener::bind(folder.join(SOCKET)).unwrap());
+        }
+        let begun = at(format!("{PREFIX}{}", "0b".repeat(RANDOM_LEN)));
+        fs::create_dir(&begun).unwrap();
+        clear_in(scratch.path());
+        assert!(!left.exists());
+        assert!(other.exists() && another.exists() && begun.exists());
+        UnixStream::connect(runs.path()).await.expect("it still listens");
+        drop(runs);
+        clear_in(scratch.path());
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 3);
+    }
 }

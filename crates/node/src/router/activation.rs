@@ -187,27 +187,43 @@ impl RouterWorker {
 
     async fn activate_realm(&self, activation: &Activation) -> Result<(), NotActivated> {
         let name = &activation.realm;
-        let (asked, template_id) = self.admit(activation).await?;
-        info!("Auto starting realm '{name}' ..");
-        let call = self.service().client().call("crossbar.activate_realm").arguments(by_name(&asked));
-        let failed = match timeout(ACTIVATE_DEADLINE, call).await {
-            Ok(Ok(_)) => {
+        loop {
+            let (asked, template) = self.admit(activation).await?;
+            let (realm_id, template_id) = (asked.realm_id.clone(), asked.template_id.clone());
+            info!("Auto starting realm '{name}' ..");
+            let started = self.ask_for(&asked).await;
+            if !self.shared.state.lock().await.has_template(template) {
+                info!("Template '{template_id}' of realm '{name}' is another one meanwhile");
+                self.stop_instance(|it| it.id == realm_id).await;
+                continue;
+            }
+            let Err(failed) = started else {
                 info!("Realm '{name}' auto started successfully");
                 // Should nobody come after all.
                 self.is_idle(name.clone());
                 return Ok(());
-            }
-            Ok(Err(error)) => reason(&error),
-            Err(_) => format!("no answer from the controller within {} s", ACTIVATE_DEADLINE.as_secs()),
-        };
-        error!("Realm '{name}' was not started by template '{template_id}': {failed}");
-        self.shared.state.lock().await.not_started(name, &template_id);
-        // Why is for those who run the node.
-        Err(NotActivated::new(uris::NO_SUCH_REALM, format!("realm {name:?} could not be started")))
+            };
+            error!("Realm '{name}' was not started by template '{template_id}': {failed}");
+            self.shared.state.lock().await.not_started(name, &template_id);
+            // Why is for those who run the node.
+            return Err(NotActivated::new(
+                uris::NO_SUCH_REALM,
+                format!("realm {name:?} could not be started"),
+            ));
+        }
     }
 
-    /// The realm to ask for, by the first template that matches and within its bounds.
-    async fn admit(&self, activation: &Activation) -> Result<(ActivateRealm, String), NotActivated> {
+    /// Has a realm started by the controller.
+    async fn ask_for(&self, asked: &ActivateRealm) -> Result<(), String> {
+        let call = self.service().client().call("crossbar.activate_realm").arguments(by_name(asked));
+        match timeout(ACTIVATE_DEADLINE, call).await {
+            Ok(answer) => answer.map(drop).map_err(|error| reason(&error)),
+            Err(_) => Err(format!("no answer from the controller within {} s", ACTIVATE_DEADLINE.as_secs())),
+        }
+    }
+
+    /// The realm to ask for, by the first template that matches and within its bounds; and the number of the template.
+    async fn admit(&self, activation: &Activation) -> Result<(ActivateRealm, u64), NotActivated> {
         let Activation { realm, authrole, .. } = activation;
         let mut state = self.shared.state.lock().await;
         let matched = state.templates.iter_mut().find_map(|it| Some((it.instance(realm)?, it)));
@@ -220,10 +236,10 @@ impl RouterWorker {
             debug!("Realm '{realm}' is not started for {principal} by template '{}': {why}", template.id);
             return Err(NotActivated::this_client(uris::UNAVAILABLE, why.to_string()));
         }
-        let (template_id, pattern) = (template.id.clone(), template.pattern().to_owned());
+        let (template_id, pattern, number) =
+            (template.id.clone(), template.pattern().to_owned(), template.number);
         let (worker_id, realm_id) = (self.shared.id.clone(), state.new_id());
-        let asked = ActivateRealm { worker_id, template_id: template_id.clone(), pattern, realm_id, config };
-        Ok((asked, template_id))
+        Ok((ActivateRealm { worker_id, template_id, pattern, realm_id, config }, number))
     }
 
     /// Starts a role that a role template of the realm matches.

@@ -25,38 +25,51 @@ const ANSWER_LEN_MAX: u64 = 64 * 1024;
 /// Folders, by package and resource.
 pub(super) type Folders = HashMap<(String, String), PathBuf>;
 
-/// Asks for the folders of the services that are not served as they are to be already. The interpreter is run once, and only if
-/// there are any.
+/// A folder that nobody knows yet.
+#[derive(Debug)]
+pub(super) struct Unknown {
+    /// Where its files are to be served.
+    path: String,
+    /// The package and the resource.
+    folder: (String, String),
+}
+
+/// The folders that services need, but for those that are served as they are to be already, and those that are known.
+pub(super) fn unknown(web: &Web, before: &Served, known: &Folders) -> Vec<Unknown> {
+    let is_new = |at: &&WebPath| !before.iter().any(|(was, _)| was == *at);
+    let folder = |at: &WebPath| Some(Unknown { path: at.path.clone(), folder: package_of(&at.service)? });
+    let needed = web.paths.iter().filter(is_new).filter_map(folder);
+    needed.filter(|it| !known.contains_key(&it.folder)).collect()
+}
+
+/// Asks where these are. The interpreter is run once, and only if there are any. It may take its time: nobody should have to wait
+/// for this but who has asked.
 ///
 /// # Errors
 /// A folder is not there, or the interpreter does not say: the path of the service, and why.
-pub(super) async fn folders(
+pub(super) async fn locate(
     interpreter: &Interpreter,
-    web: &Web,
-    before: &Served,
+    unknown: Vec<Unknown>,
 ) -> Result<Folders, (String, String)> {
-    let is_new = |at: &&WebPath| !before.iter().any(|(was, _)| was == *at);
-    let asked: Vec<(&WebPath, [&String; 2])> =
-        web.paths.iter().filter(is_new).filter_map(|at| Some((at, package_of(&at.service)?))).collect();
-    let Some((first, _)) = asked.first() else { return Ok(Folders::new()) };
-    let packages: Vec<_> = asked.iter().map(|(_, package)| package).collect();
+    let Some(first) = unknown.first() else { return Ok(Folders::new()) };
+    let packages: Vec<_> = unknown.iter().map(|it| &it.folder).collect();
     let answers = ask(interpreter, &json!(packages)).await.map_err(|why| (first.path.clone(), why))?;
     let mut folders = Folders::new();
-    for ((at, [package, resource]), answer) in asked.into_iter().zip(&answers) {
-        let Some(folder) = answer["folder"].as_str() else {
+    for (Unknown { path, folder }, answer) in unknown.into_iter().zip(&answers) {
+        let Some(found) = answer["folder"].as_str() else {
             let why = answer["failed"].as_str().unwrap_or("the interpreter does not say where it is");
-            let why = format!("resource {resource:?} of python package {package:?}: {why}");
-            return Err((at.path.clone(), why));
+            let (package, resource) = folder;
+            return Err((path, format!("resource {resource:?} of python package {package:?}: {why}")));
         };
-        folders.insert((package.clone(), resource.clone()), folder.into());
+        folders.insert(folder, found.into());
     }
     Ok(folders)
 }
 
-fn package_of(service: &WebService) -> Option<[&String; 2]> {
+fn package_of(service: &WebService) -> Option<(String, String)> {
     match service {
         WebService::Static(files) => match &files.source {
-            StaticSource::Package { package, resource } => Some([package, resource]),
+            StaticSource::Package { package, resource } => Some((package.clone(), resource.clone())),
             StaticSource::Directory(_) => None,
         },
         _ => None,

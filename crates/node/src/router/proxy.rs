@@ -10,6 +10,7 @@
 mod asking;
 mod backend;
 mod backends;
+mod connections;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::key::node_key;
 use crate::service::{Caller, Service, answers};
 use backend::Backend;
 use backends::Backends;
+use connections::Connections;
 
 /// What is told of the transports of a proxy.
 const TRANSPORT_EVENTS: TransportEvents = TransportEvents {
@@ -46,7 +48,7 @@ pub(crate) struct ProxyWorker {
 
 struct Shared {
     backends: Arc<Backends>,
-    connections: Mutex<BTreeMap<String, ProxyConnection>>,
+    connections: Connections,
     /// By realm and id.
     routes: Mutex<BTreeMap<(String, String), Running>>,
 }
@@ -69,7 +71,8 @@ impl ProxyWorker {
         let inner = RouterWorker::new(id, service, options, TRANSPORT_EVENTS, Some(Vec::new()));
         let backends = Arc::new(Backends::default());
         inner.router().set_upstream(Some(backends.clone()));
-        let shared = Shared { backends, connections: Mutex::default(), routes: Mutex::default() };
+        let connections = Connections::new(backends.clone());
+        let shared = Shared { backends, connections, routes: Mutex::default() };
         let worker = ProxyWorker { inner, shared: Arc::new(shared) };
         worker.inner.answer_for_services().await?;
         answers!(
@@ -161,7 +164,7 @@ impl ProxyWorker {
         asked: StartProxyRealmRoute,
     ) -> Result<ProxyRoute, Error> {
         let StartProxyRealmRoute { realm_name: realm, config, route_id } = asked;
-        let known: Vec<String> = self.shared.connections.lock().keys().cloned().collect();
+        let known = self.shared.connections.ids();
         let part = config::part::proxy_routes(&config, &realm, &self.inner.shared.options.cbdir, &known);
         let part = part.map_err(|problems| invalid(&problems))?;
         let mut route = {
@@ -215,7 +218,7 @@ impl ProxyWorker {
     }
 
     async fn get_proxy_connections(&self, _: Caller, _: GetProxyConnections) -> Result<Vec<String>, Error> {
-        Ok(self.shared.connections.lock().keys().cloned().collect())
+        Ok(self.shared.connections.ids())
     }
 
     async fn get_proxy_connection(
@@ -223,8 +226,7 @@ impl ProxyWorker {
         _: Caller,
         asked: GetProxyConnection,
     ) -> Result<ProxyConnection, Error> {
-        let connections = self.shared.connections.lock();
-        let found = connections.get(&asked.connection_id).cloned();
+        let found = self.shared.connections.get(&asked.connection_id);
         found.ok_or_else(|| no_such("connection", &asked.connection_id))
     }
 
@@ -242,18 +244,15 @@ impl ProxyWorker {
         let backend = backend.map_err(|why| Error::new(error::INVALID_CONFIGURATION, why))?;
         let state = "starting".to_owned();
         let mut connection = ProxyConnection { id, config, started: None, stopped: None, state };
-        {
-            let mut connections = self.shared.connections.lock();
-            if connections.contains_key(&connection.id) {
-                let message = format!("there is a connection {:?}", connection.id);
-                return Err(Error::new(error::ALREADY_RUNNING, message));
-            }
-            connections.insert(connection.id.clone(), connection.clone());
-        }
+        let start = self.shared.connections.begin(connection.clone()).ok_or_else(|| {
+            Error::new(error::ALREADY_RUNNING, format!("there is a connection {:?}", connection.id))
+        })?;
         self.inner.service().tell(&ON_PROXY_CONNECTION_STARTING, &connection).await;
         (connection.started, connection.state) = (Some(utcnow()), "started".to_owned());
-        self.shared.connections.lock().insert(connection.id.clone(), connection.clone());
-        self.shared.backends.add(connection.id.clone(), backend);
+        if !self.shared.connections.has_begun(start, connection.clone(), backend) {
+            let message = format!("connection {:?} was stopped as it started", connection.id);
+            return Err(Error::new(error::CANNOT_START, message));
+        }
         info!("Connection '{}' started", connection.id);
         self.inner.service().tell(&ON_PROXY_CONNECTION_STARTED, &connection).await;
         Ok(connection)
@@ -264,11 +263,10 @@ impl ProxyWorker {
         _: Caller,
         asked: StopProxyConnection,
     ) -> Result<ProxyConnection, Error> {
-        let removed = self.shared.connections.lock().remove(&asked.connection_id);
+        let removed = self.shared.connections.remove(&asked.connection_id);
         let mut connection = removed.ok_or_else(|| no_such("connection", &asked.connection_id))?;
         "stopping".clone_into(&mut connection.state);
         self.inner.service().tell(&ON_PROXY_CONNECTION_STOPPING, &connection).await;
-        self.shared.backends.remove(&connection.id);
         (connection.stopped, connection.state) = (Some(utcnow()), "stopped".to_owned());
         info!("Connection '{}' stopped", connection.id);
         self.inner.service().tell(&ON_PROXY_CONNECTION_STOPPED, &connection).await;

@@ -108,6 +108,7 @@ impl RouterWorker {
             StartRouterRealm => start_router_realm,
             GetRouterRealmTemplates => get_router_realm_templates,
             OrderRouterRealmTemplates => order_router_realm_templates,
+            ChangeRouterRealmTemplate => change_router_realm_template,
             StopRouterRealm => stop_router_realm,
             GetRouterRealmRoles => get_router_realm_roles,
             GetRouterRealmRole => get_router_realm_role,

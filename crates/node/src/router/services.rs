@@ -13,6 +13,7 @@ use http::Request;
 use parking_lot::RwLock;
 use serde_json::Value as Json;
 
+use super::packages::Folders;
 use super::{RouterWorker, State, no_such};
 use crate::service::{Caller, answers, to_value};
 
@@ -111,17 +112,20 @@ impl RouterWorker {
     ) -> Result<WebTransportService, Error> {
         let StartWebTransportService { transport_id, path, config } = asked;
         is_changeable(&config)?;
-        let mut state = self.shared.state.lock().await;
-        let mut changed = self.config_of(&state, &transport_id)?;
-        let paths = paths(&mut changed).ok_or_else(|| no_web(&transport_id))?;
-        if paths.contains_key(&path) {
-            let message = format!("transport {transport_id:?} has a web service at path {path:?}");
-            return Err(Error::new(error::ALREADY_RUNNING, message));
-        }
-        paths.insert(path.clone(), config.clone());
+        let with_it = |state: &State| {
+            let mut changed = self.config_of(state, &transport_id)?;
+            let paths = paths(&mut changed).ok_or_else(|| no_web(&transport_id))?;
+            if paths.contains_key(&path) {
+                let message = format!("transport {transport_id:?} has a web service at path {path:?}");
+                return Err(Error::new(error::ALREADY_RUNNING, message));
+            }
+            paths.insert(path.clone(), config.clone());
+            Ok(changed)
+        };
+        let (mut state, changed, folders) = self.located(&transport_id, with_it).await?;
         let service = WebTransportService { transport_id, path, config };
         self.tell_service(&ON_WEB_TRANSPORT_SERVICE_STARTING, &service).await;
-        self.change_site(&mut state, &service.transport_id, changed).await?;
+        self.change_site(&mut state, &service.transport_id, changed, folders)?;
         drop(state);
         self.tell_service(&ON_WEB_TRANSPORT_SERVICE_STARTED, &service).await;
         Ok(service)
@@ -133,14 +137,18 @@ impl RouterWorker {
         asked: StopWebTransportService,
     ) -> Result<WebTransportServiceStopped, Error> {
         let StopWebTransportService { transport_id, path } = asked;
-        let mut state = self.shared.state.lock().await;
-        let mut changed = self.config_of(&state, &transport_id)?;
-        let paths = paths(&mut changed).ok_or_else(|| no_web(&transport_id))?;
-        let config = paths.remove(&path).ok_or_else(|| no_such("web service at path", &path))?;
-        is_changeable(&config)?;
+        let without_it = |state: &State| {
+            let mut changed = self.config_of(state, &transport_id)?;
+            let paths = paths(&mut changed).ok_or_else(|| no_web(&transport_id))?;
+            let config = paths.remove(&path).ok_or_else(|| no_such("web service at path", &path))?;
+            is_changeable(&config).map(|()| changed)
+        };
+        let (mut state, changed, folders) = self.located(&transport_id, without_it).await?;
+        let mut before = self.config_of(&state, &transport_id)?;
+        let config = paths(&mut before).and_then(|paths| paths.remove(&path)).unwrap_or_default();
         let service = WebTransportService { transport_id, path, config };
         self.tell_service(&ON_WEB_TRANSPORT_SERVICE_STOPPING, &service).await;
-        self.change_site(&mut state, &service.transport_id, changed).await?;
+        self.change_site(&mut state, &service.transport_id, changed, folders)?;
         drop(state);
         self.tell_service(&ON_WEB_TRANSPORT_SERVICE_STOPPED, &service).await;
         Ok(WebTransportServiceStopped { transport_id: service.transport_id, path: service.path })
@@ -152,9 +160,15 @@ impl RouterWorker {
     }
 
     /// Serves what this configuration of the transport says from now on.
-    async fn change_site(&self, state: &mut State, transport_id: &str, config: Config) -> Result<(), Error> {
+    fn change_site(
+        &self,
+        state: &mut State,
+        transport_id: &str,
+        config: Config,
+        folders: Folders,
+    ) -> Result<(), Error> {
         let at = state.transport(transport_id)?;
-        let (listen, key) = self.prepare(transport_id, &config, state).await?;
+        let (listen, key) = self.prepare(transport_id, &config, state, folders)?;
         if key {
             self.need_key(state)?;
         }

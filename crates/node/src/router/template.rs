@@ -14,6 +14,8 @@ use crate::clock::utcnow;
 /// A template by which realms are started.
 pub(super) struct RealmTemplate {
     pub(super) id: String,
+    /// Which of those that have had the id it is, in the worker.
+    pub(super) number: u64,
     pub(super) realm: config::Realm,
     config: Config,
     created: String,
@@ -39,8 +41,8 @@ pub(super) enum OverBudget {
 
 impl RealmTemplate {
     pub(super) fn new(id: String, realm: config::Realm, config: Config) -> RealmTemplate {
-        let rate = Rate::new(realm.activation.max_rate);
-        RealmTemplate { id, realm, config, created: utcnow(), started_by: HashMap::new(), rate }
+        let (number, rate) = (0, Rate::new(realm.activation.max_rate));
+        RealmTemplate { id, number, realm, config, created: utcnow(), started_by: HashMap::new(), rate }
     }
 
     pub(super) fn marshal(&self) -> RouterRealm {

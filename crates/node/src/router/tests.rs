@@ -28,15 +28,24 @@ pub(super) async fn join(management: &Router) -> Client {
 
 /// A worker with the id `w1` and nothing that runs.
 pub(super) async fn start_worker(management: &Router, extensions: Extensions) -> RouterWorker {
+    start_worker_with(management, |options| options.extensions = extensions).await
+}
+
+/// The same, with other options.
+pub(super) async fn start_worker_with(
+    management: &Router,
+    change: impl FnOnce(&mut RouterOptions),
+) -> RouterWorker {
     let cbdir = std::path::PathBuf::from("/");
-    let options = RouterOptions {
+    let mut options = RouterOptions {
         node_id: "the-node".to_owned(),
         interpreter: Interpreter::of(&Json::Null, "router", &cbdir),
         cbdir,
         limits: Limits::default(),
         has_start_page: false,
-        extensions,
+        extensions: Extensions::default(),
     };
+    change(&mut options);
     let service = Service::new(join(management).await, Some("w1"));
     RouterWorker::start("w1", service, options).await.expect("it starts")
 }

@@ -9,10 +9,11 @@ use crossweave_config as config;
 use crossweave_router::{HttpService, Listening, Router, StartError, TransportId, TransportOptions};
 use crossweave_transport::ListenEndpoint;
 use crossweave_web::{StartPage, StartPageOptions};
+use tokio::sync::MutexGuard;
 use tracing::{info, warn};
 
 use super::facts::Facts;
-use super::packages::folders;
+use super::packages::{Folders, locate, unknown};
 use super::services::Changeable;
 use super::site::{Makings, Served, site};
 use super::speaking::{self, Accepting};
@@ -82,6 +83,18 @@ impl State {
     pub(super) fn transport(&self, id: &str) -> Result<usize, Error> {
         self.transports.iter().position(|it| it.id == id).ok_or_else(|| no_such("transport", id))
     }
+
+    /// The web services that a transport has.
+    fn served(&self, id: &str) -> Served {
+        let transport = self.transports.iter().find(|it| it.id == id);
+        transport.map(|it| it.served.clone()).unwrap_or_default()
+    }
+
+    /// Realms and templates, as they are configured.
+    fn configured(&self) -> Vec<config::Realm> {
+        let running = self.realms.iter().map(|it| &it.realm);
+        running.chain(self.templates.iter().map(|it| &it.realm)).cloned().collect()
+    }
 }
 
 impl RouterWorker {
@@ -135,11 +148,12 @@ impl RouterWorker {
     pub(super) async fn start_transport(&self, id: String, config: Config) -> Result<RouterTransport, Error> {
         check_id("transport", &id)?;
         let events = self.shared.transport_events;
-        let mut state = self.shared.state.lock().await;
-        if state.transport(&id).is_ok() {
-            return Err(Error::new(error::ALREADY_RUNNING, format!("there is a transport {id:?}")));
-        }
-        let (mut listen, key) = self.prepare(&id, &config, &state).await?;
+        let if_free = |state: &State| match state.transport(&id) {
+            Ok(_) => Err(Error::new(error::ALREADY_RUNNING, format!("there is a transport {id:?}"))),
+            Err(_) => Ok(config.clone()),
+        };
+        let (mut state, config, folders) = self.located(&id, if_free).await?;
+        let (mut listen, key) = self.prepare(&id, &config, &state, folders)?;
         let site = listen.options.http.take().map(Changeable::new);
         listen.options.http = site.clone().map(|site| site as Arc<dyn HttpService>);
         if key {
@@ -206,37 +220,63 @@ impl RouterWorker {
         Ok(())
     }
 
-    /// The transport as the router wants it, and whether it needs the node's key.
-    pub(super) async fn prepare(
+    /// What runs, what a transport is to be beside that, and where the Python packages are whose files it serves.
+    ///
+    /// The interpreter is asked while others change what runs; `config_of` says after that anew what the transport is to be.
+    pub(super) async fn located(
+        &self,
+        id: &str,
+        config_of: impl Fn(&State) -> Result<Config, Error>,
+    ) -> Result<(MutexGuard<'_, State>, Config, Folders), Error> {
+        let mut folders = Folders::new();
+        loop {
+            let state = self.shared.state.lock().await;
+            let config = config_of(&state)?;
+            let unknown = match web_of(&self.read(id, &config, &state)?.value) {
+                Some(web) => unknown(web, &state.served(id), &folders),
+                None => Vec::new(),
+            };
+            if unknown.is_empty() {
+                return Ok((state, config, folders));
+            }
+            drop(state);
+            let found = locate(&self.shared.options.interpreter, unknown).await;
+            folders.extend(found.map_err(cannot_serve)?);
+        }
+    }
+
+    fn read(
         &self,
         id: &str,
         config: &Config,
         state: &State,
+    ) -> Result<config::part::Part<config::Transport>, Error> {
+        let (what, cbdir) = (format!("transport {id}"), &self.shared.options.cbdir);
+        let part = match &state.routes {
+            Some(routes) => config::part::proxy_transport(config, &what, cbdir, routes),
+            None => config::part::transport(config, &what, cbdir, &state.configured()),
+        };
+        part.map_err(|problems| invalid(&problems))
+    }
+
+    /// The transport as the router wants it, and whether it needs the node's key.
+    pub(super) fn prepare(
+        &self,
+        id: &str,
+        config: &Config,
+        state: &State,
+        folders: Folders,
     ) -> Result<(Listen, bool), Error> {
         let options = &self.shared.options;
-        let running = state.realms.iter().map(|it| &it.realm);
-        let all = running.chain(state.templates.iter().map(|it| &it.realm));
-        let realms: Vec<config::Realm> = all.cloned().collect();
-        let what = format!("transport {id}");
-        let part = match &state.routes {
-            Some(routes) => config::part::proxy_transport(config, &what, &options.cbdir, routes),
-            None => config::part::transport(config, &what, &options.cbdir, &realms),
-        };
-        let part = part.map_err(|problems| invalid(&problems))?;
+        let part = self.read(id, config, state)?;
         part.warnings.iter().for_each(|warning| warn!(transport = id, "{}", warning.message));
-        let mut names: Vec<String> = realms.into_iter().map(|it| it.name).collect();
+        let mut names: Vec<String> = state.configured().into_iter().map(|it| it.name).collect();
         names.extend(state.routes.iter().flatten().map(|route| route.realm.clone()));
         names.dedup();
         let mut findings = Findings::new(&self.shared.options.extensions);
         let mut listen = transport::listen(&part.value, names, &format!("transport {id:?}"), &mut findings);
         findings.settle()?;
         if let Some(web) = &listen.web {
-            let cannot = |(path, why): (String, String)| {
-                Error::new(error::INVALID_CONFIGURATION, format!("path {path:?}: {why}"))
-            };
-            let before = state.transports.iter().find(|it| it.id == id).map(|it| it.served.clone());
-            let before = before.unwrap_or_default();
-            let folders = folders(&options.interpreter, &web.web, &before).await.map_err(cannot)?;
             let makings = Makings {
                 router: self.router(),
                 facts: self.facts(),
@@ -244,7 +284,7 @@ impl RouterWorker {
                 folders,
                 memories: &self.shared.memories,
             };
-            let (http, served) = site(&makings, web, &before).map_err(cannot)?;
+            let (http, served) = site(&makings, web, &state.served(id)).map_err(cannot_serve)?;
             listen.options.http = Some(http);
             listen.served = served;
         }
@@ -299,6 +339,19 @@ impl RouterWorker {
     async fn reload(&self, _: Caller, _: ReloadCertificates) -> Result<u64, Error> {
         self.reload_certificates().await
     }
+}
+
+/// What a transport serves over HTTP, if anything.
+fn web_of(transport: &config::Transport) -> Option<&config::Web> {
+    match &transport.protocol {
+        config::Protocol::Web(web) => Some(web),
+        config::Protocol::Universal(universal) => universal.web.as_ref(),
+        _ => None,
+    }
+}
+
+fn cannot_serve((path, why): (String, String)) -> Error {
+    Error::new(error::INVALID_CONFIGURATION, format!("path {path:?}: {why}"))
 }
 
 /// Listens on the first port of the range that is free.

@@ -96,7 +96,8 @@ impl Place {
 
     /// Polls the opening. True if it is done; one that panics is.
     fn turn(&mut self) -> bool {
-        self.bell.has_rung.store(false, Ordering::Release);
+        // Read as well as written: this poll sees what those have done whose ringing came too late to ask for another turn.
+        self.bell.has_rung.swap(false, Ordering::AcqRel);
         let mut cx = Context::from_waker(&self.waker);
         catch_unwind(AssertUnwindSafe(|| self.opening.as_mut().poll(&mut cx).is_ready())).unwrap_or(true)
     }

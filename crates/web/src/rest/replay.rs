@@ -1,5 +1,6 @@
 //! Signed requests that were carried out, so that nobody sends one again.
 
+mod files;
 mod journal;
 
 use std::collections::{BTreeSet, HashSet};
@@ -9,7 +10,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
-use sha2::{Digest as _, Sha256};
 use tokio::task::spawn_blocking;
 use tracing::error;
 
@@ -20,6 +20,8 @@ use self::journal::Journal;
 /// Only who has the secret adds one. A service that would have to forget a request whose time still counts refuses further ones
 /// instead.
 pub const REMEMBERED_MAX: usize = 1 << 20;
+/// What is remembered for ever has a time so far ahead.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// A part of a request's signature: enough to know it again.
 type Mark = [u8; 16];
@@ -37,9 +39,10 @@ pub struct Remembered {
 #[derive(Debug, Default)]
 struct Marks {
     known: HashSet<Mark>,
-    /// By when they are forgotten.
-    by_end: BTreeSet<(SystemTime, Mark)>,
-    /// The latest end of those that are forgotten. When the clock goes back, one that ends no later may be one of them.
+    /// By the time at which they were signed: how long they are let in may change.
+    by_time: BTreeSet<(SystemTime, Mark)>,
+    /// The latest time of those that are forgotten. When the clock goes back, or requests are let in for longer than before, one
+    /// that was signed no later may be one of them.
     forgotten: Option<SystemTime>,
     /// Where they outlive the process, if they do.
     journal: Option<Journal>,
@@ -62,7 +65,7 @@ struct Limits {
 pub(super) enum NotNew {
     /// It was carried out before.
     Replayed,
-    /// It may have been: its time was over once, before the clock went back.
+    /// It may have been: its time was over once, before the clock went back or requests were let in for longer.
     Forgotten,
     /// There is no room to remember it.
     Full,
@@ -85,14 +88,12 @@ impl Remembered {
     /// # Errors
     /// The file cannot be read or written.
     pub fn in_folder(folder: &Path, owner: &str) -> io::Result<Remembered> {
-        let hash = Sha256::digest(owner);
-        let name: String = hash.iter().take(12).map(|octet| format!("{octet:02x}")).collect();
-        let now = SystemTime::now();
-        let (journal, entries) = Journal::open(&folder.join(format!("rest-{name}.seen")), now)?;
-        let mut marks = Marks { journal: Some(journal), ..Marks::default() };
+        let path = folder.join(files::name(owner));
+        let (journal, entries, forgotten) = Journal::open(&path, SystemTime::now())?;
+        let mut marks = Marks { journal: Some(journal), forgotten, ..Marks::default() };
+        // Which of them are over, only the services know.
         marks.known = entries.iter().map(|(_, mark)| *mark).collect();
-        marks.by_end = entries.into_iter().collect();
-        marks.forget(now);
+        marks.by_time = entries.into_iter().collect();
         Ok(Remembered { marks: Arc::new(marks.into()), limits: Arc::default(), is_kept: true })
     }
 
@@ -103,39 +104,44 @@ impl Remembered {
         limits.is_endless |= limit.is_zero();
     }
 
-    /// Until when a request has to be remembered that one service, with this limit, lets in until `end`: another one may do so
-    /// for longer. Nothing for ever.
-    pub(super) fn lasting(&self, end: SystemTime, limit: Duration) -> Option<SystemTime> {
+    /// For how long behind its time a request has to be remembered: as long as the most patient service lets it in. Nothing for
+    /// ever.
+    pub(super) fn patience(&self) -> Option<Duration> {
         let limits = self.limits.lock();
-        (!limits.is_endless).then(|| end + limits.longest.saturating_sub(limit))
+        (!limits.is_endless).then_some(limits.longest)
     }
 
-    /// Remembers a request until `end`. Without an end the oldest are forgotten when there is no more room.
+    /// Remembers a request that was signed at this time; without one for ever, and then the oldest are forgotten when there is no
+    /// more room.
     ///
     /// Dropped, it may have remembered the request.
     pub(super) async fn remember(
         &self,
         signature: &[u8; 32],
-        end: Option<SystemTime>,
+        time: Option<SystemTime>,
         now: SystemTime,
     ) -> Result<(), NotNew> {
-        self.remember_in(signature, end, now, REMEMBERED_MAX).await
+        self.remember_in(signature, time, now, REMEMBERED_MAX).await
     }
 
     async fn remember_in(
         &self,
         signature: &[u8; 32],
-        end: Option<SystemTime>,
+        time: Option<SystemTime>,
         now: SystemTime,
         max: usize,
     ) -> Result<(), NotNew> {
+        let patience = self.patience();
         let mut mark = Mark::default();
         mark.copy_from_slice(&signature[..16]);
         // One after the other, so that a disk that hangs holds up one thread.
         let marks = self.marks.clone().lock_owned().await;
         let remembering = move || {
             let mut marks = marks;
-            (marks.remember(mark, end, now, max), marks.failure.take())
+            if let Some(patience) = patience {
+                marks.forget(now, patience);
+            }
+            (marks.remember(mark, time, now, max), marks.failure.take())
         };
         let (remembered, failure) = match self.is_kept {
             true => spawn_blocking(remembering).await.unwrap_or((Err(NotNew::NotKept), None)),
@@ -149,50 +155,51 @@ impl Remembered {
 }
 
 impl Marks {
-    /// Those whose time is over.
-    fn forget(&mut self, now: SystemTime) {
-        while let Some((end, old)) = self.by_end.first().copied().filter(|(end, _)| *end < now) {
-            self.by_end.remove(&(end, old));
+    /// Those that nobody has to know any more.
+    fn forget(&mut self, now: SystemTime, patience: Duration) {
+        let is_over = |(time, _): &(SystemTime, Mark)| *time + patience < now;
+        while let Some((time, old)) = self.by_time.first().copied().filter(is_over) {
+            self.by_time.remove(&(time, old));
             self.known.remove(&old);
-            self.forgotten = self.forgotten.max(Some(end));
+            self.forgotten = self.forgotten.max(Some(time));
         }
     }
 
     fn remember(
         &mut self,
         mark: Mark,
-        end: Option<SystemTime>,
+        time: Option<SystemTime>,
         now: SystemTime,
         max: usize,
     ) -> Result<(), NotNew> {
         let marks = self;
-        marks.forget(now);
         if marks.known.contains(&mark) {
             return Err(NotNew::Replayed);
         }
-        if end.is_some() && end <= marks.forgotten {
+        if time.is_some() && time <= marks.forgotten {
             return Err(NotNew::Forgotten);
         }
         if marks.known.len() >= max {
-            match end {
+            match time {
                 Some(_) => return Err(NotNew::Full),
                 None => {
-                    if let Some((_, oldest)) = marks.by_end.pop_first() {
+                    if let Some((_, oldest)) = marks.by_time.pop_first() {
                         marks.known.remove(&oldest);
                     }
                 }
             }
         }
         // In the order of their coming, and later than any time that is asked about.
-        let entry = (end.unwrap_or(now + Duration::from_secs(100 * 365 * 86_400)), mark);
+        let entry = (time.unwrap_or(now + FOR_EVER), mark);
         marks.known.insert(mark);
-        marks.by_end.insert(entry);
-        let Some(Err(failure)) = marks.journal.as_mut().map(|it| it.add(&entry, marks.by_end.iter())) else {
+        marks.by_time.insert(entry);
+        let (all, forgotten) = (marks.by_time.iter(), marks.forgotten);
+        let Some(Err(failure)) = marks.journal.as_mut().map(|it| it.add(&entry, all, forgotten)) else {
             marks.is_failing = false;
             return Ok(());
         };
         marks.known.remove(&mark);
-        marks.by_end.remove(&entry);
+        marks.by_time.remove(&entry);
         let is_new = !std::mem::replace(&mut marks.is_failing, true);
         marks.failure = is_new.then_some(failure);
         Err(NotNew::NotKept)
@@ -285,6 +292,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_was_forgotten_stays_out_when_requests_are_let_in_for_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemTime::now();
+        let at = |seconds: u64| now + Duration::from_secs(seconds);
+        let open = || Remembered::in_folder(folder.path(), "app").unwrap();
+        for seen in [Remembered::in_memory(), open()] {
+            seen.expect(Duration::from_secs(10));
+            assert_eq!(seen.remember(&[1; 32], Some(at(0)), at(5)).await, Ok(()));
+            assert_eq!(seen.remember(&[2; 32], Some(at(15)), at(20)).await, Ok(()));
+            seen.expect(Duration::from_secs(3600));
+            assert_eq!(seen.remember(&[1; 32], Some(at(0)), at(100)).await, Err(NotNew::Forgotten));
+            assert_eq!(seen.remember(&[2; 32], Some(at(15)), at(100)).await, Err(NotNew::Replayed));
+            if let Some(journal) = &mut seen.marks.lock().await.journal {
+                // The file is written anew, without what is forgotten.
+                journal.tear();
+            }
+            assert_eq!(seen.remember(&[3; 32], Some(at(1)), at(100)).await, Ok(()));
+        }
+        // However often it is opened.
+        for n in 4..6 {
+            let seen = open();
+            seen.expect(Duration::from_secs(3600));
+            assert_eq!(seen.remember(&[1; 32], Some(at(0)), at(100)).await, Err(NotNew::Forgotten));
+            assert_eq!(seen.remember(&[3; 32], Some(at(1)), at(100)).await, Err(NotNew::Replayed));
+            assert_eq!(seen.remember(&[n; 32], Some(at(1)), at(100)).await, Ok(()));
+        }
+    }
+
+    #[tokio::test]
     async fn a_disk_that_hangs_holds_up_nobody_else() {
         use rustix::fs::{CWD, FileType, Mode, mknodat};
         let folder = tempfile::tempdir().unwrap();
@@ -302,7 +338,7 @@ mod tests {
         });
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(!remembering.is_finished());
-        assert!(seen.lasting(now, Duration::ZERO).is_some());
+        assert!(seen.patience().is_some());
         std::io::Read::read_exact(&mut &pipe, &mut [0; 4096]).unwrap();
         assert_eq!(remembering.await.unwrap(), Ok(()));
     }

@@ -47,13 +47,14 @@ impl RestOptions {
     ) -> Result<(), Refusal> {
         let Some(key) = &self.signed else { return Ok(()) };
         let signed = Signed::read(query)?;
-        let end = self.check_time(&signed.timestamp, now)?;
+        let time = self.check_time(&signed.timestamp, now)?;
         let signature = signed.check(key, body)?;
-        match self.remembered.remember(&signature, end, now).await {
+        match self.remembered.remember(&signature, time, now).await {
             Ok(()) => Ok(()),
             Err(NotNew::Replayed) => Err(unauthorized("this request was carried out before")),
             Err(NotNew::Forgotten) => {
-                Err(malformed("the request is expired, or the clock here has gone back"))
+                let text = "the request is too old to know whether it was carried out before; sign a new one";
+                Err(malformed(text))
             }
             Err(NotNew::Full) => {
                 let text = "too many signed requests in too short a time; try again later";
@@ -66,7 +67,7 @@ impl RestOptions {
         }
     }
 
-    /// Checks the time of a request. Says until when it has to be remembered; nothing if for ever.
+    /// Checks the time of a request, and gives it back; nothing if any is good, and the request has to be remembered for ever.
     fn check_time(&self, timestamp: &str, now: SystemTime) -> Result<Option<SystemTime>, Refusal> {
         let Ok(time) = humantime::parse_rfc3339(timestamp) else {
             let text = "\"timestamp\" must be a time in UTC, such as 2011-10-14T16:59:51.123Z";
@@ -76,10 +77,11 @@ impl RestOptions {
         if limit.is_zero() {
             return Ok(None);
         }
+        self.remembered.expect(limit);
         let off = now.duration_since(time).unwrap_or_else(|ahead| ahead.duration());
         match off > limit {
             true => Err(malformed("the request is expired, or its time is ahead")),
-            false => Ok(self.remembered.lasting(time + limit, limit)),
+            false => Ok(self.remembered.patience().map(|_| time)),
         }
     }
 

@@ -21,9 +21,12 @@ fn templates_are_changed_and_removed() {
         let applied = it.of(&["apply"]);
         assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
         assert!(applied.stdout.starts_with(sign), "{}", applied.stdout);
+        applied.stdout
     };
     it.router()["realms"][2]["activation"] = json!({"idle_timeout": 1});
-    applies(&it, "~ worker worker001: realm \"^u-");
+    let told = applies(&it, "~ worker worker001: realm \"^u-");
+    assert!(told.contains(": change realm \"^u-") && !told.contains(": stop realm"), "{told}");
+    assert!(it.of(&["apply"]).stdout.starts_with("nothing to do"));
     assert!(it.reaches("a.sock", "u-joe"));
     it.router()["realms"][2]["roles"][0] = role("anonymous", false);
     applies(&it, "~ worker worker001: realm \"^u-");

@@ -146,11 +146,21 @@ pub(super) async fn templates(driver: &mut Driver, folder: &TempDir) {
     driver.note_driven(ASKED);
     let (pattern, realm_id) = ("^shop-[a-z]{3}$".to_owned(), "another".to_owned());
     let (worker_id, template_id) = ("worker001".to_owned(), "shops".to_owned());
-    let activate = ActivateRealm { worker_id, template_id, pattern, realm_id, config };
+    let activate = ActivateRealm { worker_id, template_id, pattern, realm_id, config: config.clone() };
     driver.wrong(None, &activate, error::INVALID_ARGUMENT).await;
     let of_nobody = ActivateRealm { worker_id: "nobody".to_owned(), ..activate };
     driver.wrong(None, &of_nobody, error::NO_SUCH_WORKER).await;
+    let change =
+        |realm_id: &str, config: Value| ChangeRouterRealmTemplate { realm_id: realm_id.to_owned(), config };
+    driver.wrong(ROUTER, &change("shops", realm("shop", &[])), error::INVALID_CONFIGURATION).await;
+    driver.wrong(ROUTER, &change("realm001", config.clone()), error::NO_SUCH_OBJECT).await;
+    // The realm that runs ends.
+    config["name"] = json!("^shops?-[a-z]{3}$");
+    let changed = driver.right(ROUTER, &change("shops", config)).await;
+    assert_eq!((&*changed.category, &changed.config["name"]), ("template", &json!("^shops?-[a-z]{3}$")));
+    assert_eq!(driver.right(ROUTER, &GetRouterRealms {}).await, ["realm001", "realm002", "shops"]);
     client.leave().await;
+    session(folder, "a.sock", "shops-abc").await.leave().await;
     let stop = StopRouterRealm { realm_id: "shops".to_owned(), with_instances: true };
     driver.right(ROUTER, &stop).await;
 }

@@ -1,29 +1,58 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossweave_api::router::{StartRouterRealm, StopRouterRealm};
+use crossweave_api::router::{ChangeRouterRealmTemplate, RouterRealm, StartRouterRealm, StopRouterRealm};
+use crossweave_api::{Error, error};
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use super::super::tests::{management, start_worker};
+use super::super::tests::{join, management, start_worker};
 use super::*;
 use crate::extension::Extensions;
+use crate::service::Service;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A worker with a template whose realms end after so many seconds, and one realm of it.
 async fn worker_with_a_realm(idle_timeout: u32) -> RouterWorker {
     let worker = start_worker(&management(), Extensions::default()).await;
-    let template = json!({"name": "^realm-(?P<user>[a-z]+)$", "template": true,
-        "activation": {"idle_timeout": idle_timeout}, "roles": [{"name": "anonymous"}]});
+    start(&worker, "users", users(idle_timeout, &["anonymous"]), None).await;
     let instance = json!({"name": "realm-joe", "roles": [{"name": "anonymous"}]});
-    for (realm_id, config, template_id) in
-        [("users", template, None), ("r1", instance, Some("users".to_owned()))]
-    {
-        let asked = StartRouterRealm { realm_id: realm_id.to_owned(), config, template_id };
-        worker.start_router_realm(Caller::default(), asked).await.expect("it is right");
-    }
+    start(&worker, "r1", instance, Some("users")).await;
     worker
+}
+
+/// A template with these roles.
+fn users(idle_timeout: u32, roles: &[&str]) -> Config {
+    let roles: Vec<Config> = roles.iter().map(|name| json!({"name": name})).collect();
+    json!({"name": "^realm-(?P<user>[a-z]+)$", "template": true, "activation": {"idle_timeout": idle_timeout},
+        "roles": roles})
+}
+
+async fn start(worker: &RouterWorker, id: &str, config: Config, template_id: Option<&str>) {
+    let (realm_id, template_id) = (id.to_owned(), template_id.map(str::to_owned));
+    let asked = StartRouterRealm { realm_id, config, template_id };
+    worker.start_router_realm(Caller::default(), asked).await.expect("it is right");
+}
+
+async fn change(worker: &RouterWorker, id: &str, config: Config) -> Result<RouterRealm, Error> {
+    let asked = ChangeRouterRealmTemplate { realm_id: id.to_owned(), config };
+    worker.change_router_realm_template(Caller::default(), asked).await
+}
+
+/// What a client asks for that wants to join this realm.
+fn wanted(realm: &str) -> Activation {
+    Activation {
+        realm: realm.to_owned(),
+        authrole: "anonymous".into(),
+        authid: "somebody".into(),
+        authmethod: "anonymous",
+        proof: Some(AuthMethod::Anonymous),
+        authprovider: "static",
+        transport: Dict::new().with("peer", "tcp4:10.0.0.1:5000"),
+        missing: Missing::Realm,
+    }
 }
 
 /// Waits until this is so.
@@ -86,4 +115,53 @@ async fn nothing_watches_a_realm_that_was_stopped() {
     worker.stop_router_realm(Caller::default(), asked).await.expect("it runs");
     assert!(worker.shared.idle.lock().0.is_empty());
     until(|| alive() < with_a_watch).await;
+}
+
+#[tokio::test]
+async fn a_template_that_changes_ends_its_realms_and_is_none_at_no_time() {
+    let worker = worker_with_a_realm(3600).await;
+    let changed = change(&worker, "users", users(3600, &["anonymous", "owner"])).await.expect("it is right");
+    assert_eq!((&*changed.id, &*changed.category), ("users", "template"));
+    assert!(worker.router().realms().is_empty());
+    let templates = async || {
+        let state = worker.shared.state.lock().await;
+        let [template] = &state.templates[..] else { panic!("one template") };
+        assert!(template.role("owner").is_some());
+        template.running()
+    };
+    assert_eq!(templates().await, 0, "the one that has ended counts no more");
+    for (id, config, uri) in [
+        ("users", json!({"name": "realm-joe"}), error::INVALID_CONFIGURATION),
+        ("users", json!({"name": "^(", "template": true}), error::INVALID_CONFIGURATION),
+        ("r1", users(3600, &["anonymous"]), error::NO_SUCH_OBJECT),
+    ] {
+        assert_eq!(change(&worker, id, config).await.expect_err("it is wrong").uri, uri);
+    }
+    templates().await;
+}
+
+#[tokio::test]
+async fn a_realm_that_starts_as_its_template_changes_is_one_of_the_new_template() {
+    let management = management();
+    let worker = start_worker(&management, Extensions::default()).await;
+    start(&worker, "users", users(3600, &["anonymous"]), None).await;
+    let (starting, has_changed) = (worker.clone(), Arc::new(AtomicBool::new(false)));
+    let activate = move |_: Caller, asked: ActivateRealm| {
+        let (worker, has_changed) = (starting.clone(), has_changed.swap(true, Ordering::Relaxed));
+        async move {
+            if !has_changed {
+                change(&worker, "users", users(3600, &["anonymous", "owner"])).await?;
+            }
+            start(&worker, &asked.realm_id, asked.config, Some(&asked.template_id)).await;
+            Ok(())
+        }
+    };
+    let controller = Service::new(join(&management).await, None);
+    controller.answer::<ActivateRealm, _, _>(activate).await.expect("nobody else answers");
+    let activated = timeout(PATIENCE, worker.activate_realm(&wanted("realm-joe"))).await;
+    assert_eq!(activated.expect("it ends"), Ok(()));
+    let state = worker.shared.state.lock().await;
+    let [realm] = &state.realms[..] else { panic!("one realm") };
+    assert_eq!(realm.config["roles"].as_array().map(Vec::len), Some(2));
+    assert_eq!(state.templates[0].running(), 1);
 }

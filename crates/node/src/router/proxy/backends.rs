@@ -46,6 +46,11 @@ impl Backends {
         self.askers.forget_those_over(name);
     }
 
+    #[cfg(test)]
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.backends.read().contains_key(name)
+    }
+
     pub(super) fn set_routes(&self, all: &[config::ProxyRoute]) {
         let mut connections: HashMap<(String, String), Vec<String>> = HashMap::new();
         for route in all {

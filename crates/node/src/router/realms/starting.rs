@@ -74,17 +74,7 @@ impl RouterWorker {
         Ok(marshal)
     }
 
-    async fn start_template(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        mut template: RealmTemplate,
-    ) -> RouterRealm {
-        // Realms of one that it replaces run on, and count.
-        for running in &state.realms {
-            if running.template_id.as_ref() == Some(&template.id) {
-                template.adopt(&running.realm.name);
-            }
-        }
+    async fn start_template(&self, mut state: MutexGuard<'_, State>, template: RealmTemplate) -> RouterRealm {
         let marshal = template.marshal();
         state.add_template(template);
         drop(state);
