@@ -3,7 +3,8 @@
 //! ```text
 //!            all callees full                       ERROR wamp.error.unavailable
 //!  CALL ──────────────────────▶ queue ─▶ INVOCATION ────────────────────────────▶ next callee, by the invocation policy
-//!            no room there: ERROR            ▲                                      none left: ERROR no_available_callee
+//!            no room there: ERROR            ▲                                      none left: ERROR no_available_callee,
+//!                                            │                                      or why those that are left do not take it
 //!                                            └── a callee has room again, or a new one registers
 //! ```
 //!
@@ -12,13 +13,15 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crossweave_wamp::message::{Call, Kind};
+use crossweave_wamp::features::Features;
+use crossweave_wamp::message::{Call, CallOptions, Kind};
 use crossweave_wamp::{MatchPolicy, RequestId, uris};
 
 use super::away::is_there;
 use super::invocation::{Event, Invocation, State};
 use super::kept::{KeptCall, Queued};
-use super::{Dealer, Placed, Way, all_busy};
+use super::registration::Callee;
+use super::{Dealer, Placed, Way, all_busy, is_taken, not_taken};
 use crate::boundary::{Outbox, Slot};
 use crate::ids::Ids;
 use crate::permit::Route;
@@ -129,17 +132,20 @@ impl Dealer {
         let invocation = self.invocations[key];
         // The callee is done with it, and the caller is not told.
         self.advance(sessions, key, Event::Answer, out);
-        let moved = kept.is_some_and(|mut kept| {
-            kept.tried.push(invocation.callee);
-            self.start_again(sessions, ids, &invocation, *kept, out)
-        });
-        stats.rerouted += u64::from(moved);
-        if !moved {
-            tell_nobody_is_available(&invocation, out);
+        let moved = match kept {
+            Some(mut kept) => {
+                kept.tried.push(invocation.callee);
+                self.start_again(sessions, ids, &invocation, *kept, out)
+            }
+            None => Err(nobody_is_available()),
+        };
+        stats.rerouted += u64::from(moved.is_ok());
+        if let Err(why) = moved {
+            out.send(invocation.caller, &why.to_error(Kind::Call, invocation.call));
         }
     }
 
-    /// Hands a kept call to a callee that was not tried, and says whether there was one.
+    /// Hands a kept call to a callee that was not tried and takes it.
     fn start_again<O: Outbox>(
         &mut self,
         sessions: &mut Sessions,
@@ -147,16 +153,30 @@ impl Dealer {
         before: &Invocation,
         kept: KeptCall,
         out: &mut O,
-    ) -> bool {
+    ) -> Result<(), Refused> {
         let place = before.place;
         let is_there = self.registrations.get(place).is_some_and(|it| it.id == before.registration);
         if !is_there {
-            return false;
+            return Err(nobody_is_available());
         }
-        let Some(at) = self.choose(sessions, ids, place, &kept.tried) else { return false };
         let KeptCall { mut call, attribution, tried, .. } = kept;
+        let takes = |callee: &Callee| is_taken(&call.options, features(sessions, callee));
+        let Some(at) = self.choose(sessions, ids, place, &tried, takes) else {
+            return Err(self.why_nobody(sessions, place, &tried, &call.options));
+        };
         let way = Way { place, at, attribution, deadline: before.deadline };
-        self.start(sessions, before.caller, &mut call, way, &tried, out).is_ok()
+        self.start(sessions, before.caller, &mut call, way, &tried, out)
+    }
+
+    /// Why no callee gets a kept call: those that have room do not take it, or there are none.
+    fn why_nobody(&self, sessions: &Sessions, place: Key, tried: &[Slot], options: &CallOptions) -> Refused {
+        let has_room =
+            |it: &&Callee| it.has_room() && sessions.get(it.slot).is_some() && !tried.contains(&it.slot);
+        let with_room = self.registrations[place].callees.iter().filter(has_room);
+        match with_room.map(|it| features(sessions, it)).find(|it| !is_taken(options, *it)) {
+            Some(callee) => not_taken(options, callee),
+            None => nobody_is_available(),
+        }
     }
 
     /// Takes the calls that wait at the registration of exactly this procedure or pattern. They are nobody's until
@@ -213,8 +233,8 @@ impl Dealer {
                 // Its place as a call in flight goes to the invocation that now begins.
                 self.enter(sessions, key, None);
                 match self.start_again(sessions, ids, &waited, *kept, out) {
-                    true => stats.invocations += 1,
-                    false => tell_nobody_is_available(&waited, out),
+                    Ok(()) => stats.invocations += 1,
+                    Err(why) => out.send(waited.caller, &why.to_error(Kind::Call, waited.call)),
                 }
             }
         }
@@ -229,7 +249,11 @@ impl Dealer {
     }
 }
 
-fn tell_nobody_is_available<O: Outbox>(invocation: &Invocation, out: &mut O) {
-    let none = Refused::new(uris::NO_AVAILABLE_CALLEE, "no callee of the procedure is available");
-    out.send(invocation.caller, &none.to_error(Kind::Call, invocation.call));
+/// What a callee announced.
+fn features(sessions: &Sessions, callee: &Callee) -> Features {
+    sessions.get(callee.slot).and_then(|peer| peer.session.roles.callee).unwrap_or_default()
+}
+
+fn nobody_is_available() -> Refused {
+    Refused::new(uris::NO_AVAILABLE_CALLEE, "no callee of the procedure is available")
 }
