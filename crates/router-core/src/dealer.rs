@@ -29,7 +29,7 @@ mod sharding;
 mod timeouts;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
 use crossweave_wamp::features::Features;
@@ -72,9 +72,11 @@ pub(crate) struct Dealer {
     frozen: Frozen,
     kept: KeptCalls,
     /// Registrations with calls that wait, where a callee may have room again.
-    ready: Vec<Key>,
+    ready: VecDeque<Key>,
     /// Calls that waited for a registration that is gone.
-    orphans: Vec<Key>,
+    orphans: VecDeque<Key>,
+    /// There were more of both than go into one turn: the others are for the next tick.
+    is_behind: bool,
     /// Numbers callees, so that one that registers anew is told from the one it was.
     callees: u64,
 }
@@ -112,8 +114,9 @@ impl Dealer {
             timeouts: BTreeSet::new(),
             frozen: HashMap::new(),
             kept: KeptCalls::default(),
-            ready: Vec::new(),
-            orphans: Vec::new(),
+            ready: VecDeque::new(),
+            orphans: VecDeque::new(),
+            is_behind: false,
             callees: 0,
         }
     }
@@ -143,6 +146,8 @@ impl Dealer {
             Some(CallSharding { runmode: Some(mode), rkey }) => {
                 Some(self.choose_shard(sessions, place, (*mode, rkey.as_deref()), &call.procedure)?)
             }
+            // It does not overtake those that wait for the next tick.
+            _ if self.is_behind && !self.registrations[place].queue.is_empty() => None,
             _ => self.choose(sessions, ids, place, &[], |_| true),
         };
         let Some(at) = chosen else {

@@ -77,7 +77,7 @@ impl Dealer {
         {
             registration.give_back(number);
             if !registration.queue.is_empty() {
-                self.ready.push(invocation.place);
+                self.make_ready(invocation.place);
             }
         }
     }

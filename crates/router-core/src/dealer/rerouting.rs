@@ -9,6 +9,8 @@
 //! ```
 //!
 //! To its caller a call that waits is a call in flight: it can be canceled, times out, and counts for the caller's bound.
+//!
+//! Where there is room for very many at once, they start in portions, one a tick, and nobody overtakes those that are left.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -198,17 +200,37 @@ impl Dealer {
         }
         if !waiting.0.is_empty() {
             registration.queue.extend(waiting.0);
-            self.ready.push(place);
+            self.make_ready(place);
         }
     }
 
-    /// Whether [`Dealer::serve_queues`] has something to do.
-    #[inline]
-    pub(crate) fn has_ready_calls(&self) -> bool {
-        !self.ready.is_empty() || !self.orphans.is_empty()
+    /// A callee of a registration may have room for calls that wait there.
+    #[cold]
+    pub(super) fn make_ready(&mut self, place: Key) {
+        let registration = &mut self.registrations[place];
+        if !registration.is_ready {
+            registration.is_ready = true;
+            self.ready.push_back(place);
+        }
     }
 
-    /// Starts calls that waited where there is room now, and ends those whose registration is gone.
+    /// Whether [`Dealer::serve_queues`] has something to do before the next tick.
+    #[inline]
+    pub(crate) fn has_ready_calls(&self) -> bool {
+        !self.is_behind && (!self.ready.is_empty() || !self.orphans.is_empty())
+    }
+
+    /// Whether calls that need not wait any more are left for the next tick.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// The tick has come.
+    pub(crate) fn catch_up(&mut self) {
+        self.is_behind = false;
+    }
+
+    /// Starts calls that waited where there is room now, and ends those whose registration is gone: a portion.
     #[cold]
     #[inline(never)]
     pub(crate) fn serve_queues<O: Outbox>(
@@ -218,26 +240,65 @@ impl Dealer {
         stats: &mut Stats,
         out: &mut O,
     ) {
-        for key in std::mem::take(&mut self.orphans) {
-            if self.invocations.get(key).is_some_and(|it| it.state == State::Queued) {
+        let mut left = self.limits.queue_portion.max(1);
+        while left > 0
+            && let Some(key) = self.orphans.pop_front()
+        {
+            left -= 1;
+            if self.is_orphan(key) {
                 self.advance(sessions, key, Event::CalleeLeft, out);
             }
         }
-        while let Some(place) = self.ready.pop() {
-            while let Some(key) = self.next_queued(sessions, place) {
-                let Some(kept) = self.kept.remove(key) else { break };
-                let waited = self.invocations[key];
-                if let Some(queued) = kept.queued {
-                    self.registrations[place].queue.remove(&queued.ticket);
-                }
-                // Its place as a call in flight goes to the invocation that now begins.
-                self.enter(sessions, key, None);
-                match self.start_again(sessions, ids, &waited, *kept, out) {
-                    Ok(()) => stats.invocations += 1,
-                    Err(why) => out.send(waited.caller, &why.to_error(Kind::Call, waited.call)),
-                }
+        while left > 0
+            && let Some(place) = self.ready.pop_front()
+        {
+            let started = self.serve_queue(sessions, ids, (place, left), stats, out);
+            // Looking in vain counts as well.
+            left -= started.max(1);
+        }
+        self.is_behind = !self.ready.is_empty() || !self.orphans.is_empty();
+    }
+
+    /// Whether a call still waits for a registration that is gone. Since it came among the orphans it may have ended, and its place may
+    /// be another call's.
+    fn is_orphan(&self, key: Key) -> bool {
+        self.invocations.get(key).is_some_and(|it| {
+            let registration = self.registrations.get(it.place);
+            it.state == State::Queued && registration.is_none_or(|at| at.id != it.registration)
+        })
+    }
+
+    /// Starts at most `max` calls that wait at one registration, and says how many.
+    fn serve_queue<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        ids: &mut Ids,
+        (place, max): (Key, usize),
+        stats: &mut Stats,
+        out: &mut O,
+    ) -> usize {
+        if let Some(registration) = self.registrations.get_mut(place) {
+            registration.is_ready = false;
+        }
+        for started in 0..max {
+            let Some(key) = self.next_queued(sessions, place) else { return started };
+            let Some(kept) = self.kept.remove(key) else { return started };
+            let waited = self.invocations[key];
+            if let Some(queued) = kept.queued {
+                self.registrations[place].queue.remove(&queued.ticket);
+            }
+            // Its place as a call in flight goes to the invocation that now begins.
+            self.enter(sessions, key, None);
+            match self.start_again(sessions, ids, &waited, *kept, out) {
+                Ok(()) => stats.invocations += 1,
+                Err(why) => out.send(waited.caller, &why.to_error(Kind::Call, waited.call)),
             }
         }
+        if self.next_queued(sessions, place).is_some() {
+            // Behind the others.
+            self.make_ready(place);
+        }
+        max
     }
 
     /// The call that is next, if a callee has room for it.
