@@ -35,6 +35,7 @@ use std::time::Instant;
 use crossweave_wamp::features::Features;
 use crossweave_wamp::message::{self, Call, CallOptions, CallSharding, InvocationDetails, Kind};
 use crossweave_wamp::{MatchPolicy, RegistrationId, RequestId, uris};
+pub(crate) use ending::Ending;
 use hashbrown::HashMap;
 use invocation::{Invocation, State};
 use kept::KeptCalls;

@@ -195,9 +195,9 @@ pub struct RealmLimits {
     /// Messages of one session held back while one of them awaits authorization (default 8,192, more than
     /// one read of a driver can hold). Beyond it the session is aborted: its driver was told to stop reading long before.
     pub held_messages_max: usize,
-    /// Subscriptions and registrations of sessions that have left that are ended in one turn (default 256, less than
-    /// half a millisecond). What remains is worked off at following [`Input::Tick`](crate::Input::Tick)s; events and calls no longer
-    /// go to who has left in the meantime.
+    /// Calls, subscriptions and registrations of sessions that have left that are ended in one turn (default 256, less than
+    /// half a millisecond; in the turn in which one leaves, twice as many). What remains is worked off at following
+    /// [`Input::Tick`](crate::Input::Tick)s; nothing is sent to who has left in the meantime, and no call goes there.
     pub leave_portion: usize,
     /// Calls that waited for a callee with room and now go to one, or end with their registration, in one turn (default 256, some
     /// quarter of a millisecond). The others wait for following [`Input::Tick`](crate::Input::Tick)s, and calls that come for their

@@ -20,7 +20,7 @@ use crossweave_wamp::message::{Call, CallOptions, Kind};
 use crossweave_wamp::{MatchPolicy, RequestId, uris};
 
 use super::away::is_there;
-use super::invocation::{Event, Invocation, State};
+use super::invocation::{Event, Invocation, State, ToCaller};
 use super::kept::{KeptCall, Queued};
 use super::registration::Callee;
 use super::{Dealer, Placed, Way, all_busy, is_taken, not_taken};
@@ -132,8 +132,10 @@ impl Dealer {
     ) {
         let kept = self.kept.remove(key);
         let invocation = self.invocations[key];
-        // The callee is done with it, and the caller is not told.
-        self.advance(sessions, key, Event::Answer, out);
+        // The callee is done with it, and the caller is not told, if it is still there.
+        if self.advance(sessions, key, Event::Answer, out) == ToCaller::Nothing {
+            return;
+        }
         let moved = match kept {
             Some(mut kept) => {
                 kept.tried.push(invocation.callee);
@@ -282,8 +284,13 @@ impl Dealer {
         }
         for started in 0..max {
             let Some(key) = self.next_queued(sessions, place) else { return started };
-            let Some(kept) = self.kept.remove(key) else { return started };
             let waited = self.invocations[key];
+            if sessions.get(waited.caller).is_none() {
+                // It has left, and its turn to end for that has not come.
+                self.advance(sessions, key, Event::CallerLeft, out);
+                continue;
+            }
+            let Some(kept) = self.kept.remove(key) else { return started };
             if let Some(queued) = kept.queued {
                 self.registrations[place].queue.remove(&queued.ticket);
             }

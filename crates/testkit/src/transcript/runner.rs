@@ -157,7 +157,7 @@ impl Runner {
         for slot in slots {
             self.input(Input::Leave(slot));
         }
-        while !self.taken.is_empty() && self.is_due() {
+        while self.is_due() {
             self.input(Input::Tick);
         }
         if !self.taken.is_empty() {
