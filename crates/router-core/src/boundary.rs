@@ -333,6 +333,6 @@ pub trait Outbox {
 
     /// Nothing remains in the realm of a session that has left, in whatever way: the driver may give its slot to another
     /// session once it has no more use for it itself. Comes once for every session that joined, before or after
-    /// [`Outbox::detach`], and for one with many subscriptions not before some more [`Input::Tick`]s.
+    /// [`Outbox::detach`], and for one with many subscriptions or calls not before some more [`Input::Tick`]s.
     fn free(&mut self, slot: Slot);
 }

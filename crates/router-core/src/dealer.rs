@@ -29,12 +29,13 @@ mod sharding;
 mod timeouts;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
 use crossweave_wamp::features::Features;
 use crossweave_wamp::message::{self, Call, CallOptions, CallSharding, InvocationDetails, Kind};
 use crossweave_wamp::{MatchPolicy, RegistrationId, RequestId, uris};
+pub(crate) use ending::Ending;
 use hashbrown::HashMap;
 use invocation::{Invocation, State};
 use kept::KeptCalls;
@@ -72,9 +73,11 @@ pub(crate) struct Dealer {
     frozen: Frozen,
     kept: KeptCalls,
     /// Registrations with calls that wait, where a callee may have room again.
-    ready: Vec<Key>,
+    ready: VecDeque<Key>,
     /// Calls that waited for a registration that is gone.
-    orphans: Vec<Key>,
+    orphans: VecDeque<Key>,
+    /// There were more of both than go into one turn: the others are for the next tick.
+    is_behind: bool,
     /// Numbers callees, so that one that registers anew is told from the one it was.
     callees: u64,
 }
@@ -112,8 +115,9 @@ impl Dealer {
             timeouts: BTreeSet::new(),
             frozen: HashMap::new(),
             kept: KeptCalls::default(),
-            ready: Vec::new(),
-            orphans: Vec::new(),
+            ready: VecDeque::new(),
+            orphans: VecDeque::new(),
+            is_behind: false,
             callees: 0,
         }
     }
@@ -143,7 +147,9 @@ impl Dealer {
             Some(CallSharding { runmode: Some(mode), rkey }) => {
                 Some(self.choose_shard(sessions, place, (*mode, rkey.as_deref()), &call.procedure)?)
             }
-            _ => self.choose(sessions, ids, place, &[]),
+            // It does not overtake those that wait for the next tick.
+            _ if self.is_behind && !self.registrations[place].queue.is_empty() => None,
+            _ => self.choose(sessions, ids, place, &[], |_| true),
         };
         let Some(at) = chosen else {
             return self.wait(sessions, from, call, route, place, deadline);
@@ -153,16 +159,24 @@ impl Dealer {
         Ok(Placed::Started)
     }
 
-    /// The callee that gets a call, among those that have room and were not tried.
+    /// The callee that gets a call, among those that have room, were not tried and take it.
     #[inline]
-    fn choose(&mut self, sessions: &Sessions, ids: &mut Ids, place: Key, tried: &[Slot]) -> Option<usize> {
+    fn choose(
+        &mut self,
+        sessions: &Sessions,
+        ids: &mut Ids,
+        place: Key,
+        tried: &[Slot],
+        takes: impl Fn(&Callee) -> bool,
+    ) -> Option<usize> {
         let has_left = |callee: &Callee| sessions.is_anybody_leaving() && sessions.get(callee.slot).is_none();
         let can_take =
             |callee: &Callee| callee.has_room() && !has_left(callee) && !tried.contains(&callee.slot);
+        let gets_it = |callee: &Callee| can_take(callee) && takes(callee);
         let registration = &mut self.registrations[place];
         match sessions.is_anybody_away() {
-            false => registration.choose(ids, can_take),
-            true => away::choose_there(registration, ids, sessions, can_take),
+            false => registration.choose(ids, gets_it),
+            true => away::choose_there(registration, ids, sessions, gets_it),
         }
     }
 
@@ -185,18 +199,8 @@ impl Dealer {
         let is_asked_for = call.options.disclose_me || callee.disclose_caller;
         let peer = sessions.sender_mut(to);
         let features = peer.session.roles.callee.unwrap_or_default();
-        // A callee that cannot be interrupted could not be told that the parts end.
-        let takes_parts = Features::PROGRESSIVE_CALL_INVOCATIONS.and(Features::CALL_CANCELING);
-        if call.options.progress && !features.has(takes_parts) {
-            return Err(Refused::new(
-                uris::FEATURE_NOT_SUPPORTED,
-                "callee takes no progressive call invocations",
-            ));
-        }
-        if let Some(passthru) = &call.options.passthru
-            && !passthru::is_announced(passthru, Some(features))
-        {
-            return Err(passthru::not_supported(Kind::Invocation));
+        if !is_taken(&call.options, features) {
+            return Err(not_taken(&call.options, features));
         }
         registration.take(at);
         peer.last_invocation += 1;
@@ -262,6 +266,25 @@ impl Dealer {
     /// What is kept of calls beside their invocations: details of progressive calls, whole calls, deadlines.
     pub(crate) fn kept_len(&self) -> usize {
         self.frozen.len() + self.kept.len() + self.timeouts.len()
+    }
+}
+
+/// What takes a callee that gets a call in parts: one that cannot be interrupted could not be told that they end.
+const TAKES_PARTS: Features = Features::PROGRESSIVE_CALL_INVOCATIONS.and(Features::CALL_CANCELING);
+
+/// Whether a callee with these features can be given a call with these options.
+#[inline]
+fn is_taken(options: &CallOptions, callee: Features) -> bool {
+    (!options.progress || callee.has(TAKES_PARTS))
+        && options.passthru.as_ref().is_none_or(|it| passthru::is_announced(it, Some(callee)))
+}
+
+/// Why it cannot.
+#[cold]
+fn not_taken(options: &CallOptions, callee: Features) -> Refused {
+    match options.progress && !callee.has(TAKES_PARTS) {
+        true => Refused::new(uris::FEATURE_NOT_SUPPORTED, "callee takes no progressive call invocations"),
+        false => passthru::not_supported(Kind::Invocation),
     }
 }
 

@@ -195,10 +195,14 @@ pub struct RealmLimits {
     /// Messages of one session held back while one of them awaits authorization (default 8,192, more than
     /// one read of a driver can hold). Beyond it the session is aborted: its driver was told to stop reading long before.
     pub held_messages_max: usize,
-    /// Subscriptions and registrations of sessions that have left that are ended in one turn (default 256, less than
-    /// half a millisecond). What remains is worked off at following [`Input::Tick`](crate::Input::Tick)s; events and calls no longer
-    /// go to who has left in the meantime.
+    /// Calls, subscriptions and registrations of sessions that have left that are ended in one turn (default 256, less than
+    /// half a millisecond; in the turn in which one leaves, twice as many). What remains is worked off at following
+    /// [`Input::Tick`](crate::Input::Tick)s; nothing is sent to who has left in the meantime, and no call goes there.
     pub leave_portion: usize,
+    /// Calls that waited for a callee with room and now go to one, or end with their registration, in one turn (default 256, some
+    /// quarter of a millisecond). The others wait for following [`Input::Tick`](crate::Input::Tick)s, and calls that come for their
+    /// registration meanwhile wait behind them.
+    pub queue_portion: usize,
     /// Ids in the answer of one call of `wamp.session.list`, of `list` and `list_subscribers` of `wamp.subscription`, and of
     /// `list` and `list_callees` of `wamp.registration` (default 200,000). Where there are more, the call is refused.
     pub meta_list_max: usize,
@@ -260,6 +264,7 @@ impl Default for RealmLimits {
             uri_len_max: URI_LEN_MAX,
             held_messages_max: 8_192,
             leave_portion: 256,
+            queue_portion: 256,
             testaments_per_session_max: 64,
             testament_bytes_per_session_max: 256 << 10,
             retained_events_max: 10_000,

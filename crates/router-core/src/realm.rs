@@ -165,7 +165,8 @@ impl Realm {
 
     /// When to call [`Realm::handle`] with [`Input::Tick`]; `None` while nothing is to time out.
     pub fn deadline(&self) -> Option<Instant> {
-        if self.sessions.is_anybody_leaving() { self.clock.now() } else { self.dealer.deadline() }
+        let is_now = self.sessions.is_anybody_leaving() || self.dealer.is_behind();
+        if is_now { self.clock.now() } else { self.dealer.deadline() }
     }
 
     /// The driver has given a joined session another transport: what the meta API and authorizers are told of it from now on. What
@@ -212,6 +213,7 @@ impl Realm {
             Input::Tick => {
                 self.dealer.tick(&mut self.sessions, now, out);
                 self.work_off(out);
+                self.dealer.catch_up();
                 self.serve_queues(out);
                 Flow::Continue
             }

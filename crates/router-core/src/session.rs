@@ -10,6 +10,7 @@ use crossweave_wamp::{
 use hashbrown::HashMap;
 
 use crate::boundary::{QuestionId, Session, Slot};
+use crate::dealer::Ending;
 use crate::limits::{PROGRESSIVE_OPTIONS_BYTES_MAX, RealmLimits};
 use crate::meta::testament::Testaments;
 use crate::refused::{Refused, Stop};
@@ -53,6 +54,8 @@ pub(crate) struct Peer {
     pub(crate) is_away: bool,
     /// What waits while a message of it awaits authorization.
     pub(crate) gate: Option<Box<Gate>>,
+    /// It has left, and these of its calls and invocations remain to be ended.
+    pub(crate) ending: Ending,
 }
 
 /// The URIs and patterns of a session's subscriptions, or of its registrations, as they count against its bounds.
@@ -155,12 +158,13 @@ impl Peer {
             transports: 0,
             is_away: false,
             gate: None,
+            ending: Ending::default(),
         }
     }
 
-    /// Whether it has no subscriptions and registrations.
-    pub(crate) fn has_no_memberships(&self) -> bool {
-        self.subscriptions.is_empty() && self.registrations.is_empty()
+    /// Whether nothing remains of it, which has left.
+    pub(crate) fn has_nothing(&self) -> bool {
+        self.ending.is_empty() && self.subscriptions.is_empty() && self.registrations.is_empty()
     }
 
     /// Whether it may begin this progressive call.
@@ -213,7 +217,7 @@ impl Peer {
 pub(crate) struct Sessions {
     peers: Vec<Option<Box<Peer>>>,
     by_id: HashMap<SessionId, Slot>,
-    /// Sessions that have left and of which subscriptions and registrations remain to be ended.
+    /// Sessions that have left and of which calls, subscriptions and registrations remain to be ended.
     leaving: BTreeMap<Slot, Box<Peer>>,
     /// How many have no connection for now.
     away: usize,
@@ -283,11 +287,12 @@ impl Sessions {
     }
 
     /// Keeps what remains of a session that was removed until it is worked off.
-    pub(crate) fn let_leave(&mut self, peer: Box<Peer>) {
+    pub(crate) fn let_leave(&mut self, mut peer: Box<Peer>) {
+        peer.ending = Ending::of(&peer);
         self.leaving.insert(peer.slot, peer);
     }
 
-    /// Whether members and callees may be found that have left.
+    /// Whether members, callers and callees may be found that have left.
     #[inline]
     pub(crate) fn is_anybody_leaving(&self) -> bool {
         !self.leaving.is_empty()
@@ -300,25 +305,38 @@ impl Sessions {
 
     /// A session that has left, while something remains of it.
     pub(crate) fn leaving_mut(&mut self, slot: Slot) -> Option<&mut Peer> {
-        self.leaving.get_mut(&slot).map(|peer| &mut **peer)
+        leaving_at(&mut self.leaving, slot)
     }
 
     /// Nothing remains of a session that has left.
     pub(crate) fn has_left(&mut self, slot: Slot) {
-        self.leaving.remove(&slot);
+        let peer = self.leaving.remove(&slot);
+        debug_assert!(peer.is_none_or(|peer| peer.calls.is_empty() && peer.invocations.is_empty()));
+    }
+
+    /// A session that is joined, or that has left while something remains of it.
+    #[inline]
+    pub(crate) fn anyone_mut(&mut self, slot: Slot) -> Option<&mut Peer> {
+        let joined = self.peers.get_mut(slot.0 as usize).and_then(|peer| peer.as_deref_mut());
+        match joined {
+            Some(peer) => Some(peer),
+            None => leaving_at(&mut self.leaving, slot),
+        }
     }
 
     /// A session that is a member or callee of something, whether it is joined or has left.
     pub(crate) fn member_mut(&mut self, slot: Slot) -> &mut Peer {
-        let joined = self.peers.get_mut(slot.0 as usize).and_then(|peer| peer.as_deref_mut());
-        let leaving = &mut self.leaving;
-        joined
-            .or_else(|| leaving.get_mut(&slot).map(|peer| &mut **peer))
-            .expect("a session is forgotten after its memberships")
+        self.anyone_mut(slot).expect("a session is forgotten after its memberships")
     }
 
     /// In the order of their slots.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
         self.peers.iter().filter_map(|peer| peer.as_deref())
     }
+}
+
+#[cold]
+#[inline(never)]
+fn leaving_at(leaving: &mut BTreeMap<Slot, Box<Peer>>, slot: Slot) -> Option<&mut Peer> {
+    leaving.get_mut(&slot).map(|peer| &mut **peer)
 }

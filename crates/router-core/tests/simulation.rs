@@ -26,6 +26,7 @@ fn no_order_of_inputs_breaks_an_invariant() {
         counts.aborts,
         counts.late_frees,
         counts.queued,
+        counts.behind,
         counts.parts,
         counts.late_parts,
         counts.undelivered,

@@ -68,6 +68,8 @@ pub struct Counts {
     pub rerouted: u64,
     /// Calls that had to wait for a callee with room.
     pub queued: u64,
+    /// Inputs behind which calls that need not wait any more were left for the next tick.
+    pub behind: u64,
     /// Parts of progressive calls behind the first.
     pub parts: u64,
     /// Parts of calls that had been answered.
@@ -98,6 +100,7 @@ impl std::ops::AddAssign for Counts {
         self.late_frees += other.late_frees;
         self.rerouted += other.rerouted;
         self.queued += other.queued;
+        self.behind += other.behind;
         self.parts += other.parts;
         self.late_parts += other.late_parts;
         self.undelivered += other.undelivered;

@@ -26,6 +26,8 @@ impl Dealer {
         out: &mut O,
     ) -> ToCaller {
         let invocation = self.invocations[key];
+        let is_anybody_leaving = sessions.is_anybody_leaving();
+        let event = if is_anybody_leaving { or_callee_left(sessions, &invocation, event) } else { event };
         let mut step = invocation.step(event);
         if step.state == Some(State::Abandoned) && invocation.state != State::Abandoned {
             step.state = self.abandon(sessions, invocation.callee);
@@ -37,10 +39,11 @@ impl Dealer {
             let reason = if event == Event::Timeout { uris::TIMEOUT } else { uris::CANCELED };
             out.send(invocation.callee, &interrupt(invocation.request, mode, reason));
         }
-        // A session that calls itself and leaves is both; it gets nothing.
-        if let Some(refused) = step.caller.refusal()
-            && sessions.get(invocation.caller).is_some()
-        {
+        // One that has left gets nothing, neither of the realm nor of its callee.
+        if is_anybody_leaving && sessions.get(invocation.caller).is_none() {
+            return ToCaller::Nothing;
+        }
+        if let Some(refused) = step.caller.refusal() {
             out.send(invocation.caller, &refused.to_error(Kind::Call, invocation.call));
         }
         step.caller
@@ -68,7 +71,7 @@ impl Dealer {
             return;
         }
         self.invocations.remove(key);
-        if let Some(callee) = sessions.get_mut(invocation.callee) {
+        if let Some(callee) = sessions.anyone_mut(invocation.callee) {
             callee.invocations.remove(&invocation.request);
             callee.abandoned -= usize::from(invocation.state == State::Abandoned);
         }
@@ -77,7 +80,7 @@ impl Dealer {
         {
             registration.give_back(number);
             if !registration.queue.is_empty() {
-                self.ready.push(invocation.place);
+                self.make_ready(invocation.place);
             }
         }
     }
@@ -89,13 +92,21 @@ impl Dealer {
         if invocation.is_open {
             self.forget_parts(key);
         }
-        let Some(caller) = sessions.get_mut(invocation.caller) else { return };
+        let Some(caller) = sessions.anyone_mut(invocation.caller) else { return };
         caller.calls.remove(&invocation.call);
         if invocation.is_open {
             caller.open_calls -= 1;
             caller.end_open_call(invocation.call, &self.limits);
         }
     }
+}
+
+/// The event; or that the callee has left, where the turn of the invocation to end for that has not come: it comes now.
+#[cold]
+#[inline(never)]
+fn or_callee_left(sessions: &Sessions, invocation: &Invocation, event: Event) -> Event {
+    let has_left = invocation.state != State::Queued && sessions.get(invocation.callee).is_none();
+    if has_left { Event::CalleeLeft } else { event }
 }
 
 pub(super) fn interrupt(request: RequestId, mode: CancelMode, reason: &'static str) -> Message<'static> {

@@ -44,7 +44,7 @@ impl Dealer {
         }
         for place in sessions.sender(callee).registrations.values() {
             if !self.registrations[*place].queue.is_empty() {
-                self.ready.push(*place);
+                self.make_ready(*place);
             }
         }
     }

@@ -1,5 +1,11 @@
 //! Calls that end otherwise than by an answer: canceled, given up as their caller is not given a part of the result, or as one side leaves.
 //! Specification: "Call Canceling".
+//!
+//! The calls of a session that has left end one by one, as many in one turn as [`crate::realm::leaving`] says. Until its turn comes an
+//! invocation is in the tables of both sessions, as always, and can end in every other way; but nothing is sent to who has left.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use crossweave_wamp::RequestId;
 use crossweave_wamp::message::Cancel;
@@ -8,7 +14,7 @@ use hashbrown::HashMap;
 use super::Dealer;
 use super::invocation::Event;
 use crate::boundary::{Outbox, Slot, Undelivered};
-use crate::session::Sessions;
+use crate::session::{Peer, Sessions};
 use crate::slab::Key;
 
 impl Dealer {
@@ -40,23 +46,40 @@ impl Dealer {
         }
     }
 
-    /// Ends the invocations and calls of a session that has been taken out of `sessions`.
-    pub(crate) fn leave<O: Outbox>(
-        &mut self,
-        sessions: &mut Sessions,
-        calls: HashMap<RequestId, Key>,
-        invocations: HashMap<RequestId, Key>,
-        out: &mut O,
-    ) {
-        for key in in_order(invocations) {
-            self.advance(sessions, key, Event::CalleeLeft, out);
+    /// Ends the next of the invocations and calls of a session that has left, and says whether there was one.
+    pub(crate) fn end_next<O: Outbox>(&mut self, sessions: &mut Sessions, slot: Slot, out: &mut O) -> bool {
+        let Some(peer) = sessions.leaving_mut(slot) else { return false };
+        let (ended, event) = if let Some(Reverse(request)) = peer.ending.invocations.pop() {
+            (peer.invocations.get(&request).copied(), Event::CalleeLeft)
+        } else if let Some(Reverse(request)) = peer.ending.calls.pop() {
+            (peer.calls.get(&request).copied(), Event::CallerLeft)
+        } else {
+            return false;
+        };
+        // None where it has ended in another way since.
+        if let Some(key) = ended {
+            self.advance(sessions, key, event, out);
         }
-        for key in in_order(calls) {
-            // A call of the session to itself has ended with its invocation above.
-            if self.invocations.get(key).is_some() {
-                self.advance(sessions, key, Event::CallerLeft, out);
-            }
-        }
+        true
+    }
+}
+
+/// The requests of the invocations and calls that a session had when it left, the first in front, so that the same inputs give the
+/// same outputs.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    invocations: BinaryHeap<Reverse<RequestId>>,
+    calls: BinaryHeap<Reverse<RequestId>>,
+}
+
+impl Ending {
+    pub(crate) fn of(peer: &Peer) -> Self {
+        let requests = |table: &HashMap<RequestId, Key>| table.keys().copied().map(Reverse).collect();
+        Ending { invocations: requests(&peer.invocations), calls: requests(&peer.calls) }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.invocations.is_empty() && self.calls.is_empty()
     }
 }
 

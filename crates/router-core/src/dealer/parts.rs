@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::Dealer;
 use super::advance::interrupt;
-use super::invocation::State;
+use super::invocation::{Event, State};
 use crate::boundary::{Outbox, Slot};
 use crate::session::Sessions;
 use crate::slab::Key;
@@ -36,6 +36,10 @@ impl Dealer {
         if !invocation.is_open {
             return Err(ProtocolViolation::new(format!("call {} is still in flight", call.request)));
         }
+        if sessions.is_anybody_leaving() && sessions.get(invocation.callee).is_none() {
+            self.callee_has_left(sessions, from, key, call, out);
+            return Ok(());
+        }
         invocation.has_more_parts = true;
         if !call.options.progress {
             invocation.is_open = false;
@@ -51,6 +55,21 @@ impl Dealer {
         }
         out.send(callee, &message::Invocation { request, registration, details, payload }.into());
         Ok(())
+    }
+
+    /// A part is for a callee that has left, and the call's turn to end for that has not come: it comes now.
+    #[cold]
+    fn callee_has_left<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        from: Slot,
+        key: Key,
+        call: &Call<'_>,
+        out: &mut O,
+    ) {
+        self.advance(sessions, key, Event::CalleeLeft, out);
+        // The part is the first behind the end, and may be the last of all.
+        sessions.sender_mut(from).is_late_continuation(call);
     }
 
     /// A part of a progressive call does not reach its callee, and the call ends: a callee that has other parts is told.

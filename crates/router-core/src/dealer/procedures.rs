@@ -61,17 +61,18 @@ impl Dealer {
         });
         self.callees += 1;
         let registration = &mut self.registrations[key];
+        let (id, has_queue) = (registration.id, !registration.queue.is_empty());
         let concurrency = options.concurrency.map(|asked| asked.min(self.limits.concurrency_max));
         let mut callee = Callee::new(from, self.callees, concurrency, node);
         callee.disclose_caller = options.disclose_caller;
         registration.callees.push(callee);
         let peer = sessions.sender_mut(from);
-        peer.registrations.insert(registration.id, key);
+        peer.registrations.insert(id, key);
         peer.registered.add(policy, uri);
-        if !registration.queue.is_empty() {
-            self.ready.push(key);
+        if has_queue {
+            self.make_ready(key);
         }
-        Ok(Registered { key, id: registration.id, is_created })
+        Ok(Registered { key, id, is_created })
     }
 
     /// How many calls of a registration may wait.

@@ -28,6 +28,8 @@ pub(crate) struct Registration {
     pub(super) queue: BTreeMap<u64, Key>,
     /// How many may wait.
     pub(super) queued_max: usize,
+    /// A callee may have room for them.
+    pub(super) is_ready: bool,
 }
 
 /// What REGISTER has done.
@@ -93,6 +95,7 @@ impl Registration {
             next: 0,
             queue: BTreeMap::new(),
             queued_max,
+            is_ready: false,
         }
     }
 

@@ -3,22 +3,27 @@
 //! ```text
 //!            all callees full                       ERROR wamp.error.unavailable
 //!  CALL ──────────────────────▶ queue ─▶ INVOCATION ────────────────────────────▶ next callee, by the invocation policy
-//!            no room there: ERROR            ▲                                      none left: ERROR no_available_callee
+//!            no room there: ERROR            ▲                                      none left: ERROR no_available_callee,
+//!                                            │                                      or why those that are left do not take it
 //!                                            └── a callee has room again, or a new one registers
 //! ```
 //!
 //! To its caller a call that waits is a call in flight: it can be canceled, times out, and counts for the caller's bound.
+//!
+//! Where there is room for very many at once, they start in portions, one a tick, and nobody overtakes those that are left.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crossweave_wamp::message::{Call, Kind};
+use crossweave_wamp::features::Features;
+use crossweave_wamp::message::{Call, CallOptions, Kind};
 use crossweave_wamp::{MatchPolicy, RequestId, uris};
 
 use super::away::is_there;
-use super::invocation::{Event, Invocation, State};
+use super::invocation::{Event, Invocation, State, ToCaller};
 use super::kept::{KeptCall, Queued};
-use super::{Dealer, Placed, Way, all_busy};
+use super::registration::Callee;
+use super::{Dealer, Placed, Way, all_busy, is_taken, not_taken};
 use crate::boundary::{Outbox, Slot};
 use crate::ids::Ids;
 use crate::permit::Route;
@@ -127,19 +132,24 @@ impl Dealer {
     ) {
         let kept = self.kept.remove(key);
         let invocation = self.invocations[key];
-        // The callee is done with it, and the caller is not told.
-        self.advance(sessions, key, Event::Answer, out);
-        let moved = kept.is_some_and(|mut kept| {
-            kept.tried.push(invocation.callee);
-            self.start_again(sessions, ids, &invocation, *kept, out)
-        });
-        stats.rerouted += u64::from(moved);
-        if !moved {
-            tell_nobody_is_available(&invocation, out);
+        // The callee is done with it, and the caller is not told, if it is still there.
+        if self.advance(sessions, key, Event::Answer, out) == ToCaller::Nothing {
+            return;
+        }
+        let moved = match kept {
+            Some(mut kept) => {
+                kept.tried.push(invocation.callee);
+                self.start_again(sessions, ids, &invocation, *kept, out)
+            }
+            None => Err(nobody_is_available()),
+        };
+        stats.rerouted += u64::from(moved.is_ok());
+        if let Err(why) = moved {
+            out.send(invocation.caller, &why.to_error(Kind::Call, invocation.call));
         }
     }
 
-    /// Hands a kept call to a callee that was not tried, and says whether there was one.
+    /// Hands a kept call to a callee that was not tried and takes it.
     fn start_again<O: Outbox>(
         &mut self,
         sessions: &mut Sessions,
@@ -147,16 +157,30 @@ impl Dealer {
         before: &Invocation,
         kept: KeptCall,
         out: &mut O,
-    ) -> bool {
+    ) -> Result<(), Refused> {
         let place = before.place;
         let is_there = self.registrations.get(place).is_some_and(|it| it.id == before.registration);
         if !is_there {
-            return false;
+            return Err(nobody_is_available());
         }
-        let Some(at) = self.choose(sessions, ids, place, &kept.tried) else { return false };
         let KeptCall { mut call, attribution, tried, .. } = kept;
+        let takes = |callee: &Callee| is_taken(&call.options, features(sessions, callee));
+        let Some(at) = self.choose(sessions, ids, place, &tried, takes) else {
+            return Err(self.why_nobody(sessions, place, &tried, &call.options));
+        };
         let way = Way { place, at, attribution, deadline: before.deadline };
-        self.start(sessions, before.caller, &mut call, way, &tried, out).is_ok()
+        self.start(sessions, before.caller, &mut call, way, &tried, out)
+    }
+
+    /// Why no callee gets a kept call: those that have room do not take it, or there are none.
+    fn why_nobody(&self, sessions: &Sessions, place: Key, tried: &[Slot], options: &CallOptions) -> Refused {
+        let has_room =
+            |it: &&Callee| it.has_room() && sessions.get(it.slot).is_some() && !tried.contains(&it.slot);
+        let with_room = self.registrations[place].callees.iter().filter(has_room);
+        match with_room.map(|it| features(sessions, it)).find(|it| !is_taken(options, *it)) {
+            Some(callee) => not_taken(options, callee),
+            None => nobody_is_available(),
+        }
     }
 
     /// Takes the calls that wait at the registration of exactly this procedure or pattern. They are nobody's until
@@ -178,17 +202,37 @@ impl Dealer {
         }
         if !waiting.0.is_empty() {
             registration.queue.extend(waiting.0);
-            self.ready.push(place);
+            self.make_ready(place);
         }
     }
 
-    /// Whether [`Dealer::serve_queues`] has something to do.
-    #[inline]
-    pub(crate) fn has_ready_calls(&self) -> bool {
-        !self.ready.is_empty() || !self.orphans.is_empty()
+    /// A callee of a registration may have room for calls that wait there.
+    #[cold]
+    pub(super) fn make_ready(&mut self, place: Key) {
+        let registration = &mut self.registrations[place];
+        if !registration.is_ready {
+            registration.is_ready = true;
+            self.ready.push_back(place);
+        }
     }
 
-    /// Starts calls that waited where there is room now, and ends those whose registration is gone.
+    /// Whether [`Dealer::serve_queues`] has something to do before the next tick.
+    #[inline]
+    pub(crate) fn has_ready_calls(&self) -> bool {
+        !self.is_behind && (!self.ready.is_empty() || !self.orphans.is_empty())
+    }
+
+    /// Whether calls that need not wait any more are left for the next tick.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// The tick has come.
+    pub(crate) fn catch_up(&mut self) {
+        self.is_behind = false;
+    }
+
+    /// Starts calls that waited where there is room now, and ends those whose registration is gone: a portion.
     #[cold]
     #[inline(never)]
     pub(crate) fn serve_queues<O: Outbox>(
@@ -198,26 +242,70 @@ impl Dealer {
         stats: &mut Stats,
         out: &mut O,
     ) {
-        for key in std::mem::take(&mut self.orphans) {
-            if self.invocations.get(key).is_some_and(|it| it.state == State::Queued) {
+        let mut left = self.limits.queue_portion.max(1);
+        while left > 0
+            && let Some(key) = self.orphans.pop_front()
+        {
+            left -= 1;
+            if self.is_orphan(key) {
                 self.advance(sessions, key, Event::CalleeLeft, out);
             }
         }
-        while let Some(place) = self.ready.pop() {
-            while let Some(key) = self.next_queued(sessions, place) {
-                let Some(kept) = self.kept.remove(key) else { break };
-                let waited = self.invocations[key];
-                if let Some(queued) = kept.queued {
-                    self.registrations[place].queue.remove(&queued.ticket);
-                }
-                // Its place as a call in flight goes to the invocation that now begins.
-                self.enter(sessions, key, None);
-                match self.start_again(sessions, ids, &waited, *kept, out) {
-                    true => stats.invocations += 1,
-                    false => tell_nobody_is_available(&waited, out),
-                }
+        while left > 0
+            && let Some(place) = self.ready.pop_front()
+        {
+            let started = self.serve_queue(sessions, ids, (place, left), stats, out);
+            // Looking in vain counts as well.
+            left -= started.max(1);
+        }
+        self.is_behind = !self.ready.is_empty() || !self.orphans.is_empty();
+    }
+
+    /// Whether a call still waits for a registration that is gone. Since it came among the orphans it may have ended, and its place may
+    /// be another call's.
+    fn is_orphan(&self, key: Key) -> bool {
+        self.invocations.get(key).is_some_and(|it| {
+            let registration = self.registrations.get(it.place);
+            it.state == State::Queued && registration.is_none_or(|at| at.id != it.registration)
+        })
+    }
+
+    /// Starts at most `max` calls that wait at one registration, and says how many.
+    fn serve_queue<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        ids: &mut Ids,
+        (place, max): (Key, usize),
+        stats: &mut Stats,
+        out: &mut O,
+    ) -> usize {
+        if let Some(registration) = self.registrations.get_mut(place) {
+            registration.is_ready = false;
+        }
+        for started in 0..max {
+            let Some(key) = self.next_queued(sessions, place) else { return started };
+            let waited = self.invocations[key];
+            if sessions.get(waited.caller).is_none() {
+                // It has left, and its turn to end for that has not come.
+                self.advance(sessions, key, Event::CallerLeft, out);
+                continue;
+            }
+            let Some(kept) = self.kept.remove(key) else { return started };
+            if let Some(queued) = kept.queued {
+                self.registrations[place].queue.remove(&queued.ticket);
+            }
+            // Its place as a call in flight goes to the invocation that now begins.
+            self.enter(sessions, key, None);
+            match self.start_again(sessions, ids, &waited, *kept, out) {
+                Ok(()) => stats.invocations += 1,
+                Err(why) => out.send(waited.caller, &why.to_error(Kind::Call, waited.call)),
             }
         }
+        if self.next_queued(sessions, place).is_some() {
+            // Behind the others.
+            self.make_ready(place);
+        }
+        max
     }
 
     /// The call that is next, if a callee has room for it.
@@ -229,7 +317,11 @@ impl Dealer {
     }
 }
 
-fn tell_nobody_is_available<O: Outbox>(invocation: &Invocation, out: &mut O) {
-    let none = Refused::new(uris::NO_AVAILABLE_CALLEE, "no callee of the procedure is available");
-    out.send(invocation.caller, &none.to_error(Kind::Call, invocation.call));
+/// What a callee announced.
+fn features(sessions: &Sessions, callee: &Callee) -> Features {
+    sessions.get(callee.slot).and_then(|peer| peer.session.roles.callee).unwrap_or_default()
+}
+
+fn nobody_is_available() -> Refused {
+    Refused::new(uris::NO_AVAILABLE_CALLEE, "no callee of the procedure is available")
 }

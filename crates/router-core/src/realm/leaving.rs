@@ -1,10 +1,10 @@
 //! How a session leaves: by its own GOODBYE or ABORT, for what it did wrong, as the router or another session closes it, or
 //! because its transport is gone.
 //!
-//! At once, whatever it had: it gets no message and no call any more, its calls and invocations end, its testaments are
-//! published, `wamp.session.on_leave` tells of it. Its subscriptions and registrations end one by one in portions, so that one who has very many
+//! At once, whatever it had: it gets no message and no call any more, its testaments are published, `wamp.session.on_leave` tells of
+//! it. Its calls and invocations, then its subscriptions and registrations end one by one in portions, so that one who has very many
 //! delays nobody; what is left after the first portion is done at the next ticks. A registration that somebody else needs in
-//! the meantime ends before its turn.
+//! the meantime, or a call to which something else happens, ends before its turn.
 
 use crossweave_wamp::message::{Abort, Goodbye};
 use crossweave_wamp::{MatchPolicy, SessionId, uris};
@@ -33,11 +33,10 @@ impl Realm {
         if let Some(gate) = peer.gate.take() {
             self.questions.remove(&gate.question);
         }
-        let (calls, invocations) = (std::mem::take(&mut peer.calls), std::mem::take(&mut peer.invocations));
         let left = meta::session::left(&peer.session);
         let testaments = peer.testaments.take();
         self.sessions.let_leave(peer);
-        self.dealer.leave(&mut self.sessions, calls, invocations, out);
+        self.end_calls(slot, out);
         if notice == Notice::Given {
             if let Some(testaments) = testaments {
                 self.publish_testaments(slot, *testaments, out);
@@ -49,6 +48,15 @@ impl Realm {
         self.work_off(out);
         self.serve_queues(out);
         Flow::Gone
+    }
+
+    /// Ends calls and invocations of a session that has just left: as a rule all of them.
+    fn end_calls<O: Outbox>(&mut self, slot: Slot, out: &mut O) {
+        for _ in 0..self.options.limits.leave_portion.max(1) {
+            if !self.dealer.end_next(&mut self.sessions, slot, out) {
+                return;
+            }
+        }
     }
 
     /// Publishes what a session leaves behind, as far as its role may still publish that.
@@ -148,12 +156,12 @@ impl Realm {
         Flow::Gone
     }
 
-    /// Ends some of the subscriptions and registrations of sessions that have left.
+    /// Ends some of the calls, subscriptions and registrations of sessions that have left.
     pub(super) fn work_off<O: Outbox>(&mut self, out: &mut O) {
         for _ in 0..self.options.limits.leave_portion.max(1) {
             // Sessions that have nothing more are free at once, so that no turn is spent on them alone.
             while let Some(peer) = self.sessions.next_leaving()
-                && peer.has_no_memberships()
+                && peer.has_nothing()
             {
                 let slot = peer.slot;
                 self.sessions.has_left(slot);
@@ -161,7 +169,9 @@ impl Realm {
             }
             let Some(peer) = self.sessions.next_leaving() else { return };
             let (slot, session) = (peer.slot, peer.session.id);
-            if let Some((id, membership)) = peer.subscriptions.pop_first() {
+            if !peer.ending.is_empty() {
+                self.dealer.end_next(&mut self.sessions, slot, out);
+            } else if let Some((id, membership)) = peer.subscriptions.pop_first() {
                 let ended = self.broker.remove_member(&mut self.sessions, id, membership);
                 self.tell_unsubscribed(session, ended, out);
             } else if let Some((_, key)) = peer.registrations.pop_first() {

@@ -157,7 +157,7 @@ impl Runner {
         for slot in slots {
             self.input(Input::Leave(slot));
         }
-        while !self.taken.is_empty() && self.is_due() {
+        while self.is_due() {
             self.input(Input::Tick);
         }
         if !self.taken.is_empty() {
@@ -303,6 +303,7 @@ impl Runner {
                 "queued_calls_per_registration_max" => limits.queued_calls_per_registration_max = number()?,
                 "kept_call_bytes_max" => limits.kept_call_bytes_max = number()?,
                 "leave_portion" => limits.leave_portion = number()?,
+                "queue_portion" => limits.queue_portion = number()?,
                 "meta_list_max" => limits.meta_list_max = number()?,
                 "meta_payload_bytes_max" => limits.meta_payload_bytes_max = number()?,
                 "held_messages_max" => limits.held_messages_max = number()?,
