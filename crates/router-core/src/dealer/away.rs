@@ -43,8 +43,8 @@ impl Dealer {
             return;
         }
         for place in sessions.sender(callee).registrations.values() {
-            if !self.registrations[*place].queue.is_empty() {
-                self.make_ready(*place);
+            if let Some(queue) = self.registrations[*place].queue {
+                self.make_ready(queue);
             }
         }
     }
