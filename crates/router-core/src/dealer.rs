@@ -145,8 +145,8 @@ impl Dealer {
             Some(CallSharding { runmode: Some(mode), rkey }) => {
                 Some(self.choose_shard(sessions, place, (*mode, rkey.as_deref()), &call.procedure)?)
             }
-            // It does not overtake those that wait for the next tick.
-            _ if self.is_behind && self.registrations[place].queue.is_some() => None,
+            // It overtakes nobody: those that wait for the next tick, or for a callee that is away.
+            _ if !self.kept.is_empty() && self.registrations[place].queue.is_some() => None,
             _ => self.choose(sessions, ids, place, &[], |_| true),
         };
         let Some(at) = chosen else {
