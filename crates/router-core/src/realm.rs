@@ -330,11 +330,12 @@ impl Realm {
             }
         };
         self.dealer.part_is_undelivered(&self.sessions, slot, request, out);
+        // The call that is next would come back as well, and so on: each has a turn of its own.
+        self.dealer.hold_queues();
         let mut error = refused.to_error(Kind::Invocation, request);
-        match self.dispatch(now, slot, &mut error, None, out) {
-            Flow::Gone => Flow::Gone,
-            _ => flow,
-        }
+        let done = self.dispatch(now, slot, &mut error, None, out);
+        self.dealer.leave_queues();
+        if done == Flow::Gone { Flow::Gone } else { flow }
     }
 
     /// Ends a call that cannot go on, as its caller does not take what its callee answers.

@@ -109,9 +109,11 @@ impl Dealer {
 
     /// A call waits no more, if it did.
     fn leave_queue(&mut self, queued: Option<Queued>) {
-        if let Some(place) = queued.and_then(|queued| self.queues.remove(queued)) {
+        let Some(queued) = queued else { return };
+        if let Some(place) = self.queues.remove(queued) {
             self.registrations[place].queue = None;
         }
+        self.is_behind &= self.queues.has_ready();
     }
 
     /// Whether a callee's ERROR `wamp.error.unavailable` is for the dealer rather than for the caller.
@@ -215,7 +217,17 @@ impl Dealer {
 
     /// Whether calls that need not wait any more are left for the next tick.
     pub(crate) fn is_behind(&self) -> bool {
-        self.is_behind && self.queues.has_ready()
+        self.is_behind
+    }
+
+    /// No call that waits starts or ends until [`Dealer::leave_queues`].
+    pub(crate) fn hold_queues(&mut self) {
+        self.is_behind = true;
+    }
+
+    /// Calls that need not wait any more are for the next tick, if there are such.
+    pub(crate) fn leave_queues(&mut self) {
+        self.is_behind = self.queues.has_ready();
     }
 
     /// The tick has come.
@@ -248,7 +260,7 @@ impl Dealer {
             // Looking in vain counts as well.
             left -= done.max(1);
         }
-        self.is_behind = self.queues.has_ready();
+        self.leave_queues();
     }
 
     /// Ends at most `max` calls whose registration is gone, and says how many.
