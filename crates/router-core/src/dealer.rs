@@ -91,7 +91,7 @@ pub(crate) enum Placed {
 }
 
 /// How a call goes to its callee.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Way {
     /// The registration.
     place: Key,
@@ -101,6 +101,10 @@ struct Way {
     attribution: Attribution,
     deadline: Option<Instant>,
 }
+
+/// A callee that announced these features does not take a call: see [`is_taken`].
+#[derive(Debug)]
+struct NotTaken(Features);
 
 impl Dealer {
     pub(crate) fn new(limits: RealmLimits, call_queues: Vec<CallQueueRule>) -> Self {
@@ -153,7 +157,9 @@ impl Dealer {
             return self.wait(sessions, from, call, route, place, deadline);
         };
         let way = Way { place, at, attribution: route.attribution, deadline };
-        self.start(sessions, from, call, way, &[], out)?;
+        if let Err(NotTaken(features)) = self.start(sessions, from, call, way, &[], out) {
+            self.start_elsewhere(sessions, ids, from, call, (way, features), out)?;
+        }
         Ok(Placed::Started)
     }
 
@@ -178,7 +184,7 @@ impl Dealer {
         }
     }
 
-    /// Sends the INVOCATION.
+    /// Sends the INVOCATION, if the callee takes it.
     #[inline(always)]
     fn start<O: Outbox>(
         &mut self,
@@ -188,7 +194,7 @@ impl Dealer {
         way: Way,
         tried: &[Slot],
         out: &mut O,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), NotTaken> {
         let Way { place, at, attribution, deadline } = way;
         let registration = &mut self.registrations[place];
         let callee = &registration.callees[at];
@@ -198,7 +204,7 @@ impl Dealer {
         let peer = sessions.sender_mut(to);
         let features = peer.session.roles.callee.unwrap_or_default();
         if !is_taken(&call.options, features) {
-            return Err(not_taken(&call.options, features));
+            return Err(NotTaken(features));
         }
         registration.take(at);
         peer.last_invocation += 1;

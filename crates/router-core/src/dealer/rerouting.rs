@@ -23,7 +23,7 @@ use super::invocation::{Event, Invocation, State, ToCaller};
 use super::kept::KeptCall;
 use super::queues::Queued;
 use super::registration::Callee;
-use super::{Dealer, Placed, Way, all_busy, is_taken, not_taken};
+use super::{Dealer, NotTaken, Placed, Way, all_busy, is_partitioned, is_taken, not_taken};
 use crate::boundary::{Outbox, Slot};
 use crate::ids::Ids;
 use crate::permit::Route;
@@ -172,7 +172,29 @@ impl Dealer {
             return Err(self.why_nobody(sessions, place, &tried, &call.options));
         };
         let way = Way { place, at, attribution, deadline: before.deadline };
-        self.start(sessions, before.caller, &mut call, way, &tried, out)
+        let started = self.start(sessions, before.caller, &mut call, way, &tried, out);
+        started.map_err(|NotTaken(features)| not_taken(&call.options, features))
+    }
+
+    /// Hands a call that the callee whose turn it was does not take to another one that does, if it is not for that one alone.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn start_elsewhere<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        ids: &mut Ids,
+        from: Slot,
+        call: &mut Call<'_>,
+        (way, not_by): (Way, Features),
+        out: &mut O,
+    ) -> Result<(), Refused> {
+        let why = not_taken(&call.options, not_by);
+        if is_partitioned(&call.options) {
+            return Err(why);
+        }
+        let takes = |callee: &Callee| is_taken(&call.options, features(sessions, callee));
+        let Some(at) = self.choose(sessions, ids, way.place, &[], takes) else { return Err(why) };
+        self.start(sessions, from, call, Way { at, ..way }, &[], out).map_err(|_| why)
     }
 
     /// Why no callee gets a kept call: those that have room do not take it, or there are none.
