@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crossweave_router_core::boundary::{Input, Session};
 use crossweave_router_core::{
-    Actions, Authorization, Disclosure, Permission, Permissions, Realm, RealmLimits, RealmOptions, Role, Slot,
+    Actions, Authorization, Disclosure, Permission, Permissions, Presence, Realm, RealmLimits, RealmOptions,
+    Role, Slot,
 };
 use crossweave_testkit::recorder::{Output, Recorder};
 use crossweave_wamp::features::Roles;
@@ -182,6 +183,21 @@ fn calls_between_two_that_leave_end_once() {
         assert_eq!(count(&outputs, |it| matches!(it, Output::Free(_))), outputs.len());
     }
     assert_eq!((frees, realm.invocation_count(), realm.deadline()), (2, 0, None));
+}
+
+#[test]
+fn calls_of_a_callee_that_does_not_answer_end_in_portions() {
+    let now = Instant::now();
+    let mut realm = with_calls_to(RealmOptions::default(), InvokePolicy::RoundRobin, now);
+    let is_error = |it: &Output| matches!(it, Output::Send(CALLER, Message::Error(_)));
+    let mut ended = count(&turn(&mut realm, Input::Presence(CALLEE, Presence::Silent), now), is_error);
+    assert_eq!(ended, PORTION);
+    while realm.deadline().is_some_and(|deadline| deadline <= now) {
+        let came = count(&turn(&mut realm, Input::Tick, now), is_error);
+        assert!(came <= PORTION, "{came} in one turn");
+        ended += came;
+    }
+    assert_eq!((ended, realm.invocation_count(), realm.deadline()), (CALLS, 0, None));
 }
 
 /// A realm in which one call runs and all others wait for it.
