@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{Changing, role};
-use crate::background::{PATIENCE, run};
+use crate::background::{Background, PATIENCE, crossweave, run};
 use crate::node::Node;
 
 #[test]
@@ -114,6 +114,32 @@ fn what_is_added_stands_beside_what_clients_have_started() {
     assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
     assert!(it.reaches("b.sock", "one") && it.reaches("b.sock", "two") && it.reaches("a.sock", "u-ann"));
     assert!(it.of(&["apply"]).stdout.starts_with("nothing to do"));
+}
+
+#[test]
+fn a_realm_that_is_added_takes_the_place_of_one_that_clients_have_started() {
+    let mut it = Changing::new();
+    let template =
+        json!({"name": "^u-(?P<user>[a-z]+)$", "template": true, "roles": [role("anonymous", true)]});
+    it.router()["realms"].as_array_mut().unwrap().push(template);
+    it.write();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    let url = it.url("a.sock");
+    let sub = Background::start(crossweave().args(["sub", "com.a", "--realm", "u-ann", "--url", &url]));
+    sub.wait_for("subscribed");
+    let realms = it.router()["realms"].as_array_mut().unwrap();
+    realms.push(json!({"name": "u-ann", "roles": [role("anonymous", false)]}));
+    it.write();
+    let applied = it.of(&["apply"]);
+    assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
+    sub.wait_for("wamp.close.close_realm");
+    assert!(!it.reaches("a.sock", "u-ann") && it.reaches("a.sock", "u-bob"), "it has roles of its own");
+    assert!(it.of(&["apply"]).stdout.starts_with("nothing to do"));
+    it.router()["realms"].as_array_mut().unwrap().pop();
+    it.write();
+    let applied = it.of(&["apply"]);
+    assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
+    assert!(it.reaches("a.sock", "u-ann"), "the template has it again");
 }
 
 /// Joins realms of a template, one after the other, until it is over; why one could not be joined.
