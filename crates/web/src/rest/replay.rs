@@ -79,14 +79,23 @@ impl Remembered {
         Remembered::default()
     }
 
+    /// The same, where an earlier process may have carried out requests that nobody remembers: those that were signed before this
+    /// time are refused.
+    pub fn in_memory_since(now: SystemTime) -> Remembered {
+        let marks = Marks { forgotten: Some(now), ..Marks::default() };
+        Remembered { marks: Arc::new(marks.into()), ..Remembered::default() }
+    }
+
     /// A memory that outlives the process, in a file of this folder. There is one file for each `owner`, which no two memories may
     /// have at a time.
     ///
     /// The file has parts of signatures and nothing else, and is for its owner only. It is read whole here, which takes long
     /// only if there were very many requests.
     ///
+    /// One that can be read and not be written counts; requests are refused until it can.
+    ///
     /// # Errors
-    /// The file cannot be read or written.
+    /// The file cannot be read, or is not there and cannot be made.
     pub fn in_folder(folder: &Path, owner: &str) -> io::Result<Remembered> {
         let path = folder.join(files::name(owner));
         let (journal, entries, forgotten) = Journal::open(&path, SystemTime::now())?;
@@ -315,6 +324,36 @@ mod tests {
         assert_eq!(seen.remember(&[1; 32], end, now).await, Ok(()));
         let again = Remembered::in_folder(&folder, "app").unwrap();
         assert_eq!(again.remember(&[1; 32], end, now).await, Err(NotNew::Replayed));
+    }
+
+    #[tokio::test]
+    async fn what_a_file_has_counts_also_if_it_cannot_be_written_as_it_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let (now, end) = (SystemTime::now(), SystemTime::now() + Duration::from_secs(60));
+        let open = || Remembered::in_folder(folder.path(), "app");
+        assert_eq!(open().unwrap().remember(&[1; 32], end, now).await, Ok(()));
+        // As on a full disk: nothing can be written beside it.
+        let beside = folder.path().join(files::name("app")).with_extension("new");
+        std::fs::create_dir(&beside).unwrap();
+        let seen = open().expect("it can be read");
+        assert_eq!(seen.remember(&[1; 32], end, now).await, Err(NotNew::Replayed));
+        assert_eq!(seen.remember(&[2; 32], end, now).await, Err(NotNew::NotKept));
+        std::fs::remove_dir(&beside).unwrap();
+        assert_eq!(seen.remember(&[2; 32], end, now).await, Ok(()));
+        let again = open().unwrap();
+        for n in [1, 2] {
+            assert_eq!(again.remember(&[n; 32], end, now).await, Err(NotNew::Replayed));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_memory_that_cannot_know_what_was_before_refuses_what_was_signed_before() {
+        let now = SystemTime::now();
+        let seen = Remembered::in_memory_since(now);
+        seen.expect(Duration::from_secs(60));
+        let (before, after) = (now - Duration::from_secs(1), now + Duration::from_secs(1));
+        assert_eq!(seen.remember(&[1; 32], before, after).await, Err(NotNew::Forgotten));
+        assert_eq!(seen.remember(&[2; 32], after, after).await, Ok(()));
     }
 
     #[tokio::test]
