@@ -28,7 +28,8 @@ procedures! { Router:
         #[serde(default)] realm_id: Option<String>,
     } -> BTreeMap<String, RealmStats>, errors [error::NO_SUCH_OBJECT];
 
-    /// Starts a realm. The roles in its configuration are checked, and started one by one, by `start_router_realm_role`.
+    /// Starts a realm. The roles in its configuration are checked, and started one by one, by `start_router_realm_role`. Without
+    /// `template_id`, it takes the place of one of its name that clients have started by a template: that one ends.
     "start_router_realm" StartRouterRealm {
         /// An id for it.
         realm_id: String,

@@ -239,6 +239,11 @@ fn workers() {
 fn realms() {
     router(r#""realms": [§{"roles": []}]"#, "$.workers[0].realms[0]", "a realm has no `name`");
     router(
+        r#""realms": [{"name": "realm1", §"stats": {"trigger_on_join": true}}]"#,
+        "$.workers[0].realms[0].stats",
+        "warning: publishing statistics of sessions is not built yet: nobody gets any",
+    );
+    router(
         r#""realms": [{"name": §"1realm"}]"#,
         "$.workers[0].realms[0].name",
         "cannot be the name of a realm",

@@ -181,6 +181,11 @@ impl RouterWorker {
         let sessions = state.forget(id).map(|it| it.sessions).unwrap_or_default();
         self.shared.idle.lock().end(name);
         drop(state);
+        self.realm_ended(id, name, sessions).await;
+    }
+
+    /// What is left of a realm that is forgotten.
+    async fn realm_ended(&self, id: &str, name: &str, sessions: Vec<Sessions>) {
         self.stop_links(Some(id)).await;
         // What they have on the management realm goes with them, before somebody starts it anew.
         for sessions in sessions {

@@ -4,10 +4,11 @@
 //! calls leave nothing behind but their invocation. All kept calls of a realm share a bound of bytes: beyond it a call neither
 //! waits nor is rerouted. Specification: "Call Re-Routing".
 
+use crossweave_wamp::Message;
 use crossweave_wamp::message::Call;
-use crossweave_wamp::{Message, RegistrationId};
 use hashbrown::HashMap;
 
+use super::queues::Queued;
 use crate::boundary::Slot;
 use crate::slab::Key;
 use crate::trust::Attribution;
@@ -18,7 +19,6 @@ use crate::weight;
 pub(super) struct KeptCalls {
     calls: HashMap<Key, Box<KeptCall>>,
     bytes: usize,
-    last_ticket: u64,
 }
 
 /// A call as its caller sent it.
@@ -29,17 +29,9 @@ pub(super) struct KeptCall {
     pub(super) attribution: Attribution,
     /// Callees that said they are not available.
     pub(super) tried: Vec<Slot>,
-    /// Its place in the queue of a registration.
+    /// Its place in a queue.
     pub(super) queued: Option<Queued>,
     bytes: usize,
-}
-
-/// Where a call waits.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Queued {
-    pub(super) place: Key,
-    pub(super) registration: RegistrationId,
-    pub(super) ticket: u64,
 }
 
 impl KeptCall {
@@ -76,18 +68,5 @@ impl KeptCalls {
         let call = self.calls.remove(&invocation)?;
         self.bytes -= call.bytes;
         Some(call)
-    }
-
-    /// The call waits elsewhere.
-    pub(super) fn move_to(&mut self, invocation: Key, queued: Queued) {
-        if let Some(call) = self.calls.get_mut(&invocation) {
-            call.queued = Some(queued);
-        }
-    }
-
-    /// A number above all that were given before.
-    pub(super) fn ticket(&mut self) -> u64 {
-        self.last_ticket += 1;
-        self.last_ticket
     }
 }

@@ -165,3 +165,50 @@ async fn a_realm_that_starts_as_its_template_changes_is_one_of_the_new_template(
     assert_eq!(realm.config["roles"].as_array().map(Vec::len), Some(2));
     assert_eq!(state.templates[0].running(), 1);
 }
+
+#[tokio::test]
+async fn a_realm_of_the_configuration_takes_the_place_of_one_that_a_client_has_started() {
+    let worker = worker_with_a_realm(1).await;
+    let provider = Provider(Arc::downgrade(&worker.shared));
+    // Nobody is on it, and it is looked at soon.
+    provider.emptied("realm-joe");
+    start(&worker, "r2", json!({"name": "realm-joe"}), None).await;
+    let state = worker.shared.state.lock().await;
+    let [realm] = &state.realms[..] else { panic!("one realm") };
+    assert_eq!((&*realm.id, &realm.template_id), ("r2", &None));
+    assert_eq!(state.templates[0].running(), 0, "the one that has ended counts no more");
+    drop(state);
+    assert!(worker.stop_idle("realm-joe").await, "there is nothing to stop");
+    assert_eq!(worker.router().realms(), ["realm-joe"]);
+    let again = StartRouterRealm {
+        realm_id: "r3".to_owned(),
+        config: json!({"name": "realm-joe"}),
+        template_id: None,
+    };
+    let refused = worker.start_router_realm(Caller::default(), again).await;
+    assert_eq!(refused.expect_err("there is one").uri, error::ALREADY_EXISTS);
+}
+
+#[tokio::test]
+async fn a_client_whose_realm_is_started_by_the_configuration_meanwhile_gets_that() {
+    let management = management();
+    let worker = start_worker(&management, Extensions::default()).await;
+    start(&worker, "users", users(3600, &["anonymous"]), None).await;
+    let starting = worker.clone();
+    let activate = move |_: Caller, asked: ActivateRealm| {
+        let worker = starting.clone();
+        async move {
+            start(&worker, "r2", json!({"name": "realm-joe"}), None).await;
+            let ActivateRealm { realm_id, config, template_id, .. } = asked;
+            let asked = StartRouterRealm { realm_id, config, template_id: Some(template_id) };
+            worker.start_router_realm(Caller::default(), asked).await.map(drop)
+        }
+    };
+    let controller = Service::new(join(&management).await, None);
+    controller.answer::<ActivateRealm, _, _>(activate).await.expect("nobody else answers");
+    let activated = timeout(PATIENCE, worker.activate_realm(&wanted("realm-joe"))).await;
+    assert_eq!(activated.expect("it ends"), Ok(()));
+    let state = worker.shared.state.lock().await;
+    assert_eq!(state.realms.iter().map(|it| &*it.id).collect::<Vec<_>>(), ["r2"]);
+    assert_eq!(state.templates[0].running(), 0, "it is none of the template's");
+}

@@ -39,7 +39,7 @@ impl RouterWorker {
             let template = RealmTemplate::new(realm_id, part.value, config);
             return Ok(self.start_template(state, template, who).await);
         }
-        let idle_timeout = self.start_empty(&state, &realm_id, &part.value, template_id.as_ref()).await?;
+        let idle_timeout = self.start_empty(&mut state, &realm_id, &part.value, template_id.as_ref()).await?;
         let (started, starting) = watch::channel(());
         let running = RunningRealm {
             id: realm_id,
@@ -90,7 +90,7 @@ impl RouterWorker {
     /// Starts a realm without roles. The result is after how long it is stopped when nobody is on it.
     async fn start_empty(
         &self,
-        state: &State,
+        state: &mut State,
         id: &str,
         wanted: &config::Realm,
         template_id: Option<&String>,
@@ -99,6 +99,9 @@ impl RouterWorker {
         let mut findings = Findings::new(&options.extensions);
         let mut definition = realm::definition(wanted, &options.limits, id, &mut findings);
         findings.settle()?;
+        if template_id.is_none() {
+            self.make_room(state, &wanted.name).await;
+        }
         // They are started one by one.
         definition.roles.clear();
         let template = state.templates.iter().find(|it| Some(&it.id) == template_id);
@@ -108,6 +111,21 @@ impl RouterWorker {
             _ => Error::new(error::CANNOT_START, failure),
         })?;
         Ok(template.and_then(RealmTemplate::idle_timeout))
+    }
+
+    /// Ends the realm of this name that a client has started by a template, if there is one: one that somebody has asked for takes its
+    /// place. No other client gets between the two.
+    async fn make_room(&self, state: &mut State, name: &str) {
+        let is_in_the_way = |it: &&RunningRealm| it.realm.name == name && it.template_id.is_some();
+        let Some(running) = state.realms.iter().find(is_in_the_way) else { return };
+        running.sessions.iter().for_each(Sessions::stop);
+        let (id, name) = (running.id.clone(), name.to_owned());
+        self.end_links(&id);
+        let _ = self.router().stop_realm(&name).await;
+        let sessions = state.forget(&id).map(|it| it.sessions).unwrap_or_default();
+        self.shared.idle.lock().end(&name);
+        let worker = self.clone();
+        tokio::spawn(async move { worker.realm_ended(&id, &name, sessions).await });
     }
 
     /// Starts a realm of the router. A history that is kept somewhere is read first, which may take a while: not here, where others
