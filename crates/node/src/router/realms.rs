@@ -45,9 +45,16 @@ pub(super) struct RunningRole {
     pub(super) id: String,
     pub(super) name: String,
     config: Config,
+    /// A client has started it by a template of the realm.
+    is_of_template: bool,
 }
 
 impl RunningRole {
+    /// Whether one that is asked for takes its place.
+    fn makes_room_for(&self, id: &str, role: &config::Role) -> bool {
+        self.is_of_template && self.name == role.name && self.id != id && role.template.is_none()
+    }
+
     fn marshal(&self) -> RealmRole {
         RealmRole { id: self.id.clone(), config: self.config.clone() }
     }
@@ -217,14 +224,25 @@ impl RouterWorker {
         caller: Caller,
         asked: StartRouterRealmRole,
     ) -> Result<RealmRole, Error> {
+        self.start_role(asked, false).await
+    }
+
+    /// Starts a role, by a template of its realm or because somebody has asked for it. The latter takes the place of the former: its
+    /// sessions go on.
+    pub(super) async fn start_role(
+        &self,
+        asked: StartRouterRealmRole,
+        is_of_template: bool,
+    ) -> Result<RealmRole, Error> {
         let StartRouterRealmRole { realm_id, role_id, config } = asked;
         let mut state = self.shared.state.lock().await;
         let running = state.realm(&realm_id)?;
         let part = config::part::role(&config, &format!("role {role_id}"), &self.shared.options.cbdir);
         let part = part.map_err(|problems| invalid(&problems))?;
         part.warnings.iter().for_each(|warning| warn!(role = role_id, "{}", warning.message));
+        let is_replaced = |it: &RunningRole| !is_of_template && it.makes_room_for(&role_id, &part.value);
         let is_there = |it: &&RunningRole| it.id == role_id || it.name == part.value.name;
-        if let Some(other) = running.roles.iter().find(is_there) {
+        if let Some(other) = running.roles.iter().filter(|it| !is_replaced(it)).find(is_there) {
             let (id, name) = (&other.id, &other.name);
             let message = format!("realm {realm_id:?} has a role {id:?} with the name {name:?}");
             return Err(Error::new(error::ALREADY_EXISTS, message));
@@ -239,10 +257,14 @@ impl RouterWorker {
                 .map_err(|failure| Error::new(error::CANNOT_START, failure))?;
         }
         let name = part.value.name.clone();
-        let started = RunningRole { id: role_id, name: name.clone(), config };
+        let replaced = running.roles.iter().position(is_replaced).map(|at| running.roles.remove(at));
+        let started = RunningRole { id: role_id, name: name.clone(), config, is_of_template };
         let marshal = started.marshal();
         running.roles.push(started);
         drop(state);
+        if let Some(replaced) = replaced {
+            self.service().tell(&ON_ROUTER_REALM_ROLE_STOPPED, &replaced.marshal()).await;
+        }
         if name == ANONYMOUS && self.shared.options.has_start_page {
             self.run_demo(realm.clone());
         }
