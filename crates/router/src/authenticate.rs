@@ -152,6 +152,8 @@ pub(crate) struct Refusal {
     pub(crate) abort: Abort,
     /// Exact, without secrets; empty if the client is told as much.
     pub(crate) cause: String,
+    /// The log has it already.
+    pub(crate) is_told: bool,
 }
 
 impl Refusal {
