@@ -158,6 +158,19 @@ impl Worker {
         }
     }
 
+    /// The options that all workers have that are no guests.
+    pub fn options(&self) -> Option<&WorkerOptions> {
+        match self {
+            Self::Router(it) => Some(&it.options),
+            Self::Container(it) => Some(&it.options),
+            Self::Guest(_) => None,
+            Self::Proxy(it) => Some(&it.options),
+            Self::WebSocketTestee(it) => Some(&it.options),
+            Self::HostMonitor(it) => Some(&it.options),
+            Self::Linked(it) => Some(&it.options),
+        }
+    }
+
     /// The router, if it is one.
     pub fn as_router(&self) -> Option<&RouterWorker> {
         match self {

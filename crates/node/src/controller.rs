@@ -42,7 +42,7 @@ use crate::component::Sessions;
 use crate::extension::Extensions;
 use crate::process::Process;
 use crate::router::clear_memories;
-use crate::service::{Caller, Service, by_name, reason};
+use crate::service::{CONTROLLER, Caller, Service, by_name, reason};
 pub use apply::{Configuration, controller_of};
 use guest_watch::GuestWatch;
 pub use log::WORKER_LOG_TARGET;
@@ -245,7 +245,7 @@ impl Controller {
     async fn add_sessions(&self) -> Result<(), String> {
         let Shared { router, options, sessions, .. } = &*self.shared;
         let added = &options.extensions.management_sessions;
-        let at = (REALM, management::CONTROLLER);
+        let at = (REALM, CONTROLLER);
         let started = Sessions::start(added, router, at, &Config::Null).await?;
         let _ = sessions.set(started);
         Ok(())
@@ -296,7 +296,8 @@ impl Controller {
         let not_started = |what: &str, why: String| NotStarted(format!("worker {id:?}{what}: {why}"));
         let refused = |error: Error| not_started("", without_label(&error.message).to_owned());
         let worker = Worker::new(id.clone(), kind, is_inline, options, &self.shared.options.cbdir);
-        let worker = worker.map_err(refused)?;
+        // Whoever has read the configuration has said what is to be said of the options.
+        let (worker, _) = worker.map_err(refused)?;
         let worker = self.start_worker(worker.of(origin), &Caller::default()).await.map_err(refused)?;
         let lines = self.take_steps(&id, kind.title(), &steps).await;
         let lines = lines.map_err(|(what, why)| not_started(&format!(", {what}"), why))?;

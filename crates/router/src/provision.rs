@@ -79,6 +79,8 @@ pub struct NotActivated {
     pub holds_for: HoldsFor,
     /// The client is told no more than others whose login fails; the log has the sentence.
     pub is_of_proof: bool,
+    /// The log has it already: nothing more is said of it there.
+    pub is_told: bool,
 }
 
 /// Whom a refusal holds for.
@@ -98,12 +100,19 @@ impl NotActivated {
             message: message.into(),
             holds_for: HoldsFor::Everybody,
             is_of_proof: false,
+            is_told: false,
         }
     }
 
     /// A refusal of this client, which says nothing about the next one.
     pub fn this_client(uri: impl Into<String>, message: impl Into<String>) -> NotActivated {
         NotActivated { holds_for: HoldsFor::ThisClient, ..NotActivated::new(uri, message) }
+    }
+
+    /// The same, of which whoever refuses has told the log.
+    #[must_use]
+    pub fn told(self) -> NotActivated {
+        NotActivated { is_told: true, ..self }
     }
 
     /// A refusal of this client, which has proven who it is by less than it takes. It gets
@@ -213,8 +222,9 @@ pub(crate) fn ask(
             Err(NotActivated { message, is_of_proof: true, .. }) => {
                 Verdict::Refuse(Refusal::unproven(grant.method, Some(&grant.authid), message))
             }
-            Err(NotActivated { uri, message, .. }) => {
-                Verdict::Refuse(grant.refusal(Refusal::plain(&uri, message)))
+            Err(NotActivated { uri, message, is_told, .. }) => {
+                let refusal = grant.refusal(Refusal::plain(&uri, message));
+                Verdict::Refuse(Refusal { is_told, ..refusal })
             }
         }
     }))

@@ -12,6 +12,7 @@ use crossweave_wamp::Value;
 use serde_json::{Value as Json, json};
 use tokio::task::spawn_blocking;
 use tokio::time::{Duration, sleep, timeout};
+use tracing::warn;
 
 use super::worker::{Status, Worker};
 use super::{Controller, Why, management};
@@ -188,7 +189,8 @@ impl Controller {
         }
         let options = worker_options.unwrap_or_else(|| json!({}));
         let cbdir = &self.shared.options.cbdir;
-        let worker = Worker::new(worker_id, kind, false, options, cbdir)?;
+        let (worker, warnings) = Worker::new(worker_id, kind, false, options, cbdir)?;
+        warnings.iter().for_each(|warning| warn!(worker = worker.id, "{}", warning.message));
         let worker = self.start_worker(worker, &caller).await?;
         Ok(worker.started(caller.session))
     }

@@ -76,6 +76,10 @@ impl Controller {
             applied.needs_restart.push("controller".to_owned());
         }
         if !dry_run {
+            for warning in &loaded.warnings {
+                let line = warning.place.map_or(0, |place| place.line);
+                warn!(file = loaded.warnings.file(), line, path = warning.path, "{}", warning.message);
+            }
             self.end_failed().await;
             self.act(plan.actions, &runs, &mut applied).await;
             self.reload_certificates().await;

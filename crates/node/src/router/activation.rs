@@ -209,12 +209,13 @@ impl RouterWorker {
                 info!("Realm '{name}' was started without template '{template_id}' meanwhile");
                 return Ok(());
             }
-            error!("Realm '{name}' was not started by template '{template_id}': {failed}");
+            let (authid, authrole) = (&activation.authid, &activation.authrole);
+            error!(
+                "Realm '{name}' was not started by template '{template_id}' for {authid:?} with role {authrole:?}: {failed}"
+            );
             // Why is for those who run the node.
-            return Err(NotActivated::new(
-                uris::NO_SUCH_REALM,
-                format!("realm {name:?} could not be started"),
-            ));
+            let text = format!("realm {name:?} could not be started");
+            return Err(NotActivated::new(uris::NO_SUCH_REALM, text).told());
         }
     }
 
@@ -259,7 +260,8 @@ impl RouterWorker {
             return Ok(());
         }
         error!("Role '{authrole}' was not started on realm '{realm}': {failed}");
-        Err(NotActivated::new(uris::NO_SUCH_ROLE, format!("role {authrole:?} could not be started")))
+        let text = format!("role {authrole:?} could not be started");
+        Err(NotActivated::new(uris::NO_SUCH_ROLE, text).told())
     }
 
     async fn has_role(&self, realm: &str, authrole: &str) -> bool {

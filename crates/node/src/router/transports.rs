@@ -164,7 +164,7 @@ impl RouterWorker {
             Err(_) => Ok(config.clone()),
         };
         let (mut state, config, folders) = self.located(&id, if_free).await?;
-        let (mut listen, key) = self.prepare(&id, &config, &state, folders)?;
+        let (mut listen, key) = self.prepare(caller, &id, &config, &state, folders)?;
         let site = listen.options.http.take().map(Changeable::new);
         listen.options.http = site.clone().map(|site| site as Arc<dyn HttpService>);
         if key {
@@ -285,6 +285,7 @@ impl RouterWorker {
     /// The transport as the router wants it, and whether it needs the node's key.
     pub(super) fn prepare(
         &self,
+        caller: &Caller,
         id: &str,
         config: &Config,
         state: &State,
@@ -292,7 +293,7 @@ impl RouterWorker {
     ) -> Result<(Listen, bool), Error> {
         let options = &self.shared.options;
         let part = self.read(id, config, state)?;
-        part.warnings.iter().for_each(|warning| warn!(transport = id, "{}", warning.message));
+        caller.warnings(&part.warnings).for_each(|warning| warn!(transport = id, "{}", warning.message));
         let mut names: Vec<String> = state.configured().into_iter().map(|it| it.name).collect();
         names.extend(state.routes.iter().flatten().map(|route| route.realm.clone()));
         names.dedup();

@@ -418,3 +418,15 @@ fn what_only_another_program_has_is_in_the_way_at_its_place() {
         ]
     );
 }
+
+#[test]
+fn a_cpu_that_this_machine_does_not_have_is_warned_of() {
+    let mut config = with_transport(json!({"type": "rawsocket", "endpoint": tcp(1)}));
+    config["workers"][0]["options"] = json!({"cpu_affinity": [0, 4095]});
+    let told = |config: &Value| planned(config).unwrap_or_else(|obstacles| panic!("{obstacles:?}")).warnings;
+    let [warning] = &told(&config)[..] else { panic!("one warning") };
+    let expected = "worker \"worker001\": `cpu_affinity` has CPU 4095, and this machine has 0";
+    assert!(warning.starts_with(expected), "{warning}");
+    config["workers"][0]["options"] = json!({"cpu_affinity": [0]});
+    assert_eq!(told(&config), Vec::<String>::new());
+}
