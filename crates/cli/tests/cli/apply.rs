@@ -261,6 +261,29 @@ fn sighup_applies_the_configuration() {
 }
 
 #[test]
+fn status_tells_where_proxies_and_testees_listen() {
+    let mut it = Changing::new();
+    let testee = json!({"type": "websocket", "id": "echo", "endpoint": {"type": "unix", "path": "echo"}});
+    let connection = json!({"transport": {"type": "rawsocket", "serializer": "cbor",
+        "endpoint": {"type": "unix", "path": "a.sock"}}});
+    let proxy = json!({"type": "proxy", "connections": {"conn1": connection},
+        "routes": {"one": {"anonymous": "conn1"}}, "transports": [socket("front")]});
+    let workers = it.config["workers"].as_array_mut().unwrap();
+    workers.push(proxy);
+    workers.push(json!({"type": "websocket-testee", "transport": testee}));
+    it.write();
+    let node = Node::start_in(it.folder(), &[], 4);
+    let status = it.of(&["status"]).stdout;
+    for line in &node.ready {
+        assert!(status.contains(&format!("  {line}\n")), "{line} is not in {status}");
+    }
+    let status: Value = serde_json::from_str(&it.of(&["status", "--json"]).stdout).unwrap();
+    let kinds = |worker: usize| status["workers"][worker]["transports"][0]["type"].clone();
+    assert_eq!((kinds(1), kinds(2)), (json!("rawsocket"), json!("websocket")));
+    assert!(status["workers"][2]["transports"][0]["since"].is_string(), "{status}");
+}
+
+#[test]
 fn a_node_that_applies_what_takes_long_is_still_ended_in_order() {
     let mut it = Changing::new();
     let mut node = Node::start_in(it.folder(), &[], 2);
