@@ -284,6 +284,33 @@ fn status_tells_where_proxies_and_testees_listen() {
 }
 
 #[test]
+fn status_tells_the_realms_that_can_be_joined_now() {
+    let mut it = Changing::new();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    let template =
+        json!({"name": "^u-(?P<user>[a-z]+)$", "template": true, "roles": [role("anonymous", true)]});
+    it.router()["realms"][1]["name"] = json!("three");
+    it.router()["realms"].as_array_mut().unwrap().push(template);
+    it.write();
+    let applied = it.of(&["apply"]);
+    assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
+    let expected = "- worker worker001: realm \"two\"\n\
+        + worker worker001: realm \"three\"\n\
+        + worker worker001: realm \"three\", role \"anonymous\"\n\
+        + worker worker001: realm \"^u-(?P<user>[a-z]+)$\"\n";
+    assert!(applied.stdout.starts_with(expected), "{}", applied.stdout);
+    assert!(it.reaches("a.sock", "u-ann"));
+    let status = it.of(&["status"]).stdout;
+    let line = format!("  listening on {} (realms one, three, ^u-(?P<user>[a-z]+)$)\n", it.url("a.sock"));
+    assert!(status.contains(&line), "{status}");
+    let ask =
+        ["call", "crossbar.worker.worker001.stop_router_transport", "transport001", "--realm", "crossbar"];
+    let url = it.url("node.sock");
+    let stopped: Value = serde_json::from_str(&run(&[&ask[..], &["--url", &url]].concat()).stdout).unwrap();
+    assert_eq!((&stopped["state"], &stopped["listening"]), (&json!(6), &json!([])));
+}
+
+#[test]
 fn a_node_that_applies_what_takes_long_is_still_ended_in_order() {
     let mut it = Changing::new();
     let mut node = Node::start_in(it.folder(), &[], 2);
