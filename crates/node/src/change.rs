@@ -141,6 +141,11 @@ pub(crate) fn plan_beside(old: &[WorkerPlan], new: &[WorkerPlan], others: &Other
 }
 
 impl Plan {
+    /// Whether the worker is ended, to be started again or not.
+    pub(crate) fn ends(&self, worker: &str) -> bool {
+        self.actions.iter().any(|action| matches!(action, Action::StopWorker(id) if id == worker))
+    }
+
     fn differs(&mut self, worker: &str, what: &str, kind: Kind) {
         let (worker, what) = (worker.to_owned(), what.to_owned());
         self.differences.push(Difference { worker, what, kind });

@@ -311,6 +311,34 @@ fn status_tells_the_realms_that_can_be_joined_now() {
 }
 
 #[test]
+fn a_worker_that_hangs_is_named_unless_it_is_to_be_started_anew() {
+    let mut it = Changing::new();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    let pid = Pid::from_raw(it.worker_pid()).unwrap();
+    it.router()["realms"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "three", "roles": [role("anonymous", true)]}));
+    it.write();
+    kill_process(pid, Signal::STOP).unwrap();
+    let told = it.of(&["apply"]);
+    kill_process(pid, Signal::CONT).unwrap();
+    assert_eq!(told.code, Some(1), "{}{}", told.stdout, told.stderr);
+    let why =
+        "worker \"worker001\" hangs: crossbar.worker.worker001.get_router_realm was not answered within 5 s";
+    assert!(told.stderr.contains(why), "{}", told.stderr);
+    assert!(!it.reaches("a.sock", "three"), "nothing was done");
+    // One that is started anew need not answer.
+    it.router()["options"] = json!({"title": "another"});
+    it.write();
+    kill_process(pid, Signal::STOP).unwrap();
+    let would = it.of(&["apply", "--dry-run"]);
+    kill_process(pid, Signal::CONT).unwrap();
+    assert_eq!(would.code, Some(0), "{}{}", would.stdout, would.stderr);
+    assert!(would.stdout.contains("  start worker \"worker001\"\n"), "{}", would.stdout);
+}
+
+#[test]
 fn a_node_that_applies_what_takes_long_is_still_ended_in_order() {
     let mut it = Changing::new();
     let mut node = Node::start_in(it.folder(), &[], 2);
