@@ -56,6 +56,9 @@ use worker::{Origin, Worker};
 /// A step of the boot that takes longer than this has failed.
 const STEP_DEADLINE: Duration = Duration::from_secs(60);
 
+/// A worker that has not read its certificates again by then is not waited for.
+const CERTIFICATES_DEADLINE: Duration = Duration::from_secs(10);
+
 /// What a controller is told.
 #[derive(Clone, Debug)]
 pub struct NodeOptions {
@@ -357,9 +360,16 @@ impl Controller {
         let workers: Vec<Arc<Worker>> = self.shared.workers.lock().values().cloned().collect();
         for worker in workers.iter().filter(|it| it.kind.as_str() == "router") {
             let call = self.shared.client.call(format!("crossbar.worker.{}.reload_certificates", worker.id));
-            if let Err(error) = call.await {
-                warn!("worker '{}' did not read its certificates again: {}", worker.id, reason(&error));
-            }
+            let why = match timeout(CERTIFICATES_DEADLINE, call).await {
+                Ok(Ok(_)) => continue,
+                Ok(Err(error)) => reason(&error),
+                Err(_) => format!(
+                    "crossbar.worker.{}.reload_certificates was not answered within {} s",
+                    worker.id,
+                    CERTIFICATES_DEADLINE.as_secs()
+                ),
+            };
+            warn!("worker '{}' did not read its certificates again: {why}", worker.id);
         }
     }
 

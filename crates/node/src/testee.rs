@@ -130,7 +130,7 @@ impl Testee {
         let running = self.running.lock().take();
         let running = running.ok_or_else(|| Error::new(error::NOT_RUNNING, "the testee has no transport"))?;
         info!("Transport '{}' stopped", running.transport.id);
-        Ok(running.transport.clone())
+        Ok(TesteeTransport { listening: Vec::new(), ..running.transport.clone() })
     }
 }
 

@@ -64,8 +64,15 @@ impl Apply {
 
 fn lines(applied: &ConfigurationApplied) -> Vec<String> {
     let mut lines: Vec<String> = applied.differences.iter().map(shown).collect();
-    if lines.is_empty() {
-        lines.push(format!("nothing to do: the node is what {} says", applied.file));
+    if lines.is_empty() && applied.failed.is_none() {
+        let file = &applied.file;
+        lines.push(match &applied.needs_restart[..] {
+            [] => format!("nothing to do: the node is what {file} says"),
+            parts => {
+                let parts = parts.join("`, `");
+                format!("nothing that can be applied: `{parts}` of {file} comes with a new start of the node")
+            }
+        });
     }
     let mut list = |title: &str, items: &[String]| {
         if !items.is_empty() {

@@ -304,7 +304,8 @@ async fn reload(controller: &Controller) {
             applied.needs_restart.iter().for_each(|part| {
                 warn!("`{part}` of the configuration has changed: that needs a new start of the node");
             });
-            if applied.differences.is_empty() {
+            if applied.differences.is_empty() && applied.failed.is_none() && applied.needs_restart.is_empty()
+            {
                 info!("the configuration is what runs");
             }
         }

@@ -154,6 +154,8 @@ fn workers_come_and_go_and_the_controller_has_to_be_started_again() {
         applied.stderr
     );
     assert!(it.reaches("far.sock", "far"));
+    let again = it.of(&["apply"]);
+    assert!(again.stdout.starts_with("nothing that can be applied: `controller` of "), "{}", again.stdout);
     it.config["workers"].as_array_mut().unwrap().pop();
     it.write();
     let applied = it.of(&["apply"]);
@@ -258,6 +260,84 @@ fn sighup_applies_the_configuration() {
     let outcome = it.of(&["apply"]);
     assert_eq!(outcome.code, Some(69), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("no node runs in "), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_worker_that_hangs_is_named_unless_it_is_to_be_started_anew() {
+    let mut it = Changing::new();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    let pid = Pid::from_raw(it.worker_pid()).unwrap();
+    it.router()["realms"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "three", "roles": [role("anonymous", true)]}));
+    it.write();
+    kill_process(pid, Signal::STOP).unwrap();
+    let told = it.of(&["apply"]);
+    kill_process(pid, Signal::CONT).unwrap();
+    assert_eq!(told.code, Some(1), "{}{}", told.stdout, told.stderr);
+    let why =
+        "worker \"worker001\" hangs: crossbar.worker.worker001.get_router_realm was not answered within 5 s";
+    assert!(told.stderr.contains(why), "{}", told.stderr);
+    assert!(!it.reaches("a.sock", "three"), "nothing was done");
+    // One that is started anew need not answer.
+    it.router()["options"] = json!({"title": "another"});
+    it.write();
+    kill_process(pid, Signal::STOP).unwrap();
+    let would = it.of(&["apply", "--dry-run"]);
+    kill_process(pid, Signal::CONT).unwrap();
+    assert_eq!(would.code, Some(0), "{}{}", would.stdout, would.stderr);
+    assert!(would.stdout.contains("  start worker \"worker001\"\n"), "{}", would.stdout);
+}
+
+#[test]
+fn status_tells_the_realms_that_can_be_joined_now() {
+    let mut it = Changing::new();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    let template =
+        json!({"name": "^u-(?P<user>[a-z]+)$", "template": true, "roles": [role("anonymous", true)]});
+    it.router()["realms"][1]["name"] = json!("three");
+    it.router()["realms"].as_array_mut().unwrap().push(template);
+    it.write();
+    let applied = it.of(&["apply"]);
+    assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
+    let expected = "- worker worker001: realm \"two\"\n\
+        + worker worker001: realm \"three\"\n\
+        + worker worker001: realm \"three\", role \"anonymous\"\n\
+        + worker worker001: realm \"^u-(?P<user>[a-z]+)$\"\n";
+    assert!(applied.stdout.starts_with(expected), "{}", applied.stdout);
+    assert!(it.reaches("a.sock", "u-ann"));
+    let status = it.of(&["status"]).stdout;
+    let line = format!("  listening on {} (realms one, three, ^u-(?P<user>[a-z]+)$)\n", it.url("a.sock"));
+    assert!(status.contains(&line), "{status}");
+    let ask =
+        ["call", "crossbar.worker.worker001.stop_router_transport", "transport001", "--realm", "crossbar"];
+    let url = it.url("node.sock");
+    let stopped: Value = serde_json::from_str(&run(&[&ask[..], &["--url", &url]].concat()).stdout).unwrap();
+    assert_eq!((&stopped["state"], &stopped["listening"]), (&json!(6), &json!([])));
+}
+
+#[test]
+fn status_tells_where_proxies_and_testees_listen() {
+    let mut it = Changing::new();
+    let testee = json!({"type": "websocket", "id": "echo", "endpoint": {"type": "unix", "path": "echo"}});
+    let connection = json!({"transport": {"type": "rawsocket", "serializer": "cbor",
+        "endpoint": {"type": "unix", "path": "a.sock"}}});
+    let proxy = json!({"type": "proxy", "connections": {"conn1": connection},
+        "routes": {"one": {"anonymous": "conn1"}}, "transports": [socket("front")]});
+    let workers = it.config["workers"].as_array_mut().unwrap();
+    workers.push(proxy);
+    workers.push(json!({"type": "websocket-testee", "transport": testee}));
+    it.write();
+    let node = Node::start_in(it.folder(), &[], 4);
+    let status = it.of(&["status"]).stdout;
+    for line in &node.ready {
+        assert!(status.contains(&format!("  {line}\n")), "{line} is not in {status}");
+    }
+    let status: Value = serde_json::from_str(&it.of(&["status", "--json"]).stdout).unwrap();
+    let kinds = |worker: usize| status["workers"][worker]["transports"][0]["type"].clone();
+    assert_eq!((kinds(1), kinds(2)), (json!("rawsocket"), json!("websocket")));
+    assert!(status["workers"][2]["transports"][0]["since"].is_string(), "{status}");
 }
 
 #[test]

@@ -117,12 +117,13 @@ impl RouterWorker {
         let GetWebTransportService { transport_id, path } = asked;
         let mut state = self.shared.state.lock().await;
         let at = state.web_transport(&transport_id)?;
+        let realms = state.realm_names();
         let transport = &mut state.transports[at];
         let paths = paths(&mut transport.config).ok_or_else(|| no_web(&transport_id))?;
         if !paths.contains_key(&path) {
             return Err(no_service(&path));
         }
-        Ok(transport.marshal_running())
+        Ok(transport.marshal_running(&realms))
     }
 
     async fn start_web_transport_service(
