@@ -293,6 +293,7 @@ fn admission(limits: &Limits) -> AdmissionOptions {
         pending_max: limits.max_pending_connections as usize,
         pending_per_address_max: limits.max_pending_per_address as usize,
         pending_body_bytes_max: limits.max_pending_body_bytes as usize,
+        pending_body_bytes_per_address_max: limits.max_pending_body_bytes_per_address as usize,
     }
 }
 

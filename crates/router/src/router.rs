@@ -222,7 +222,7 @@ impl Router {
         let of_path = |(path, part): (&String, _)| (path.clone(), server_options(part));
         let handshakes = options.websocket.iter().map(of_path).collect();
         let (shared, options) = (self.shared.clone(), Arc::new(options));
-        let room = Room::new(shared.admission.options().pending_body_bytes_max);
+        let room = Room::new(shared.admission.options());
         let acceptor = Acceptor { shared, options, tls, handshakes, jars, room };
         Ok(self.shared.transports.start(listener, acceptor, self.shared.stop.subscribe()))
     }
