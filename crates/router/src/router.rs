@@ -247,9 +247,9 @@ impl Router {
     }
 
     /// Reads the certificates, keys and authorities of all transports again, and tells the log. Connections that are there go on,
-    /// handshakes from now on use the new files. Where a file cannot be used the transport keeps what it had. Says of how many
-    /// transports that is so. Blocks while it reads.
-    pub fn reload_certificates(&self) -> usize {
+    /// handshakes from now on use the new files. Where a file cannot be used the transport keeps what it had, and has an error in the
+    /// result, which has all transports with TLS, by where they listen. Blocks while it reads.
+    pub fn reload_certificates(&self) -> Vec<(BoundAddress, Result<(), TlsError>)> {
         self.shared.transports.reload_certificates()
     }
 
