@@ -51,7 +51,7 @@ pub use log::WORKER_LOG_TARGET;
 use machine::Machine;
 pub use management::SOCKET;
 use pidfile::PidFile;
-pub use pidfile::running_pid;
+pub use pidfile::{another_users, running_pid, untold_pid};
 use realm_workers::RealmWorkers;
 use worker::{Origin, Worker};
 
