@@ -208,16 +208,33 @@ fn warn_of_the_transport(reading: &mut Reading<'_>, fields: &mut Fields<'_>, aut
     }
 }
 
-pub(crate) fn check_realm(reading: &mut Reading<'_>, at: &At<'_>, name: &str, realms: &[Realm]) {
-    if realms.iter().any(|realm| realm.is_called(name)) {
-        return;
+impl By<'_> {
+    /// Warns of a realm that is not there: until somebody has started it, clients who are sent to it are refused.
+    fn look_for_realm(&self, reading: &mut Reading<'_>, at: &At<'_>, name: &str) {
+        if let Some(finding) = no_realm(name, self.realms) {
+            reading.report(at, finding.but_a_warning());
+        }
     }
-    let names = || realms.iter().map(|realm| realm.name.as_str());
-    let finding = missing(reading)(format!("this worker has no realm {}", quoted(name)));
-    reading
-        .report(at, finding.expected("the name of a realm of this worker").nearest(nearest(name, names())));
+
+    /// Warns of a role that is not there: until somebody has started it, clients who get it are refused. Nobody gets `trusted`.
+    fn look_for_role(&self, reading: &mut Reading<'_>, at: &At<'_>, name: &str, realm: Option<&str>) {
+        if name == TRUSTED {
+            let message = "clients would get role `trusted`, which may do everything";
+            reading.report(at, Finding::error(message).expected("a role of the realm"));
+        } else if let Some(finding) = no_role(name, realm, self.realms) {
+            reading.report(at, finding.but_a_warning());
+        }
+    }
 }
 
+/// Reports a realm that has to be there when what names it is started.
+pub(crate) fn check_realm(reading: &mut Reading<'_>, at: &At<'_>, name: &str, realms: &[Realm]) {
+    if let Some(finding) = no_realm(name, realms) {
+        reading.report(at, if_told_later(reading, finding));
+    }
+}
+
+/// Reports a role that has to be there when what names it is started.
 pub(crate) fn check_role(
     reading: &mut Reading<'_>,
     at: &At<'_>,
@@ -225,27 +242,37 @@ pub(crate) fn check_role(
     realm: Option<&str>,
     realms: &[Realm],
 ) {
-    if name == TRUSTED {
-        let message = "clients would get role `trusted`, which may do everything";
-        reading.report(at, Finding::error(message).expected("a role of the realm"));
-        return;
+    if let Some(finding) = no_role(name, realm, realms) {
+        reading.report(at, if_told_later(reading, finding));
     }
-    let reachable = || realms.iter().filter(|candidate| realm.is_none_or(|realm| candidate.is_called(realm)));
-    let roles = || reachable().flat_map(|realm| &realm.roles);
-    let names = || roles().map(|role| role.name.as_str());
-    if roles().any(|role| role.is_called(name)) || (realm.is_some() && reachable().next().is_none()) {
-        return;
-    }
-    let finding = match realm {
-        Some(realm) => missing(reading)(format!("realm {} has no role {}", quoted(realm), quoted(name))),
-        None => missing(reading)(format!("no realm of this worker has role {}", quoted(name))),
-    };
-    reading.report(at, finding.expected("the name of a role of the realm").nearest(nearest(name, names())));
 }
 
-/// How bad it is that a name is not there: a proxy may be told of it later.
-fn missing(reading: &Reading<'_>) -> fn(String) -> Finding {
-    if reading.is_proxy { Finding::warning } else { Finding::error }
+/// A proxy may be told of realms and roles later.
+fn if_told_later(reading: &Reading<'_>, finding: Finding) -> Finding {
+    if reading.is_proxy { finding.but_a_warning() } else { finding }
+}
+
+fn no_realm(name: &str, realms: &[Realm]) -> Option<Finding> {
+    if realms.iter().any(|realm| realm.is_called(name)) {
+        return None;
+    }
+    let names = realms.iter().map(|realm| realm.name.as_str());
+    let finding = Finding::error(format!("this worker has no realm {}", quoted(name)));
+    Some(finding.expected("the name of a realm of this worker").nearest(nearest(name, names)))
+}
+
+fn no_role(name: &str, realm: Option<&str>, realms: &[Realm]) -> Option<Finding> {
+    let reachable = || realms.iter().filter(|candidate| realm.is_none_or(|realm| candidate.is_called(realm)));
+    let roles = || reachable().flat_map(|realm| &realm.roles);
+    if roles().any(|role| role.is_called(name)) || (realm.is_some() && reachable().next().is_none()) {
+        return None;
+    }
+    let finding = Finding::error(match realm {
+        Some(realm) => format!("realm {} has no role {}", quoted(realm), quoted(name)),
+        None => format!("no realm of this worker has role {}", quoted(name)),
+    });
+    let names = roles().map(|role| role.name.as_str());
+    Some(finding.expected("the name of a role of the realm").nearest(nearest(name, names)))
 }
 
 /// Warns of clients that get a role which is not given to who uses their method.

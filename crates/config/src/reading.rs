@@ -316,8 +316,7 @@ impl<'e> Reading<'e> {
         let name = self.text(at)?;
         let path = self.path(&name);
         if self.cbdir.is_some() && !path.is_dir() && !self.is_disabled && !self.is_filled_in(&name) {
-            let message = format!("there is no directory {}", quoted(&path.to_string_lossy()));
-            self.report(at, Finding::error(message));
+            self.report(at, missing("directory", &path));
             return None;
         }
         Some(path)
@@ -329,8 +328,7 @@ impl<'e> Reading<'e> {
             return;
         };
         if !directory.is_dir() && !self.is_filled_in(&file.to_string_lossy()) {
-            let message = format!("there is no directory {}", quoted(&directory.to_string_lossy()));
-            self.report(at, Finding::error(message));
+            self.report(at, missing("directory", directory));
         }
     }
 
@@ -355,12 +353,20 @@ impl<'e> Reading<'e> {
         let name = self.text(at)?;
         let path = self.path(&name);
         if self.cbdir.is_some() && !path.is_file() && !self.is_disabled {
-            let message = format!("there is no file {}", quoted(&path.to_string_lossy()));
-            self.report(at, Finding::error(message));
+            self.report(at, missing("file", &path));
             return None;
         }
         Some(path)
     }
+}
+
+/// There is nothing at `path`, or something else than a `kind`.
+fn missing(kind: &str, path: &Path) -> Finding {
+    let name = quoted(&path.to_string_lossy());
+    Finding::error(match path.exists() {
+        true => format!("{name} is not a {kind}"),
+        false => format!("there is no {kind} {name}"),
+    })
 }
 
 impl<'d> At<'d> {
@@ -413,6 +419,11 @@ impl Finding {
 
     pub(crate) fn warning(message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(message) }
+    }
+
+    /// The same, where the node can do without.
+    pub(crate) fn but_a_warning(self) -> Self {
+        Self { severity: Severity::Warning, ..self }
     }
 
     pub(crate) fn expected(mut self, expected: impl Into<String>) -> Self {

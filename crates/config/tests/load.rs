@@ -93,6 +93,13 @@ fn paths_start_at_the_node_directory_and_missing_files_are_errors() {
     assert_eq!(missing.severity, Severity::Error);
     assert!(missing.path.ends_with("endpoint.tls.certificate"), "{}", missing.path);
     assert!(missing.message.contains("there is no file") && missing.message.contains("missing.crt"));
+    fs::create_dir(dir.0.join("missing.crt")).expect("a directory for the test");
+    let problems = dir.load(None).expect_err("a directory is no file");
+    assert!(
+        problems.iter().all(|problem| problem.message.ends_with("missing.crt` is not a file")),
+        "{problems}"
+    );
+    fs::remove_dir(dir.0.join("missing.crt")).expect("it is empty");
     fs::write(dir.0.join("missing.crt"), b"").expect("a file for the test");
     let loaded = dir.load(None).expect("a configuration");
     let router = loaded.node.workers[0].as_router().expect("a router");

@@ -34,7 +34,7 @@ pub enum TlsError {
         cause: String,
     },
     /// What is in a key and its certificate can be read, and cannot be used.
-    #[error("cannot use key {key} with certificate {certificate}: {cause}", key = key.display(), certificate = certificate.display())]
+    #[error("cannot use key {key} with certificate {certificate}: {cause}", key = key.display(), certificate = certificate.display(), cause = of_pair(cause))]
     Pair {
         /// Where the key is.
         key: PathBuf,
@@ -58,6 +58,14 @@ pub enum TlsError {
     /// The handshake with a client failed.
     #[error("tls handshake failed: {0}{hint}", hint = hint_to_server(.0))]
     ClientHandshake(io::Error),
+}
+
+/// Why a key and a certificate cannot be used together.
+fn of_pair(cause: &rustls::Error) -> String {
+    match cause {
+        rustls::Error::InconsistentKeys(_) => "the certificate is not that of this key".to_owned(),
+        cause => cause.to_string(),
+    }
 }
 
 /// What to do about a failure whose own text does not say so.

@@ -1,6 +1,6 @@
 //! `auth.anonymous`: clients that do not say who they are.
 
-use super::{By, check_realm, check_role, warn_of_method};
+use super::{By, warn_of_method};
 use crate::reading::{Fields, Reading};
 
 /// Clients that do not say who they are.
@@ -26,10 +26,10 @@ pub(super) fn read(reading: &mut Reading<'_>, fields: &mut Fields<'_>, by: &By<'
     let authid = fields.text(reading, "authid");
     fields.elsewhere("authrole", "the key `role`");
     if let (Some(at), Some(name)) = (fields.get("realm"), &realm) {
-        check_realm(reading, &at, name, by.realms);
+        by.look_for_realm(reading, &at, name);
     }
     let at = fields.get("role").unwrap_or_else(|| fields.at.start());
-    check_role(reading, &at, &role, realm.as_deref(), by.realms);
+    by.look_for_role(reading, &at, &role, realm.as_deref());
     warn_of_method(reading, &at, &role, realm.as_deref(), by);
     Anonymous { realm, role, authid }
 }

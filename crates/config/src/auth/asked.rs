@@ -1,6 +1,6 @@
 //! `"type": "dynamic"` and `"type": "function"`: who is asked at run time.
 
-use super::{By, check_realm, check_role, warn_of_method};
+use super::{By, warn_of_method};
 use crate::reading::{Fields, Finding, Reading};
 use crate::role::TRUSTED;
 
@@ -41,19 +41,19 @@ impl Dynamic {
         let (realm, role) =
             (fields.text(reading, "authenticator-realm"), fields.text(reading, "authenticator-role"));
         if let (Some(at), Some(name)) = (fields.get("authenticator-realm"), &realm) {
-            check_realm(reading, &at, name, by.realms);
+            by.look_for_realm(reading, &at, name);
         }
         if let (Some(at), Some(name)) = (fields.get("authenticator-role"), &role)
             && name != TRUSTED
         {
-            check_role(reading, &at, name, realm.as_deref(), by.realms);
+            by.look_for_role(reading, &at, name, realm.as_deref());
         }
         if reading.is_proxy {
             needs_own_role(reading, fields, role.as_deref());
         }
         let default_role = fields.text(reading, "default-role");
         if let (Some(at), Some(name)) = (fields.get("default-role"), &default_role) {
-            check_role(reading, &at, name, None, by.realms);
+            by.look_for_role(reading, &at, name, None);
             warn_of_method(reading, &at, name, None, by);
         }
         let pass_errors = fields.bool(reading, "pass-errors", false);

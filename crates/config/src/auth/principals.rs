@@ -1,6 +1,6 @@
 //! What the clients of all methods have in common.
 
-use super::{By, check_realm, check_role, warn_of_method};
+use super::{By, warn_of_method};
 use crate::reading::{At, Fields, Finding, Reading};
 
 /// Reads the clients of a method by authid. `read` is told the authid, the role and the realm.
@@ -40,12 +40,12 @@ fn who(reading: &mut Reading<'_>, fields: &mut Fields<'_>, authid: &str, by: &By
     }
     let realm = fields.text(reading, "realm");
     if let (Some(at), Some(name)) = (fields.get("realm"), &realm) {
-        check_realm(reading, &at, name, by.realms);
+        by.look_for_realm(reading, &at, name);
     }
     fields.elsewhere("authrole", "the key `role`");
     let role = fields.required(reading, "role").and_then(|at| {
         let role = reading.text(&at)?;
-        check_role(reading, &at, &role, realm.as_deref(), by.realms);
+        by.look_for_role(reading, &at, &role, realm.as_deref());
         warn_of_method(reading, &at, &role, realm.as_deref(), by);
         Some(role)
     });

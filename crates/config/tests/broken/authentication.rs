@@ -55,7 +55,7 @@ fn authentication() {
     websocket(
         r#""auth": {"anonymous": {"type": "static", "role": §"anonymus"}}"#,
         "$.workers[0].transports[0].auth.anonymous.role",
-        "no realm of this worker has role `anonymus`",
+        "warning: no realm of this worker has role `anonymus`",
     );
     websocket(
         r#""auth": {"anonymous": {"type": "static", "role": §"anonymus"}}"#,

@@ -1,7 +1,7 @@
 //! Reading certificates and keys from PEM files.
 
 use super::TlsError;
-use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::Path;
 
@@ -10,7 +10,7 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     let failed = |cause: String| TlsError::File { what: "certificates", path: path.to_owned(), cause };
     let certificates = CertificateDer::pem_file_iter(path)
         .and_then(|certificates| certificates.collect::<Result<Vec<_>, _>>())
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| failed(cause(error, "certificate")))?;
     if certificates.is_empty() {
         return Err(failed("no certificate in the file".to_owned()));
     }
@@ -22,10 +22,18 @@ pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsErro
     PrivateKeyDer::from_pem_file(path).map_err(|error| TlsError::File {
         what: "a private key",
         path: path.to_owned(),
-        cause: match error {
-            rustls_pki_types::pem::Error::Io(error) => error.to_string(),
-            rustls_pki_types::pem::Error::NoItemsFound => "no private key in the file".to_owned(),
-            _ => "not valid pem".to_owned(),
-        },
+        cause: cause(error, "private key"),
     })
+}
+
+/// Why a file gave no `what`, without anything that is in it.
+fn cause(error: pem::Error, what: &str) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::NoItemsFound => format!("no {what} in the file"),
+        pem::Error::MissingSectionEnd { .. } => "it is cut off: a BEGIN line has no END line".to_owned(),
+        pem::Error::IllegalSectionStart { .. } => "a BEGIN line is malformed".to_owned(),
+        pem::Error::Base64Decode(_) => "what is between BEGIN and END is not base64".to_owned(),
+        _ => "not valid pem".to_owned(),
+    }
 }

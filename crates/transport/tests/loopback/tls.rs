@@ -244,6 +244,8 @@ fn unusable_files_are_named_and_their_content_is_not_shown() {
         .scratch
         .write("broken.key", "-----BEGIN PRIVATE KEY-----\nsecret!\n-----END PRIVATE KEY-----\n");
     let empty = setup.scratch.write("empty.pem", "");
+    let cut_off = setup.scratch.write("cut.pem", "-----BEGIN CERTIFICATE-----\nsecret");
+    let malformed = setup.scratch.write("malformed.pem", "-----BEGIN secret\n");
     let missing = setup.scratch.path("missing.pem");
     let attempt = |certificate: &std::path::Path, key: &std::path::Path| {
         let files = CertificateFiles { certificate: certificate.into(), chain: Vec::new(), key: key.into() };
@@ -252,12 +254,16 @@ fn unusable_files_are_named_and_their_content_is_not_shown() {
     };
     assert_eq!(attempt(&good.certificate, &good.key), "");
     let (key, certificate) = (other.key.display(), good.certificate.display());
-    let wrong_pair = format!("cannot use key {key} with certificate {certificate}: ");
+    let wrong_pair = format!(
+        "cannot use key {key} with certificate {certificate}: the certificate is not that of this key"
+    );
     for (certificate, key, expected) in [
         (&missing, &good.key, "missing.pem"),
         (&empty, &good.key, "empty.pem: no certificate in the file"),
         (&good.certificate, &empty, "empty.pem: no private key in the file"),
-        (&good.certificate, &broken, "broken.key: not valid pem"),
+        (&good.certificate, &broken, "broken.key: what is between BEGIN and END is not base64"),
+        (&cut_off, &good.key, "cut.pem: it is cut off: a BEGIN line has no END line"),
+        (&malformed, &good.key, "malformed.pem: a BEGIN line is malformed"),
         (&good.certificate, &other.key, &wrong_pair),
     ] {
         let error = attempt(certificate, key);
