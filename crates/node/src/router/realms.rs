@@ -224,13 +224,14 @@ impl RouterWorker {
         caller: Caller,
         asked: StartRouterRealmRole,
     ) -> Result<RealmRole, Error> {
-        self.start_role(asked, false).await
+        self.start_role(&caller, asked, false).await
     }
 
     /// Starts a role, by a template of its realm or because somebody has asked for it. The latter takes the place of the former: its
     /// sessions go on.
     pub(super) async fn start_role(
         &self,
+        caller: &Caller,
         asked: StartRouterRealmRole,
         is_of_template: bool,
     ) -> Result<RealmRole, Error> {
