@@ -116,6 +116,8 @@ pub(crate) struct Grant {
     pub(crate) questions: u8,
     /// What of it an authenticator has said.
     pub(crate) said: Option<Box<Said>>,
+    /// Where the client is, as its proxy tells; none unless it came by one that has proven that it may speak for it.
+    pub(crate) behind_proxy: Option<Box<str>>,
 }
 
 /// What an authenticator has said of a client.

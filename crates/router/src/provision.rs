@@ -62,6 +62,9 @@ pub struct Activation {
     pub authprovider: &'static str,
     /// The `transport` dict of the meta API: kind of channel, peer address, serializer.
     pub transport: Dict,
+    /// Where the client is, if it came by a proxy, as that tells: like `peer` of `transport`, which is the proxy then. None
+    /// otherwise, whatever the client says of itself.
+    pub behind_proxy: Option<Box<str>>,
     /// What is to be started.
     pub missing: Missing,
 }
@@ -213,6 +216,7 @@ pub(crate) fn ask(
         proof: grant.proof,
         authprovider: grant.provider,
         transport: caller.transport(),
+        behind_proxy: grant.behind_proxy.clone(),
         missing: Missing::Realm,
     };
     let waiting = line::join(shared, activation);
@@ -249,6 +253,7 @@ pub(crate) async fn provide(
         proof: None,
         authprovider: "static",
         transport: Dict::new(),
+        behind_proxy: None,
         missing: Missing::Realm,
     };
     line::join(shared, activation).await

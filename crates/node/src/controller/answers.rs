@@ -8,6 +8,7 @@ use crossweave_api::node::*;
 use crossweave_api::worker::ControllerTraffic;
 use crossweave_api::{Config, Error, Scope, error};
 use crossweave_auth::cryptosign::{challenge_from_hex, message};
+use crossweave_config::NO_DATA_MARKETS;
 use crossweave_wamp::Value;
 use serde_json::{Value as Json, json};
 use tokio::task::spawn_blocking;
@@ -179,7 +180,10 @@ impl Controller {
         let StartWorker { worker_id, worker_type, worker_options } = asked;
         check_id("worker", &worker_id)?;
         let Some(kind) = WorkerKind::parse(&worker_type) else {
-            let message = format!("there is no worker type {worker_type:?}: expected {}", WorkerKind::NAMES);
+            let message = match worker_type.as_str() {
+                "xbrmm" => format!("worker type `xbrmm` is refused: {NO_DATA_MARKETS}"),
+                _ => format!("there is no worker type {worker_type:?}: expected {}", WorkerKind::NAMES),
+            };
             return Err(Error::new(error::FEATURE_UNAVAILABLE, message));
         };
         if self.worker_templates().iter().any(|it| it.id == worker_id) {

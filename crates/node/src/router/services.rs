@@ -92,6 +92,7 @@ impl RouterWorker {
             GetWebTransportService => get_web_transport_service,
             StartWebTransportService => start_web_transport_service,
             StopWebTransportService => stop_web_transport_service,
+            ReloadCertificates => reload,
         );
         Ok(())
     }

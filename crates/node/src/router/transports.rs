@@ -122,7 +122,6 @@ impl RouterWorker {
             GetRouterTransport => get_router_transport,
             StartRouterTransport => start_router_transport,
             StopRouterTransport => stop_router_transport,
-            ReloadCertificates => reload,
         );
         Ok(())
     }
@@ -379,7 +378,7 @@ impl RouterWorker {
         Ok(marshal)
     }
 
-    async fn reload(&self, _: Caller, _: ReloadCertificates) -> Result<u64, Error> {
+    pub(super) async fn reload(&self, _: Caller, _: ReloadCertificates) -> Result<CertificatesRead, Error> {
         self.reload_certificates().await
     }
 }
