@@ -86,7 +86,8 @@ procedures! { Router:
         role_id: String,
     } -> RealmRole, errors [error::NO_SUCH_OBJECT];
 
-    /// Adds a role to a realm.
+    /// Adds a role to a realm. It takes the place of one of its name that a client has started by a template of the realm, whose
+    /// sessions go on.
     "start_router_realm_role" StartRouterRealmRole {
         /// The realm's id.
         realm_id: String,

@@ -28,7 +28,7 @@ use super::realm;
 use super::realms::RunningRealm;
 use super::template::instance;
 use super::{RouterWorker, Shared, State};
-use crate::service::{Caller, by_name, reason};
+use crate::service::{by_name, reason};
 
 /// What the controller is given to start a realm with its roles.
 const ACTIVATE_DEADLINE: Duration = Duration::from_secs(20);
@@ -254,14 +254,20 @@ impl RouterWorker {
         let (realm_id, role_id, config) = self.role_instance(activation).await?;
         info!("Auto starting role '{authrole}' on realm '{realm}' ..");
         let asked = StartRouterRealmRole { realm_id, role_id, config };
-        match self.start_router_realm_role(Caller::default(), asked).await {
-            Ok(_) => Ok(()),
-            Err(failed) => {
-                error!("Role '{authrole}' was not started on realm '{realm}': {failed}");
-                let text = format!("role {authrole:?} could not be started");
-                Err(NotActivated::new(uris::NO_SUCH_ROLE, text).told())
-            }
+        let Err(failed) = self.start_role(None, asked).await else { return Ok(()) };
+        if self.has_role(realm, authrole).await {
+            info!("Role '{authrole}' was started on realm '{realm}' without a template meanwhile");
+            return Ok(());
         }
+        error!("Role '{authrole}' was not started on realm '{realm}': {failed}");
+        let text = format!("role {authrole:?} could not be started");
+        Err(NotActivated::new(uris::NO_SUCH_ROLE, text).told())
+    }
+
+    async fn has_role(&self, realm: &str, authrole: &str) -> bool {
+        let state = self.shared.state.lock().await;
+        let running = state.realms.iter().find(|it| it.realm.name == realm);
+        running.is_some_and(|it| it.roles.iter().any(|role| role.name == authrole))
     }
 
     /// The role that a client needs on a realm that runs, by a template of it; with the ids of both.

@@ -45,9 +45,16 @@ pub(super) struct RunningRole {
     pub(super) id: String,
     pub(super) name: String,
     config: Config,
+    /// A client has started it by a template of the realm.
+    is_of_template: bool,
 }
 
 impl RunningRole {
+    /// Whether one that is asked for takes its place.
+    fn makes_room_for(&self, id: &str, role: &config::Role) -> bool {
+        self.is_of_template && self.name == role.name && self.id != id && role.template.is_none()
+    }
+
     fn marshal(&self) -> RealmRole {
         RealmRole { id: self.id.clone(), config: self.config.clone() }
     }
@@ -217,14 +224,29 @@ impl RouterWorker {
         caller: Caller,
         asked: StartRouterRealmRole,
     ) -> Result<RealmRole, Error> {
+        self.start_role(Some(&caller), asked).await
+    }
+
+    /// Starts a role because this caller has asked for it; without one, by a template of its realm. The former takes the place of the
+    /// latter: its sessions go on.
+    pub(super) async fn start_role(
+        &self,
+        caller: Option<&Caller>,
+        asked: StartRouterRealmRole,
+    ) -> Result<RealmRole, Error> {
+        let (who, is_of_template) = (caller.and_then(|it| it.session), caller.is_none());
         let StartRouterRealmRole { realm_id, role_id, config } = asked;
         let mut state = self.shared.state.lock().await;
         let running = state.realm(&realm_id)?;
         let part = config::part::role(&config, &format!("role {role_id}"), &self.shared.options.cbdir);
         let part = part.map_err(|problems| invalid(&problems))?;
-        caller.warnings(&part.warnings).for_each(|warning| warn!(role = role_id, "{}", warning.message));
+        // What is to be said of a template was said of it.
+        for warning in caller.into_iter().flat_map(|caller| caller.warnings(&part.warnings)) {
+            warn!(role = role_id, "{}", warning.message);
+        }
+        let is_replaced = |it: &RunningRole| !is_of_template && it.makes_room_for(&role_id, &part.value);
         let is_there = |it: &&RunningRole| it.id == role_id || it.name == part.value.name;
-        if let Some(other) = running.roles.iter().find(is_there) {
+        if let Some(other) = running.roles.iter().filter(|it| !is_replaced(it)).find(is_there) {
             let (id, name) = (&other.id, &other.name);
             let message = format!("realm {realm_id:?} has a role {id:?} with the name {name:?}");
             return Err(Error::new(error::ALREADY_EXISTS, message));
@@ -239,15 +261,19 @@ impl RouterWorker {
                 .map_err(|failure| Error::new(error::CANNOT_START, failure))?;
         }
         let name = part.value.name.clone();
-        let started = RunningRole { id: role_id, name: name.clone(), config };
+        let replaced = running.roles.iter().position(is_replaced).map(|at| running.roles.remove(at));
+        let started = RunningRole { id: role_id, name: name.clone(), config, is_of_template };
         let marshal = started.marshal();
         running.roles.push(started);
         drop(state);
+        if let Some(replaced) = replaced {
+            self.service().tell_others(&ON_ROUTER_REALM_ROLE_STOPPED, who, &replaced.marshal()).await;
+        }
         if name == ANONYMOUS && self.shared.options.has_start_page {
             self.run_demo(realm.clone());
         }
         info!("Role '{name}' started on realm '{realm}'");
-        self.service().tell_others(&ON_ROUTER_REALM_ROLE_STARTED, caller.session, &marshal).await;
+        self.service().tell_others(&ON_ROUTER_REALM_ROLE_STARTED, who, &marshal).await;
         Ok(marshal)
     }
 

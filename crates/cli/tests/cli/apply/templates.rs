@@ -142,6 +142,33 @@ fn a_realm_that_is_added_takes_the_place_of_one_that_clients_have_started() {
     assert!(it.reaches("a.sock", "u-ann"), "the template has it again");
 }
 
+#[test]
+fn a_role_that_is_added_takes_the_place_of_one_that_a_client_has_started() {
+    let mut it = Changing::new();
+    let mut team = role("^team-(?P<team>[a-z]+)$", true);
+    team["template"] = json!(true);
+    it.router()["realms"][0]["roles"] = json!([team]);
+    it.router()["transports"][0]["auth"] = json!({"anonymous": {"type": "static", "role": "team-red"}});
+    it.write();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    let url = it.url("a.sock");
+    let mut sub = Background::start(
+        crossweave().args(["sub", "com.a", "--count", "1", "--realm", "one", "--url", &url]),
+    );
+    sub.wait_for("subscribed");
+    let permissions = json!([{"uri": "com.a", "allow": {"publish": true}}]);
+    let red = json!({"name": "team-red", "permissions": permissions});
+    it.router()["realms"][0]["roles"].as_array_mut().unwrap().push(red);
+    it.write();
+    let applied = it.of(&["apply"]);
+    assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
+    assert!(!it.reaches("a.sock", "one"), "what the configuration says of the role counts");
+    run(&["pub", "com.a", "still", "--ack", "--realm", "one", "--url", &url]);
+    assert!(sub.line().contains("still"), "its sessions go on");
+    assert_eq!(sub.end(), Some(0));
+    assert!(it.of(&["apply"]).stdout.starts_with("nothing to do"));
+}
+
 /// Joins realms of a template, one after the other, until it is over; why one could not be joined.
 async fn join_all_the_time(
     url: String,

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::super::tests::{join, management, start_worker};
 use super::*;
 use crate::extension::Extensions;
-use crate::service::Service;
+use crate::service::{Caller, Service};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -211,4 +211,32 @@ async fn a_client_whose_realm_is_started_by_the_configuration_meanwhile_gets_tha
     let state = worker.shared.state.lock().await;
     assert_eq!(state.realms.iter().map(|it| &*it.id).collect::<Vec<_>>(), ["r2"]);
     assert_eq!(state.templates[0].running(), 0, "it is none of the template's");
+}
+
+/// Starts a role of the realm `r1` as the configuration would.
+async fn start_role(worker: &RouterWorker, id: &str, name: &str) -> Result<(), Error> {
+    let (realm_id, role_id) = ("r1".to_owned(), id.to_owned());
+    let asked = StartRouterRealmRole { realm_id, role_id, config: json!({"name": name}) };
+    worker.start_router_realm_role(Caller::default(), asked).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_role_of_the_configuration_takes_the_place_of_one_that_a_client_has_started() {
+    let worker = start_worker(&management(), Extensions::default()).await;
+    let teams = json!({"name": "^team-[a-z]+$", "template": true});
+    start(&worker, "r1", json!({"name": "realm1", "roles": [teams]}), None).await;
+    let activation = Activation { authrole: "team-red".into(), missing: Missing::Role, ..wanted("realm1") };
+    worker.activate_role(&activation).await.expect("the template matches");
+    let ids = async || {
+        let state = worker.shared.state.lock().await;
+        state.realms[0].roles.iter().map(|it| it.id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids().await.len(), 1);
+    start_role(&worker, "red", "team-red").await.expect("it takes its place");
+    assert_eq!(ids().await, ["red"]);
+    assert_eq!(start_role(&worker, "other", "team-red").await.unwrap_err().uri, error::ALREADY_EXISTS);
+    assert_eq!(start_role(&worker, "red", "team-blue").await.unwrap_err().uri, error::ALREADY_EXISTS);
+    // Whoever has asked for it meanwhile has it.
+    assert_eq!(worker.activate_role(&activation).await, Ok(()));
+    assert_eq!(ids().await, ["red"]);
 }
