@@ -224,23 +224,26 @@ impl RouterWorker {
         caller: Caller,
         asked: StartRouterRealmRole,
     ) -> Result<RealmRole, Error> {
-        self.start_role(&caller, asked, false).await
+        self.start_role(Some(&caller), asked).await
     }
 
-    /// Starts a role, by a template of its realm or because somebody has asked for it. The latter takes the place of the former: its
-    /// sessions go on.
+    /// Starts a role because this caller has asked for it; without one, by a template of its realm. The former takes the place of the
+    /// latter: its sessions go on.
     pub(super) async fn start_role(
         &self,
-        caller: &Caller,
+        caller: Option<&Caller>,
         asked: StartRouterRealmRole,
-        is_of_template: bool,
     ) -> Result<RealmRole, Error> {
+        let (who, is_of_template) = (caller.and_then(|it| it.session), caller.is_none());
         let StartRouterRealmRole { realm_id, role_id, config } = asked;
         let mut state = self.shared.state.lock().await;
         let running = state.realm(&realm_id)?;
         let part = config::part::role(&config, &format!("role {role_id}"), &self.shared.options.cbdir);
         let part = part.map_err(|problems| invalid(&problems))?;
-        caller.warnings(&part.warnings).for_each(|warning| warn!(role = role_id, "{}", warning.message));
+        // What is to be said of a template was said of it.
+        for warning in caller.into_iter().flat_map(|caller| caller.warnings(&part.warnings)) {
+            warn!(role = role_id, "{}", warning.message);
+        }
         let is_replaced = |it: &RunningRole| !is_of_template && it.makes_room_for(&role_id, &part.value);
         let is_there = |it: &&RunningRole| it.id == role_id || it.name == part.value.name;
         if let Some(other) = running.roles.iter().filter(|it| !is_replaced(it)).find(is_there) {
@@ -264,13 +267,13 @@ impl RouterWorker {
         running.roles.push(started);
         drop(state);
         if let Some(replaced) = replaced {
-            self.service().tell(&ON_ROUTER_REALM_ROLE_STOPPED, &replaced.marshal()).await;
+            self.service().tell_others(&ON_ROUTER_REALM_ROLE_STOPPED, who, &replaced.marshal()).await;
         }
         if name == ANONYMOUS && self.shared.options.has_start_page {
             self.run_demo(realm.clone());
         }
         info!("Role '{name}' started on realm '{realm}'");
-        self.service().tell_others(&ON_ROUTER_REALM_ROLE_STARTED, caller.session, &marshal).await;
+        self.service().tell_others(&ON_ROUTER_REALM_ROLE_STARTED, who, &marshal).await;
         Ok(marshal)
     }
 
