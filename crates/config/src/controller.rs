@@ -28,7 +28,8 @@ pub struct Controller {
 pub struct ControllerOptions {
     /// `title`: the process title. Default: `crossbar-controller`, which scripts written for Crossbar.io look for.
     pub title: String,
-    /// `shutdown`: when the node stops by itself: one word or a list. Default: `shutdown_on_worker_exit`.
+    /// `shutdown`: when the node stops by itself: one word or a list. Default: `shutdown_on_worker_exit`, of workers that
+    /// could not be started again; where the word is written down, none is started again.
     pub shutdown: Vec<ShutdownTrigger>,
     /// `enable_parallel_worker_start`: start workers at the same time instead of one after the other. Default: false.
     pub enable_parallel_worker_start: bool,

@@ -88,7 +88,8 @@ pub enum Presence {
     /// the further ones.
     Away,
     /// The same, and nobody knows since when, as it did not answer: the calls it has as one of the callees of a shared registration end
-    /// with `wamp.error.canceled`, and it is interrupted. What it answers later is nobody's.
+    /// with `wamp.error.canceled`, and it is interrupted. What it answers later is nobody's. Very many end in portions, and go on if
+    /// it is back before their turn.
     Silent,
 }
 

@@ -11,7 +11,7 @@
 //! | its later parts | [`parts`] |
 //! | YIELD and ERROR | [`answers`] |
 //! | ends without an answer | [`ending`], [`timeouts`] |
-//! | calls that wait, or go on to another callee | [`rerouting`], [`kept`] |
+//! | calls that wait, or go on to another callee | [`rerouting`], [`queues`], [`kept`] |
 //! | callees without a connection | [`away`] |
 //! | calls for one node | [`sharding`] |
 
@@ -23,13 +23,14 @@ mod invocation;
 mod kept;
 mod parts;
 mod procedures;
+mod queues;
 mod registration;
 mod rerouting;
 mod sharding;
 mod timeouts;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crossweave_wamp::features::Features;
@@ -40,6 +41,7 @@ use hashbrown::HashMap;
 use invocation::{Invocation, State};
 use kept::KeptCalls;
 use parts::{Frozen, freeze};
+use queues::Queues;
 use registration::Callee;
 pub(crate) use registration::Registration;
 pub(crate) use rerouting::Waiting;
@@ -72,11 +74,8 @@ pub(crate) struct Dealer {
     /// What the callees of progressive calls are told with every part.
     frozen: Frozen,
     kept: KeptCalls,
-    /// Registrations with calls that wait, where a callee may have room again.
-    ready: VecDeque<Key>,
-    /// Calls that waited for a registration that is gone.
-    orphans: VecDeque<Key>,
-    /// There were more of both than go into one turn: the others are for the next tick.
+    queues: Queues,
+    /// More calls need not wait any more than go into one turn: the others are for the next tick.
     is_behind: bool,
     /// Numbers callees, so that one that registers anew is told from the one it was.
     callees: u64,
@@ -92,7 +91,7 @@ pub(crate) enum Placed {
 }
 
 /// How a call goes to its callee.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Way {
     /// The registration.
     place: Key,
@@ -102,6 +101,10 @@ struct Way {
     attribution: Attribution,
     deadline: Option<Instant>,
 }
+
+/// A callee that announced these features does not take a call: see [`is_taken`].
+#[derive(Debug)]
+struct NotTaken(Features);
 
 impl Dealer {
     pub(crate) fn new(limits: RealmLimits, call_queues: Vec<CallQueueRule>) -> Self {
@@ -115,8 +118,7 @@ impl Dealer {
             timeouts: BTreeSet::new(),
             frozen: HashMap::new(),
             kept: KeptCalls::default(),
-            ready: VecDeque::new(),
-            orphans: VecDeque::new(),
+            queues: Queues::default(),
             is_behind: false,
             callees: 0,
         }
@@ -147,15 +149,17 @@ impl Dealer {
             Some(CallSharding { runmode: Some(mode), rkey }) => {
                 Some(self.choose_shard(sessions, place, (*mode, rkey.as_deref()), &call.procedure)?)
             }
-            // It does not overtake those that wait for the next tick.
-            _ if self.is_behind && !self.registrations[place].queue.is_empty() => None,
+            // It overtakes nobody: those that wait for the next tick, or for a callee that is away.
+            _ if !self.kept.is_empty() && self.registrations[place].queue.is_some() => None,
             _ => self.choose(sessions, ids, place, &[], |_| true),
         };
         let Some(at) = chosen else {
             return self.wait(sessions, from, call, route, place, deadline);
         };
         let way = Way { place, at, attribution: route.attribution, deadline };
-        self.start(sessions, from, call, way, &[], out)?;
+        if let Err(NotTaken(features)) = self.start(sessions, from, call, way, &[], out) {
+            self.start_elsewhere(sessions, ids, from, call, (way, features), out)?;
+        }
         Ok(Placed::Started)
     }
 
@@ -166,12 +170,12 @@ impl Dealer {
         sessions: &Sessions,
         ids: &mut Ids,
         place: Key,
-        tried: &[Slot],
+        tried: &[u64],
         takes: impl Fn(&Callee) -> bool,
     ) -> Option<usize> {
         let has_left = |callee: &Callee| sessions.is_anybody_leaving() && sessions.get(callee.slot).is_none();
         let can_take =
-            |callee: &Callee| callee.has_room() && !has_left(callee) && !tried.contains(&callee.slot);
+            |callee: &Callee| callee.has_room() && !has_left(callee) && !tried.contains(&callee.number);
         let gets_it = |callee: &Callee| can_take(callee) && takes(callee);
         let registration = &mut self.registrations[place];
         match sessions.is_anybody_away() {
@@ -180,7 +184,7 @@ impl Dealer {
         }
     }
 
-    /// Sends the INVOCATION.
+    /// Sends the INVOCATION, if the callee takes it.
     #[inline(always)]
     fn start<O: Outbox>(
         &mut self,
@@ -188,9 +192,9 @@ impl Dealer {
         from: Slot,
         call: &mut Call<'_>,
         way: Way,
-        tried: &[Slot],
+        tried: &[u64],
         out: &mut O,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), NotTaken> {
         let Way { place, at, attribution, deadline } = way;
         let registration = &mut self.registrations[place];
         let callee = &registration.callees[at];
@@ -200,7 +204,7 @@ impl Dealer {
         let peer = sessions.sender_mut(to);
         let features = peer.session.roles.callee.unwrap_or_default();
         if !is_taken(&call.options, features) {
-            return Err(not_taken(&call.options, features));
+            return Err(NotTaken(features));
         }
         registration.take(at);
         peer.last_invocation += 1;
@@ -263,9 +267,9 @@ impl Dealer {
         self.invocations.len()
     }
 
-    /// What is kept of calls beside their invocations: details of progressive calls, whole calls, deadlines.
+    /// What is kept of calls beside their invocations: details of progressive calls, whole calls, queues, deadlines.
     pub(crate) fn kept_len(&self) -> usize {
-        self.frozen.len() + self.kept.len() + self.timeouts.len()
+        self.frozen.len() + self.kept.len() + self.queues.count() + self.timeouts.len()
     }
 }
 

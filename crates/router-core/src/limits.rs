@@ -196,7 +196,7 @@ pub struct RealmLimits {
     /// one read of a driver can hold). Beyond it the session is aborted: its driver was told to stop reading long before.
     pub held_messages_max: usize,
     /// Calls, subscriptions and registrations of sessions that have left that are ended in one turn (default 256, less than
-    /// half a millisecond; in the turn in which one leaves, twice as many). What remains is worked off at following
+    /// half a millisecond; in the turn in which one leaves, twice as many); and calls of silent callees. What remains is worked off at following
     /// [`Input::Tick`](crate::Input::Tick)s; nothing is sent to who has left in the meantime, and no call goes there.
     pub leave_portion: usize,
     /// Calls that waited for a callee with room and now go to one, or end with their registration, in one turn (default 256, some

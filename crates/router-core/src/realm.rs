@@ -165,7 +165,8 @@ impl Realm {
 
     /// When to call [`Realm::handle`] with [`Input::Tick`]; `None` while nothing is to time out.
     pub fn deadline(&self) -> Option<Instant> {
-        let is_now = self.sessions.is_anybody_leaving() || self.dealer.is_behind();
+        let sessions = &self.sessions;
+        let is_now = sessions.is_anybody_leaving() || sessions.is_anybody_silent() || self.dealer.is_behind();
         if is_now { self.clock.now() } else { self.dealer.deadline() }
     }
 
@@ -212,11 +213,22 @@ impl Realm {
             Input::RemoveRole(name, goodbye) => self.revoke_role(&name, &goodbye, out),
             Input::Tick => {
                 self.dealer.tick(&mut self.sessions, now, out);
+                self.end_unanswered(out);
                 self.work_off(out);
                 self.dealer.catch_up();
                 self.serve_queues(out);
                 Flow::Continue
             }
+        }
+    }
+
+    /// Ends calls that silent callees do not answer, a portion.
+    fn end_unanswered<O: Outbox>(&mut self, out: &mut O) {
+        for _ in 0..self.options.limits.leave_portion.max(1) {
+            if !self.sessions.is_anybody_silent() {
+                return;
+            }
+            self.dealer.end_next_unanswered(&mut self.sessions, out);
         }
     }
 
@@ -239,7 +251,10 @@ impl Realm {
         self.sessions.set_away(slot, presence != Presence::There);
         match presence {
             Presence::Away => {}
-            Presence::Silent => self.dealer.fall_silent(&mut self.sessions, slot, out),
+            Presence::Silent => {
+                self.sessions.set_silent(slot);
+                self.end_unanswered(out);
+            }
             Presence::There => self.dealer.is_back(&self.sessions, slot),
         }
         self.serve_queues(out);
@@ -330,11 +345,12 @@ impl Realm {
             }
         };
         self.dealer.part_is_undelivered(&self.sessions, slot, request, out);
+        // The call that is next would come back as well, and so on: each has a turn of its own.
+        self.dealer.hold_queues();
         let mut error = refused.to_error(Kind::Invocation, request);
-        match self.dispatch(now, slot, &mut error, None, out) {
-            Flow::Gone => Flow::Gone,
-            _ => flow,
-        }
+        let done = self.dispatch(now, slot, &mut error, None, out);
+        self.dealer.leave_queues();
+        if done == Flow::Gone { Flow::Gone } else { flow }
     }
 
     /// Ends a call that cannot go on, as its caller does not take what its callee answers.

@@ -221,6 +221,8 @@ pub(crate) struct Sessions {
     leaving: BTreeMap<Slot, Box<Peer>>,
     /// How many have no connection for now.
     away: usize,
+    /// Sessions that do not answer, and what they have to answer and nobody has looked at since; never nothing.
+    silent: BTreeMap<Slot, Ending>,
 }
 
 impl Sessions {
@@ -239,6 +241,7 @@ impl Sessions {
         let peer = self.peers.get_mut(slot.0 as usize)?.take()?;
         self.by_id.remove(&peer.session.id);
         self.away -= usize::from(peer.is_away);
+        self.silent.remove(&slot);
         Some(peer)
     }
 
@@ -248,6 +251,34 @@ impl Sessions {
         self.away -= usize::from(peer.is_away);
         self.away += usize::from(is_away);
         peer.is_away = is_away;
+        if !is_away {
+            self.silent.remove(&slot);
+        }
+    }
+
+    /// A session does not answer: what it has to answer is to be looked at.
+    pub(crate) fn set_silent(&mut self, slot: Slot) {
+        let ending = Ending::of_callee(self.sender(slot));
+        if !ending.is_empty() {
+            self.silent.insert(slot, ending);
+        }
+    }
+
+    /// Whether what sessions that do not answer have to answer is still to be looked at.
+    #[inline]
+    pub(crate) fn is_anybody_silent(&self) -> bool {
+        !self.silent.is_empty()
+    }
+
+    /// The next invocation to be looked at, and who does not answer it.
+    pub(crate) fn next_unanswered(&mut self) -> Option<(Slot, RequestId)> {
+        let mut first = self.silent.first_entry()?;
+        let slot = *first.key();
+        let request = first.get_mut().next_invocation();
+        if first.get().is_empty() {
+            first.remove();
+        }
+        request.map(|request| (slot, request))
     }
 
     /// Whether there are sessions that have no connection for now.

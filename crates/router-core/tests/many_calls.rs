@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use crossweave_router_core::boundary::{Input, Session};
 use crossweave_router_core::{
-    Actions, Authorization, Disclosure, Permission, Permissions, Realm, RealmOptions, Role, Slot,
+    Actions, Authorization, Disclosure, Permission, Permissions, Presence, Realm, RealmLimits, RealmOptions,
+    Role, Slot,
 };
 use crossweave_testkit::recorder::{Output, Recorder};
 use crossweave_wamp::features::Roles;
 use crossweave_wamp::message::{
-    Call, CallOptions, Cancel, Kind, Register, RegisterOptions, Welcome, Yield, YieldOptions,
+    Call, CallOptions, Cancel, InvokePolicy, Kind, Register, RegisterOptions, Welcome, Yield, YieldOptions,
 };
 use crossweave_wamp::{Dict, MatchPolicy, Message, Payload, RequestId};
 
@@ -49,6 +50,12 @@ fn send(
 
 /// A realm with calls in flight that time out after a second.
 fn with_calls(now: Instant) -> Realm {
+    with_calls_to(RealmOptions::default(), InvokePolicy::Single, now)
+}
+
+/// The same, or one in which only one of them is in flight, if calls may wait.
+fn with_calls_to(options: RealmOptions, invoke: InvokePolicy, now: Instant) -> Realm {
+    let concurrency = (options.limits.queued_calls_per_registration_max > 0).then_some(1);
     let allow = Permission {
         uri: String::new(),
         match_policy: MatchPolicy::Prefix,
@@ -56,11 +63,12 @@ fn with_calls(now: Instant) -> Realm {
         disclose: Disclosure::default(),
     };
     let rules = Permissions::new([allow]).expect("the rule is well formed");
-    let (mut realm, mut out) = (Realm::new("realm1", RealmOptions::default(), [7; 32]), Recorder::default());
+    let (mut realm, mut out) = (Realm::new("realm1", options, [7; 32]), Recorder::default());
     realm.set_role(Role::new("user", Authorization::Static(rules.into())));
     join(&mut realm, CALLER, now, &mut out);
     join(&mut realm, CALLEE, now, &mut out);
-    let (request, options) = (RequestId(1), RegisterOptions::default());
+    let options = RegisterOptions { invoke, concurrency, ..RegisterOptions::default() };
+    let request = RequestId(1);
     send(&mut realm, CALLEE, Register { request, options, procedure: "com.p".into() }, now, &mut out);
     for request in 1..=CALLS as u64 {
         let options = CallOptions { timeout_ms: 1_000, ..CallOptions::default() };
@@ -175,4 +183,62 @@ fn calls_between_two_that_leave_end_once() {
         assert_eq!(count(&outputs, |it| matches!(it, Output::Free(_))), outputs.len());
     }
     assert_eq!((frees, realm.invocation_count(), realm.deadline()), (2, 0, None));
+}
+
+#[test]
+fn calls_of_a_callee_that_does_not_answer_end_in_portions() {
+    let now = Instant::now();
+    let mut realm = with_calls_to(RealmOptions::default(), InvokePolicy::RoundRobin, now);
+    let is_error = |it: &Output| matches!(it, Output::Send(CALLER, Message::Error(_)));
+    let mut ended = count(&turn(&mut realm, Input::Presence(CALLEE, Presence::Silent), now), is_error);
+    assert_eq!(ended, PORTION);
+    while realm.deadline().is_some_and(|deadline| deadline <= now) {
+        let came = count(&turn(&mut realm, Input::Tick, now), is_error);
+        assert!(came <= PORTION, "{came} in one turn");
+        ended += came;
+    }
+    assert_eq!((ended, realm.invocation_count(), realm.deadline()), (CALLS, 0, None));
+}
+
+/// A realm in which one call runs and all others wait for it.
+fn with_calls_that_wait(now: Instant) -> Realm {
+    let limits = RealmLimits { queued_calls_per_registration_max: CALLS, ..RealmLimits::default() };
+    let options = RealmOptions { limits, ..RealmOptions::default() };
+    with_calls_to(options, InvokePolicy::Single, now)
+}
+
+fn cancel_all(realm: &mut Realm, now: Instant) {
+    let mut out = Recorder::default();
+    for request in 1..=CALLS as u64 {
+        let request = RequestId(request);
+        send(realm, CALLER, Cancel { request, mode: None, forward_for: None }, now, &mut out);
+    }
+    assert_eq!((realm.kept_of_calls(), realm.deadline()), (0, None));
+}
+
+#[test]
+fn nothing_remains_of_calls_that_are_canceled_before_their_turn_to_end() {
+    let now = Instant::now();
+    let mut realm = with_calls_that_wait(now);
+    let is_error = |it: &Output| matches!(it, Output::Send(CALLER, Message::Error(_)));
+    let outputs = turn(&mut realm, Input::Leave(CALLEE), now);
+    // One was with the callee, the others waited for it.
+    assert_eq!(count(&outputs, is_error), 1 + PORTION);
+    assert_eq!(realm.deadline(), Some(now));
+    cancel_all(&mut realm, now);
+}
+
+#[test]
+fn nothing_remains_of_turns_to_start_calls_whose_registration_is_taken_again_and_again() {
+    let now = Instant::now();
+    let mut realm = with_calls_that_wait(now);
+    let mut out = Recorder::default();
+    for request in 2..100 {
+        let options = RegisterOptions { force_reregister: true, ..RegisterOptions::default() };
+        let request = RequestId(request);
+        send(&mut realm, CALLEE, Register { request, options, procedure: "com.p".into() }, now, &mut out);
+    }
+    let is_invocation = |it: &Output| matches!(it, Output::Send(CALLEE, Message::Invocation(_)));
+    assert_eq!(count(&out.take(), is_invocation), PORTION);
+    cancel_all(&mut realm, now);
 }

@@ -139,9 +139,11 @@ impl Report {
             Some(place) if self.version == 2 => format!("line {}", place.line),
             _ => problem.path.clone(),
         };
+        let nearest =
+            problem.nearest.as_ref().map_or_else(String::new, |word| format!("; did you mean `{word}`?"));
         let expected =
             problem.expected.as_ref().map_or_else(String::new, |expected| format!(" (expected {expected})"));
-        format!("{place}: {}{expected}", problem.message)
+        format!("{place}: {}{nearest}{expected}", problem.message)
     }
 
     fn json(&self) -> Value {
@@ -169,6 +171,7 @@ impl Report {
             "line": place.map(|place| place.line),
             "message": problem.message,
             "expected": problem.expected,
+            "nearest": problem.nearest,
         })
     }
 }

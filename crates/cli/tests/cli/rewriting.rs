@@ -233,6 +233,22 @@ fn migrate_tells_what_is_in_the_way() {
 }
 
 #[test]
+fn migrate_names_the_key_that_was_probably_meant() {
+    let misspelled = config(&rawsocket()).replace("\"workers\"", "\"worker\"");
+    let folder = folder(&[("config.json", &misspelled)]);
+    let (code, report) = migrate(&folder);
+    assert_eq!((code, &report["missing"][0]["nearest"]), (Some(1), &json!("workers")), "{report}");
+    let outcome = run(&folder, &["migrate"]);
+    assert!(
+        outcome
+            .stdout
+            .contains("unknown key `worker` in a node configuration; did you mean `workers`? (expected "),
+        "{}",
+        outcome.stdout
+    );
+}
+
+#[test]
 fn migrate_reads_version_1_as_it_will_be() {
     let folder = folder(&[("config.json", VERSION_1)]);
     let (code, report) = migrate(&folder);

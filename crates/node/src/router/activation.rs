@@ -28,7 +28,7 @@ use super::realm;
 use super::realms::RunningRealm;
 use super::template::instance;
 use super::{RouterWorker, Shared, State};
-use crate::service::{Caller, by_name, reason};
+use crate::service::{by_name, reason};
 
 /// What the controller is given to start a realm with its roles.
 const ACTIVATE_DEADLINE: Duration = Duration::from_secs(20);
@@ -158,14 +158,16 @@ impl State {
         Some(realm)
     }
 
-    /// A realm was not started in time by a template; if it comes all the same, it counts.
-    fn not_started(&mut self, name: &str, template_id: &str) {
-        if self.realms.iter().any(|it| it.realm.name == name) {
-            return;
-        }
-        if let Some(template) = self.templates.iter_mut().find(|it| it.id == template_id) {
+    /// A realm was not started in time by a template; if it comes all the same, it counts. The result is whether it is there as one
+    /// of the configuration.
+    fn not_started(&mut self, name: &str, template_id: &str) -> bool {
+        let running = self.realms.iter().find(|it| it.realm.name == name);
+        let is_of_template = running.map(|it| it.template_id.is_some());
+        let template = self.templates.iter_mut().find(|it| it.id == template_id);
+        if let (None | Some(false), Some(template)) = (is_of_template, template) {
             template.forget(name);
         }
+        is_of_template == Some(false)
     }
 
     /// An id that no realm has, nor one that is being started: it is not given out again.
@@ -203,8 +205,11 @@ impl RouterWorker {
                 self.is_idle(name.clone());
                 return Ok(());
             };
+            if self.shared.state.lock().await.not_started(name, &template_id) {
+                info!("Realm '{name}' was started without template '{template_id}' meanwhile");
+                return Ok(());
+            }
             error!("Realm '{name}' was not started by template '{template_id}': {failed}");
-            self.shared.state.lock().await.not_started(name, &template_id);
             // Why is for those who run the node.
             return Err(NotActivated::new(
                 uris::NO_SUCH_REALM,
@@ -248,13 +253,19 @@ impl RouterWorker {
         let (realm_id, role_id, config) = self.role_instance(activation).await?;
         info!("Auto starting role '{authrole}' on realm '{realm}' ..");
         let asked = StartRouterRealmRole { realm_id, role_id, config };
-        match self.start_router_realm_role(Caller::default(), asked).await {
-            Ok(_) => Ok(()),
-            Err(failed) => {
-                error!("Role '{authrole}' was not started on realm '{realm}': {failed}");
-                Err(NotActivated::new(uris::NO_SUCH_ROLE, format!("role {authrole:?} could not be started")))
-            }
+        let Err(failed) = self.start_role(asked, true).await else { return Ok(()) };
+        if self.has_role(realm, authrole).await {
+            info!("Role '{authrole}' was started on realm '{realm}' without a template meanwhile");
+            return Ok(());
         }
+        error!("Role '{authrole}' was not started on realm '{realm}': {failed}");
+        Err(NotActivated::new(uris::NO_SUCH_ROLE, format!("role {authrole:?} could not be started")))
+    }
+
+    async fn has_role(&self, realm: &str, authrole: &str) -> bool {
+        let state = self.shared.state.lock().await;
+        let running = state.realms.iter().find(|it| it.realm.name == realm);
+        running.is_some_and(|it| it.roles.iter().any(|role| role.name == authrole))
     }
 
     /// The role that a client needs on a realm that runs, by a template of it; with the ids of both.
@@ -325,9 +336,9 @@ impl RouterWorker {
     /// Stops a realm that nobody is on. False if that has to be tried again.
     async fn stop_idle(&self, realm: &str) -> bool {
         let state = self.shared.state.lock().await;
-        let Some(id) = state.realms.iter().find(|it| it.realm.name == realm).map(|it| it.id.clone()) else {
-            return true;
-        };
+        // One of the configuration may have taken its place.
+        let is_meant = |it: &&RunningRealm| it.realm.name == realm && it.template_id.is_some();
+        let Some(id) = state.realms.iter().find(is_meant).map(|it| it.id.clone()) else { return true };
         match self.router().stop_realm_if_empty(realm).await {
             Ok(true) => {
                 info!("Realm '{realm}' was idle");

@@ -33,14 +33,15 @@ impl Memories {
             return known.clone();
         }
         let opened = Remembered::in_folder(&self.folder, &owner(&self.worker, key));
-        let remembered = opened.as_ref().map_or_else(|_| Remembered::in_memory(), Clone::clone);
+        let in_memory = |_: &_| Remembered::in_memory_since(SystemTime::now());
+        let remembered = opened.as_ref().map_or_else(in_memory, Clone::clone);
         by_key.insert(key.to_owned(), remembered.clone());
         drop(by_key);
         if let Err(error) = opened {
             let folder = self.folder.display();
             warn!(
-                "signed requests cannot be remembered in {folder}: {error}; after a restart of the worker they could be \
-                 carried out again"
+                "signed requests cannot be remembered in {folder}: {error}; those that were signed before the worker has \
+                 started are refused, as they may have been carried out"
             );
         }
         remembered

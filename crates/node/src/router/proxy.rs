@@ -11,15 +11,14 @@ mod asking;
 mod backend;
 mod backends;
 mod connections;
+mod routes;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crossweave_api::proxy::*;
 use crossweave_api::router::RouterTransport;
 use crossweave_api::{Error, error};
 use crossweave_config as config;
-use parking_lot::Mutex;
 use tracing::{info, warn};
 
 use super::transports::TransportEvents;
@@ -30,6 +29,7 @@ use crate::service::{Caller, Service, answers};
 use backend::Backend;
 use backends::Backends;
 use connections::Connections;
+use routes::Routes;
 
 /// What is told of the transports of a proxy.
 const TRANSPORT_EVENTS: TransportEvents = TransportEvents {
@@ -49,13 +49,7 @@ pub(crate) struct ProxyWorker {
 struct Shared {
     backends: Arc<Backends>,
     connections: Connections,
-    /// By realm and id.
-    routes: Mutex<BTreeMap<(String, String), Running>>,
-}
-
-struct Running {
-    route: ProxyRoute,
-    by_role: Vec<config::ProxyRoute>,
+    routes: Routes,
 }
 
 impl ProxyWorker {
@@ -72,7 +66,7 @@ impl ProxyWorker {
         let backends = Arc::new(Backends::default());
         inner.router().set_upstream(Some(backends.clone()));
         let connections = Connections::new(backends.clone());
-        let shared = Shared { backends, connections, routes: Mutex::default() };
+        let shared = Shared { backends, connections, routes: Routes::default() };
         let worker = ProxyWorker { inner, shared: Arc::new(shared) };
         worker.inner.answer_for_services().await?;
         answers!(
@@ -117,25 +111,22 @@ impl ProxyWorker {
 
     async fn start_proxy_transport(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StartProxyTransport,
     ) -> Result<RouterTransport, Error> {
-        self.inner.start_transport(asked.transport_id, asked.config).await
+        self.inner.start_transport(&caller, asked.transport_id, asked.config).await
     }
 
     async fn stop_proxy_transport(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StopProxyTransport,
     ) -> Result<RouterTransport, Error> {
-        self.inner.stop_transport(&asked.transport_id).await
+        self.inner.stop_transport(&caller, &asked.transport_id).await
     }
 
     async fn get_proxy_routes(&self, _: Caller, _: GetProxyRoutes) -> Result<Vec<String>, Error> {
-        let routes = self.shared.routes.lock();
-        let mut realms: Vec<String> = routes.keys().map(|(realm, _)| realm.clone()).collect();
-        realms.dedup();
-        Ok(realms)
+        Ok(self.shared.routes.realms())
     }
 
     async fn list_proxy_realm_routes(
@@ -143,9 +134,7 @@ impl ProxyWorker {
         _: Caller,
         asked: ListProxyRealmRoutes,
     ) -> Result<Vec<ProxyRoute>, Error> {
-        let routes = self.shared.routes.lock();
-        let of_realm = routes.values().filter(|it| it.route.realm == asked.realm_name);
-        let found: Vec<ProxyRoute> = of_realm.map(|it| it.route.clone()).collect();
+        let found = self.shared.routes.of_realm(&asked.realm_name);
         match found.is_empty() {
             true => Err(no_such("route for realm", &asked.realm_name)),
             false => Ok(found),
@@ -153,66 +142,52 @@ impl ProxyWorker {
     }
 
     async fn get_proxy_realm_route(&self, _: Caller, asked: GetProxyRealmRoute) -> Result<ProxyRoute, Error> {
-        let routes = self.shared.routes.lock();
-        let found = routes.get(&(asked.realm_name, asked.route_id.clone()));
-        found.map(|it| it.route.clone()).ok_or_else(|| no_such("route", &asked.route_id))
+        let found = self.shared.routes.get(asked.realm_name, asked.route_id.clone());
+        found.ok_or_else(|| no_such("route", &asked.route_id))
     }
 
     async fn start_proxy_realm_route(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StartProxyRealmRoute,
     ) -> Result<ProxyRoute, Error> {
         let StartProxyRealmRoute { realm_name: realm, config, route_id } = asked;
         let known = self.shared.connections.ids();
         let part = config::part::proxy_routes(&config, &realm, &self.inner.shared.options.cbdir, &known);
         let part = part.map_err(|problems| invalid(&problems))?;
-        let mut route = {
-            let mut routes = self.shared.routes.lock();
-            let is_free = |id: &String| !routes.contains_key(&(realm.clone(), id.clone()));
-            let numbered = (0..).map(|number| format!("route{number:03}"));
-            let id = route_id.or_else(|| numbered.into_iter().find(&is_free)).unwrap_or_default();
-            if !is_free(&id) {
-                let message = format!("realm {realm:?} has a route {id:?}");
-                return Err(Error::new(error::ALREADY_RUNNING, message));
-            }
-            let state = "starting".to_owned();
-            let route = ProxyRoute { realm: realm.clone(), id, config, started: None, stopped: None, state };
-            let running = Running { route: route.clone(), by_role: part.value };
-            routes.insert((realm.clone(), route.id.clone()), running);
-            route
-        };
-        self.inner.service().tell(&ON_PROXY_ROUTE_STARTING, &route).await;
+        let begun = self.shared.routes.begin(&realm, route_id, config);
+        let (start, mut route) = begun.map_err(|why| Error::new(error::ALREADY_RUNNING, why))?;
+        self.inner.service().tell_others(&ON_PROXY_ROUTE_STARTING, caller.session, &route).await;
         (route.started, route.state) = (Some(utcnow()), "started".to_owned());
-        if let Some(running) = self.shared.routes.lock().get_mut(&(realm.clone(), route.id.clone())) {
-            running.route = route.clone();
+        if !self.shared.routes.has_begun(start, route.clone(), part.value) {
+            let message = format!("route {:?} to realm {realm:?} was stopped as it started", route.id);
+            return Err(Error::new(error::CANNOT_START, message));
         }
         self.set_routes().await;
         info!("Route '{}' to realm '{realm}' started", route.id);
-        self.inner.service().tell(&ON_PROXY_ROUTE_STARTED, &route).await;
+        self.inner.service().tell_others(&ON_PROXY_ROUTE_STARTED, caller.session, &route).await;
         Ok(route)
     }
 
     async fn stop_proxy_realm_route(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StopProxyRealmRoute,
     ) -> Result<ProxyRoute, Error> {
-        let removed = self.shared.routes.lock().remove(&(asked.realm_name, asked.route_id.clone()));
-        let Running { mut route, .. } = removed.ok_or_else(|| no_such("route", &asked.route_id))?;
+        let removed = self.shared.routes.remove(asked.realm_name, asked.route_id.clone());
+        let mut route = removed.ok_or_else(|| no_such("route", &asked.route_id))?;
         "stopping".clone_into(&mut route.state);
-        self.inner.service().tell(&ON_PROXY_ROUTE_STOPPING, &route).await;
+        self.inner.service().tell_others(&ON_PROXY_ROUTE_STOPPING, caller.session, &route).await;
         self.set_routes().await;
         (route.stopped, route.state) = (Some(utcnow()), "stopped".to_owned());
         info!("Route '{}' to realm '{}' stopped", route.id, route.realm);
-        self.inner.service().tell(&ON_PROXY_ROUTE_STOPPED, &route).await;
+        self.inner.service().tell_others(&ON_PROXY_ROUTE_STOPPED, caller.session, &route).await;
         Ok(route)
     }
 
     /// What clients can join from now on.
     async fn set_routes(&self) {
-        let all: Vec<config::ProxyRoute> =
-            self.shared.routes.lock().values().flat_map(|it| it.by_role.clone()).collect();
+        let all = self.shared.routes.by_role();
         self.shared.backends.set_routes(&all);
         self.inner.set_routes(all).await;
     }
@@ -232,7 +207,7 @@ impl ProxyWorker {
 
     async fn start_proxy_connection(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StartProxyConnection,
     ) -> Result<ProxyConnection, Error> {
         let StartProxyConnection { connection_id: id, config } = asked;
@@ -247,29 +222,29 @@ impl ProxyWorker {
         let start = self.shared.connections.begin(connection.clone()).ok_or_else(|| {
             Error::new(error::ALREADY_RUNNING, format!("there is a connection {:?}", connection.id))
         })?;
-        self.inner.service().tell(&ON_PROXY_CONNECTION_STARTING, &connection).await;
+        self.inner.service().tell_others(&ON_PROXY_CONNECTION_STARTING, caller.session, &connection).await;
         (connection.started, connection.state) = (Some(utcnow()), "started".to_owned());
         if !self.shared.connections.has_begun(start, connection.clone(), backend) {
             let message = format!("connection {:?} was stopped as it started", connection.id);
             return Err(Error::new(error::CANNOT_START, message));
         }
         info!("Connection '{}' started", connection.id);
-        self.inner.service().tell(&ON_PROXY_CONNECTION_STARTED, &connection).await;
+        self.inner.service().tell_others(&ON_PROXY_CONNECTION_STARTED, caller.session, &connection).await;
         Ok(connection)
     }
 
     async fn stop_proxy_connection(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StopProxyConnection,
     ) -> Result<ProxyConnection, Error> {
         let removed = self.shared.connections.remove(&asked.connection_id);
         let mut connection = removed.ok_or_else(|| no_such("connection", &asked.connection_id))?;
         "stopping".clone_into(&mut connection.state);
-        self.inner.service().tell(&ON_PROXY_CONNECTION_STOPPING, &connection).await;
+        self.inner.service().tell_others(&ON_PROXY_CONNECTION_STOPPING, caller.session, &connection).await;
         (connection.stopped, connection.state) = (Some(utcnow()), "stopped".to_owned());
         info!("Connection '{}' stopped", connection.id);
-        self.inner.service().tell(&ON_PROXY_CONNECTION_STOPPED, &connection).await;
+        self.inner.service().tell_others(&ON_PROXY_CONNECTION_STOPPED, caller.session, &connection).await;
         Ok(connection)
     }
 }

@@ -46,9 +46,16 @@ pub(super) struct RunningRole {
     pub(super) id: String,
     pub(super) name: String,
     config: Config,
+    /// A client has started it by a template of the realm.
+    is_of_template: bool,
 }
 
 impl RunningRole {
+    /// Whether one that is asked for takes its place.
+    fn makes_room_for(&self, id: &str, role: &config::Role) -> bool {
+        self.is_of_template && self.name == role.name && self.id != id && role.template.is_none()
+    }
+
     fn marshal(&self) -> RealmRole {
         RealmRole { id: self.id.clone(), config: self.config.clone() }
     }
@@ -77,7 +84,8 @@ impl RunningRealm {
         RouterRealm {
             id: self.id.clone(),
             config: self.config.clone(),
-            category: if self.template_id.is_some() { "instance" } else { "static" }.to_owned(),
+            category: config::category_of_realm(&self.realm.name).to_owned(),
+            kind: if self.template_id.is_some() { "instance" } else { "static" }.to_owned(),
             created: self.created.clone(),
             roles: self.roles.iter().map(RunningRole::marshal).collect(),
             has_router: true,
@@ -182,6 +190,11 @@ impl RouterWorker {
         let sessions = state.forget(id).map(|it| it.sessions).unwrap_or_default();
         self.shared.idle.lock().end(name);
         drop(state);
+        self.realm_ended(id, name, sessions).await;
+    }
+
+    /// What is left of a realm that is forgotten.
+    async fn realm_ended(&self, id: &str, name: &str, sessions: Vec<Sessions>) {
         self.stop_links(Some(id)).await;
         // What they have on the management realm goes with them, before somebody starts it anew.
         for sessions in sessions {
@@ -210,8 +223,18 @@ impl RouterWorker {
 
     pub(super) async fn start_router_realm_role(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StartRouterRealmRole,
+    ) -> Result<RealmRole, Error> {
+        self.start_role(asked, false).await
+    }
+
+    /// Starts a role, by a template of its realm or because somebody has asked for it. The latter takes the place of the former: its
+    /// sessions go on.
+    pub(super) async fn start_role(
+        &self,
+        asked: StartRouterRealmRole,
+        is_of_template: bool,
     ) -> Result<RealmRole, Error> {
         let StartRouterRealmRole { realm_id, role_id, config } = asked;
         let mut state = self.shared.state.lock().await;
@@ -219,8 +242,9 @@ impl RouterWorker {
         let part = config::part::role(&config, &format!("role {role_id}"), &self.shared.options.cbdir);
         let part = part.map_err(|problems| invalid(&problems))?;
         part.warnings.iter().for_each(|warning| warn!(role = role_id, "{}", warning.message));
+        let is_replaced = |it: &RunningRole| !is_of_template && it.makes_room_for(&role_id, &part.value);
         let is_there = |it: &&RunningRole| it.id == role_id || it.name == part.value.name;
-        if let Some(other) = running.roles.iter().find(is_there) {
+        if let Some(other) = running.roles.iter().filter(|it| !is_replaced(it)).find(is_there) {
             let (id, name) = (&other.id, &other.name);
             let message = format!("realm {realm_id:?} has a role {id:?} with the name {name:?}");
             return Err(Error::new(error::ALREADY_EXISTS, message));
@@ -235,21 +259,25 @@ impl RouterWorker {
                 .map_err(|failure| Error::new(error::CANNOT_START, failure))?;
         }
         let name = part.value.name.clone();
-        let started = RunningRole { id: role_id, name: name.clone(), config };
+        let replaced = running.roles.iter().position(is_replaced).map(|at| running.roles.remove(at));
+        let started = RunningRole { id: role_id, name: name.clone(), config, is_of_template };
         let marshal = started.marshal();
         running.roles.push(started);
         drop(state);
+        if let Some(replaced) = replaced {
+            self.service().tell(&ON_ROUTER_REALM_ROLE_STOPPED, &replaced.marshal()).await;
+        }
         if name == ANONYMOUS && self.shared.options.has_start_page {
             self.run_demo(realm.clone());
         }
         info!("Role '{name}' started on realm '{realm}'");
-        self.service().tell(&ON_ROUTER_REALM_ROLE_STARTED, &marshal).await;
+        self.service().tell_others(&ON_ROUTER_REALM_ROLE_STARTED, caller.session, &marshal).await;
         Ok(marshal)
     }
 
     async fn stop_router_realm_role(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StopRouterRealmRole,
     ) -> Result<RealmRole, Error> {
         let mut state = self.shared.state.lock().await;
@@ -262,7 +290,7 @@ impl RouterWorker {
         removed.map_err(|failure| Error::new(error::CANNOT_STOP, failure))?;
         info!("Role '{}' stopped on realm '{realm}'", role.name);
         let marshal = role.marshal();
-        self.service().tell(&ON_ROUTER_REALM_ROLE_STOPPED, &marshal).await;
+        self.service().tell_others(&ON_ROUTER_REALM_ROLE_STOPPED, caller.session, &marshal).await;
         Ok(marshal)
     }
 

@@ -79,8 +79,8 @@ impl Dealer {
             && let Some(registration) = self.registrations.get_mut(invocation.place)
         {
             registration.give_back(number);
-            if !registration.queue.is_empty() {
-                self.make_ready(invocation.place);
+            if let Some(queue) = registration.queue {
+                self.make_ready(queue);
             }
         }
     }

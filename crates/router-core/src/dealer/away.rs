@@ -4,12 +4,12 @@
 //! gets nothing: no call, no queued one and no rerouted one. A call that only callees have that are away waits for them.
 //!
 //! Of one that did not answer nobody knows whether it will. Its calls under shared registrations end, since their callers could
-//! have had another callee. It is told by INTERRUPT, which waits for it with its other messages.
+//! have had another callee. It is told by INTERRUPT, which waits for it with its other messages. They end in portions, like those of one
+//! who has left, and if it is back before their turn, they go on.
 
 use crossweave_wamp::message::InvokePolicy;
 
 use super::Dealer;
-use super::ending::in_order;
 use super::invocation::Event;
 use super::registration::{Callee, Registration};
 use crate::boundary::{Outbox, Slot};
@@ -18,13 +18,14 @@ use crate::session::Sessions;
 use crate::slab::Key;
 
 impl Dealer {
-    /// Ends the calls that a silent callee has under shared registrations.
+    /// Ends the next of the calls that silent callees have, if others could have had it.
     #[cold]
-    pub(crate) fn fall_silent<O: Outbox>(&mut self, sessions: &mut Sessions, callee: Slot, out: &mut O) {
-        for key in in_order(sessions.sender(callee).invocations.clone()) {
-            if self.is_shared(key) {
-                self.advance(sessions, key, Event::CalleeSilent, out);
-            }
+    pub(crate) fn end_next_unanswered<O: Outbox>(&mut self, sessions: &mut Sessions, out: &mut O) {
+        let Some((callee, request)) = sessions.next_unanswered() else { return };
+        // None where it has ended in another way since.
+        let key = sessions.sender(callee).invocations.get(&request).copied();
+        if let Some(key) = key.filter(|key| self.is_shared(*key)) {
+            self.advance(sessions, key, Event::CalleeSilent, out);
         }
     }
 
@@ -43,8 +44,8 @@ impl Dealer {
             return;
         }
         for place in sessions.sender(callee).registrations.values() {
-            if !self.registrations[*place].queue.is_empty() {
-                self.make_ready(*place);
+            if let Some(queue) = self.registrations[*place].queue {
+                self.make_ready(queue);
             }
         }
     }

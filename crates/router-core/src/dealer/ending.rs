@@ -49,7 +49,7 @@ impl Dealer {
     /// Ends the next of the invocations and calls of a session that has left, and says whether there was one.
     pub(crate) fn end_next<O: Outbox>(&mut self, sessions: &mut Sessions, slot: Slot, out: &mut O) -> bool {
         let Some(peer) = sessions.leaving_mut(slot) else { return false };
-        let (ended, event) = if let Some(Reverse(request)) = peer.ending.invocations.pop() {
+        let (ended, event) = if let Some(request) = peer.ending.next_invocation() {
             (peer.invocations.get(&request).copied(), Event::CalleeLeft)
         } else if let Some(Reverse(request)) = peer.ending.calls.pop() {
             (peer.calls.get(&request).copied(), Event::CallerLeft)
@@ -78,14 +78,17 @@ impl Ending {
         Ending { invocations: requests(&peer.invocations), calls: requests(&peer.calls) }
     }
 
+    /// What a session has to answer, and nothing else.
+    pub(crate) fn of_callee(peer: &Peer) -> Self {
+        let invocations = peer.invocations.keys().copied().map(Reverse).collect();
+        Ending { invocations, calls: BinaryHeap::new() }
+    }
+
+    pub(crate) fn next_invocation(&mut self) -> Option<RequestId> {
+        self.invocations.pop().map(|Reverse(request)| request)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.invocations.is_empty() && self.calls.is_empty()
     }
-}
-
-/// Keys in the order of their requests, so that the same inputs give the same outputs.
-pub(super) fn in_order(table: HashMap<RequestId, Key>) -> impl Iterator<Item = Key> {
-    let mut entries: Vec<(RequestId, Key)> = table.into_iter().collect();
-    entries.sort_unstable();
-    entries.into_iter().map(|(_, key)| key)
 }

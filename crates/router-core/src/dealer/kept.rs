@@ -4,11 +4,11 @@
 //! calls leave nothing behind but their invocation. All kept calls of a realm share a bound of bytes: beyond it a call neither
 //! waits nor is rerouted. Specification: "Call Re-Routing".
 
+use crossweave_wamp::Message;
 use crossweave_wamp::message::Call;
-use crossweave_wamp::{Message, RegistrationId};
 use hashbrown::HashMap;
 
-use crate::boundary::Slot;
+use super::queues::Queued;
 use crate::slab::Key;
 use crate::trust::Attribution;
 use crate::weight;
@@ -18,7 +18,6 @@ use crate::weight;
 pub(super) struct KeptCalls {
     calls: HashMap<Key, Box<KeptCall>>,
     bytes: usize,
-    last_ticket: u64,
 }
 
 /// A call as its caller sent it.
@@ -27,19 +26,11 @@ pub(super) struct KeptCall {
     pub(super) call: Call<'static>,
     /// What its callee is told of the caller.
     pub(super) attribution: Attribution,
-    /// Callees that said they are not available.
-    pub(super) tried: Vec<Slot>,
-    /// Its place in the queue of a registration.
+    /// The numbers of the callees that said they are not available.
+    pub(super) tried: Vec<u64>,
+    /// Its place in a queue.
     pub(super) queued: Option<Queued>,
     bytes: usize,
-}
-
-/// Where a call waits.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Queued {
-    pub(super) place: Key,
-    pub(super) registration: RegistrationId,
-    pub(super) ticket: u64,
 }
 
 impl KeptCall {
@@ -76,18 +67,5 @@ impl KeptCalls {
         let call = self.calls.remove(&invocation)?;
         self.bytes -= call.bytes;
         Some(call)
-    }
-
-    /// The call waits elsewhere.
-    pub(super) fn move_to(&mut self, invocation: Key, queued: Queued) {
-        if let Some(call) = self.calls.get_mut(&invocation) {
-            call.queued = Some(queued);
-        }
-    }
-
-    /// A number above all that were given before.
-    pub(super) fn ticket(&mut self) -> u64 {
-        self.last_ticket += 1;
-        self.last_ticket
     }
 }

@@ -61,7 +61,7 @@ impl Dealer {
         });
         self.callees += 1;
         let registration = &mut self.registrations[key];
-        let (id, has_queue) = (registration.id, !registration.queue.is_empty());
+        let (id, queue) = (registration.id, registration.queue);
         let concurrency = options.concurrency.map(|asked| asked.min(self.limits.concurrency_max));
         let mut callee = Callee::new(from, self.callees, concurrency, node);
         callee.disclose_caller = options.disclose_caller;
@@ -69,8 +69,8 @@ impl Dealer {
         let peer = sessions.sender_mut(from);
         peer.registrations.insert(id, key);
         peer.registered.add(policy, uri);
-        if has_queue {
-            self.make_ready(key);
+        if let Some(queue) = queue {
+            self.make_ready(queue);
         }
         Ok(Registered { key, id, is_created })
     }
@@ -108,7 +108,9 @@ impl Dealer {
         let (id, was_last) = (registration.id, registration.callees.is_empty());
         let is_reserved = meta::is_reserved(&registration.uri);
         if was_last {
-            self.orphans.extend(registration.queue.values());
+            if let Some(queue) = registration.queue {
+                self.queues.move_to(queue, None);
+            }
             self.procedures.remove(registration.policy, &registration.uri);
             self.registrations.remove(key);
             self.by_id.remove(&id);

@@ -1,7 +1,5 @@
 //! One registration: its callees, and which of them gets a call. Specification: "Shared Registration".
 
-use std::collections::BTreeMap;
-
 use crossweave_wamp::message::InvokePolicy;
 use crossweave_wamp::{MatchPolicy, RegistrationId, uris};
 
@@ -24,12 +22,10 @@ pub(crate) struct Registration {
     pub(crate) callees: Vec<Callee>,
     /// Who is next in turn (round robin).
     next: usize,
-    /// Calls that wait for a callee with room, in the order they came.
-    pub(super) queue: BTreeMap<u64, Key>,
+    /// Where calls wait for a callee with room, if some do.
+    pub(super) queue: Option<Key>,
     /// How many may wait.
     pub(super) queued_max: usize,
-    /// A callee may have room for them.
-    pub(super) is_ready: bool,
 }
 
 /// What REGISTER has done.
@@ -93,9 +89,8 @@ impl Registration {
             created_ms,
             callees: Vec::new(),
             next: 0,
-            queue: BTreeMap::new(),
+            queue: None,
             queued_max,
-            is_ready: false,
         }
     }
 

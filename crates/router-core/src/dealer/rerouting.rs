@@ -12,7 +12,6 @@
 //!
 //! Where there is room for very many at once, they start in portions, one a tick, and nobody overtakes those that are left.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crossweave_wamp::features::Features;
@@ -21,9 +20,10 @@ use crossweave_wamp::{MatchPolicy, RequestId, uris};
 
 use super::away::is_there;
 use super::invocation::{Event, Invocation, State, ToCaller};
-use super::kept::{KeptCall, Queued};
+use super::kept::KeptCall;
+use super::queues::Queued;
 use super::registration::Callee;
-use super::{Dealer, Placed, Way, all_busy, is_taken, not_taken};
+use super::{Dealer, NotTaken, Placed, Way, all_busy, is_partitioned, is_taken, not_taken};
 use crate::boundary::{Outbox, Slot};
 use crate::ids::Ids;
 use crate::permit::Route;
@@ -36,7 +36,7 @@ use crate::trust::Attribution;
 /// Calls that wait, and the registration that they waited at is taken away.
 #[must_use]
 #[derive(Debug, Default)]
-pub(crate) struct Waiting(BTreeMap<u64, Key>);
+pub(crate) struct Waiting(Option<Key>);
 
 /// The callee of a call that waits: nobody.
 const NOBODY: Slot = Slot(u32::MAX);
@@ -56,7 +56,7 @@ impl Dealer {
     ) -> Result<Placed, Refused> {
         let registration = &mut self.registrations[place];
         // The parts of a progressive call would have to wait with it.
-        let has_place = registration.queue.len() < registration.queued_max;
+        let has_place = self.queues.len(registration.queue) < registration.queued_max;
         let has_room = has_place && self.kept.has_room(call, self.limits.kept_call_bytes_max);
         if call.options.progress || !has_room {
             return Err(all_busy(&call.procedure));
@@ -78,10 +78,8 @@ impl Dealer {
             timeout_ms: call.options.timeout_ms,
             deadline,
         });
-        let ticket = self.kept.ticket();
-        registration.queue.insert(ticket, key);
         let mut kept = Box::new(KeptCall::new(call, route.attribution));
-        kept.queued = Some(Queued { place, registration: registration.id, ticket });
+        kept.queued = Some(self.queues.push(place, &mut registration.queue, key));
         self.kept.insert(key, kept);
         if let Some(deadline) = deadline {
             self.timeouts.insert((deadline, key));
@@ -93,7 +91,7 @@ impl Dealer {
     /// Keeps a call that another callee may have to take, if there is room for it.
     #[cold]
     #[inline(never)]
-    pub(super) fn keep(&mut self, key: Key, call: &Call<'_>, attribution: Attribution, tried: &[Slot]) {
+    pub(super) fn keep(&mut self, key: Key, call: &Call<'_>, attribution: Attribution, tried: &[u64]) {
         if self.kept.has_room(call, self.limits.kept_call_bytes_max) {
             let mut kept = Box::new(KeptCall::new(call, attribution));
             kept.tried = tried.to_vec();
@@ -105,12 +103,17 @@ impl Dealer {
     #[cold]
     #[inline(never)]
     pub(super) fn forget_kept(&mut self, key: Key) {
-        let Some(queued) = self.kept.remove(key).and_then(|kept| kept.queued) else { return };
-        if let Some(registration) = self.registrations.get_mut(queued.place)
-            && registration.id == queued.registration
-        {
-            registration.queue.remove(&queued.ticket);
+        let queued = self.kept.remove(key).and_then(|kept| kept.queued);
+        self.leave_queue(queued);
+    }
+
+    /// A call waits no more, if it did.
+    fn leave_queue(&mut self, queued: Option<Queued>) {
+        let Some(queued) = queued else { return };
+        if let Some(place) = self.queues.remove(queued) {
+            self.registrations[place].queue = None;
         }
+        self.is_behind &= self.queues.has_ready();
     }
 
     /// Whether a callee's ERROR `wamp.error.unavailable` is for the dealer rather than for the caller.
@@ -138,7 +141,7 @@ impl Dealer {
         }
         let moved = match kept {
             Some(mut kept) => {
-                kept.tried.push(invocation.callee);
+                kept.tried.extend(self.number_of(&invocation));
                 self.start_again(sessions, ids, &invocation, *kept, out)
             }
             None => Err(nobody_is_available()),
@@ -147,6 +150,12 @@ impl Dealer {
         if let Err(why) = moved {
             out.send(invocation.caller, &why.to_error(Kind::Call, invocation.call));
         }
+    }
+
+    /// The number that the callee of an invocation has as long as it is registered.
+    fn number_of(&self, invocation: &Invocation) -> Option<u64> {
+        let registration = self.registrations.get(invocation.place)?;
+        registration.callees.iter().find(|it| it.slot == invocation.callee).map(|it| it.number)
     }
 
     /// Hands a kept call to a callee that was not tried and takes it.
@@ -169,13 +178,35 @@ impl Dealer {
             return Err(self.why_nobody(sessions, place, &tried, &call.options));
         };
         let way = Way { place, at, attribution, deadline: before.deadline };
-        self.start(sessions, before.caller, &mut call, way, &tried, out)
+        let started = self.start(sessions, before.caller, &mut call, way, &tried, out);
+        started.map_err(|NotTaken(features)| not_taken(&call.options, features))
+    }
+
+    /// Hands a call that the callee whose turn it was does not take to another one that does, if it is not for that one alone.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn start_elsewhere<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        ids: &mut Ids,
+        from: Slot,
+        call: &mut Call<'_>,
+        (way, not_by): (Way, Features),
+        out: &mut O,
+    ) -> Result<(), Refused> {
+        let why = not_taken(&call.options, not_by);
+        if is_partitioned(&call.options) {
+            return Err(why);
+        }
+        let takes = |callee: &Callee| is_taken(&call.options, features(sessions, callee));
+        let Some(at) = self.choose(sessions, ids, way.place, &[], takes) else { return Err(why) };
+        self.start(sessions, from, call, Way { at, ..way }, &[], out).map_err(|_| why)
     }
 
     /// Why no callee gets a kept call: those that have room do not take it, or there are none.
-    fn why_nobody(&self, sessions: &Sessions, place: Key, tried: &[Slot], options: &CallOptions) -> Refused {
+    fn why_nobody(&self, sessions: &Sessions, place: Key, tried: &[u64], options: &CallOptions) -> Refused {
         let has_room =
-            |it: &&Callee| it.has_room() && sessions.get(it.slot).is_some() && !tried.contains(&it.slot);
+            |it: &&Callee| it.has_room() && sessions.get(it.slot).is_some() && !tried.contains(&it.number);
         let with_room = self.registrations[place].callees.iter().filter(has_room);
         match with_room.map(|it| features(sessions, it)).find(|it| !is_taken(options, *it)) {
             Some(callee) => not_taken(options, callee),
@@ -187,44 +218,44 @@ impl Dealer {
     /// [`Dealer::let_wait_at`].
     pub(crate) fn take_waiting(&mut self, policy: MatchPolicy, uri: &str) -> Waiting {
         let place = self.procedures.get(policy, uri);
-        Waiting(place.map(|place| std::mem::take(&mut self.registrations[place].queue)).unwrap_or_default())
+        Waiting(place.and_then(|place| self.registrations[place].queue.take()))
     }
 
     /// Lets calls that waited at a registration of the same procedure or pattern wait at this one, which is new. They end where
     /// there is none.
     pub(crate) fn let_wait_at(&mut self, place: Option<Key>, waiting: Waiting) {
-        let Some(place) = place else { return self.orphans.extend(waiting.0.values()) };
-        let registration = &mut self.registrations[place];
-        for (ticket, key) in &waiting.0 {
-            let invocation = &mut self.invocations[*key];
-            (invocation.place, invocation.registration) = (place, registration.id);
-            self.kept.move_to(*key, Queued { place, registration: registration.id, ticket: *ticket });
+        let Some(queue) = waiting.0 else { return };
+        if let Some(place) = place {
+            self.registrations[place].queue = Some(queue);
         }
-        if !waiting.0.is_empty() {
-            registration.queue.extend(waiting.0);
-            self.make_ready(place);
-        }
+        self.queues.move_to(queue, place);
     }
 
-    /// A callee of a registration may have room for calls that wait there.
+    /// A callee may have room for calls of this queue.
     #[cold]
-    pub(super) fn make_ready(&mut self, place: Key) {
-        let registration = &mut self.registrations[place];
-        if !registration.is_ready {
-            registration.is_ready = true;
-            self.ready.push_back(place);
-        }
+    pub(super) fn make_ready(&mut self, queue: Key) {
+        self.queues.make_ready(queue);
     }
 
     /// Whether [`Dealer::serve_queues`] has something to do before the next tick.
     #[inline]
     pub(crate) fn has_ready_calls(&self) -> bool {
-        !self.is_behind && (!self.ready.is_empty() || !self.orphans.is_empty())
+        !self.is_behind && self.queues.has_ready()
     }
 
     /// Whether calls that need not wait any more are left for the next tick.
     pub(crate) fn is_behind(&self) -> bool {
         self.is_behind
+    }
+
+    /// No call that waits starts or ends until [`Dealer::leave_queues`].
+    pub(crate) fn hold_queues(&mut self) {
+        self.is_behind = true;
+    }
+
+    /// Calls that need not wait any more are for the next tick, if there are such.
+    pub(crate) fn leave_queues(&mut self) {
+        self.is_behind = self.queues.has_ready();
     }
 
     /// The tick has come.
@@ -244,30 +275,34 @@ impl Dealer {
     ) {
         let mut left = self.limits.queue_portion.max(1);
         while left > 0
-            && let Some(key) = self.orphans.pop_front()
+            && let Some(queue) = self.queues.next_ready()
         {
-            left -= 1;
-            if self.is_orphan(key) {
-                self.advance(sessions, key, Event::CalleeLeft, out);
+            let done = match self.queues.place(queue) {
+                Some(place) => self.serve_queue(sessions, ids, (queue, place, left), stats, out),
+                None => self.end_queue(sessions, (queue, left), out),
+            };
+            if self.is_to_go_on(sessions, queue) {
+                // Behind the others.
+                self.make_ready(queue);
             }
-        }
-        while left > 0
-            && let Some(place) = self.ready.pop_front()
-        {
-            let started = self.serve_queue(sessions, ids, (place, left), stats, out);
             // Looking in vain counts as well.
-            left -= started.max(1);
+            left -= done.max(1);
         }
-        self.is_behind = !self.ready.is_empty() || !self.orphans.is_empty();
+        self.leave_queues();
     }
 
-    /// Whether a call still waits for a registration that is gone. Since it came among the orphans it may have ended, and its place may
-    /// be another call's.
-    fn is_orphan(&self, key: Key) -> bool {
-        self.invocations.get(key).is_some_and(|it| {
-            let registration = self.registrations.get(it.place);
-            it.state == State::Queued && registration.is_none_or(|at| at.id != it.registration)
-        })
+    /// Ends at most `max` calls whose registration is gone, and says how many.
+    fn end_queue<O: Outbox>(
+        &mut self,
+        sessions: &mut Sessions,
+        (queue, max): (Key, usize),
+        out: &mut O,
+    ) -> usize {
+        for ended in 0..max {
+            let Some(key) = self.queues.first(queue) else { return ended };
+            self.advance(sessions, key, Event::CalleeLeft, out);
+        }
+        max
     }
 
     /// Starts at most `max` calls that wait at one registration, and says how many.
@@ -275,25 +310,23 @@ impl Dealer {
         &mut self,
         sessions: &mut Sessions,
         ids: &mut Ids,
-        (place, max): (Key, usize),
+        (queue, place, max): (Key, Key, usize),
         stats: &mut Stats,
         out: &mut O,
     ) -> usize {
-        if let Some(registration) = self.registrations.get_mut(place) {
-            registration.is_ready = false;
-        }
+        let registration = self.registrations[place].id;
         for started in 0..max {
-            let Some(key) = self.next_queued(sessions, place) else { return started };
-            let waited = self.invocations[key];
+            let next = self.queues.first(queue).filter(|_| self.has_free_callee(sessions, place));
+            let Some(key) = next else { return started };
+            // Since it came it may have gone from one registration to another.
+            let waited = Invocation { place, registration, ..self.invocations[key] };
             if sessions.get(waited.caller).is_none() {
                 // It has left, and its turn to end for that has not come.
                 self.advance(sessions, key, Event::CallerLeft, out);
                 continue;
             }
-            let Some(kept) = self.kept.remove(key) else { return started };
-            if let Some(queued) = kept.queued {
-                self.registrations[place].queue.remove(&queued.ticket);
-            }
+            let kept = self.kept.remove(key).expect("a call that waits is kept");
+            self.leave_queue(kept.queued);
             // Its place as a call in flight goes to the invocation that now begins.
             self.enter(sessions, key, None);
             match self.start_again(sessions, ids, &waited, *kept, out) {
@@ -301,19 +334,19 @@ impl Dealer {
                 Err(why) => out.send(waited.caller, &why.to_error(Kind::Call, waited.call)),
             }
         }
-        if self.next_queued(sessions, place).is_some() {
-            // Behind the others.
-            self.make_ready(place);
-        }
         max
     }
 
-    /// The call that is next, if a callee has room for it.
-    fn next_queued(&self, sessions: &Sessions, place: Key) -> Option<Key> {
-        let registration = self.registrations.get(place)?;
-        let (_, key) = registration.queue.first_key_value()?;
+    /// Whether calls are left in a queue that need not wait.
+    fn is_to_go_on(&self, sessions: &Sessions, queue: Key) -> bool {
+        self.queues.first(queue).is_some()
+            && self.queues.place(queue).is_none_or(|place| self.has_free_callee(sessions, place))
+    }
+
+    /// Whether a callee has room for a call that waits.
+    fn has_free_callee(&self, sessions: &Sessions, place: Key) -> bool {
         // Here it can still go to another callee than one that is away.
-        registration.callees.iter().any(|it| it.has_room() && is_there(sessions, it)).then_some(*key)
+        self.registrations[place].callees.iter().any(|it| it.has_room() && is_there(sessions, it))
     }
 }
 

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 use tracing::error;
 
-use self::journal::Journal;
+use self::journal::{Entry, Journal};
 
 /// Requests that are remembered at most.
 ///
@@ -79,14 +79,23 @@ impl Remembered {
         Remembered::default()
     }
 
+    /// The same, where an earlier process may have carried out requests that nobody remembers: those that were signed before this
+    /// time are refused.
+    pub fn in_memory_since(now: SystemTime) -> Remembered {
+        let marks = Marks { forgotten: Some(now), ..Marks::default() };
+        Remembered { marks: Arc::new(marks.into()), ..Remembered::default() }
+    }
+
     /// A memory that outlives the process, in a file of this folder. There is one file for each `owner`, which no two memories may
     /// have at a time.
     ///
     /// The file has parts of signatures and nothing else, and is for its owner only. It is read whole here, which takes long
     /// only if there were very many requests.
     ///
+    /// One that can be read and not be written counts; requests are refused until it can.
+    ///
     /// # Errors
-    /// The file cannot be read or written.
+    /// The file cannot be read, or is not there and cannot be made.
     pub fn in_folder(folder: &Path, owner: &str) -> io::Result<Remembered> {
         let path = folder.join(files::name(owner));
         let (journal, entries, forgotten) = Journal::open(&path, SystemTime::now())?;
@@ -111,14 +120,14 @@ impl Remembered {
         (!limits.is_endless).then_some(limits.longest)
     }
 
-    /// Remembers a request that was signed at this time; without one for ever, and then the oldest are forgotten when there is no
-    /// more room.
+    /// Remembers a request that was signed at this time. If a service lets any in, that is for ever, and the oldest are forgotten
+    /// when there is no more room.
     ///
     /// Dropped, it may have remembered the request.
     pub(super) async fn remember(
         &self,
         signature: &[u8; 32],
-        time: Option<SystemTime>,
+        time: SystemTime,
         now: SystemTime,
     ) -> Result<(), NotNew> {
         self.remember_in(signature, time, now, REMEMBERED_MAX).await
@@ -127,7 +136,7 @@ impl Remembered {
     async fn remember_in(
         &self,
         signature: &[u8; 32],
-        time: Option<SystemTime>,
+        time: SystemTime,
         now: SystemTime,
         max: usize,
     ) -> Result<(), NotNew> {
@@ -141,7 +150,7 @@ impl Remembered {
             if let Some(patience) = patience {
                 marks.forget(now, patience);
             }
-            (marks.remember(mark, time, now, max), marks.failure.take())
+            (marks.remember((time, mark), patience, now, max), marks.failure.take())
         };
         let (remembered, failure) = match self.is_kept {
             true => spawn_blocking(remembering).await.unwrap_or((Err(NotNew::NotKept), None)),
@@ -165,10 +174,29 @@ impl Marks {
         }
     }
 
+    /// Makes room for one more, if nobody has to know the oldest of those that are remembered for ever.
+    fn make_room(&mut self, now: SystemTime, patience: Option<Duration>) -> bool {
+        let Some(patience) = patience else {
+            let oldest = self.by_time.pop_first();
+            return oldest.is_some_and(|(_, mark)| self.known.remove(&mark));
+        };
+        // They are behind all others, by when they came; their own time is taken to be no later than one that is let in then.
+        let first = self.by_time.range((now + FOR_EVER / 2, Mark::default())..).next().copied();
+        let Some((came, mark)) = first else { return false };
+        let time = came - FOR_EVER + patience;
+        let is_over = time + patience < now;
+        if is_over {
+            self.by_time.remove(&(came, mark));
+            self.known.remove(&mark);
+            self.forgotten = self.forgotten.max(Some(time));
+        }
+        is_over
+    }
+
     fn remember(
         &mut self,
-        mark: Mark,
-        time: Option<SystemTime>,
+        (time, mark): Entry,
+        patience: Option<Duration>,
         now: SystemTime,
         max: usize,
     ) -> Result<(), NotNew> {
@@ -176,21 +204,14 @@ impl Marks {
         if marks.known.contains(&mark) {
             return Err(NotNew::Replayed);
         }
-        if time.is_some() && time <= marks.forgotten {
+        if Some(time) <= marks.forgotten {
             return Err(NotNew::Forgotten);
         }
-        if marks.known.len() >= max {
-            match time {
-                Some(_) => return Err(NotNew::Full),
-                None => {
-                    if let Some((_, oldest)) = marks.by_time.pop_first() {
-                        marks.known.remove(&oldest);
-                    }
-                }
-            }
+        if marks.known.len() >= max && !marks.make_room(now, patience) {
+            return Err(NotNew::Full);
         }
         // In the order of their coming, and later than any time that is asked about.
-        let entry = (time.unwrap_or(now + FOR_EVER), mark);
+        let entry = (if patience.is_some() { time } else { now + FOR_EVER }, mark);
         marks.known.insert(mark);
         marks.by_time.insert(entry);
         let (all, forgotten) = (marks.by_time.iter(), marks.forgotten);
@@ -217,41 +238,68 @@ mod tests {
     #[tokio::test]
     async fn a_request_is_taken_once_while_its_time_counts() {
         let seen = Remembered::in_memory();
-        assert_eq!(seen.remember(&[1; 32], Some(at(20)), at(10)).await, Ok(()));
-        assert_eq!(seen.remember(&[1; 32], Some(at(20)), at(20)).await, Err(NotNew::Replayed));
-        assert_eq!(seen.remember(&[2; 32], Some(at(20)), at(20)).await, Ok(()));
+        assert_eq!(seen.remember(&[1; 32], at(20), at(10)).await, Ok(()));
+        assert_eq!(seen.remember(&[1; 32], at(20), at(20)).await, Err(NotNew::Replayed));
+        assert_eq!(seen.remember(&[2; 32], at(20), at(20)).await, Ok(()));
         // Its time would refuse it now; that it is forgotten does no harm.
-        assert_eq!(seen.remember(&[1; 32], Some(at(40)), at(21)).await, Ok(()));
+        assert_eq!(seen.remember(&[1; 32], at(40), at(21)).await, Ok(()));
         assert_eq!(seen.marks.lock().await.known.len(), 1);
     }
 
     #[tokio::test]
     async fn a_full_memory_lets_in_nobody_whose_time_counts() {
         let seen = Remembered::in_memory();
-        assert_eq!(seen.remember_in(&[1; 32], Some(at(20)), at(10), 2).await, Ok(()));
-        assert_eq!(seen.remember_in(&[2; 32], Some(at(30)), at(10), 2).await, Ok(()));
-        assert_eq!(seen.remember_in(&[3; 32], Some(at(30)), at(10), 2).await, Err(NotNew::Full));
-        assert_eq!(seen.remember_in(&[3; 32], Some(at(30)), at(21), 2).await, Ok(()));
+        assert_eq!(seen.remember_in(&[1; 32], at(20), at(10), 2).await, Ok(()));
+        assert_eq!(seen.remember_in(&[2; 32], at(30), at(10), 2).await, Ok(()));
+        assert_eq!(seen.remember_in(&[3; 32], at(30), at(10), 2).await, Err(NotNew::Full));
+        assert_eq!(seen.remember_in(&[3; 32], at(30), at(21), 2).await, Ok(()));
     }
 
     #[tokio::test]
     async fn without_an_end_the_oldest_is_forgotten() {
         let seen = Remembered::in_memory();
+        seen.expect(Duration::ZERO);
         for n in 1..=3 {
-            assert_eq!(seen.remember_in(&[n; 32], None, at(n.into()), 2).await, Ok(()));
+            assert_eq!(seen.remember_in(&[n; 32], at(9), at(n.into()), 2).await, Ok(()));
         }
-        assert_eq!(seen.remember_in(&[3; 32], None, at(4), 2).await, Err(NotNew::Replayed));
-        assert_eq!(seen.remember_in(&[1; 32], None, at(4), 2).await, Ok(()));
+        assert_eq!(seen.remember_in(&[3; 32], at(9), at(4), 2).await, Err(NotNew::Replayed));
+        assert_eq!(seen.remember_in(&[1; 32], at(9), at(4), 2).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_was_remembered_for_ever_makes_room_when_there_is_a_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemTime::now();
+        let at = |seconds: u64| now + Duration::from_secs(seconds);
+        let open = |limit| {
+            let seen = Remembered::in_folder(folder.path(), "app").unwrap();
+            seen.expect(Duration::from_secs(limit));
+            seen
+        };
+        let seen = open(0);
+        for n in [1, 2] {
+            assert_eq!(seen.remember_in(&[n; 32], at(0), at(n.into()), 2).await, Ok(()));
+        }
+        drop(seen);
+        let seen = open(10);
+        assert_eq!(
+            seen.remember_in(&[3; 32], at(9), at(9), 2).await,
+            Err(NotNew::Full),
+            "they may come again"
+        );
+        assert_eq!(seen.remember_in(&[3; 32], at(60), at(60), 2).await, Ok(()));
+        assert_eq!(seen.remember_in(&[1; 32], at(0), at(60), 2).await, Err(NotNew::Forgotten));
+        assert_eq!(seen.remember_in(&[2; 32], at(0), at(60), 2).await, Err(NotNew::Replayed));
     }
 
     #[tokio::test]
     async fn a_memory_in_a_folder_outlives_the_process() {
         let folder = tempfile::tempdir().unwrap();
         let now = SystemTime::now();
-        let end = Some(now + Duration::from_secs(60));
+        let end = now + Duration::from_secs(60);
         let seen = Remembered::in_folder(folder.path(), "app").unwrap();
         assert_eq!(seen.remember(&[1; 32], end, now).await, Ok(()));
-        assert_eq!(seen.remember(&[2; 32], Some(now), now).await, Ok(()));
+        assert_eq!(seen.remember(&[2; 32], now, now).await, Ok(()));
         drop(seen);
         let later = now + Duration::from_secs(1);
         let again = Remembered::in_folder(folder.path(), "app").unwrap();
@@ -266,7 +314,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join("folder");
         std::fs::create_dir(&folder).unwrap();
-        let (now, end) = (SystemTime::now(), Some(SystemTime::now() + Duration::from_secs(60)));
+        let (now, end) = (SystemTime::now(), SystemTime::now() + Duration::from_secs(60));
         let seen = Remembered::in_folder(&folder, "app").unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
         // As after a write that failed in the middle.
@@ -279,15 +327,45 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_a_file_has_counts_also_if_it_cannot_be_written_as_it_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let (now, end) = (SystemTime::now(), SystemTime::now() + Duration::from_secs(60));
+        let open = || Remembered::in_folder(folder.path(), "app");
+        assert_eq!(open().unwrap().remember(&[1; 32], end, now).await, Ok(()));
+        // As on a full disk: nothing can be written beside it.
+        let beside = folder.path().join(files::name("app")).with_extension("new");
+        std::fs::create_dir(&beside).unwrap();
+        let seen = open().expect("it can be read");
+        assert_eq!(seen.remember(&[1; 32], end, now).await, Err(NotNew::Replayed));
+        assert_eq!(seen.remember(&[2; 32], end, now).await, Err(NotNew::NotKept));
+        std::fs::remove_dir(&beside).unwrap();
+        assert_eq!(seen.remember(&[2; 32], end, now).await, Ok(()));
+        let again = open().unwrap();
+        for n in [1, 2] {
+            assert_eq!(again.remember(&[n; 32], end, now).await, Err(NotNew::Replayed));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_memory_that_cannot_know_what_was_before_refuses_what_was_signed_before() {
+        let now = SystemTime::now();
+        let seen = Remembered::in_memory_since(now);
+        seen.expect(Duration::from_secs(60));
+        let (before, after) = (now - Duration::from_secs(1), now + Duration::from_secs(1));
+        assert_eq!(seen.remember(&[1; 32], before, after).await, Err(NotNew::Forgotten));
+        assert_eq!(seen.remember(&[2; 32], after, after).await, Ok(()));
+    }
+
+    #[tokio::test]
     async fn a_request_that_may_be_forgotten_is_not_let_in_when_the_clock_goes_back() {
         let folder = tempfile::tempdir().unwrap();
         let now = SystemTime::now();
         let at = |seconds: u64| now + Duration::from_secs(seconds);
         for seen in [Remembered::in_memory(), Remembered::in_folder(folder.path(), "app").unwrap()] {
-            assert_eq!(seen.remember(&[1; 32], Some(at(20)), at(10)).await, Ok(()));
-            assert_eq!(seen.remember(&[2; 32], Some(at(40)), at(21)).await, Ok(()));
-            assert_eq!(seen.remember(&[1; 32], Some(at(20)), at(15)).await, Err(NotNew::Forgotten));
-            assert_eq!(seen.remember(&[3; 32], Some(at(25)), at(15)).await, Ok(()));
+            assert_eq!(seen.remember(&[1; 32], at(20), at(10)).await, Ok(()));
+            assert_eq!(seen.remember(&[2; 32], at(40), at(21)).await, Ok(()));
+            assert_eq!(seen.remember(&[1; 32], at(20), at(15)).await, Err(NotNew::Forgotten));
+            assert_eq!(seen.remember(&[3; 32], at(25), at(15)).await, Ok(()));
         }
     }
 
@@ -299,24 +377,24 @@ mod tests {
         let open = || Remembered::in_folder(folder.path(), "app").unwrap();
         for seen in [Remembered::in_memory(), open()] {
             seen.expect(Duration::from_secs(10));
-            assert_eq!(seen.remember(&[1; 32], Some(at(0)), at(5)).await, Ok(()));
-            assert_eq!(seen.remember(&[2; 32], Some(at(15)), at(20)).await, Ok(()));
+            assert_eq!(seen.remember(&[1; 32], at(0), at(5)).await, Ok(()));
+            assert_eq!(seen.remember(&[2; 32], at(15), at(20)).await, Ok(()));
             seen.expect(Duration::from_secs(3600));
-            assert_eq!(seen.remember(&[1; 32], Some(at(0)), at(100)).await, Err(NotNew::Forgotten));
-            assert_eq!(seen.remember(&[2; 32], Some(at(15)), at(100)).await, Err(NotNew::Replayed));
+            assert_eq!(seen.remember(&[1; 32], at(0), at(100)).await, Err(NotNew::Forgotten));
+            assert_eq!(seen.remember(&[2; 32], at(15), at(100)).await, Err(NotNew::Replayed));
             if let Some(journal) = &mut seen.marks.lock().await.journal {
                 // The file is written anew, without what is forgotten.
                 journal.tear();
             }
-            assert_eq!(seen.remember(&[3; 32], Some(at(1)), at(100)).await, Ok(()));
+            assert_eq!(seen.remember(&[3; 32], at(1), at(100)).await, Ok(()));
         }
         // However often it is opened.
         for n in 4..6 {
             let seen = open();
             seen.expect(Duration::from_secs(3600));
-            assert_eq!(seen.remember(&[1; 32], Some(at(0)), at(100)).await, Err(NotNew::Forgotten));
-            assert_eq!(seen.remember(&[3; 32], Some(at(1)), at(100)).await, Err(NotNew::Replayed));
-            assert_eq!(seen.remember(&[n; 32], Some(at(1)), at(100)).await, Ok(()));
+            assert_eq!(seen.remember(&[1; 32], at(0), at(100)).await, Err(NotNew::Forgotten));
+            assert_eq!(seen.remember(&[3; 32], at(1), at(100)).await, Err(NotNew::Replayed));
+            assert_eq!(seen.remember(&[n; 32], at(1), at(100)).await, Ok(()));
         }
     }
 
@@ -331,7 +409,7 @@ mod tests {
         // Nothing more fits into it.
         std::io::Write::write_all(&mut &pipe, &[0; 65_536]).unwrap();
         seen.marks.lock().await.journal.as_mut().unwrap().write_to(pipe.try_clone().unwrap());
-        let (now, end) = (SystemTime::now(), Some(SystemTime::now() + Duration::from_secs(60)));
+        let (now, end) = (SystemTime::now(), SystemTime::now() + Duration::from_secs(60));
         let remembering = tokio::spawn({
             let seen = seen.clone();
             async move { seen.remember(&[1; 32], end, now).await }

@@ -67,21 +67,18 @@ impl RestOptions {
         }
     }
 
-    /// Checks the time of a request, and gives it back; nothing if any is good, and the request has to be remembered for ever.
-    fn check_time(&self, timestamp: &str, now: SystemTime) -> Result<Option<SystemTime>, Refusal> {
+    /// Checks the time of a request, and gives it back.
+    fn check_time(&self, timestamp: &str, now: SystemTime) -> Result<SystemTime, Refusal> {
         let Ok(time) = humantime::parse_rfc3339(timestamp) else {
             let text = "\"timestamp\" must be a time in UTC, such as 2011-10-14T16:59:51.123Z";
             return Err(malformed(text));
         };
         let limit = Duration::from_secs(self.timestamp_delta_limit_s.into());
-        if limit.is_zero() {
-            return Ok(None);
-        }
         self.remembered.expect(limit);
         let off = now.duration_since(time).unwrap_or_else(|ahead| ahead.duration());
-        match off > limit {
+        match off > limit && !limit.is_zero() {
             true => Err(malformed("the request is expired, or its time is ahead")),
-            false => Ok(self.remembered.patience().map(|_| time)),
+            false => Ok(time),
         }
     }
 

@@ -103,7 +103,11 @@ fn pages() -> Vec<Example> {
             of_version_1(node(json!([open(page())]))),
             Runs(&[]),
         ),
-        example(&["getting-started", "nodeinfo"], node(json!([open(universal(json!({})))])), Runs(&[])),
+        example(
+            &["getting-started", "nodeinfo", "payloadcodec"],
+            node(json!([open(universal(json!({})))])),
+            Runs(&[]),
+        ),
         example(
             &["pubsub/retained"],
             node(json!([open(universal(json!({"websocket": {"ws": {"type": "websocket",
@@ -252,7 +256,19 @@ fn services() -> Vec<Example> {
         example(
             &["demos/_demo_launcher"],
             node(json!([open(json!([elsewhere, web("../web", short_ping(known.clone()))]))])),
-            Refused("auto_ping_size"),
+            Runs(&[]),
+        ),
+        example(
+            &["stats"],
+            node(json!([with_components(
+                open(
+                    json!([{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 8081, "backlog": 1024},
+                    "serializers": ["cbor", "msgpack", "json"]}, web("../web", short_ping(known.clone()))])
+                ),
+                &["monitor.ClientSession"],
+                "anonymous"
+            )])),
+            Runs(&[]),
         ),
         example(
             &["demos/_demo_launcher/config_prod"],
@@ -335,6 +351,7 @@ fn components() -> Vec<Example> {
         worker
     };
     let polled = json!({"lp": {"type": "longpoll", "options": {"debug": true, "session_timeout": 30}}});
+    let one_serializer = json!({"websocket": {"ws": {"type": "websocket", "serializers": ["cbor"]}}});
     let mut alone = open(json!([]));
     alone.as_object_mut().unwrap().remove("transports");
     let exposing =
@@ -368,6 +385,27 @@ fn components() -> Vec<Example> {
         example(
             &["containers/restart/restart1/config-pubsub-router"],
             node(json!([classes(alone, &["subscriber.MySubscriber", "publisher.MyPublisher"])])),
+            Runs(&[]),
+        ),
+        example(
+            &["patternsubs"],
+            node(json!([with_components(open(page()), &["backend.MyComponent"], "anonymous")])),
+            Runs(&[]),
+        ),
+        example(
+            &["prompt"],
+            node(json!([classes(open(universal(one_serializer)), &["backend.Backend"])])),
+            Runs(&[]),
+        ),
+        example(
+            &["serializers"],
+            node(json!([
+                open(json!([web(
+                    "..",
+                    json!({"ws": {"type": "websocket", "serializers": ["msgpack", "json"]}})
+                )])),
+                container(&by_websocket(), &["backend.Backend"])
+            ])),
             Runs(&[]),
         ),
         example(
@@ -541,7 +579,11 @@ fn guests() -> Vec<Example> {
     let older = json!([{"type": "unisocket", "endpoint": {"type": "tcp", "port": 8080}, "rawsocket": {},
         "websocket": {"/ws": {"type": "websocket"}}, "web": {"paths": {"/": files("..")}}}]);
     let python = json!({"type": "guest", "executable": "python", "arguments": ["backend.py"], "options": {"workdir": ".."}});
+    let bare = json!({"type": "guest", "executable": "python", "arguments": ["netmonitor.py"], "options": {
+        "workdir": "../netmonitor", "env": {"inherit": false, "vars": {"WS": "ws://localhost:8080/ws"}}}});
     vec![
+        example(&["kivy"], two(page(), json!([python])), Runs(&[])),
+        example(&["reactjs"], two(page(), json!([bare])), Runs(&[])),
         example(
             &["demos/votes/nodejs"],
             two(page(), json!([guest("node", &["backend.js"], "../node")])),

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::super::tests::{join, management, start_worker};
 use super::*;
 use crate::extension::Extensions;
-use crate::service::Service;
+use crate::service::{Caller, Service};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -121,7 +121,7 @@ async fn nothing_watches_a_realm_that_was_stopped() {
 async fn a_template_that_changes_ends_its_realms_and_is_none_at_no_time() {
     let worker = worker_with_a_realm(3600).await;
     let changed = change(&worker, "users", users(3600, &["anonymous", "owner"])).await.expect("it is right");
-    assert_eq!((&*changed.id, &*changed.category), ("users", "template"));
+    assert_eq!((&*changed.id, &*changed.kind), ("users", "template"));
     assert!(worker.router().realms().is_empty());
     let templates = async || {
         let state = worker.shared.state.lock().await;
@@ -164,4 +164,79 @@ async fn a_realm_that_starts_as_its_template_changes_is_one_of_the_new_template(
     let [realm] = &state.realms[..] else { panic!("one realm") };
     assert_eq!(realm.config["roles"].as_array().map(Vec::len), Some(2));
     assert_eq!(state.templates[0].running(), 1);
+}
+
+#[tokio::test]
+async fn a_realm_of_the_configuration_takes_the_place_of_one_that_a_client_has_started() {
+    let worker = worker_with_a_realm(1).await;
+    let provider = Provider(Arc::downgrade(&worker.shared));
+    // Nobody is on it, and it is looked at soon.
+    provider.emptied("realm-joe");
+    start(&worker, "r2", json!({"name": "realm-joe"}), None).await;
+    let state = worker.shared.state.lock().await;
+    let [realm] = &state.realms[..] else { panic!("one realm") };
+    assert_eq!((&*realm.id, &realm.template_id), ("r2", &None));
+    assert_eq!(state.templates[0].running(), 0, "the one that has ended counts no more");
+    drop(state);
+    assert!(worker.stop_idle("realm-joe").await, "there is nothing to stop");
+    assert_eq!(worker.router().realms(), ["realm-joe"]);
+    let again = StartRouterRealm {
+        realm_id: "r3".to_owned(),
+        config: json!({"name": "realm-joe"}),
+        template_id: None,
+    };
+    let refused = worker.start_router_realm(Caller::default(), again).await;
+    assert_eq!(refused.expect_err("there is one").uri, error::ALREADY_EXISTS);
+}
+
+#[tokio::test]
+async fn a_client_whose_realm_is_started_by_the_configuration_meanwhile_gets_that() {
+    let management = management();
+    let worker = start_worker(&management, Extensions::default()).await;
+    start(&worker, "users", users(3600, &["anonymous"]), None).await;
+    let starting = worker.clone();
+    let activate = move |_: Caller, asked: ActivateRealm| {
+        let worker = starting.clone();
+        async move {
+            start(&worker, "r2", json!({"name": "realm-joe"}), None).await;
+            let ActivateRealm { realm_id, config, template_id, .. } = asked;
+            let asked = StartRouterRealm { realm_id, config, template_id: Some(template_id) };
+            worker.start_router_realm(Caller::default(), asked).await.map(drop)
+        }
+    };
+    let controller = Service::new(join(&management).await, None);
+    controller.answer::<ActivateRealm, _, _>(activate).await.expect("nobody else answers");
+    let activated = timeout(PATIENCE, worker.activate_realm(&wanted("realm-joe"))).await;
+    assert_eq!(activated.expect("it ends"), Ok(()));
+    let state = worker.shared.state.lock().await;
+    assert_eq!(state.realms.iter().map(|it| &*it.id).collect::<Vec<_>>(), ["r2"]);
+    assert_eq!(state.templates[0].running(), 0, "it is none of the template's");
+}
+
+/// Starts a role of the realm `r1` as the configuration would.
+async fn start_role(worker: &RouterWorker, id: &str, name: &str) -> Result<(), Error> {
+    let (realm_id, role_id) = ("r1".to_owned(), id.to_owned());
+    let asked = StartRouterRealmRole { realm_id, role_id, config: json!({"name": name}) };
+    worker.start_router_realm_role(Caller::default(), asked).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_role_of_the_configuration_takes_the_place_of_one_that_a_client_has_started() {
+    let worker = start_worker(&management(), Extensions::default()).await;
+    let teams = json!({"name": "^team-[a-z]+$", "template": true});
+    start(&worker, "r1", json!({"name": "realm1", "roles": [teams]}), None).await;
+    let activation = Activation { authrole: "team-red".into(), missing: Missing::Role, ..wanted("realm1") };
+    worker.activate_role(&activation).await.expect("the template matches");
+    let ids = async || {
+        let state = worker.shared.state.lock().await;
+        state.realms[0].roles.iter().map(|it| it.id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids().await.len(), 1);
+    start_role(&worker, "red", "team-red").await.expect("it takes its place");
+    assert_eq!(ids().await, ["red"]);
+    assert_eq!(start_role(&worker, "other", "team-red").await.unwrap_err().uri, error::ALREADY_EXISTS);
+    assert_eq!(start_role(&worker, "red", "team-blue").await.unwrap_err().uri, error::ALREADY_EXISTS);
+    // Whoever has asked for it meanwhile has it.
+    assert_eq!(worker.activate_role(&activation).await, Ok(()));
+    assert_eq!(ids().await, ["red"]);
 }

@@ -24,10 +24,10 @@ use crate::service::Caller;
 impl RouterWorker {
     pub(in crate::router) async fn start_router_realm(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StartRouterRealm,
     ) -> Result<RouterRealm, Error> {
-        let StartRouterRealm { realm_id, config, template_id } = asked;
+        let (StartRouterRealm { realm_id, config, template_id }, who) = (asked, caller.session);
         let mut state = self.shared.state.lock().await;
         if state.has_realm(&realm_id) {
             return Err(Error::new(error::ALREADY_RUNNING, format!("there is a realm {realm_id:?}")));
@@ -37,9 +37,9 @@ impl RouterWorker {
         part.warnings.iter().for_each(|warning| warn!(realm = realm_id, "{}", warning.message));
         if part.value.template.is_some() {
             let template = RealmTemplate::new(realm_id, part.value, config);
-            return Ok(self.start_template(state, template).await);
+            return Ok(self.start_template(state, template, who).await);
         }
-        let idle_timeout = self.start_empty(&state, &realm_id, &part.value, template_id.as_ref()).await?;
+        let idle_timeout = self.start_empty(&mut state, &realm_id, &part.value, template_id.as_ref()).await?;
         let (started, starting) = watch::channel(());
         let running = RunningRealm {
             id: realm_id,
@@ -70,22 +70,27 @@ impl RouterWorker {
             // Should nobody come: whoever has asked for it may have given up.
             self.is_idle(wanted.name);
         }
-        self.service().tell(&ON_REALM_STARTED, &marshal).await;
+        self.service().tell_others(&ON_REALM_STARTED, who, &marshal).await;
         Ok(marshal)
     }
 
-    async fn start_template(&self, mut state: MutexGuard<'_, State>, template: RealmTemplate) -> RouterRealm {
+    async fn start_template(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        template: RealmTemplate,
+        who: Option<u64>,
+    ) -> RouterRealm {
         let marshal = template.marshal();
         state.add_template(template);
         drop(state);
-        self.service().tell(&ON_REALM_STARTED, &marshal).await;
+        self.service().tell_others(&ON_REALM_STARTED, who, &marshal).await;
         marshal
     }
 
     /// Starts a realm without roles. The result is after how long it is stopped when nobody is on it.
     async fn start_empty(
         &self,
-        state: &State,
+        state: &mut State,
         id: &str,
         wanted: &config::Realm,
         template_id: Option<&String>,
@@ -94,6 +99,9 @@ impl RouterWorker {
         let mut findings = Findings::new(&options.extensions);
         let mut definition = realm::definition(wanted, &options.limits, id, &mut findings);
         findings.settle()?;
+        if template_id.is_none() {
+            self.make_room(state, &wanted.name).await;
+        }
         // They are started one by one.
         definition.roles.clear();
         let template = state.templates.iter().find(|it| Some(&it.id) == template_id);
@@ -103,6 +111,21 @@ impl RouterWorker {
             _ => Error::new(error::CANNOT_START, failure),
         })?;
         Ok(template.and_then(RealmTemplate::idle_timeout))
+    }
+
+    /// Ends the realm of this name that a client has started by a template, if there is one: one that somebody has asked for takes its
+    /// place. No other client gets between the two.
+    async fn make_room(&self, state: &mut State, name: &str) {
+        let is_in_the_way = |it: &&RunningRealm| it.realm.name == name && it.template_id.is_some();
+        let Some(running) = state.realms.iter().find(is_in_the_way) else { return };
+        running.sessions.iter().for_each(Sessions::stop);
+        let (id, name) = (running.id.clone(), name.to_owned());
+        self.end_links(&id);
+        let _ = self.router().stop_realm(&name).await;
+        let sessions = state.forget(&id).map(|it| it.sessions).unwrap_or_default();
+        self.shared.idle.lock().end(&name);
+        let worker = self.clone();
+        tokio::spawn(async move { worker.realm_ended(&id, &name, sessions).await });
     }
 
     /// Starts a realm of the router. A history that is kept somewhere is read first, which may take a while: not here, where others

@@ -27,29 +27,34 @@ pub(super) type Entry = (SystemTime, Mark);
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
-    file: File,
+    /// None if it has to be written anew: the last record may be there in part.
+    file: Option<File>,
     records: usize,
-    /// The last record may be there in part.
-    is_torn: bool,
 }
 
 impl Journal {
-    /// Opens a file, or makes it, and gives the requests that it has, and the latest time of those that are forgotten.
+    /// Opens a file, or makes it, and gives the requests that it has, and the latest time of those that are forgotten. What one has
+    /// that cannot be written counts; that is tried again with the next request.
     pub(super) fn open(
         path: &Path,
         now: SystemTime,
     ) -> io::Result<(Journal, Vec<Entry>, Option<SystemTime>)> {
+        let read = read(path)?;
+        let is_there = read.is_some();
         let (over, mut entries): (Vec<Entry>, Vec<Entry>) =
-            read(path)?.into_iter().partition(|(_, mark)| *mark == FORGOTTEN);
+            read.into_iter().flatten().partition(|(_, mark)| *mark == FORGOTTEN);
         entries.sort_unstable();
         entries.dedup();
         let too_many = entries.drain(..entries.len().saturating_sub(REMEMBERED_MAX));
         // What was remembered for ever has no time of its own.
         let too_many = too_many.map(|(time, _)| time).filter(|time| *time < now + FOR_EVER / 2);
         let forgotten = over.into_iter().map(|(time, _)| time).chain(too_many).max();
-        let file = write_anew(path, entries.iter().copied().chain(over_at(forgotten)))?;
+        let file = match write_anew(path, entries.iter().copied().chain(over_at(forgotten))) {
+            Err(error) if !is_there => return Err(error),
+            written => written.ok(),
+        };
         let records = entries.len() + usize::from(forgotten.is_some());
-        let journal = Journal { path: path.to_owned(), file, records, is_torn: false };
+        let journal = Journal { path: path.to_owned(), file, records };
         Ok((journal, entries, forgotten))
     }
 
@@ -62,15 +67,15 @@ impl Journal {
         all: impl ExactSizeIterator<Item = &'e Entry>,
         forgotten: Option<SystemTime>,
     ) -> io::Result<()> {
-        if self.is_torn || self.records > 2 * all.len() + SPARE_RECORDS {
+        let is_long = self.records > 2 * all.len() + SPARE_RECORDS;
+        // It is put back once the record is there as a whole.
+        let Some(mut file) = self.file.take().filter(|_| !is_long) else {
             self.records = all.len() + usize::from(forgotten.is_some());
-            self.file = write_anew(&self.path, all.copied().chain(over_at(forgotten)))?;
-            self.is_torn = false;
+            self.file = Some(write_anew(&self.path, all.copied().chain(over_at(forgotten)))?);
             return Ok(());
-        }
-        self.is_torn = true;
-        self.file.write_all(&record(*entry))?;
-        (self.is_torn, self.records) = (false, self.records + 1);
+        };
+        file.write_all(&record(*entry))?;
+        (self.file, self.records) = (Some(file), self.records + 1);
         Ok(())
     }
 }
@@ -78,11 +83,11 @@ impl Journal {
 #[cfg(test)]
 impl Journal {
     pub(super) fn tear(&mut self) {
-        self.is_torn = true;
+        self.file = None;
     }
 
     pub(super) fn write_to(&mut self, file: File) {
-        self.file = file;
+        self.file = Some(file);
     }
 }
 
@@ -108,16 +113,16 @@ fn entry(record: &[u8; RECORD_LEN]) -> Option<Entry> {
 }
 
 /// Nothing if there is no file.
-fn read(path: &Path) -> io::Result<Vec<Entry>> {
+fn read(path: &Path) -> io::Result<Option<Vec<Entry>>> {
     let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
     let mut octets = Vec::new();
     file.take(FILE_LEN_MAX).read_to_end(&mut octets)?;
     // What is behind the last whole record was being written when the process was killed: that request was not carried out.
     let (records, _torn) = octets.as_chunks::<RECORD_LEN>();
-    Ok(records.iter().filter_map(entry).collect())
+    Ok(Some(records.iter().filter_map(entry).collect()))
 }
 
 /// Writes a file with these, for nobody else to read, and opens it at its end.

@@ -92,15 +92,18 @@ async fn a_request_is_remembered_for_as_long_as_the_most_patient_service_lets_it
 
 #[tokio::test]
 async fn a_limit_that_is_raised_lets_no_request_in_again() {
-    let hasty = RestOptions { timestamp_delta_limit_s: 60, ..options() };
-    hasty.remembered.expect(Duration::from_secs(60));
-    assert!(hasty.check_signature(&signed(QUERY), b"{}", now()).await.is_ok());
-    let later = now() + Duration::from_secs(600);
-    // Who is told of another one forgets this one, whose time is over.
-    assert_eq!(hasty.remembered.remember(&[7; 32], Some(later), later).await, Ok(()));
-    let patient = RestOptions { timestamp_delta_limit_s: 3600, ..hasty };
-    patient.remembered.expect(Duration::from_secs(3600));
-    assert_eq!(patient.check_signature(&signed(QUERY), b"{}", later).await.unwrap_err().status, 400);
+    for raised in [3600, 0] {
+        let hasty = RestOptions { timestamp_delta_limit_s: 60, ..options() };
+        hasty.remembered.expect(Duration::from_secs(60));
+        assert!(hasty.check_signature(&signed(QUERY), b"{}", now()).await.is_ok());
+        let later = now() + Duration::from_secs(600);
+        // Who is told of another one forgets this one, whose time is over.
+        assert_eq!(hasty.remembered.remember(&[7; 32], later, later).await, Ok(()));
+        let patient = RestOptions { timestamp_delta_limit_s: raised, ..hasty };
+        patient.remembered.expect(Duration::from_secs(raised.into()));
+        let again = patient.check_signature(&signed(QUERY), b"{}", later).await;
+        assert_eq!(again.unwrap_err().status, 400, "{raised}");
+    }
 }
 
 #[tokio::test]
