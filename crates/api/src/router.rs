@@ -35,12 +35,12 @@ procedures! { Router:
         #[serde(default = "ten")] limit: u32,
     } -> HotUris;
 
-    /// Starts a realm. The roles in its configuration are checked, and started one by one, by `start_router_realm_role`. Without
+    /// Starts a realm. The roles in its configuration are checked and not started: that is what `start_router_realm_role` is for. Without
     /// `template_id`, it takes the place of one of its name that clients have started by a template: that one ends.
     "start_router_realm" StartRouterRealm {
         /// An id for it.
         realm_id: String,
-        /// An item of `realms`. Its `roles` are started one by one with `start_router_realm_role`. With `template`, realms are
+        /// An item of `realms`. Its `roles` are not started: call `start_router_realm_role` for each. With `template`, realms are
         /// started by it from now on, whenever a client wants to join one that its name matches.
         #[serde(alias = "realm_config")] config: Config,
         /// Of a realm that is started by a template: the template's id. Not in Crossbar.io.

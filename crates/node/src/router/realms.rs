@@ -226,14 +226,14 @@ impl RouterWorker {
         caller: Caller,
         asked: StartRouterRealmRole,
     ) -> Result<RealmRole, Error> {
-        self.start_role(caller.session, asked, false).await
+        self.start_role(&caller, asked, false).await
     }
 
-    /// Starts a role, by a template of its realm or because somebody (`who`) has asked for it. The latter takes the place of the former: its
+    /// Starts a role, by a template of its realm or because somebody has asked for it. The latter takes the place of the former: its
     /// sessions go on.
     pub(super) async fn start_role(
         &self,
-        who: Option<u64>,
+        caller: &Caller,
         asked: StartRouterRealmRole,
         is_of_template: bool,
     ) -> Result<RealmRole, Error> {
@@ -272,7 +272,7 @@ impl RouterWorker {
             self.run_demo(realm.clone());
         }
         info!("Role '{name}' started on realm '{realm}'");
-        self.service().tell_others(&ON_ROUTER_REALM_ROLE_STARTED, who, &marshal).await;
+        self.service().tell_others(&ON_ROUTER_REALM_ROLE_STARTED, caller.session, &marshal).await;
         Ok(marshal)
     }
 
