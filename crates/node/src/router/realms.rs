@@ -1,6 +1,7 @@
 //! Realms and roles of a router worker, as the management API starts and stops them.
 
 mod changing;
+mod hot_uris;
 mod starting;
 mod templates;
 
@@ -113,6 +114,7 @@ impl RouterWorker {
             GetRouterRealm => get_router_realm,
             GetRouterRealmByName => get_router_realm_by_name,
             GetRouterRealmStats => get_router_realm_stats,
+            GetRouterHotUris => get_router_hot_uris,
             StartRouterRealm => start_router_realm,
             GetRouterRealmTemplates => get_router_realm_templates,
             OrderRouterRealmTemplates => order_router_realm_templates,
@@ -321,6 +323,7 @@ impl RouterWorker {
             sessions: stats.sessions as u64,
             dropped: stats.dropped,
             sessions_with_drops: stats.sessions_with_drops as u64,
+            longest_queue: stats.longest_queue_bytes as u64,
             messages: messages.into_iter().map(|(way, counts)| (way.to_owned(), counts)).collect(),
         })
     }

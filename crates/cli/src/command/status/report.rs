@@ -229,6 +229,7 @@ mod tests {
             roles: 0,
             sessions: 5,
             messages: Default::default(),
+            longest_queue: 0,
         };
         assert_eq!(drops(&stats(0, 0)), "");
         assert_eq!(drops(&stats(1, 0)), ", 1 event dropped");
