@@ -253,7 +253,7 @@ impl RouterWorker {
         let (realm_id, role_id, config) = self.role_instance(activation).await?;
         info!("Auto starting role '{authrole}' on realm '{realm}' ..");
         let asked = StartRouterRealmRole { realm_id, role_id, config };
-        let Err(failed) = self.start_role(asked, true).await else { return Ok(()) };
+        let Err(failed) = self.start_role(None, asked, true).await else { return Ok(()) };
         if self.has_role(realm, authrole).await {
             info!("Role '{authrole}' was started on realm '{realm}' without a template meanwhile");
             return Ok(());

@@ -224,13 +224,14 @@ impl RouterWorker {
         caller: Caller,
         asked: StartRouterRealmRole,
     ) -> Result<RealmRole, Error> {
-        self.start_role(asked, false).await
+        self.start_role(caller.session, asked, false).await
     }
 
     /// Starts a role, by a template of its realm or because somebody has asked for it. The latter takes the place of the former: its
-    /// sessions go on.
+    /// sessions go on. The session that has called for it is not told of what it has started.
     pub(super) async fn start_role(
         &self,
+        who: Option<u64>,
         asked: StartRouterRealmRole,
         is_of_template: bool,
     ) -> Result<RealmRole, Error> {
@@ -269,7 +270,7 @@ impl RouterWorker {
             self.run_demo(realm.clone());
         }
         info!("Role '{name}' started on realm '{realm}'");
-        self.service().tell_others(&ON_ROUTER_REALM_ROLE_STARTED, caller.session, &marshal).await;
+        self.service().tell_others(&ON_ROUTER_REALM_ROLE_STARTED, who, &marshal).await;
         Ok(marshal)
     }
 
