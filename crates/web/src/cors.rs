@@ -11,6 +11,9 @@ use crate::reply::{Fields as _, Reply, elements, single};
 /// For how many seconds a browser may remember what it was told before a request.
 const REMEMBERED_S: &str = "600";
 
+/// Why a request of a page is refused that [`admits`] does not let in.
+pub(crate) const FOREIGN_ORIGIN: &str = "pages of this origin may not use this service";
+
 /// Whether a request may be carried out for the page that it comes from. Programs that are no browsers send no origin.
 pub(crate) fn admits(origins: &OriginPolicy, headers: &HeaderMap, peer: &HttpPeer) -> bool {
     let host = single(headers, header::HOST);
@@ -20,9 +23,9 @@ pub(crate) fn admits(origins: &OriginPolicy, headers: &HeaderMap, peer: &HttpPee
     headers.get_all(header::ORIGIN).iter().all(admits)
 }
 
-/// The answer where it may not.
+/// The answer where it may not, as text.
 pub(crate) fn foreign_origin() -> Reply {
-    text(StatusCode::FORBIDDEN, "pages of this origin may not use this service")
+    text(StatusCode::FORBIDDEN, FOREIGN_ORIGIN)
 }
 
 /// Lets any page read the answer, as Crossbar.io does: with cookies if the page says its origin.

@@ -5,6 +5,7 @@
 
 mod beneath;
 mod listing;
+mod range;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use tower_http::services::ServeDir;
 
 use self::beneath::Beneath;
 use self::listing::NAME;
+use self::range::Range;
 use crate::cors::{allow_any_origin, preflight};
 use crate::plain;
 use crate::reply::{Fields as _, NO_STORE, Reply, page, single, without_method};
@@ -169,7 +171,13 @@ impl Files {
         *asked.method_mut() = request.method().clone();
         *asked.uri_mut() = uri.parse().ok()?;
         *asked.headers_mut() = conditions(request.method(), request.headers());
-        let response = self.served.clone().try_call(asked).await.ok()?;
+        let range = range(request.method(), request.headers());
+        let whole = asked.clone();
+        let mut response = self.served.clone().try_call(asked).await.ok()?;
+        // The end of a file that is shorter than that is all of it (RFC 9110 section 14.1.2), where the library has none.
+        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && matches!(range, Some(Range::Last(1..))) {
+            response = self.served.clone().try_call(without_range(whole)).await.ok()?;
+        }
         if response.status() == StatusCode::NOT_FOUND {
             return None;
         }
@@ -238,15 +246,23 @@ fn redirect(mount: &str, below: &[String], query: Option<&str>) -> Reply {
 /// The header fields that decide over what is sent of a file.
 fn conditions(method: &Method, headers: &HeaderMap) -> HeaderMap {
     let lists = [header::IF_MATCH, header::IF_NONE_MATCH].map(|name| (whole(headers, &name), name));
-    let mut names = vec![header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE];
-    // Whoever wants a range only of what it knows gets the whole, which is always right, and so does a range of other units. There
-    // is none of HEAD (RFC 9110 section 14.2).
-    let is_octets = single(headers, header::RANGE).is_some_and(|range| range.starts_with("bytes="));
-    if is_octets && *method == Method::GET && !headers.contains_key(header::IF_RANGE) {
-        names.push(header::RANGE);
-    }
-    let names = names.into_iter().map(|name| (headers.get(&name).cloned(), name));
-    lists.into_iter().chain(names).filter_map(|(value, name)| Some((name, value?))).collect()
+    let times = [header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE]
+        .map(|name| (headers.get(&name).cloned(), name));
+    let range = (range(method, headers).map(Range::field), header::RANGE);
+    let fields = lists.into_iter().chain(times).chain([range]);
+    fields.filter_map(|(value, name)| Some((name, value?))).collect()
+}
+
+/// The range that is asked for. Whoever wants one only of what it knows gets the whole, which is always right, and so does an
+/// invalid range (RFC 9110 section 14.2). There is none of HEAD.
+fn range(method: &Method, headers: &HeaderMap) -> Option<Range> {
+    let is_heeded = *method == Method::GET && !headers.contains_key(header::IF_RANGE);
+    single(headers, header::RANGE).filter(|_| is_heeded).and_then(Range::parse)
+}
+
+fn without_range<B>(mut request: Request<B>) -> Request<B> {
+    request.headers_mut().remove(header::RANGE);
+    request
 }
 
 /// A list that may be spread over several fields of the same name.

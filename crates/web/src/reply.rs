@@ -58,12 +58,14 @@ pub(crate) fn page(status: StatusCode, heading: &str, paragraph: &str) -> Reply 
 pub(crate) fn without_method(method: &http::Method, allowed: &str) -> Reply {
     let reply = match *method {
         http::Method::OPTIONS => crossweave_router::http::empty(StatusCode::NO_CONTENT),
-        _ => crossweave_router::http::text(
-            StatusCode::METHOD_NOT_ALLOWED,
-            &format!("this path takes {allowed}"),
-        ),
+        _ => crossweave_router::http::text(StatusCode::METHOD_NOT_ALLOWED, &takes_only(allowed)),
     };
     reply.with(header::ALLOW, allowed)
+}
+
+/// Why a request with another method is refused.
+pub(crate) fn takes_only(allowed: &str) -> String {
+    format!("this path takes {allowed}")
 }
 
 /// Text for an attribute or an element.

@@ -29,8 +29,8 @@ pub use self::replay::{REMEMBERED_MAX, Remembered};
 use self::request::{check_address, check_content_type, text_of};
 pub use self::webhook::{Webhook, WebhookOptions};
 use crate::bridge::{CALLS_MAX, CallOrder, LocalSession, PublishOrder, Refusal, published, result};
-use crate::cors::{admits, allow_any_origin, foreign_origin, preflight};
-use crate::reply::{Fields as _, NO_STORE, Reply, without_method};
+use crate::cors::{FOREIGN_ORIGIN, admits, allow_any_origin, preflight};
+use crate::reply::{Fields as _, NO_STORE, Reply, takes_only};
 use crate::service::{Exchange, WebService};
 
 const METHODS: &str = "POST, PUT, OPTIONS";
@@ -170,7 +170,7 @@ where
     F: Future<Output = Result<Reply, Refusal>>,
 {
     if !admits(&options.origins, exchange.request.headers(), exchange.peer) {
-        return foreign_origin();
+        return Refusal::new(403, uris::NOT_AUTHORIZED, FOREIGN_ORIGIN).response();
     }
     // What the answer says of origins is all that is needed of the request's head.
     let mut headers = http::HeaderMap::new();
@@ -188,7 +188,9 @@ where
             carried_out.unwrap_or_else(Refusal::response)
         }
         Method::OPTIONS => return preflight(&headers, METHODS),
-        ref other => without_method(other, METHODS),
+        _ => Refusal::new(405, uris::INVALID_ARGUMENT, takes_only(METHODS))
+            .response()
+            .with(header::ALLOW, METHODS),
     };
     allow_any_origin(reply.with(header::CACHE_CONTROL, NO_STORE), &headers)
 }

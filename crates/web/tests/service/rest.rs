@@ -184,6 +184,8 @@ async fn bad_requests_are_refused_as_crossbar_does() {
     assert_eq!(node.request("POST /publish", "", b"{\"topic\":\"\xff\"}").await.status, 400);
     let refused = node.request("GET /publish", "", b"").await;
     assert_eq!((refused.status, refused.field("Allow")), (405, "POST, PUT, OPTIONS"));
+    assert_eq!(refused.field("Content-Type"), "application/json", "{}", refused.head);
+    assert_eq!(refused.error(), "wamp.error.invalid_argument");
     let asked = "Origin: https://example.com\r\nAccess-Control-Request-Headers: content-type\r\n";
     let preflight = node.request("OPTIONS /publish", asked, b"").await;
     assert_eq!(preflight.field("Access-Control-Allow-Methods"), "POST, PUT, OPTIONS");
@@ -266,6 +268,7 @@ async fn pages_can_be_kept_to_their_own_origin() {
     for line in ["POST /publish", "OPTIONS /publish", "POST /hook"] {
         let refused = node.request(line, foreign, HELLO.as_bytes()).await;
         assert_eq!((refused.status, refused.field("Access-Control-Allow-Origin")), (403, ""), "{line}");
+        assert_eq!(refused.error(), "wamp.error.not_authorized", "{line}: {}", refused.body);
     }
     let own = format!("Origin: {}\r\n", node.origin());
     assert_eq!(node.request("POST /publish", &own, HELLO.as_bytes()).await.status, 200);
