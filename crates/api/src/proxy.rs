@@ -61,7 +61,7 @@ procedures! { Proxy:
         /// An id for the route; the next of `route000`, ... by default. Not in Crossbar.io.
         #[serde(default)] route_id: Option<String>,
     } -> ProxyRoute,
-    errors [error::ALREADY_RUNNING, error::INVALID_CONFIGURATION],
+    errors [error::ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::CANNOT_START],
     events ["on_proxy_route_starting", "on_proxy_route_started"];
 
     /// Lets nobody join by this route any more. Sessions that are open go on.

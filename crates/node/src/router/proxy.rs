@@ -11,15 +11,15 @@ mod asking;
 mod backend;
 mod backends;
 mod connections;
+mod routes;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crossweave_api::proxy::*;
 use crossweave_api::router::RouterTransport;
 use crossweave_api::{Error, error};
 use crossweave_config as config;
-use parking_lot::Mutex;
+use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use super::transports::TransportEvents;
@@ -30,6 +30,7 @@ use crate::service::{Caller, Service, answers};
 use backend::Backend;
 use backends::Backends;
 use connections::Connections;
+use routes::Routes;
 
 /// What is told of the transports of a proxy.
 const TRANSPORT_EVENTS: TransportEvents = TransportEvents {
@@ -49,13 +50,9 @@ pub(crate) struct ProxyWorker {
 struct Shared {
     backends: Arc<Backends>,
     connections: Connections,
-    /// By realm and id.
-    routes: Mutex<BTreeMap<(String, String), Running>>,
-}
-
-struct Running {
-    route: ProxyRoute,
-    by_role: Vec<config::ProxyRoute>,
+    routes: Routes,
+    /// Held while clients learn of other routes: the last who has changed them is the last who tells.
+    setting: Mutex<()>,
 }
 
 impl ProxyWorker {
@@ -72,7 +69,7 @@ impl ProxyWorker {
         let backends = Arc::new(Backends::default());
         inner.router().set_upstream(Some(backends.clone()));
         let connections = Connections::new(backends.clone());
-        let shared = Shared { backends, connections, routes: Mutex::default() };
+        let shared = Shared { backends, connections, routes: Routes::default(), setting: Mutex::default() };
         let worker = ProxyWorker { inner, shared: Arc::new(shared) };
         worker.inner.answer_for_services().await?;
         answers!(
@@ -132,10 +129,7 @@ impl ProxyWorker {
     }
 
     async fn get_proxy_routes(&self, _: Caller, _: GetProxyRoutes) -> Result<Vec<String>, Error> {
-        let routes = self.shared.routes.lock();
-        let mut realms: Vec<String> = routes.keys().map(|(realm, _)| realm.clone()).collect();
-        realms.dedup();
-        Ok(realms)
+        Ok(self.shared.routes.realms())
     }
 
     async fn list_proxy_realm_routes(
@@ -143,9 +137,7 @@ impl ProxyWorker {
         _: Caller,
         asked: ListProxyRealmRoutes,
     ) -> Result<Vec<ProxyRoute>, Error> {
-        let routes = self.shared.routes.lock();
-        let of_realm = routes.values().filter(|it| it.route.realm == asked.realm_name);
-        let found: Vec<ProxyRoute> = of_realm.map(|it| it.route.clone()).collect();
+        let found = self.shared.routes.of_realm(&asked.realm_name);
         match found.is_empty() {
             true => Err(no_such("route for realm", &asked.realm_name)),
             false => Ok(found),
@@ -153,9 +145,8 @@ impl ProxyWorker {
     }
 
     async fn get_proxy_realm_route(&self, _: Caller, asked: GetProxyRealmRoute) -> Result<ProxyRoute, Error> {
-        let routes = self.shared.routes.lock();
-        let found = routes.get(&(asked.realm_name, asked.route_id.clone()));
-        found.map(|it| it.route.clone()).ok_or_else(|| no_such("route", &asked.route_id))
+        let found = self.shared.routes.get(&asked.realm_name, &asked.route_id);
+        found.ok_or_else(|| no_such("route", &asked.route_id))
     }
 
     async fn start_proxy_realm_route(
@@ -167,25 +158,13 @@ impl ProxyWorker {
         let known = self.shared.connections.ids();
         let part = config::part::proxy_routes(&config, &realm, &self.inner.shared.options.cbdir, &known);
         let part = part.map_err(|problems| invalid(&problems))?;
-        let mut route = {
-            let mut routes = self.shared.routes.lock();
-            let is_free = |id: &String| !routes.contains_key(&(realm.clone(), id.clone()));
-            let numbered = (0..).map(|number| format!("route{number:03}"));
-            let id = route_id.or_else(|| numbered.into_iter().find(&is_free)).unwrap_or_default();
-            if !is_free(&id) {
-                let message = format!("realm {realm:?} has a route {id:?}");
-                return Err(Error::new(error::ALREADY_RUNNING, message));
-            }
-            let state = "starting".to_owned();
-            let route = ProxyRoute { realm: realm.clone(), id, config, started: None, stopped: None, state };
-            let running = Running { route: route.clone(), by_role: part.value };
-            routes.insert((realm.clone(), route.id.clone()), running);
-            route
-        };
+        let begun = self.shared.routes.begin(&realm, route_id, config, part.value);
+        let (start, mut route) = begun.map_err(|why| Error::new(error::ALREADY_RUNNING, why))?;
         self.inner.service().tell(&ON_PROXY_ROUTE_STARTING, &route).await;
         (route.started, route.state) = (Some(utcnow()), "started".to_owned());
-        if let Some(running) = self.shared.routes.lock().get_mut(&(realm.clone(), route.id.clone())) {
-            running.route = route.clone();
+        if !self.shared.routes.has_begun(start, &route) {
+            let message = format!("route {:?} to realm {realm:?} was stopped as it started", route.id);
+            return Err(Error::new(error::CANNOT_START, message));
         }
         self.set_routes().await;
         info!("Route '{}' to realm '{realm}' started", route.id);
@@ -198,8 +177,8 @@ impl ProxyWorker {
         _: Caller,
         asked: StopProxyRealmRoute,
     ) -> Result<ProxyRoute, Error> {
-        let removed = self.shared.routes.lock().remove(&(asked.realm_name, asked.route_id.clone()));
-        let Running { mut route, .. } = removed.ok_or_else(|| no_such("route", &asked.route_id))?;
+        let removed = self.shared.routes.remove(&asked.realm_name, &asked.route_id);
+        let mut route = removed.ok_or_else(|| no_such("route", &asked.route_id))?;
         "stopping".clone_into(&mut route.state);
         self.inner.service().tell(&ON_PROXY_ROUTE_STOPPING, &route).await;
         self.set_routes().await;
@@ -211,8 +190,8 @@ impl ProxyWorker {
 
     /// What clients can join from now on.
     async fn set_routes(&self) {
-        let all: Vec<config::ProxyRoute> =
-            self.shared.routes.lock().values().flat_map(|it| it.by_role.clone()).collect();
+        let _last = self.shared.setting.lock().await;
+        let all = self.shared.routes.all();
         self.shared.backends.set_routes(&all);
         self.inner.set_routes(all).await;
     }
