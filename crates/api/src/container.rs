@@ -23,7 +23,7 @@ procedures! { Container:
         /// Has no effect: a component's program is always read afresh.
         #[serde(default)] reload_modules: bool,
     } -> ComponentStarted,
-    errors [error::ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::CANNOT_START],
+    errors [error::ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::CLASS_IMPORT_FAILED, error::CANNOT_CONNECT, error::CANNOT_START],
     events ["on_component_started"];
 
     /// Stops a component.
@@ -40,7 +40,7 @@ procedures! { Container:
         /// Has no effect: a component's program is always read afresh.
         #[serde(default)] reload_modules: bool,
     } -> ComponentRestarted,
-    errors [error::NO_SUCH_OBJECT, error::CANNOT_START],
+    errors [error::NO_SUCH_OBJECT, error::CLASS_IMPORT_FAILED, error::CANNOT_CONNECT, error::CANNOT_START],
     events ["on_component_stopped", "on_component_started", "on_component_restarted"];
 
     /// Stops all components, then the worker: `shutdown` of every native worker, which answers the ids of the components that it

@@ -76,6 +76,13 @@ pub struct Argument {
     pub attributes: &'static [&'static str],
 }
 
+impl Argument {
+    /// Whether it can be left out.
+    pub fn has_default(&self) -> bool {
+        self.attributes.iter().any(|it| it.starts_with("serde(default"))
+    }
+}
+
 /// An event as it is documented.
 #[derive(Debug)]
 pub struct Event {
@@ -87,6 +94,8 @@ pub struct Event {
     pub doc: &'static [&'static str],
     /// The Rust type of its argument, or a tuple of several; empty if there is none.
     pub payload: &'static str,
+    /// Whether it is told to everybody. If not, whoever has called the procedure that led to it does not hear of it.
+    pub is_for_all: bool,
 }
 
 /// An object in results and events, as it is documented.
@@ -176,9 +185,9 @@ macro_rules! objects {
     };
 }
 
-/// Writes events: documentation, constant, name, argument.
+/// Writes events: documentation, constant, name, argument, and `to all` if the caller hears of it too.
 macro_rules! events {
-    ($scope:ident: $($(#[doc = $doc:literal])* $constant:ident = $name:literal ($($payload:ty)?);)*) => {
+    ($scope:ident: $($(#[doc = $doc:literal])* $constant:ident = $name:literal ($($payload:ty)?) $(to $all:ident)?;)*) => {
         $(
             $(#[doc = $doc])*
             pub const $constant: $crate::Event = $crate::Event {
@@ -186,6 +195,7 @@ macro_rules! events {
                 name: $name,
                 doc: &[$($doc),*],
                 payload: concat!($(stringify!($payload))?),
+                is_for_all: !concat!($(stringify!($all))?).is_empty(),
             };
         )*
 

@@ -34,6 +34,10 @@ errors! {
     CANNOT_START = "crossbar.error.cannot_start";
     /// It could not be stopped.
     CANNOT_STOP = "crossbar.error.cannot_stop";
+    /// What is to be run was not found, or fails as it is loaded.
+    CLASS_IMPORT_FAILED = "crossbar.error.class_import_failed";
+    /// The router that is to be joined cannot be reached.
+    CANNOT_CONNECT = "crossbar.error.cannot_connect";
     /// The address cannot be listened on.
     CANNOT_LISTEN = "crossbar.error.cannot_listen";
     /// This is not built, or not possible here.

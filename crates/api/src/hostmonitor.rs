@@ -48,8 +48,8 @@ events! { HostMonitor:
     ON_MON_STARTED = "on_mon_started" (MonitoringStarted);
     /// The machine is no longer watched.
     ON_MONITORING_STOPPED = "on_monitoring_stopped" ();
-    /// A sample of a sensor: `on_cpu_sample`, `on_diskio_sample`, `on_memory_sample`, `on_network_sample`, `on_process_sample`,
-    /// `on_storage_sample`, `on_system_sample`. It has `tick`, `timestamp` (nanoseconds since 1970), `last_period` and `elapsed`
+    /// A sample of a sensor: `on_cpu_sample`, `on_diskio_sample`, `on_hardware_sample`, `on_memory_sample`, `on_network_sample`,
+    /// `on_process_sample`, `on_self_sample`, `on_storage_sample`, `on_system_sample`. It has `tick`, `timestamp` (nanoseconds since 1970), `last_period` and `elapsed`
     /// (seconds), and what the sensor has found.
-    ON_SAMPLE = "on_SENSOR_sample" (Config);
+    ON_SAMPLE = "on_SENSOR_sample" (Config) to all;
 }

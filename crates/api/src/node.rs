@@ -35,7 +35,8 @@ procedures! { Node:
         #[serde(default)] include_stats: bool,
     } -> WorkerInfo, errors [error::NO_SUCH_WORKER];
 
-    /// Starts a worker, and answers when it can be asked itself.
+    /// Starts a worker, and answers when it can be asked itself. Who takes progressive results gets one before, as
+    /// [WorkerStarting](#workerstarting).
     "start_worker" StartWorker {
         /// Its id: 3 to 64 of a-z, 0-9 and `_`.
         worker_id: String,
@@ -90,11 +91,12 @@ procedures! { Node:
     /// The node's public key, in hexadecimal digits.
     "get_public_key" GetPublicKey {} -> String, errors [error::FEATURE_UNAVAILABLE];
 
-    /// Signs with the node's key, Ed25519: the 64 octets of the signature and what was signed, in hexadecimal digits.
+    /// Signs with the node's key, Ed25519. Binary data is answered with the 64 octets of the signature, in binary; text with the
+    /// signature and what was signed, in hexadecimal digits.
     "sign" Sign {
-        /// The 32 octets to be signed, in hexadecimal digits.
-        data: String,
-    } -> String, errors [error::FEATURE_UNAVAILABLE];
+        /// At most 64 KiB in binary, or 32 octets in hexadecimal digits.
+        data: Config,
+    } -> Config, errors [error::FEATURE_UNAVAILABLE];
 
     /// Answers a challenge of WAMP-cryptosign with the node's key: as `sign`, for a program that logs in as this node.
     "sign_challenge" SignChallenge {
@@ -146,6 +148,18 @@ objects! {
         pubkey: Option<String>,
         /// The version of the program.
         version: String,
+        /// Null: a node has no key for Ethereum here.
+        ethadr: Option<String>,
+        /// Null: this and the next three are of nodes that are managed from elsewhere, which this one is not.
+        management_realm: Option<String>,
+        /// Null.
+        management_node_id: Option<String>,
+        /// Null.
+        management_session_id: Option<u64>,
+        /// Null.
+        management_node_extra: Option<Config>,
+        /// False: this node does not manage Docker.
+        has_docker: bool,
     }
 
     /// What the whole machine uses. Numbers have the names that psutil has for them, as at Crossbar.io.
@@ -316,9 +330,9 @@ objects! {
 
 events! { Node:
     /// Everything of the configuration runs.
-    ON_READY = "on_ready" ();
+    ON_READY = "on_ready" () to all;
     /// The node was asked to become what its configuration says now. Not in Crossbar.io.
-    ON_CONFIGURATION_APPLIED = "on_configuration_applied" (ConfigurationApplied);
+    ON_CONFIGURATION_APPLIED = "on_configuration_applied" (ConfigurationApplied) to all;
     /// The node stops.
     ON_SHUTDOWN = "on_shutdown" (NodeShutdown);
     /// A worker is being started. `TYPE` is its type, with `_` for `-`: `on_router_starting`, `on_websocket_testee_starting`.
@@ -328,7 +342,7 @@ events! { Node:
     /// A worker is to be stopped.
     ON_STOP_REQUESTED = "on_stop_requested" (WorkerStopping);
     /// A realm was started for its first client. Not in Crossbar.io.
-    ON_REALM_ACTIVATED = "on_realm_activated" (RealmActivated);
+    ON_REALM_ACTIVATED = "on_realm_activated" (RealmActivated) to all;
     /// A worker has ended. Not in Crossbar.io.
-    ON_WORKER_EXITED = "on_worker_exited" (WorkerExited);
+    ON_WORKER_EXITED = "on_worker_exited" (WorkerExited) to all;
 }

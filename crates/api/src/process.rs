@@ -40,7 +40,7 @@ procedures! { Process:
     } -> (), events ["on_process_stats_monitoring_set", "on_process_stats"];
 
     /// For programs that expect it: there is no garbage to collect here. The result is how long it took, 0 ms.
-    "trigger_gc" TriggerGc {} -> f64, events ["on_gc_finished"];
+    "trigger_gc" TriggerGc {} -> u64, events ["on_gc_finished"];
 
     /// The time of this process, in UTC: `2026-11-21T08:30:00.000Z`.
     "utcnow" UtcNow {} -> String;
@@ -190,7 +190,7 @@ objects! {
         /// Who asked.
         requester: Requester,
         /// How long it took, in ms.
-        duration: f64,
+        duration: u64,
     }
 }
 
@@ -200,7 +200,7 @@ events! { Process:
     /// The interval of `on_process_stats`, in seconds; 0 for none.
     ON_PROCESS_STATS_MONITORING_SET = "on_process_stats_monitoring_set" (f64);
     /// What a process has used, at each interval.
-    ON_PROCESS_STATS = "on_process_stats" (ProcessStats);
+    ON_PROCESS_STATS = "on_process_stats" (ProcessStats) to all;
     /// `trigger_gc` was called.
     ON_GC_FINISHED = "on_gc_finished" (GcFinished);
 }

@@ -139,7 +139,7 @@ events! { Proxy:
     ON_PROXY_TRANSPORT_STARTED = "on_proxy_transport_started" (RouterTransport);
     /// A transport is about to end.
     ON_PROXY_TRANSPORT_STOPPING = "on_proxy_transport_stopping" (RouterTransport);
-    /// A transport listens no more.
+    /// A transport listens no more, or could not: `state` tells which.
     ON_PROXY_TRANSPORT_STOPPED = "on_proxy_transport_stopped" (RouterTransport);
     /// A route is about to be started.
     ON_PROXY_ROUTE_STARTING = "on_proxy_route_starting" (ProxyRoute);

@@ -17,7 +17,13 @@ whoever connects to the socket `node.sock` in the node directory (RawSocket, ope
 crossweave call --url unix:DIR/node.sock --realm crossbar crossbar.get_status
 ```
 
-Arguments can be given by position or by name. Those with a default can be left out. Times are UTC, `2026-11-21T08:30:00.000Z`.
+Arguments can be given by position or by name. Those with a default can be left out, or be null. Times are UTC,
+`2026-11-21T08:30:00.000Z`.
+
+URIs, arguments, results and errors are those of Crossbar.io, and so is who hears of an event: whoever has called the procedure that
+leads to it has the result, and the event goes to all others, or to all where the tables say so. What differs is said where it does;
+beyond that, an id, a worker type or an argument that cannot be is answered with an error of its own, where Crossbar.io mostly
+answers `wamp.error.runtime_error`, and once `crossbar.invalid_argument`, which is a slip for `crossbar.error.invalid_argument`.
 ";
 
 /// The text of `docs/management-api.md`.
@@ -30,7 +36,7 @@ pub fn reference() -> String {
         ABSENT.iter().filter(|it| it.scope == scope).for_each(|it| absent(&mut text, it));
         let told: Vec<&Event> = events().filter(|it| it.scope == scope).collect();
         if !told.is_empty() {
-            text.push_str("\n### Events\n\n| event | arguments | |\n| --- | --- | --- |\n");
+            text.push_str("\n### Events\n\n| event | arguments | to | |\n| --- | --- | --- | --- |\n");
             told.iter().for_each(|it| event(&mut text, it));
         }
     }
@@ -69,7 +75,7 @@ fn procedure(text: &mut String, contract: &Contract) {
         text.push_str("\n| argument | type | default | |\n| --- | --- | --- | --- |\n");
         contract.arguments.iter().for_each(|it| {
             let _ =
-                writeln!(text, "| `{}` | {} | {} | {} |", it.name(), kind(it.kind), it.default(), it.doc());
+                writeln!(text, "| {} | {} | {} | {} |", it.names(), kind(it.kind), it.default(), it.doc());
         });
     }
     let list = |words: &[&str]| words.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
@@ -94,7 +100,8 @@ fn absent(text: &mut String, absent: &Absent) {
 
 fn event(text: &mut String, event: &Event) {
     let payload = if event.payload.is_empty() { String::new() } else { kind(event.payload) };
-    let _ = writeln!(text, "| `{}` | {payload} | {} |", event.name, sentence(event.doc));
+    let to = if event.is_for_all { "all" } else { "others" };
+    let _ = writeln!(text, "| `{}` | {payload} | {to} | {} |", event.name, sentence(event.doc));
 }
 
 fn shape(text: &mut String, shape: &Shape) {
@@ -162,6 +169,15 @@ impl Argument {
         let renamed =
             self.attribute("serde(").find_map(|it| it.split_once("rename = \"")?.1.strip_suffix("\")"));
         renamed.unwrap_or(self.name)
+    }
+
+    /// All names that it can have.
+    fn names(&self) -> String {
+        let alias = self
+            .attribute("serde(alias = \"")
+            .find_map(|it| it.strip_suffix("\")"))
+            .map(|it| format!(", `{it}`"));
+        format!("`{}`{}", self.name(), alias.unwrap_or_default())
     }
 
     /// Whether it can be left out, and what it is then.

@@ -35,7 +35,7 @@ procedures! { Router:
         realm_id: String,
         /// An item of `realms`. Its `roles` are started one by one with `start_router_realm_role`. With `template`, realms are
         /// started by it from now on, whenever a client wants to join one that its name matches.
-        config: Config,
+        #[serde(alias = "realm_config")] config: Config,
         /// Of a realm that is started by a template: the template's id. Not in Crossbar.io.
         #[serde(default)] template_id: Option<String>,
     } -> RouterRealm,
@@ -94,7 +94,7 @@ procedures! { Router:
         /// An id for the role.
         role_id: String,
         /// An item of `roles`.
-        config: Config,
+        #[serde(alias = "role_config")] config: Config,
     } -> RealmRole,
     errors [error::NO_SUCH_OBJECT, error::ALREADY_EXISTS, error::INVALID_CONFIGURATION],
     events ["on_router_realm_role_started"];
@@ -141,7 +141,7 @@ procedures! { Router:
         /// An id for the link.
         link_id: String,
         /// An item of `rlinks`.
-        config: Config,
+        #[serde(alias = "link_config")] config: Config,
     } -> RouterRealmLink,
     errors [error::NO_SUCH_OBJECT, error::ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::CANNOT_START],
     events ["on_router_realm_link_started"];
@@ -180,24 +180,26 @@ procedures! { Router:
         /// Its id.
         transport_id: String,
     } -> RouterTransport,
-    errors [error::NO_SUCH_OBJECT],
+    errors [error::NOT_RUNNING],
     events ["on_router_transport_stopping", "on_router_transport_stopped"];
 
     /// The paths of the web services of a transport that have one component, sorted.
     "get_web_transport_services" GetWebTransportServices {
         /// The transport's id.
         transport_id: String,
-    } -> Vec<String>, errors [error::NO_SUCH_OBJECT];
+    } -> Vec<String>, errors [error::NOT_RUNNING];
 
-    /// A web service of a transport.
+    /// The transport of a web service, if there is that service: what it was started with is in `paths` of the transport's
+    /// `config`.
     "get_web_transport_service" GetWebTransportService {
         /// The transport's id.
         transport_id: String,
         /// The path.
         path: String,
-    } -> WebTransportService, errors [error::NO_SUCH_OBJECT];
+    } -> RouterTransport, errors [error::NOT_RUNNING];
 
-    /// Adds a web service to a transport that listens.
+    /// Adds a web service to a transport that listens. WebSocket is none that can be added: its paths are fixed while a transport
+    /// listens.
     "start_web_transport_service" StartWebTransportService {
         /// The transport's id.
         transport_id: String,
@@ -206,7 +208,7 @@ procedures! { Router:
         /// An item of `paths`.
         config: Config,
     } -> WebTransportService,
-    errors [error::NO_SUCH_OBJECT, error::ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::FEATURE_UNAVAILABLE],
+    errors [error::NOT_RUNNING, error::ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::FEATURE_UNAVAILABLE],
     events ["on_web_transport_service_starting", "on_web_transport_service_started"];
 
     /// Takes a web service from a transport that listens.
@@ -216,7 +218,7 @@ procedures! { Router:
         /// The path.
         path: String,
     } -> WebTransportServiceStopped,
-    errors [error::NO_SUCH_OBJECT, error::FEATURE_UNAVAILABLE],
+    errors [error::NOT_RUNNING, error::FEATURE_UNAVAILABLE],
     events ["on_web_transport_service_stopping", "on_web_transport_service_stopped"];
 
     /// Ends the sessions of a realm that have this authid. The result is their session ids.
@@ -240,23 +242,23 @@ procedures! { Router:
     /// A component.
     "get_router_component" GetRouterComponent {
         /// Its id.
-        id: String,
+        #[serde(alias = "component_id")] id: String,
     } -> RouterComponent, errors [error::NO_SUCH_OBJECT];
 
     /// Starts a component, and answers when it has joined its realm.
     "start_router_component" StartRouterComponent {
         /// An id for it.
-        id: String,
+        #[serde(alias = "component_id")] id: String,
         /// An item of `components`.
         config: Config,
     } -> RouterComponentTold,
-    errors [error::ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::CANNOT_START],
+    errors [error::ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::CLASS_IMPORT_FAILED, error::CANNOT_CONNECT, error::CANNOT_START],
     events ["on_component_start", "on_component_ready"];
 
     /// Stops a component.
     "stop_router_component" StopRouterComponent {
         /// Its id.
-        id: String,
+        #[serde(alias = "component_id")] id: String,
     } -> RouterComponentTold, errors [error::NO_SUCH_OBJECT], events ["on_component_stop"];
 }
 
@@ -305,8 +307,10 @@ objects! {
         id: String,
         /// The part of the configuration that it was started with.
         config: Config,
-        /// `static`; `template`; `instance` if it was started by a template.
+        /// What its name is: `standalone`, `eth`, `ens` or `reverse_ens`.
         category: String,
+        /// `static`; `template`; `instance` if it was started by a template. Not in Crossbar.io.
+        kind: String,
         /// When it was started, in UTC.
         created: String,
         /// Its roles.
@@ -388,13 +392,14 @@ events! { Router:
     /// A component is being started.
     ON_COMPONENT_START = "on_component_start" (RouterComponentTold);
     /// A component has joined its realm.
-    ON_COMPONENT_READY = "on_component_ready" (RouterComponentTold);
-    /// A component was stopped, or has ended.
-    ON_COMPONENT_STOP = "on_component_stop" (RouterComponentTold);
-    /// A realm was started.
+    ON_COMPONENT_READY = "on_component_ready" (RouterComponentTold) to all;
+    /// A component was stopped, or has ended. Crossbar.io hides it from whoever has started the component, who is the one to miss it.
+    ON_COMPONENT_STOP = "on_component_stop" (RouterComponentTold) to all;
+    /// A realm was started. Crossbar.io publishes it twice, with the realm's id alone as well: an event that has two shapes is no
+    /// use to anybody, so that it comes once here.
     ON_REALM_STARTED = "on_realm_started" (RouterRealm);
     /// The realm of this id was stopped.
-    ON_REALM_STOPPED = "on_realm_stopped" (String);
+    ON_REALM_STOPPED = "on_realm_stopped" (String) to all;
     /// A template of realms is another one than before. Not in Crossbar.io.
     ON_REALM_TEMPLATE_CHANGED = "on_realm_template_changed" (RouterRealm);
     /// A role was added.
@@ -404,27 +409,27 @@ events! { Router:
     /// A role was taken away.
     ON_ROUTER_REALM_ROLE_STOPPED = "on_router_realm_role_stopped" (RealmRole);
     /// A link to another router was started.
-    ON_ROUTER_REALM_LINK_STARTED = "on_router_realm_link_started" (RouterRealmLink);
+    ON_ROUTER_REALM_LINK_STARTED = "on_router_realm_link_started" (RouterRealmLink) to all;
     /// A link is connected with the other router. Not in Crossbar.io.
-    ON_ROUTER_REALM_LINK_CONNECTED = "on_router_realm_link_connected" (RouterRealmLink);
+    ON_ROUTER_REALM_LINK_CONNECTED = "on_router_realm_link_connected" (RouterRealmLink) to all;
     /// A link has lost the other router, and tries to connect again. Not in Crossbar.io.
-    ON_ROUTER_REALM_LINK_DISCONNECTED = "on_router_realm_link_disconnected" (RouterRealmLink);
+    ON_ROUTER_REALM_LINK_DISCONNECTED = "on_router_realm_link_disconnected" (RouterRealmLink) to all;
     /// A link was stopped.
-    ON_ROUTER_REALM_LINK_STOPPED = "on_router_realm_link_stopped" (RouterRealmLink);
+    ON_ROUTER_REALM_LINK_STOPPED = "on_router_realm_link_stopped" (RouterRealmLink) to all;
     /// A transport is about to listen.
     ON_ROUTER_TRANSPORT_STARTING = "on_router_transport_starting" (RouterTransport);
     /// A transport listens.
     ON_ROUTER_TRANSPORT_STARTED = "on_router_transport_started" (RouterTransport);
     /// A transport is about to end.
     ON_ROUTER_TRANSPORT_STOPPING = "on_router_transport_stopping" (RouterTransport);
-    /// A transport listens no more.
+    /// A transport listens no more, or could not: `state` tells which.
     ON_ROUTER_TRANSPORT_STOPPED = "on_router_transport_stopped" (RouterTransport);
-    /// A web service is about to be served: the transport's id, the path, the service.
-    ON_WEB_TRANSPORT_SERVICE_STARTING = "on_web_transport_service_starting" ((String, String, WebTransportService));
-    /// A web service is served.
+    /// A web service is about to be served: the transport's id, the path.
+    ON_WEB_TRANSPORT_SERVICE_STARTING = "on_web_transport_service_starting" ((String, String));
+    /// A web service is served: the transport's id, the path, the service.
     ON_WEB_TRANSPORT_SERVICE_STARTED = "on_web_transport_service_started" ((String, String, WebTransportService));
-    /// A web service is about to end.
-    ON_WEB_TRANSPORT_SERVICE_STOPPING = "on_web_transport_service_stopping" ((String, String, WebTransportService));
-    /// A web service is served no more.
-    ON_WEB_TRANSPORT_SERVICE_STOPPED = "on_web_transport_service_stopped" ((String, String, WebTransportService));
+    /// A web service is about to end: the transport's id, the path.
+    ON_WEB_TRANSPORT_SERVICE_STOPPING = "on_web_transport_service_stopping" ((String, String));
+    /// A web service is served no more: the transport's id, the path, and both in one.
+    ON_WEB_TRANSPORT_SERVICE_STOPPED = "on_web_transport_service_stopped" ((String, String, WebTransportServiceStopped));
 }

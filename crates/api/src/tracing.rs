@@ -167,7 +167,9 @@ objects! {
         last_seq: u64,
     }
 
-    /// A message that a trace has taken down.
+    /// A message that a trace has taken down. Crossbar.io takes down none any more, as tracing is switched off in its router; its
+    /// records had `rx` and `tx` for `direction`, ids by which messages belong together instead of `request`, and the messages as
+    /// they were written in each serialization.
     TraceRecord {
         /// Its number.
         seq: u64,
@@ -208,10 +210,10 @@ objects! {
 
 events! { Router:
     /// Messages are taken down: the trace's id, the trace.
-    ON_TRACE_STARTED = "on_trace_started" ((String, Trace));
+    ON_TRACE_STARTED = "on_trace_started" ((String, Trace)) to all;
     /// The trace has ended, in whatever way.
-    ON_TRACE_STOPPED = "on_trace_stopped" ((String, Trace));
+    ON_TRACE_STOPPED = "on_trace_stopped" ((String, Trace)) to all;
     /// Messages that a trace has taken down: its id, which ones, and they, at most 1,000 and some 1 MiB. Nothing is told of a period
     /// without messages, and of one with many there are several events. What comes faster than it can be told is missed.
-    ON_TRACE_DATA = "on_trace_data" ((String, TracePeriod, Vec<TraceRecord>));
+    ON_TRACE_DATA = "on_trace_data" ((String, TracePeriod, Vec<TraceRecord>)) to all;
 }

@@ -103,11 +103,13 @@ objects! {
 
 events! { Worker:
     /// The worker can be asked.
-    ON_WORKER_READY = "on_worker_ready" (WorkerReady);
+    ON_WORKER_READY = "on_worker_ready" (WorkerReady) to all;
     /// The worker was asked to stop.
     ON_SHUTDOWN_REQUESTED = "on_shutdown_requested" (ShutdownRequested);
     /// Directories were added in which components in Python look for modules.
     ON_PYTHONPATH_ADD = "on_pythonpath_add" (PythonpathAdded);
-    /// A line that the worker has written. The controller publishes it.
-    ON_LOG = "on_log" (LogLine);
+    /// The text of a line that the worker has written. The controller publishes it.
+    ON_LOG = "on_log" (String) to all;
+    /// The same with when and as what it was written. Not in Crossbar.io.
+    ON_LOG_LINE = "on_log_line" (LogLine) to all;
 }

@@ -92,8 +92,12 @@ impl PrivateKey {
     /// The signature of a message followed by the message, 192 hexadecimal digits: what AUTHENTICATE and the router's
     /// `signature` carry.
     pub fn sign(&self, message: &Block) -> String {
-        let signature = self.0.sign(message).to_bytes();
-        hexadecimal::encode(&[signature.as_slice(), message].concat())
+        hexadecimal::encode(&[self.signature(message).as_slice(), message].concat())
+    }
+
+    /// The signature of any octets, Ed25519.
+    pub fn signature(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
     }
 }
 

@@ -5,5 +5,5 @@ mod directory;
 mod management;
 
 pub(crate) use builtin::builtin;
-pub(crate) use directory::{Cbdir, NodeDirectory, NotLoaded};
+pub(crate) use directory::{Cbdir, NodeDirectory, NotLoaded, meant};
 pub(crate) use management::{Management, manage, manage_then, not_running, running};

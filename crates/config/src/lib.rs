@@ -75,7 +75,9 @@ pub use permission::{Allow, Disclose, Matching, Permission, Validate};
 pub use places::Places;
 pub use problem::{PROBLEMS_MAX, Problem, Problems, Severity};
 pub use reading::{ID, is_id};
-pub use realm::{Catalog, Inventory, Realm, RealmOptions, RouterLink, SessionStats, UriCheck};
+pub use realm::{
+    Catalog, Inventory, Realm, RealmOptions, RouterLink, SessionStats, UriCheck, category_of_realm,
+};
 pub use rewrite::{Rewritten, convert, upgrade};
 pub use role::{Role, TRUSTED};
 pub use schema::schema;

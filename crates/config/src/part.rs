@@ -306,11 +306,12 @@ fn part<T>(
         }
     };
     let (list, _) = reading.into_findings();
-    let is_refused = list.iter().any(|problem| problem.severity == Severity::Error);
-    let problems = Problems::new(source.clone(), list);
+    // What is not built is refused as it is at start: a part that is left out would let clients in or fail them.
+    let (warnings, refusals): (Vec<_>, Vec<_>) =
+        list.into_iter().partition(|problem| problem.severity == Severity::Warning);
     match value {
-        Some(value) if !is_refused => Ok(Part { value, warnings: problems }),
-        _ => Err(problems),
+        Some(value) if refusals.is_empty() => Ok(Part { value, warnings: Problems::new(source, warnings) }),
+        _ => Err(Problems::new(source, refusals)),
     }
 }
 
@@ -337,6 +338,18 @@ mod tests {
         let config = json!({"name": "user", "permissions": permissions});
         let text = role(&config, "role user", cbdir()).unwrap_err().to_string();
         assert!(text.contains("role user") && text.contains("prefx"), "{text}");
+    }
+
+    #[test]
+    fn what_is_not_built_is_refused_and_nothing_else_is_said() {
+        let permission = json!({"uri": "a.b", "validate": {"call": "x.Y"}});
+        let roles = json!([{"name": "user", "permissions": [permission]}]);
+        let config = json!({"name": "realm1", "odd": 1, "roles": roles});
+        let text = realm(&config, "realm r1", cbdir()).unwrap_err().to_string();
+        assert!(text.contains("validation of payloads is not built yet") && !text.contains("odd"), "{text}");
+        let config = json!({"name": "realm1", "odd": 1, "roles": []});
+        let warnings = realm(&config, "realm r1", cbdir()).unwrap().warnings;
+        assert_eq!((warnings.len(), warnings.count(Severity::Warning)), (1, 1), "{warnings}");
     }
 
     #[test]

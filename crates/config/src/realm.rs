@@ -201,6 +201,26 @@ fn is_realm_name(name: &str) -> bool {
         && (starts_with_letter || is_address || is_ens)
 }
 
+/// What Crossbar.io calls the kind of name that a realm has: `standalone`, or by whose name it is in Ethereum: `eth`, the address of
+/// an account; `ens` and `reverse_ens`, a name and its reverse.
+pub fn category_of_realm(name: &str) -> &'static str {
+    let is_ens = |name: &str| {
+        let is_inner =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-@.".contains(&byte);
+        (2..=250).contains(&name.len()) && name.bytes().all(is_inner)
+    };
+    let is_address = |hex: &str| hex.len() == 40 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if name.strip_prefix("0x").is_some_and(is_address) {
+        "eth"
+    } else if name.strip_suffix(".eth").is_some_and(is_ens) {
+        "ens"
+    } else if name.strip_prefix("eth.").is_some_and(is_ens) {
+        "reverse_ens"
+    } else {
+        "standalone"
+    }
+}
+
 impl RealmOptions {
     fn read(reading: &mut Reading<'_>, mut fields: Fields<'_>) -> Self {
         let default = Self::default();
@@ -220,10 +240,19 @@ impl RealmOptions {
 
 #[cfg(test)]
 mod tests {
-    use super::is_realm_name;
+    use super::{category_of_realm, is_realm_name};
 
     #[test]
     fn realm_names_are_those_of_crossbar() {
+        for (name, category) in [
+            ("realm1", "standalone"),
+            ("eth.", "standalone"),
+            ("0x0123456789abcdefABCDEF0123456789abcdef01", "eth"),
+            ("1ab.eth", "ens"),
+            ("eth.crossbar", "reverse_ens"),
+        ] {
+            assert_eq!(category_of_realm(name), category, "{name}");
+        }
         for name in ["realm1", "com.example@x-1_", "1ab.eth", "0x0123456789abcdefABCDEF0123456789abcdef01"] {
             assert!(is_realm_name(name), "{name}");
         }

@@ -20,7 +20,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crossweave_api::Config;
+use crossweave_api::{Config, error};
 use crossweave_client::Client;
 use crossweave_wamp::uris;
 
@@ -113,11 +113,36 @@ pub(crate) struct Failure {
     pub(crate) is_lasting: bool,
     /// What has ended, and the session with it, if nothing is wrong.
     pub(crate) closed: Option<Closed>,
+    /// What it could not do, if it has not joined.
+    pub(crate) stage: Stage,
+}
+
+/// What a component does until it has joined its realm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// What it runs is looked for and loaded.
+    Import,
+    /// It connects to its router.
+    Connect,
+    /// Everything else.
+    #[default]
+    Start,
+}
+
+impl Stage {
+    /// The error of a component that has failed there.
+    pub(crate) fn error(self) -> &'static str {
+        match self {
+            Stage::Import => error::CLASS_IMPORT_FAILED,
+            Stage::Connect => error::CANNOT_CONNECT,
+            Stage::Start => error::CANNOT_START,
+        }
+    }
 }
 
 impl Failure {
     pub(crate) fn passing(why: impl fmt::Display) -> Failure {
-        Failure { why: why.to_string(), is_lasting: false, closed: None }
+        Failure { why: why.to_string(), is_lasting: false, closed: None, stage: Stage::Start }
     }
 
     pub(crate) fn lasting(why: impl fmt::Display) -> Failure {

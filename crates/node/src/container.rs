@@ -41,6 +41,8 @@ struct Shared {
 #[derive(Clone)]
 struct Running {
     component: Arc<Supervised>,
+    /// Who has asked that it starts, until it has.
+    starter: Arc<Mutex<Option<u64>>>,
     /// Who has asked that it stops, if anybody has.
     stopper: Arc<Mutex<Option<Stopper>>>,
 }
@@ -136,16 +138,27 @@ impl ContainerWorker {
         Ok(Component { id: component.id.clone(), started, uptime, config: component.config.clone() })
     }
 
-    async fn start_component(&self, _: Caller, asked: StartComponent) -> Result<ComponentStarted, Error> {
+    async fn start_component(
+        &self,
+        caller: Caller,
+        asked: StartComponent,
+    ) -> Result<ComponentStarted, Error> {
         let StartComponent { component_id: id, config, .. } = asked;
         check_id("component", &id)?;
         let program = self.program(&id, &config)?;
-        self.run(id, config, program).await
+        self.run(caller.session, id, config, program).await
     }
 
-    async fn run(&self, id: String, config: Config, program: Program) -> Result<ComponentStarted, Error> {
+    async fn run(
+        &self,
+        who: Option<u64>,
+        id: String,
+        config: Config,
+        program: Program,
+    ) -> Result<ComponentStarted, Error> {
         let component = Supervised::new(id.clone(), config.clone());
-        let running = Running { component: component.clone(), stopper: Arc::default() };
+        let starter = Arc::new(Mutex::new(who));
+        let running = Running { component: component.clone(), starter, stopper: Arc::default() };
         {
             let mut components = self.shared.components.lock();
             if components.contains_key(&id) {
@@ -159,26 +172,29 @@ impl ContainerWorker {
             async move { worker.told(&running, what).await }
         };
         let started = component.start(program, self.shared.restart, tell).await;
-        let has_joined = started.map_err(|why| Error::new(error::CANNOT_START, why))?;
+        let has_joined = started.map_err(|(stage, why)| Error::new(stage.error(), why))?;
         Ok(ComponentStarted { id, config, has_joined })
     }
 
     /// Passes on what happens to a component.
     async fn told(&self, running: &Running, what: Told) {
-        let Running { component, stopper } = running;
+        let Running { component, stopper, .. } = running;
         let (id, config) = (component.id.clone(), component.config.clone());
         let stopper = stopper.lock().clone();
         match what {
             Told::Started => {
                 let started = ComponentStarted { id, config, has_joined: true };
-                self.shared.service.tell(&ON_COMPONENT_STARTED, &started).await;
+                // Whoever has asked for the first start has its answer.
+                let who = running.starter.lock().take();
+                self.shared.service.tell_others(&ON_COMPONENT_STARTED, who, &started).await;
             }
             Told::Stopped { started, uptime } => {
                 let component = Component { id: id.clone(), started, uptime, config };
-                self.shared.service.tell(&ON_COMPONENT_STOP, &component).await;
+                let who = stopper.as_ref().and_then(|it| it.caller.session);
+                self.shared.service.tell_others(&ON_COMPONENT_STOP, who, &component).await;
                 let caller = stopper.map(|it| it.caller.ident());
                 let stopped = ComponentStopped { component_id: id, uptime, caller };
-                self.shared.service.tell(&ON_COMPONENT_STOPPED, &stopped).await;
+                self.shared.service.tell_others(&ON_COMPONENT_STOPPED, who, &stopped).await;
             }
             Told::Ended { has_failed } => {
                 let is_last = {
@@ -248,14 +264,14 @@ impl ContainerWorker {
         asked: RestartComponent,
     ) -> Result<ComponentRestarted, Error> {
         let id = asked.component_id;
-        let caller_told = caller.ident();
+        let (session, caller_told) = (caller.session, caller.ident());
         // It is running, so its configuration is good; files that it names may have gone.
         let program = self.program(&id, &self.running(&id)?.component.config)?;
         let (component, uptime) = self.stop(&id, Stopper { caller, keeps_container: true }).await?;
-        let started = self.run(id.clone(), component.config.clone(), program).await?;
+        let started = self.run(session, id.clone(), component.config.clone(), program).await?;
         let stopped = ComponentStopped { component_id: id, uptime, caller: Some(caller_told.clone()) };
         let restarted = ComponentRestarted { stopped, started, caller: caller_told };
-        self.shared.service.tell(&ON_COMPONENT_RESTARTED, &restarted).await;
+        self.shared.service.tell_others(&ON_COMPONENT_RESTARTED, session, &restarted).await;
         Ok(restarted)
     }
 }

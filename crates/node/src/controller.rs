@@ -42,7 +42,7 @@ use crate::component::Sessions;
 use crate::extension::Extensions;
 use crate::process::Process;
 use crate::router::clear_memories;
-use crate::service::{Service, by_name, reason};
+use crate::service::{Caller, Service, by_name, reason};
 pub use apply::{Configuration, controller_of};
 use guest_watch::GuestWatch;
 pub use log::WORKER_LOG_TARGET;
@@ -297,7 +297,7 @@ impl Controller {
         let refused = |error: Error| not_started("", without_label(&error.message).to_owned());
         let worker = Worker::new(id.clone(), kind, is_inline, options, &self.shared.options.cbdir);
         let worker = worker.map_err(refused)?;
-        let worker = self.start_worker(worker.of(origin), None).await.map_err(refused)?;
+        let worker = self.start_worker(worker.of(origin), &Caller::default()).await.map_err(refused)?;
         let lines = self.take_steps(&id, kind.title(), &steps).await;
         let lines = lines.map_err(|(what, why)| not_started(&format!(", {what}"), why))?;
         // From now on, these are what the worker is when it has to be started again.
@@ -372,7 +372,7 @@ impl Controller {
         let node_id = self.shared.options.node_id.clone();
         let was_clean = !self.has_failed();
         let told = NodeShutdown { node_id, restart, mode, who, when: utcnow(), was_clean };
-        self.shared.service.tell(&ON_SHUTDOWN, &told).await;
+        self.shared.service.tell_others(&ON_SHUTDOWN, who, &told).await;
         self.shared.stop.send_if_modified(|stop| {
             let is_new = stop.is_none();
             stop.get_or_insert(Why::Asked { restart, mode: None, who });

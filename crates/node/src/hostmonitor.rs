@@ -90,7 +90,11 @@ impl HostMonitor {
         Ok(Monitoring { status: "running".to_owned(), config: Some(running.config.clone()), current })
     }
 
-    async fn start_monitoring(&self, _: Caller, asked: StartMonitoring) -> Result<MonitoringStarted, Error> {
+    async fn start_monitoring(
+        &self,
+        caller: Caller,
+        asked: StartMonitoring,
+    ) -> Result<MonitoringStarted, Error> {
         let HostMonitorOptions { interval, monitors, .. } = self.settings(asked.config)?;
         let unknown = monitors.iter().find(|(name, _)| Sensor::parse(name).is_none());
         if let Some((name, _)) = unknown {
@@ -110,7 +114,7 @@ impl HostMonitor {
             *running = Some(Running { config, current, task: tokio::spawn(watching).abort_handle() });
         }
         let started = MonitoringStarted { monitors: names };
-        self.shared.service.tell(&ON_MON_STARTED, &started).await;
+        self.shared.service.tell_others(&ON_MON_STARTED, caller.session, &started).await;
         Ok(started)
     }
 
@@ -135,12 +139,12 @@ impl HostMonitor {
         }
     }
 
-    async fn stop_monitoring(&self, _: Caller, _: StopMonitoring) -> Result<(), Error> {
+    async fn stop_monitoring(&self, caller: Caller, _: StopMonitoring) -> Result<(), Error> {
         let running = self.shared.running.lock().take();
         if running.is_none() {
             return Err(Error::new(error::NOT_RUNNING, "the machine is not watched"));
         }
-        self.shared.service.tell(&ON_MONITORING_STOPPED, &()).await;
+        self.shared.service.tell_others(&ON_MONITORING_STOPPED, caller.session, &()).await;
         Ok(())
     }
 }
@@ -176,7 +180,7 @@ async fn watch(
             sample.insert("last_period".to_owned(), json!(last_period));
             sample.insert("elapsed".to_owned(), json!((now - begun).as_secs_f64()));
             let sample = Json::Object(sample);
-            service.tell_as(&format!("on_{name}_sample"), &sample).await;
+            service.tell_as(&format!("on_{name}_sample"), None, &sample).await;
             current.lock().insert(name.clone(), sample);
         }
     }

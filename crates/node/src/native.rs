@@ -288,7 +288,7 @@ async fn answer_shutdown(service: &Service, stop: Arc<Notify>) -> Result<(), Str
 /// Says that a worker was asked to end, so that its controller does not start it again.
 pub(crate) async fn tell_of_shutdown(service: &Service, caller: &Caller) {
     let requested = ShutdownRequested { who: caller.session, when: utcnow() };
-    service.tell(&ON_SHUTDOWN_REQUESTED, &requested).await;
+    service.tell_others(&ON_SHUTDOWN_REQUESTED, caller.session, &requested).await;
 }
 
 /// Ends a worker once whoever has asked for that has its answer.

@@ -78,7 +78,7 @@ impl Process {
         let SetCpuAffinity { cpus, relative } = asked;
         let affinity = affinity::set(&cpus, relative)?;
         let told = CpuAffinity { cpus, relative, affinity: affinity.clone(), who: caller.session };
-        self.service.tell(&ON_CPU_AFFINITY_SET, &told).await;
+        self.service.tell_others(&ON_CPU_AFFINITY_SET, caller.session, &told).await;
         Ok(affinity)
     }
 
@@ -125,7 +125,7 @@ impl Process {
 
     async fn set_process_stats_monitoring(
         self: &Arc<Self>,
-        _: Caller,
+        caller: Caller,
         asked: SetProcessStatsMonitoring,
     ) -> Result<(), Error> {
         /// More often than this nobody can want it.
@@ -144,7 +144,7 @@ impl Process {
         });
         let before = std::mem::replace(&mut *self.sampling.lock(), task);
         before.inspect(AbortHandle::abort);
-        self.service.tell(&ON_PROCESS_STATS_MONITORING_SET, &interval).await;
+        self.service.tell_others(&ON_PROCESS_STATS_MONITORING_SET, caller.session, &interval).await;
         Ok(())
     }
 
@@ -163,10 +163,11 @@ impl Process {
         }
     }
 
-    async fn trigger_gc(&self, caller: Caller, _: TriggerGc) -> Result<f64, Error> {
+    async fn trigger_gc(&self, caller: Caller, _: TriggerGc) -> Result<u64, Error> {
         // What is free has gone back to the allocator already, and there is nothing to collect.
-        let duration = 0.0;
-        self.service.tell(&ON_GC_FINISHED, &GcFinished { requester: caller.requester(), duration }).await;
+        let duration = 0;
+        let finished = GcFinished { requester: caller.requester(), duration };
+        self.service.tell_others(&ON_GC_FINISHED, caller.session, &finished).await;
         Ok(duration)
     }
 

@@ -7,7 +7,7 @@ use crossweave_api::process::{Requester, SessionIdent};
 use crossweave_api::{ABSENT, Error, Event, Procedure, Scope, error};
 use crossweave_client::{Arguments, CallError, Client, Dict, Invocation, Value, WampError};
 use crossweave_config::{ID, is_id};
-use crossweave_wamp::Serializer;
+use crossweave_wamp::{Serializer, SessionId};
 use serde::Serialize;
 use serde_json::Value as Json;
 use tracing::debug;
@@ -25,9 +25,29 @@ pub(crate) struct Caller {
     pub(crate) session: Option<u64>,
     authid: Option<String>,
     authrole: Option<String>,
+    /// The call, if its caller takes progressive results.
+    call: Option<Arc<Invocation>>,
 }
 
 impl Caller {
+    fn of(invocation: &Invocation) -> Caller {
+        Caller {
+            session: invocation.caller.map(|it| it.0),
+            authid: invocation.caller_authid.clone(),
+            authrole: invocation.caller_authrole.clone(),
+            call: invocation.wants_progress.then(|| Arc::new(invocation.clone())),
+        }
+    }
+
+    /// A progressive result, if the caller takes any.
+    pub(crate) async fn progress(&self, result: &impl Serialize) {
+        if let Some(call) = &self.call
+            && let Err(error) = call.progress(to_result(result)).await
+        {
+            debug!(procedure = %call.procedure, %error, "progressive result was not sent");
+        }
+    }
+
     pub(crate) fn authrole(&self) -> Option<&str> {
         self.authrole.as_deref()
     }
@@ -67,11 +87,7 @@ impl Service {
             let handler = handler.clone();
             async move {
                 let arguments = arguments::<P>(&invocation).map_err(wamp_error)?;
-                let caller = Caller {
-                    session: invocation.caller.map(|it| it.0),
-                    authid: invocation.caller_authid.clone(),
-                    authrole: invocation.caller_authrole.clone(),
-                };
+                let caller = Caller::of(&invocation);
                 debug!(procedure = %invocation.procedure, who = caller.session, "management call");
                 let result = handler(caller, arguments).await.map_err(wamp_error)?;
                 Ok(to_result(&result))
@@ -101,28 +117,34 @@ impl Service {
         Ok(())
     }
 
-    /// Publishes an event with one argument.
+    /// Publishes an event with one argument, to everybody.
     pub(crate) async fn tell(&self, event: &Event, argument: &impl Serialize) {
-        self.tell_as(event.name, argument).await;
+        self.publish(event.name, None, one(argument)).await;
     }
 
-    /// Publishes an event with several arguments.
-    pub(crate) async fn tell_all(&self, event: &Event, arguments: Vec<Value>) {
-        self.publish(event.name, arguments.into()).await;
+    /// Publishes an event with one argument, to everybody but the session that has called for it.
+    pub(crate) async fn tell_others(&self, event: &Event, who: Option<u64>, argument: &impl Serialize) {
+        self.publish(event.name, who, one(argument)).await;
     }
 
-    /// Publishes an event whose name depends on what it is about.
-    pub(crate) async fn tell_as(&self, name: &str, argument: &impl Serialize) {
-        let arguments = match to_value(argument) {
-            Value::Null => Arguments::new(),
-            value => Arguments::new().arg(value),
-        };
-        self.publish(name, arguments).await;
+    /// The same with several arguments.
+    pub(crate) async fn tell_several(&self, event: &Event, who: Option<u64>, arguments: Vec<Value>) {
+        self.publish(event.name, who, arguments.into()).await;
     }
 
-    async fn publish(&self, name: &str, arguments: Arguments) {
+    /// Publishes an event whose name depends on what it is about, to everybody but the session that has called for it.
+    pub(crate) async fn tell_as(&self, name: &str, who: Option<u64>, argument: &impl Serialize) {
+        self.publish(name, who, one(argument)).await;
+    }
+
+    async fn publish(&self, name: &str, but: Option<u64>, arguments: Arguments) {
         let topic = format!("{}.{name}", self.prefix);
-        if let Err(error) = self.client.publish_arguments(topic.clone(), arguments).await {
+        let event = self.client.publish_arguments(topic.clone(), arguments);
+        let event = match but {
+            Some(session) => event.exclude([SessionId(session)]),
+            None => event,
+        };
+        if let Err(error) = event.await {
             debug!(topic, %error, "event was not published");
         }
     }
@@ -185,6 +207,12 @@ fn from_call<P: Procedure>(args: Vec<Value>, kwargs: Dict) -> Result<P, Error> {
             return invalid(format!("argument `{name}` is given twice"));
         }
     }
+    // Who gives arguments by position cannot leave out one before another.
+    for argument in contract.arguments.iter().filter(|it| it.has_default()) {
+        if given.get(argument.name).is_some_and(Json::is_null) {
+            given.remove(argument.name);
+        }
+    }
     match serde_json::from_value(Json::Object(given)) {
         Ok(arguments) => Ok(arguments),
         Err(error) => invalid(in_words_of_wamp(&error.to_string())),
@@ -197,6 +225,7 @@ fn in_words_of_wamp(text: &str) -> String {
     const WORDS: &[(&str, &str)] = &[
         ("missing field", "missing argument"),
         ("unknown field", "unknown argument"),
+        ("duplicate field", "twice the same argument"),
         ("sequence", "list"),
         (" map", " dict"),
         ("floating point", "number"),
@@ -229,6 +258,14 @@ pub(crate) fn check_id(what: &str, id: &str) -> Result<(), Error> {
     Err(Error::new(error::INVALID_ARGUMENT, message))
 }
 
+/// The one argument of an event, or none.
+fn one(argument: &impl Serialize) -> Arguments {
+    match to_value(argument) {
+        Value::Null => Arguments::new(),
+        value => Arguments::new().arg(value),
+    }
+}
+
 fn to_result(result: &impl Serialize) -> Arguments {
     Arguments::new().arg(to_value(result))
 }
@@ -252,6 +289,8 @@ pub(crate) fn wamp_error(error: Error) -> WampError {
 #[cfg(test)]
 mod tests {
     use crossweave_api::node::{GetWorker, GetWorkers};
+    use crossweave_api::router::StartRouterRealmRole;
+    use serde_json::json;
 
     use super::*;
 
@@ -266,8 +305,26 @@ mod tests {
         assert_eq!(get_worker(&["w1".into()], Dict::new().with("include_stats", true)), Ok(expected.clone()));
         let named = Dict::new().with("worker_id", "w1").with("include_stats", true);
         assert_eq!(get_worker(&[], named), Ok(expected));
-        let all = from_call::<GetWorkers>(Vec::new(), Dict::new()).unwrap();
-        assert!(all.filter_types.is_empty());
+        for args in [vec![], vec![Value::Null]] {
+            let all = from_call::<GetWorkers>(args, Dict::new()).unwrap();
+            assert!(all.filter_types.is_empty());
+        }
+    }
+
+    #[test]
+    fn arguments_have_the_names_that_crossbar_has_for_them() {
+        let config = || Dict::new().with("name", "user");
+        let expected = json!({"realm_id": "realm1", "role_id": "role1", "config": {"name": "user"}});
+        let expected: StartRouterRealmRole = serde_json::from_value(expected).unwrap();
+        let ids = || vec!["realm1".into(), "role1".into()];
+        for name in ["config", "role_config"] {
+            let named = Dict::new().with(name, Value::Dict(config()));
+            assert_eq!(from_call::<StartRouterRealmRole>(ids(), named), Ok(expected.clone()), "{name}");
+        }
+        let mut args = ids();
+        args.push(Value::Dict(config()));
+        let twice = from_call::<StartRouterRealmRole>(args, Dict::new().with("role_config", 1)).unwrap_err();
+        assert!(twice.message.contains("twice the same argument `config`"), "{twice}");
     }
 
     #[test]

@@ -170,12 +170,12 @@ impl Dealer {
         sessions: &Sessions,
         ids: &mut Ids,
         place: Key,
-        tried: &[Slot],
+        tried: &[u64],
         takes: impl Fn(&Callee) -> bool,
     ) -> Option<usize> {
         let has_left = |callee: &Callee| sessions.is_anybody_leaving() && sessions.get(callee.slot).is_none();
         let can_take =
-            |callee: &Callee| callee.has_room() && !has_left(callee) && !tried.contains(&callee.slot);
+            |callee: &Callee| callee.has_room() && !has_left(callee) && !tried.contains(&callee.number);
         let gets_it = |callee: &Callee| can_take(callee) && takes(callee);
         let registration = &mut self.registrations[place];
         match sessions.is_anybody_away() {
@@ -192,7 +192,7 @@ impl Dealer {
         from: Slot,
         call: &mut Call<'_>,
         way: Way,
-        tried: &[Slot],
+        tried: &[u64],
         out: &mut O,
     ) -> Result<(), NotTaken> {
         let Way { place, at, attribution, deadline } = way;

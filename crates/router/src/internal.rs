@@ -246,11 +246,13 @@ impl Line {
             let call =
                 Call { request, options: CallOptions::default(), procedure: procedure.into(), payload };
             let call: Message<'_> = call.into();
-            if realm.is_watched() {
-                let len = call.payload().map_or(0, |payload| payload.bytes().len());
-                realm.watch(self.peer.session(), [(&call, len)].into_iter(), &mut effects);
-            }
-            if realm.messages(calls.slot, [Ok(call)].iter_mut(), &mut effects)? == Flow::Gone {
+            let len = call.payload().map_or(0, |payload| payload.bytes().len());
+            let (mut call, from) = ([Ok(call)], (self.peer.session(), calls.slot));
+            let flow = match realm.is_watched() {
+                true => realm.watched_messages(from, &mut call.iter_mut(), [len].into_iter(), &mut effects),
+                false => realm.messages(calls.slot, call.iter_mut(), &mut effects),
+            };
+            if flow? == Flow::Gone {
                 return Err(CallFailed::Lost);
             }
             request

@@ -48,6 +48,7 @@
 //! | messages, counted by type | `traffic` |
 //! | a log line for each message, at level trace | `trace` |
 //! | following messages while the router runs | [`Tap`], `tap` |
+//! | which URIs are used most | [`HotUris`], `hot` |
 
 mod accept;
 mod admission;
@@ -58,6 +59,7 @@ mod connection;
 mod cookies;
 mod dispatch;
 mod history;
+mod hot;
 pub mod http;
 mod internal;
 mod login;
@@ -91,6 +93,7 @@ pub use crossweave_auth::Secret;
 pub use crossweave_router_core::boundary::{Action, AuthorizeRequest, Decision, Session};
 pub use crossweave_router_core::{DecisionFilter, RealmOptions, Role};
 pub use history::{EventShelf, HistoryStore, HistoryStoreError, KeptEvent, NamedEventShelf};
+pub use hot::{HOT_URIS_LEASE, HOT_URIS_MAX, HOT_URIS_TOLD_MAX, HotUri, HotUriKind, HotUris};
 pub use http::{HttpPeer, HttpService};
 pub use login::{CHALLENGES_MAX, Login, LoginMethod, LoginNext, LoginStep};
 pub use memory::{give_back_memory, give_back_start};

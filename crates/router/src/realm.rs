@@ -9,6 +9,7 @@ mod run;
 pub(crate) mod status;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::slice::IterMut;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
@@ -230,58 +231,45 @@ impl RealmCell {
         messages: impl Iterator<Item = &'i mut Decoded<'m>>,
         effects: &mut Effects,
     ) -> Result<Flow, RealmIsDown> {
-        self.handle(effects, |run| {
-            let mut flow = Flow::Continue;
-            for message in messages {
-                flow = match message {
-                    Ok(message) => {
-                        run.dispatch.routes.traffic.received.count(message.kind(), 1);
-                        run.input(Input::Message(slot, message))
-                    }
-                    Err(violation) => return run.input(Input::Violation(slot, violation.clone())),
-                };
-                // What comes next may be about the same call.
-                if !run.dispatch.followups.is_empty() {
-                    run.follow_up();
-                }
-                match flow {
-                    Flow::Continue => {}
-                    Flow::Pause => run.forget_resume(slot),
-                    Flow::Gone => return flow,
-                }
-            }
-            flow
-        })
+        self.handle(effects, |run| run.messages(slot, messages, Run::message))
     }
 
     /// Whether somebody looks at messages: at those of this realm, or of another one.
     #[inline]
     pub(crate) fn is_watched(&self) -> bool {
-        trace::is_on() || self.taps.is_open()
+        trace::is_on() || self.taps.is_watching()
     }
 
-    /// Tells those who look of messages that came from a session, before they are handed to the realm.
+    /// Does what [`RealmCell::messages`] does while somebody looks: with the messages' lengths, and the session that they came from.
     #[cold]
-    pub(crate) fn watch<'m, 'b: 'm>(
-        &self,
-        session: u64,
-        messages: impl Iterator<Item = (&'m Message<'b>, usize)>,
+    pub(crate) fn watched_messages<'i, 'm: 'i>(
+        self: &Arc<Self>,
+        (session, slot): (u64, Slot),
+        messages: &mut IterMut<'i, Decoded<'m>>,
+        lens: impl Iterator<Item = usize>,
         effects: &mut Effects,
-    ) {
-        self.open_turn(effects);
-        for (message, len) in messages {
-            if let Some(turn) = &mut effects.traced.tapped {
-                turn.note(Direction::Received, session, len, message);
-            }
-            trace::received(session, message, len);
+    ) -> Result<Flow, RealmIsDown> {
+        if self.open_turn(effects) {
+            let seen = messages.as_slice().iter().map_while(|it| it.as_ref().ok());
+            note_received(session, seen.zip(lens), effects);
         }
+        if !self.taps.is_counting() {
+            return self.messages(slot, messages, effects);
+        }
+        self.handle(effects, |run| {
+            run.messages(slot, messages, |run, slot, message| {
+                run.counted_message(&self.taps.heat, &self.name, slot, message)
+            })
+        })
     }
 
+    /// Whether messages are noted one by one: not if they are only counted.
     #[cold]
-    fn open_turn(&self, effects: &mut Effects) {
+    fn open_turn(&self, effects: &mut Effects) -> bool {
         if effects.traced.tapped.is_none() && self.taps.is_open() {
             effects.traced.tapped = self.taps.turn(&self.name);
         }
+        effects.traced.tapped.is_some() || trace::is_on()
     }
 
     /// A session's transport is gone.
@@ -370,10 +358,7 @@ impl RealmCell {
     ) -> Result<T, RealmIsDown> {
         let realm = state.realm.as_mut().ok_or(RealmIsDown)?;
         let (routes, followups) = (&mut state.routes, &mut state.followups);
-        let (is_recorded, is_traced) = (self.history.is_some(), self.is_watched());
-        if is_traced {
-            self.open_turn(effects);
-        }
+        let (is_recorded, is_traced) = (self.history.is_some(), self.is_watched() && self.open_turn(effects));
         let dispatch = Dispatch { routes, effects, followups, is_traced, is_recorded };
         let mut run = Run { realm, dispatch, now: Instant::now(), is_closing: state.is_closing };
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -415,6 +400,20 @@ impl RealmCell {
             drop(queue);
             effects.wakes.push(peer);
         }
+    }
+}
+
+/// Tells those who look of messages that came from a session, before they are handed to the realm.
+fn note_received<'m, 'b: 'm>(
+    session: u64,
+    messages: impl Iterator<Item = (&'m Message<'b>, usize)>,
+    effects: &mut Effects,
+) {
+    for (message, len) in messages {
+        if let Some(turn) = &mut effects.traced.tapped {
+            turn.note(Direction::Received, session, len, message);
+        }
+        trace::received(session, message, len);
     }
 }
 

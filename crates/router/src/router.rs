@@ -28,6 +28,7 @@ use crate::authenticator::{Authenticator, Turns};
 use crate::authorizer::Authorizer;
 use crate::cookies::{CookieStoreError, Jars};
 use crate::history::{HistoryStore, HistoryStoreError};
+use crate::hot::HotUris;
 use crate::http::arriving::Room;
 use crate::options::{AdmissionOptions, TransportOptions};
 use crate::provision::Provision;
@@ -266,6 +267,13 @@ impl Router {
     /// [`TAPS_MAX`](crate::TAPS_MAX) are open.
     pub fn tap(&self, options: TapOptions) -> Result<Tap, TooManyTaps> {
         self.shared.taps.open(options)
+    }
+
+    /// The topics and procedures with most messages since somebody asked last, at most `limit` of them and
+    /// [`HOT_URIS_TOLD_MAX`](crate::HOT_URIS_TOLD_MAX); with a limit of 0 none, and it is only counted on. Counting begins with the first
+    /// question and ends [`HOT_URIS_LEASE`](crate::HOT_URIS_LEASE) after the last one. Must be called within a tokio runtime.
+    pub fn hot_uris(&self, limit: usize) -> HotUris {
+        self.shared.taps.hot_uris(limit)
     }
 
     /// What waits for each session of a realm; nothing if there is no such realm.

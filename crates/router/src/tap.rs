@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Nobody waits for a tap. Notes and rings are bounded, and what finds no room is missed, which shows as a gap in the numbers.
-//! While no tap is open a realm looks at one number per turn.
+//! While no tap is open a realm looks at one number per turn; the same one says whether URIs are counted (`hot.rs`).
 
 mod notes;
 mod settling;
@@ -19,7 +19,9 @@ use crossweave_wamp::message::Kind;
 use crossweave_wamp::{MatchPolicy, Payload, SessionId};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
+use crate::hot::{Heat, HotUris};
 pub(crate) use notes::Turn;
 use settling::Tracker;
 
@@ -178,21 +180,52 @@ impl Line {
     }
 }
 
-/// The taps of a router.
+/// Set in the number that realms look at while URIs are counted.
+pub(crate) const COUNTING: usize = 1 << (usize::BITS - 1);
+
+/// The taps of a router, and what is counted for an operator.
 #[derive(Default)]
 pub(crate) struct Taps {
-    /// How many there are: what realms look at.
-    open: AtomicUsize,
+    /// How many there are, and [`COUNTING`]: what realms look at.
+    watching: AtomicUsize,
+    /// How often URIs are used.
+    pub(crate) heat: Heat,
     lines: RwLock<Vec<Arc<Line>>>,
     /// What is known of the messages of each realm that is tapped.
     trackers: Mutex<HashMap<Arc<str>, Arc<Mutex<Tracker>>>>,
 }
 
 impl Taps {
-    /// Whether any tap is open.
+    /// Whether any tap is open, or URIs are counted.
     #[inline]
+    pub(crate) fn is_watching(&self) -> bool {
+        self.watching.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether any tap is open.
     pub(crate) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Relaxed) > 0
+        self.watching.load(Ordering::Relaxed) & !COUNTING > 0
+    }
+
+    /// Whether URIs are counted.
+    pub(crate) fn is_counting(&self) -> bool {
+        self.watching.load(Ordering::Relaxed) & COUNTING > 0
+    }
+
+    /// The URIs with most messages since somebody asked last, and counts on for a while. Within a tokio runtime.
+    pub(crate) fn hot_uris(self: &Arc<Self>, limit: usize) -> HotUris {
+        let (uris, begins) = self.heat.read(&self.watching, Instant::now(), limit);
+        if begins {
+            let taps = Arc::downgrade(self);
+            tokio::spawn(async move {
+                while let Some(taps) = taps.upgrade() {
+                    let Some(until) = taps.heat.end(&taps.watching, Instant::now()) else { return };
+                    drop(taps);
+                    sleep_until(until).await;
+                }
+            });
+        }
+        uris
     }
 
     /// Opens one.
@@ -209,14 +242,16 @@ impl Taps {
         };
         let line = Arc::new(line);
         lines.push(line.clone());
-        self.open.store(lines.len(), Ordering::Relaxed);
+        self.watching.fetch_add(1, Ordering::Relaxed);
         Ok(Tap { line, taps: self.clone() })
     }
 
     fn close(&self, line: &Arc<Line>) {
         let mut lines = self.lines.write();
+        let before = lines.len();
         lines.retain(|other| !Arc::ptr_eq(other, line));
-        self.open.store(lines.len(), Ordering::Relaxed);
+        // One that was closed before is not there any more.
+        self.watching.fetch_sub(before - lines.len(), Ordering::Relaxed);
         if lines.is_empty() {
             *self.trackers.lock() = HashMap::new();
         }
@@ -239,5 +274,35 @@ impl Taps {
         if self.is_open() {
             self.trackers.lock().remove(realm);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::hot::HOT_URIS_LEASE;
+
+    #[tokio::test(start_paused = true)]
+    async fn counting_ends_by_itself_and_leaves_taps_open() {
+        let taps = Arc::<Taps>::default();
+        assert!(!taps.is_watching());
+        taps.hot_uris(5);
+        assert!(taps.is_watching() && taps.is_counting() && !taps.is_open());
+        sleep(HOT_URIS_LEASE / 2).await;
+        taps.hot_uris(5);
+        let tap = taps.open(TapOptions::default()).unwrap();
+        sleep(HOT_URIS_LEASE - Duration::from_millis(10)).await;
+        assert!(taps.is_counting() && taps.is_open(), "each question lets it go on");
+        sleep(Duration::from_millis(20)).await;
+        assert!(!taps.is_counting() && taps.is_open());
+        tap.close();
+        drop(tap);
+        assert!(!taps.is_watching());
+        taps.hot_uris(5);
+        assert!(taps.is_counting(), "it can begin again");
     }
 }

@@ -307,6 +307,8 @@ async fn a_subscriber_that_stops_reading_loses_events_and_is_counted() {
     let waiting = queues.iter().map(|queue| queue.waiting_bytes).max().unwrap();
     assert!(dropped > 0, "{queues:?}");
     assert!(waiting <= 256 * 1024, "{queues:?}");
+    let longest = node.router.realm_stats("realm1").unwrap().longest_queue_bytes;
+    assert!((1..=256 * 1024).contains(&longest), "{longest}");
     // It reads again: what was queued arrives, and then what is published from now on.
     let mut received = 0;
     while let Ok(Message::Event(_)) = timeout(SECOND, slow.receive()).await {

@@ -8,7 +8,9 @@
 //! Checked:
 //!
 //! - every CALL gets exactly one final answer, unless its caller left; progress only if asked for, and never after the end;
-//! - no part of a call reaches a callee that does not take parts, or behind the end, and none begins a call anew;
+//! - no part of a call reaches a callee that does not take parts, or behind the end, and none begins a call anew; no opaque call
+//!   reaches one that does not take it;
+//! - the calls of one caller through one registration start in the order in which it made them;
 //! - no message goes to a session that has left;
 //! - no EVENT before SUBSCRIBED or after UNSUBSCRIBED, none that the subscription does not match, and where no authorizer is in
 //!   between, exactly the receivers that a scan of all subscriptions finds;

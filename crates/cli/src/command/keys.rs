@@ -5,7 +5,7 @@ use crossweave_node::node_key;
 use serde_json::json;
 
 use crate::exit::Failure;
-use crate::node::Cbdir;
+use crate::node::{Cbdir, meant};
 use crate::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -38,6 +38,9 @@ impl Keys {
 
     fn show(&self, terminal: Terminal) -> Result<(), Failure> {
         let directory = self.directory.find()?;
+        if let Some(hint) = meant(&directory).filter(|_| !directory.join("key.priv").exists()) {
+            return Err(Failure::setup(format_args!("no key.priv in {}{hint}", directory.display())));
+        }
         let key = node_key(&directory).map_err(Failure::setup)?;
         let file = directory.join("key.priv").display().to_string();
         let public = key.public().to_hex();

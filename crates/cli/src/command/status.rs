@@ -9,7 +9,7 @@ use crossweave_node::running_pid;
 use serde_json::{Value, json};
 
 use crate::exit::{Code, Failure};
-use crate::node::{Cbdir, manage};
+use crate::node::{Cbdir, manage, meant};
 use crate::terminal::Terminal;
 use report::Report;
 pub(super) use report::{count, time};
@@ -64,12 +64,16 @@ impl Status {
     }
 
     fn tell_stopped(&self, directory: &Path, terminal: Terminal) -> Result<Expected, Failure> {
-        let directory = directory.display();
-        match self.json {
-            true => terminal
-                .print(&json!({"status": "stopped", "directory": directory.to_string()}).to_string())?,
-            false => terminal.print(&format!("stopped: no node runs in {directory}"))?,
+        let (shown, hint) = (directory.display(), meant(directory).unwrap_or_default());
+        let told = format!("no node runs in {shown}{hint}");
+        if !self.json {
+            terminal.print(&format!("stopped: {told}"))?;
+            return Ok(Expected::Stopped);
         }
+        if !hint.is_empty() {
+            terminal.notice(&told);
+        }
+        terminal.print(&json!({"status": "stopped", "directory": shown.to_string()}).to_string())?;
         Ok(Expected::Stopped)
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use crossweave_config::{
@@ -53,10 +53,11 @@ impl NodeDirectory {
             .map_err(NotLoaded::Problems)?;
         match (&loaded.config_file, self.directory.asked_for()) {
             (None, Some(by)) => {
-                let (names, cbdir) = (CONFIG_FILES.join(" or "), cbdir.display());
-                Err(failure(format!(
-                    "no {names} in {cbdir}; `crossweave init` writes one; without {by} the built-in node runs"
-                )))
+                let (names, shown) = (CONFIG_FILES.join(" or "), cbdir.display());
+                let else_told =
+                    || format!("; `crossweave init` writes one; without {by} the built-in node runs");
+                let hint = meant(&cbdir).unwrap_or_else(else_told);
+                Err(failure(format!("no {names} in {shown}{hint}")))
             }
             _ => Ok(loaded),
         }
@@ -73,10 +74,22 @@ impl NodeDirectory {
             Failure::told()
         })?;
         found.ok_or_else(|| {
-            let (names, cbdir) = (CONFIG_FILES.join(" or "), cbdir.display());
-            Failure::setup(format_args!("there is no {names} in {cbdir}: `crossweave init` writes one"))
+            let (names, shown) = (CONFIG_FILES.join(" or "), cbdir.display());
+            let hint = meant(&cbdir).unwrap_or_else(|| ": `crossweave init` writes one".to_owned());
+            Failure::setup(format_args!("there is no {names} in {shown}{hint}"))
         })
     }
+}
+
+/// What was probably meant by a directory that is no node directory itself, but whose `.crossbar` is: commands are run beside
+/// it, and `--cbdir` names it. Goes behind the sentence that says what is not there.
+pub(crate) fn meant(cbdir: &Path) -> Option<String> {
+    let is_node = |directory: &Path| {
+        let mut names = CONFIG_FILES.iter().copied().chain(["node.pid"]);
+        names.any(|name| directory.join(name).exists())
+    };
+    let within = cbdir.join(".crossbar");
+    (!is_node(cbdir) && is_node(&within)).then(|| format!("; did you mean `--cbdir {}`?", within.display()))
 }
 
 impl Cbdir {

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::connection::call_failure;
 use crate::exit::Failure;
+use crate::node::meant;
 use crate::signals::{self, Signals};
 
 /// What connecting may take. The socket is on this machine.
@@ -43,7 +44,8 @@ pub(crate) fn running(directory: &Path) -> Result<u32, Failure> {
 pub(crate) fn not_running(directory: &Path) -> Failure {
     let was_left = directory.join("node.pid").exists();
     let why = if was_left { " (node.pid was left behind by one that was killed)" } else { "" };
-    Failure::unavailable(format_args!("no node runs in {}{why}", directory.display()))
+    let hint = meant(directory).unwrap_or_default();
+    Failure::unavailable(format_args!("no node runs in {}{why}{hint}", directory.display()))
 }
 
 /// Asks the node of a directory, then leaves. Ctrl-C ends it.

@@ -116,10 +116,11 @@ fn a_directory_in_the_place_of_a_configuration_starts_nothing() {
 }
 
 #[test]
-fn a_size_of_pings_that_websocket_or_crossbar_does_not_know_is_refused() {
+fn a_size_of_pings_that_websocket_or_crossbar_has_never_known_is_refused() {
     for (size, code, told) in [
-        (4, 1, "expected an integer from 12 to 125 bytes"),
-        (126, 1, "expected an integer from 12 to 125 bytes"),
+        (3, 1, "expected an integer from 4 to 125 bytes"),
+        (126, 1, "expected an integer from 4 to 125 bytes"),
+        (4, 0, "`auto_ping_size` has no effect: a ping always carries 10 bytes"),
         (13, 0, "`auto_ping_size` has no effect: a ping always carries 10 bytes"),
     ] {
         let more = json!({"type": "websocket", "options": {"auto_ping_size": size}});

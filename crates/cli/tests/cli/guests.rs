@@ -44,7 +44,8 @@ fn a_guest_has_the_environment_the_input_and_the_directory_that_it_is_given() {
 #[test]
 fn the_lines_of_a_guest_are_told_as_they_come() {
     let node = Managed::start(&json!([router()]), &[]);
-    let told = node.subscribe("crossbar.worker.talker.on_log");
+    let texts = node.subscribe("crossbar.worker.talker.on_log");
+    let told = node.subscribe("crossbar.worker.talker.on_log_line");
     let started = node.subscribe("crossbar.on_guest_started");
     let item = json!({"executable": "sh", "arguments": ["-c", "echo one; echo two >&2; sleep 60"]});
     let answer = node.call("crossbar.start_worker", &[json!("talker"), json!("guest"), item]).unwrap();
@@ -53,6 +54,8 @@ fn the_lines_of_a_guest_are_told_as_they_come() {
     let lines = [told.line(), told.line()].concat();
     assert!(lines.contains("\"one\"") && lines.contains("\"stdout\""), "{lines}");
     assert!(lines.contains("\"two\"") && lines.contains("\"stderr\""), "{lines}");
+    let texts = [texts.line(), texts.line()].concat();
+    assert!(texts.contains("[\"one\"]") && texts.contains("[\"two\"]"), "{texts}");
 }
 
 #[test]
@@ -68,7 +71,7 @@ fn a_worker_has_ended_when_its_last_line_is_told() {
     let mut lines = 0;
     loop {
         let event = told.line();
-        lines += usize::from(event.contains("worker.talker.on_log"));
+        lines += usize::from(event.contains("worker.talker.on_log\""));
         if event.contains("crossbar.on_worker_exited") {
             break;
         }
@@ -87,7 +90,7 @@ fn a_worker_has_ended_when_its_last_line_is_told() {
         if event.contains("crossbar.on_worker_exited") {
             break;
         }
-        if event.contains("worker.router.on_log") {
+        if event.contains("worker.router.on_log\"") {
             last = event;
         }
     }

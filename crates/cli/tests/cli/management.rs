@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use crate::background::PATIENCE;
 use crate::components::python;
 use crate::node::Node;
-use driver::Driver;
+use driver::{Driver, to_json};
 
 /// A proxy that is started.
 const PROXY: Option<&str> = Some("proxy1");
@@ -138,6 +138,8 @@ async fn node_as_a_whole(driver: &mut Driver, node: &Node, is_inline: bool) {
     assert_eq!((status.controller_pid, status.running_workers), (node.process.pid(), 1));
     assert_eq!(json!(status.workers_by_type), json!({"router": 1}));
     assert_eq!(status.node_id, "the-node");
+    let of_others = (status.ethadr, status.management_realm, status.management_session_id);
+    assert_eq!((of_others, status.has_docker), ((None, None, None), false));
     let machine = driver.right(None, &GetSystemStats {}).await;
     let memory = &machine.memory;
     assert!(memory["total"].as_u64() > memory["available"].as_u64(), "{memory}");
@@ -171,12 +173,22 @@ async fn node_as_a_whole(driver: &mut Driver, node: &Node, is_inline: bool) {
     let public = driver.right(None, &GetPublicKey {}).await;
     assert_eq!(status.pubkey.as_deref(), Some(public.as_str()));
     let data = "ab".repeat(32);
-    let signed = driver.right(None, &Sign { data }).await;
-    assert!(PublicKey::from_hex(&public).unwrap().is_signed(&signed, &[0xab; 32]), "{signed}");
+    let signed = driver.right(None, &Sign { data: json!(data) }).await;
+    let (key, signed) = (PublicKey::from_hex(&public).unwrap(), signed.as_str().unwrap().to_owned());
+    assert!(key.is_signed(&signed, &[0xab; 32]), "{signed}");
+    // Binary values stand in JSON behind a zero.
+    let binary = |octets: &[u8]| to_json(&crossweave_client::Value::Bin(octets.to_vec()));
+    let signature = driver.right(None, &Sign { data: binary(&[0xab; 32]) }).await;
+    let octets: Vec<u8> =
+        (0..64).map(|at| u8::from_str_radix(&signed[2 * at..2 * at + 2], 16).unwrap()).collect();
+    assert_eq!(signature, binary(&octets));
+    assert_ne!(driver.right(None, &Sign { data: binary(b"anything") }).await, signature);
     for data in ["", "ab", &"x".repeat(64), &"ab".repeat(33)] {
-        driver.wrong(None, &Sign { data: data.to_owned() }, error::INVALID_ARGUMENT).await;
+        driver.wrong(None, &Sign { data: json!(data) }, error::INVALID_ARGUMENT).await;
     }
-    driver.wrong(None, &Sign { data: format!("{}é", "a".repeat(62)) }, error::INVALID_ARGUMENT).await;
+    for data in [json!(format!("{}é", "a".repeat(62))), json!(5), binary(&[0; 65_537])] {
+        driver.wrong(None, &Sign { data }, error::INVALID_ARGUMENT).await;
+    }
     challenges(driver, &public).await;
 }
 
@@ -238,7 +250,7 @@ async fn processes(driver: &mut Driver, who: Option<&str>) {
     for interval in [-1.0, 0.001, 1e9] {
         driver.wrong(who, &SetProcessStatsMonitoring { interval }, error::INVALID_ARGUMENT).await;
     }
-    assert!(driver.right(who, &TriggerGc {}).await >= 0.0);
+    assert_eq!(driver.right(who, &TriggerGc {}).await, 0);
     let (started, now) = (driver.right(who, &Started {}).await, driver.right(who, &UtcNow {}).await);
     assert!(started < now && now.ends_with('Z'), "{started}, {now}");
     let uptime = driver.right(who, &Uptime {}).await;
@@ -264,13 +276,15 @@ async fn transports(driver: &mut Driver, folder: &TempDir) {
     assert_eq!((started.listening, started.state, started.kind.as_str()), (vec![url], 3, "rawsocket"));
     driver.wrong(ROUTER, &start("third", socket("d.sock")), error::ALREADY_RUNNING).await;
     driver.wrong(ROUTER, &start("fourth", socket("nowhere/d.sock")), error::CANNOT_LISTEN).await;
+    let failed = driver.event("crossbar.worker.worker001.on_router_transport_stopped").await;
+    assert_eq!((&failed["id"], &failed["state"]), (&json!("fourth"), &json!(4)));
     let broken = json!({"type": "rawsocket", "endpoint": {"type": "unix", "pth": "d.sock"}});
     driver.wrong(ROUTER, &start("fourth", broken), error::INVALID_CONFIGURATION).await;
     let guest = session(folder, "c.sock", "one").await;
     let stop = StopRouterTransport { transport_id: "third".to_owned() };
     assert_eq!(driver.right(ROUTER, &stop).await.state, 6);
     assert!(!folder.path().join("c.sock").exists());
-    driver.wrong(ROUTER, &stop, error::NO_SUCH_OBJECT).await;
+    driver.wrong(ROUTER, &stop, error::NOT_RUNNING).await;
     assert!(guest.call("wamp.session.count").await.is_ok(), "connections that are there go on");
     assert_eq!(driver.right(ROUTER, &ReloadCertificates {}).await, 0);
 }
@@ -309,10 +323,26 @@ async fn services(driver: &mut Driver) {
     driver.wrong(ROUTER, &fixed, error::FEATURE_UNAVAILABLE).await;
     assert_eq!(driver.right(ROUTER, &paths).await, ["/", "more"]);
     let one = GetWebTransportService { transport_id: transport_id(), path: path.clone() };
-    assert_eq!(driver.right(ROUTER, &one).await.config, start.config);
+    assert_eq!(driver.right(ROUTER, &one).await.config["paths"]["more"], start.config);
+    let told = ["on_web_transport_service_starting", "on_web_transport_service_started"];
+    let again = StartWebTransportService { path: "again".to_owned(), ..start.clone() };
+    driver.right_with(ROUTER, &again, &told[..1]).await;
+    let started = driver.event(&format!("crossbar.worker.worker001.{}", told[1])).await;
+    let service = json!({"transport_id": "web", "path": "again", "config": again.config});
+    assert_eq!(started, json!(["web", "again", service]));
+    let untyped = StartWebTransportService { config: json!({}), ..again };
+    driver.wrong(ROUTER, &untyped, error::INVALID_ARGUMENT).await;
+    for path in ["nothing", "a/b"] {
+        let nothing = GetWebTransportService { path: path.to_owned(), ..one.clone() };
+        driver.wrong(ROUTER, &nothing, error::NOT_RUNNING).await;
+    }
+    let of_nothing = GetWebTransportServices { transport_id: "nothing".to_owned() };
+    driver.wrong(ROUTER, &of_nothing, error::NOT_RUNNING).await;
+    let without = GetWebTransportServices { transport_id: "transport001".to_owned() };
+    driver.wrong(ROUTER, &without, error::NOT_RUNNING).await;
     let stop = StopWebTransportService { transport_id: transport_id(), path };
     assert_eq!(driver.right(ROUTER, &stop).await.path, "more");
-    driver.wrong(ROUTER, &stop, error::NO_SUCH_OBJECT).await;
-    driver.wrong(ROUTER, &one, error::NO_SUCH_OBJECT).await;
+    driver.wrong(ROUTER, &stop, error::NOT_RUNNING).await;
+    driver.wrong(ROUTER, &one, error::NOT_RUNNING).await;
     driver.right(ROUTER, &StopRouterTransport { transport_id: transport_id() }).await;
 }

@@ -218,3 +218,31 @@ fn the_environment_names_the_node() {
     let status: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(status["node"]["node_id"], "node-seven");
 }
+
+#[test]
+fn whoever_names_the_folder_above_a_node_directory_is_told_so() {
+    let above = TempDir::new().unwrap();
+    let within = above.path().join(".crossbar");
+    fs::create_dir(&within).unwrap();
+    fs::write(within.join("config.json"), config(&json!([]))).unwrap();
+    let hint = format!("; did you mean `--cbdir {}`?", within.display());
+    for (args, code) in [
+        (&["start"][..], 1),
+        (&["check"], 1),
+        (&["migrate"], 1),
+        (&["keys"], 1),
+        (&["stop"], 69),
+        (&["apply"], 69),
+        (&["status"], 0),
+        (&["status", "--json"], 0),
+    ] {
+        let outcome = of(above.path(), args);
+        let told = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert!(told.contains(&hint), "{args:?}: {told}");
+        assert_eq!(outcome.code, Some(code), "{args:?}: {told}");
+    }
+    assert!(!above.path().join("key.priv").exists(), "a key where no node is");
+    fs::write(above.path().join("config.json"), config(&json!([]))).unwrap();
+    let stopped = of(above.path(), &["stop"]);
+    assert!(!stopped.stderr.contains("did you mean"), "{}", stopped.stderr);
+}

@@ -215,10 +215,10 @@ fn a_template_that_is_added_at_run_time_counts_at_once_and_so_does_its_end() {
         "crossbar.worker.worker001.start_router_realm",
         &["users", &template.to_string()],
     );
-    assert_eq!((&started["id"], &started["category"]), (&json!("users"), &json!("template")));
+    assert_eq!((&started["id"], &started["kind"]), (&json!("users"), &json!("template")));
     assert_eq!(publish(&node, "realm-joe", "com.joe.x"), Some(0));
     let joe = manage(folder.path(), "crossbar.worker.worker001.get_router_realm_by_name", &["realm-joe"]);
-    assert_eq!(joe["category"], "instance");
+    assert_eq!(joe["kind"], "instance");
     manage(folder.path(), "crossbar.worker.worker001.stop_router_realm", &["users"]);
     assert_eq!(publish(&node, "realm-ann", "com.ann.x"), Some(1), "no template any more");
     assert_eq!(publish(&node, "realm-joe", "com.joe.x"), Some(0), "what runs runs on");

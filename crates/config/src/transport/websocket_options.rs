@@ -42,7 +42,7 @@ pub struct WebSocketOptions {
     pub auto_ping_interval: u32,
     /// `auto_ping_timeout`: milliseconds until a ping must be answered, 0 for off. Default: 5000 (Crossbar.io: off).
     pub auto_ping_timeout: u32,
-    /// `auto_ping_size`: bytes of a ping, 12 to 125. Default: 12.
+    /// `auto_ping_size`: bytes of a ping, 4 to 125: 4 is what early versions of Crossbar.io wrote. Default: 12.
     pub auto_ping_size: u8,
     /// `auto_ping_restart_on_any_traffic`: whether any message of the peer counts as an answer. Default: true.
     pub auto_ping_restart_on_any_traffic: bool,
@@ -172,7 +172,7 @@ impl WebSocketOptions {
         bytes("max_message_size", 1, &mut self.max_message_size);
         bytes("auto_fragment_size", 0, &mut self.auto_fragment_size);
         self.auto_ping_size =
-            fields.int(reading, "auto_ping_size", 12..=125, "bytes").unwrap_or(self.auto_ping_size);
+            fields.int(reading, "auto_ping_size", 4..=125, "bytes").unwrap_or(self.auto_ping_size);
     }
 
     fn switches(&mut self, reading: &mut Reading<'_>, fields: &mut Fields<'_>) {

@@ -631,8 +631,8 @@ fn options_of_transports() {
     );
     option(r#""auto_ping_timeout": §-1"#, "auto_ping_timeout", "expected 0 (off) or milliseconds from 100");
     option(r#"§"auto_ping_intervall": 10000"#, "auto_ping_intervall", "nearest auto_ping_interval");
-    option(r#""auto_ping_size": §4"#, "auto_ping_size", "from 12 to 125 bytes");
-    option(r#""auto_ping_size": §126"#, "auto_ping_size", "from 12 to 125 bytes");
+    option(r#""auto_ping_size": §3"#, "auto_ping_size", "from 4 to 125 bytes");
+    option(r#""auto_ping_size": §126"#, "auto_ping_size", "from 4 to 125 bytes");
     option(r#""max_message_size": §0"#, "max_message_size", "from 1 to 67108864 bytes");
     option(r#""max_message_size": §1e9"#, "max_message_size", "`max_message_size` is the number 1e9");
     option(r#""allowed_origins": §"*""#, "allowed_origins", "expected a list of origins");

@@ -75,11 +75,11 @@ def tell(**what):
         pass
 
 
-def fail(why, lasting=False, goodbye=None):
-    """`goodbye`: the reason by which the router has ended the session, if it has."""
+def fail(why, lasting=False, goodbye=None, stage=None):
+    """`goodbye`: the reason by which the router has ended the session, if it has. `stage`: `import`, `connect` or nothing."""
     if state.failure is None and not state.is_stopping:
         state.failure = why
-        tell(failed=why, lasting=lasting, goodbye=goodbye)
+        tell(failed=why, lasting=lasting, goodbye=goodbye, stage=stage)
 
 
 def said(error):
@@ -87,6 +87,7 @@ def said(error):
     error = getattr(error, "value", error)
     uri = getattr(error, "error", None)
     text = ", ".join(str(arg) for arg in error.args) if isinstance(uri, str) else str(error)
+    text = text.removesuffix(".")
     name = uri if isinstance(uri, str) else type(error).__name__
     return f"{name}: {text}" if text else name
 
@@ -265,8 +266,11 @@ def make_component(Component, cls, is_asyncio):
         if type(error).__name__ == "ConnectionAborted" and not state.has_joined:
             # Twisted's words for a handshake that Autobahn did not like, which tell nobody anything.
             why = "what is there did not open a WAMP connection"
+        # A router that has refused it was reached.
+        was_reached = state.has_joined or isinstance(getattr(error, "error", None), str)
         what = "its session is over" if state.has_joined else f"it cannot join {task['realm']!r} at {address()}"
-        fail(f"{what}: {why}", goodbye=state.left_by if state.has_joined else None)
+        goodbye = state.left_by if state.has_joined else None
+        fail(f"{what}: {why}", goodbye=goodbye, stage=None if was_reached else "connect")
 
     component.on("connectfailure", connect_failed)
     component.on("join", joined)
@@ -376,7 +380,7 @@ def main():
     except Exception as error:
         traceback.print_exc()
         what = task.get("classname") or "Autobahn"
-        return fail(f"{what} cannot be imported: {said(error)}", lasting=True)
+        return fail(f"{what} cannot be imported: {said(error)}", lasting=True, stage="import")
     try:
         (run_asyncio if is_asyncio else run_twisted)(cls)
     except Exception as error:

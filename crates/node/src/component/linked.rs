@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crossweave_api::Config;
-use crossweave_client::{Client, Options, Reconnect, State};
+use crossweave_client::{Client, ConnectError, JoinError, Options, Reconnect, State};
 use crossweave_router::Router;
 
 use super::guarded::{guarded, guarded_call};
-use super::{Constructor, Failure, Reins};
+use super::{Constructor, Failure, Reins, Stage};
 use crate::native::SERIALIZER;
 
 /// A component in Rust, and how it gets to its realm.
@@ -34,7 +34,7 @@ impl Linked {
         let made = guarded_call(|| (self.constructor)(&self.extra)).and_then(|made| made);
         let mut component = made.map_err(Failure::lasting)?;
         let client = tokio::select! {
-            client = self.join() => client.map_err(Failure::passing)?,
+            client = self.join() => client?,
             () = Reins::stopped(&mut stop) => return Ok(()),
         };
         let work = async {
@@ -59,20 +59,25 @@ impl Linked {
         ended.and(dropped)
     }
 
-    async fn join(&self) -> Result<Client, String> {
+    async fn join(&self) -> Result<Client, Failure> {
         match &self.way {
             Way::Url { url, options } => Client::connect_with(url, &self.realm, (**options).clone())
                 .await
-                .map_err(|error| format!("{url}: {error}")),
+                .map_err(|error| not_joined(url, &error)),
             Way::Local { router, role, authid } => {
                 let stream = router.connect_local(SERIALIZER, role, authid);
                 let options = Options { reconnect: Reconnect::Off, ..Options::default() };
-                Client::join_stream(stream, SERIALIZER, &self.realm, options)
-                    .await
-                    .map_err(|error| error.to_string())
+                Client::join_stream(stream, SERIALIZER, &self.realm, options).await.map_err(Failure::passing)
             }
         }
     }
+}
+
+/// A router that refuses a session was reached.
+fn not_joined(url: &str, error: &ConnectError) -> Failure {
+    let was_reached = matches!(error, ConnectError::Join { cause: JoinError::Refused(_), .. });
+    let stage = if was_reached { Stage::Start } else { Stage::Connect };
+    Failure { stage, ..Failure::passing(format_args!("{url}: {error}")) }
 }
 
 /// By what GOODBYE its session has ended, if it has: what it did then may have failed for that.

@@ -6,7 +6,8 @@
 //!     │◀── {"joined": ...} ─────────────────│  the session has joined
 //!     │◀── {"ready": true} ─────────────────│  onJoin is done
 //!     │◀── {"failed": WHY, "lasting": ...,  │
-//!     │     "goodbye": REASON} ─────────────│  the reason: if a GOODBYE of the router has ended the session
+//!     │     "goodbye": REASON,              │  the reason: if a GOODBYE of the router has ended the session
+//!     │     "stage": ...} ──────────────────│  `import` or `connect`, if it has failed there
 //!     │── end of input ────────────────────▶│  leave the realm, and end
 //! ```
 //!
@@ -32,7 +33,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{info, warn};
 
-use super::{Failure, Reins};
+use super::{Failure, Reins, Stage};
 use crate::lines::{Lines, Readers};
 use crate::native::{LIMITS_VARIABLE, OPTIONS_VARIABLE};
 
@@ -185,7 +186,12 @@ impl Heard {
         let Ok(told) = serde_json::from_str::<Json>(line) else { return };
         if let Some(why) = told.get("failed").and_then(Json::as_str) {
             let is_lasting = told.get("lasting") == Some(&Json::Bool(true));
-            let failure = Failure { is_lasting, ..Failure::passing(why) };
+            let stage = match told.get("stage").and_then(Json::as_str) {
+                Some("import") => Stage::Import,
+                Some("connect") => Stage::Connect,
+                _ => Stage::Start,
+            };
+            let failure = Failure { is_lasting, stage, ..Failure::passing(why) };
             self.failure.get_or_insert(failure.after(told.get("goodbye").and_then(Json::as_str)));
             self.deadline = None;
         } else if told.get("joined").is_some() {

@@ -10,7 +10,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::{Failure, Program, Reins};
+use super::{Failure, Program, Reins, Stage};
 use crate::clock::{utc, utcnow};
 
 /// Before the first and before later attempts to start a component again.
@@ -74,13 +74,13 @@ impl Supervised {
     /// `tell` hears of everything that happens to it, in order.
     ///
     /// # Errors
-    /// Why it is not there.
+    /// Why it is not there, and what it could not do.
     pub(crate) async fn start<T, F>(
         self: &Arc<Self>,
         program: Program,
         restart: Restart,
         tell: T,
-    ) -> Result<bool, String>
+    ) -> Result<bool, (Stage, String)>
     where
         T: Fn(Told) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
@@ -92,7 +92,7 @@ impl Supervised {
             tell(Told::Ended { has_failed }).await;
             component.ended.send_replace(true);
         });
-        started.await.unwrap_or_else(|_| Err("it was stopped as it started".to_owned()))
+        started.await.unwrap_or_else(|_| Err((Stage::Start, "it was stopped as it started".to_owned())))
     }
 
     /// Stops it, and waits until it has ended.
@@ -111,7 +111,7 @@ impl Supervised {
         &self,
         program: &Program,
         restart: Restart,
-        first: oneshot::Sender<Result<bool, String>>,
+        first: oneshot::Sender<Result<bool, (Stage, String)>>,
         tell: &impl Fn(Told) -> F,
     ) -> bool {
         let (mut first, mut failures) = (Some(first), 0_u32);
@@ -131,7 +131,8 @@ impl Supervised {
             if let Some(first) = first.take() {
                 let is_tried_again = is_again && failure.as_ref().is_some_and(|failure| !failure.is_lasting);
                 // Nobody may wait any more.
-                let _ = first.send(if is_tried_again { Ok(false) } else { Err(why.to_owned()) });
+                let stage = failure.as_ref().map_or(Stage::Start, |failure| failure.stage);
+                let _ = first.send(if is_tried_again { Ok(false) } else { Err((stage, why.to_owned())) });
                 if !is_tried_again {
                     return true;
                 }
@@ -164,7 +165,7 @@ impl Supervised {
     async fn live_once<F: Future<Output = ()>>(
         &self,
         program: &Program,
-        first: &mut Option<oneshot::Sender<Result<bool, String>>>,
+        first: &mut Option<oneshot::Sender<Result<bool, (Stage, String)>>>,
         tell: &impl Fn(Told) -> F,
     ) -> Result<(), Failure> {
         let (joined, has_joined) = oneshot::channel();

@@ -22,6 +22,9 @@ use crate::service::{Caller, answers, check_id, to_json, to_value};
 /// The caller of `shutdown` still gets its answer.
 const SHUTDOWN_DELAY: Duration = Duration::from_millis(200);
 
+/// The longest binary data that the node's key signs.
+const SIGNED_BYTES_MAX: usize = 64 * 1024;
+
 /// What a worker is given to say what it has counted.
 const STATS_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -111,6 +114,12 @@ impl Controller {
             directory: options.cbdir.display().to_string(),
             pubkey: options.key.as_ref().map(|key| key.public().to_hex()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            ethadr: None,
+            management_realm: None,
+            management_node_id: None,
+            management_session_id: None,
+            management_node_extra: None,
+            has_docker: false,
         })
     }
 
@@ -180,7 +189,7 @@ impl Controller {
         let options = worker_options.unwrap_or_else(|| json!({}));
         let cbdir = &self.shared.options.cbdir;
         let worker = Worker::new(worker_id, kind, false, options, cbdir)?;
-        let worker = self.start_worker(worker, caller.session).await?;
+        let worker = self.start_worker(worker, &caller).await?;
         Ok(worker.started(caller.session))
     }
 
@@ -217,12 +226,20 @@ impl Controller {
         Ok(self.key()?.public().to_hex())
     }
 
-    async fn sign(&self, _: Caller, asked: Sign) -> Result<String, Error> {
+    async fn sign(&self, _: Caller, asked: Sign) -> Result<Config, Error> {
         let key = self.key()?;
-        let data = challenge_from_hex(&asked.data).ok_or_else(|| {
-            Error::new(error::INVALID_ARGUMENT, "sign: `data` is not 64 hexadecimal digits")
-        })?;
-        Ok(key.sign(&data))
+        let invalid = |what: String| Err(Error::new(error::INVALID_ARGUMENT, format!("sign: `data` {what}")));
+        match to_value(&asked.data) {
+            Value::Bin(data) if data.len() > SIGNED_BYTES_MAX => {
+                invalid(format!("has {} octets: expected at most {SIGNED_BYTES_MAX}", data.len()))
+            }
+            Value::Bin(data) => Ok(to_json(&Value::Bin(key.signature(&data).to_vec()))),
+            Value::Str(text) => match challenge_from_hex(&text) {
+                Some(data) => Ok(key.sign(&data).into()),
+                None => invalid("is not 64 hexadecimal digits".to_owned()),
+            },
+            _ => invalid("is neither binary nor a text".to_owned()),
+        }
     }
 
     async fn sign_challenge(&self, _: Caller, asked: SignChallenge) -> Result<String, Error> {

@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossweave_api::worker::ON_LOG;
+use crossweave_api::worker::{ON_LOG, ON_LOG_LINE};
 use crossweave_config::WorkerOptions;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::net::UnixStream;
@@ -158,7 +158,8 @@ impl Controller {
                         source,
                         &Origin { worker: &worker.id, title: worker.kind.title(), pid },
                     );
-                    service.tell(&ON_LOG, &taken).await;
+                    service.tell(&ON_LOG, &taken.text).await;
+                    service.tell(&ON_LOG_LINE, &taken).await;
                 }
             });
         }

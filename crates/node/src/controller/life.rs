@@ -17,7 +17,7 @@ use super::worker::{Origin, Status, Worker};
 use super::{Controller, Why};
 use crate::clock::utcnow;
 use crate::kind::WorkerKind;
-use crate::service::reason;
+use crate::service::{Caller, reason};
 
 /// A worker that cannot be asked after this time has failed to start.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
@@ -51,7 +51,8 @@ impl Outcome {
 
 impl Controller {
     /// Starts a worker, and answers when it can be asked.
-    pub(super) async fn start_worker(&self, worker: Worker, who: Option<u64>) -> Result<Arc<Worker>, Error> {
+    pub(super) async fn start_worker(&self, worker: Worker, caller: &Caller) -> Result<Arc<Worker>, Error> {
+        let who = caller.session;
         let worker = Arc::new(worker);
         {
             let mut workers = self.shared.workers.lock();
@@ -66,7 +67,9 @@ impl Controller {
         }
         info!("Starting {} with ID '{}'...", worker.kind.title(), worker.id);
         let event = |what: &str| format!("on_{}_{what}", worker.kind.as_str().replace('-', "_"));
-        self.shared.service.tell_as(&event("starting"), &worker.starting(who)).await;
+        let starting = worker.starting(who);
+        caller.progress(&starting).await;
+        self.shared.service.tell_as(&event("starting"), who, &starting).await;
         let (first, started) = oneshot::channel();
         let (controller, living) = (self.clone(), worker.clone());
         tokio::spawn(async move { controller.live(&living, first).await });
@@ -77,7 +80,7 @@ impl Controller {
         }
         let pid = worker.pid().unwrap_or_default();
         info!("{} with ID '{}' and PID {pid} started", worker.kind.title(), worker.id);
-        self.shared.service.tell_as(&event("started"), &worker.started(who)).await;
+        self.shared.service.tell_as(&event("started"), who, &worker.started(who)).await;
         Ok(worker)
     }
 
@@ -108,7 +111,7 @@ impl Controller {
     ) -> WorkerStopping {
         let (id, kind) = (worker.id.clone(), worker.kind.as_str().to_owned());
         let stopping = WorkerStopping { id, kind, kill, who, when: utcnow() };
-        self.shared.service.tell(&ON_STOP_REQUESTED, &stopping).await;
+        self.shared.service.tell_others(&ON_STOP_REQUESTED, who, &stopping).await;
         stopping
     }
 

@@ -61,7 +61,7 @@ impl Modules {
         let paths_added = asked.paths.into_iter().zip(&added).map(shown).collect();
         let added =
             PythonpathAdded { paths: self.paths(), paths_added, prepend: asked.prepend, who: caller.session };
-        self.service.tell(&ON_PYTHONPATH_ADD, &added).await;
+        self.service.tell_others(&ON_PYTHONPATH_ADD, caller.session, &added).await;
         Ok(added)
     }
 

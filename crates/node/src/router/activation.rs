@@ -28,7 +28,7 @@ use super::realm;
 use super::realms::RunningRealm;
 use super::template::instance;
 use super::{RouterWorker, Shared, State};
-use crate::service::{by_name, reason};
+use crate::service::{Caller, by_name, reason};
 
 /// What the controller is given to start a realm with its roles.
 const ACTIVATE_DEADLINE: Duration = Duration::from_secs(20);
@@ -253,7 +253,7 @@ impl RouterWorker {
         let (realm_id, role_id, config) = self.role_instance(activation).await?;
         info!("Auto starting role '{authrole}' on realm '{realm}' ..");
         let asked = StartRouterRealmRole { realm_id, role_id, config };
-        let Err(failed) = self.start_role(asked, true).await else { return Ok(()) };
+        let Err(failed) = self.start_role(Caller::default(), asked, true).await else { return Ok(()) };
         if self.has_role(realm, authrole).await {
             info!("Role '{authrole}' was started on realm '{realm}' without a template meanwhile");
             return Ok(());

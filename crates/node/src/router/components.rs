@@ -73,7 +73,7 @@ impl RouterWorker {
 
     async fn start_router_component(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StartRouterComponent,
     ) -> Result<RouterComponentTold, Error> {
         let StartRouterComponent { id, config } = asked;
@@ -89,14 +89,14 @@ impl RouterWorker {
             components.insert(id.clone(), running);
         }
         let told = RouterComponentTold { id };
-        self.service().tell(&ON_COMPONENT_START, &told).await;
+        self.service().tell_others(&ON_COMPONENT_START, caller.session, &told).await;
         let (worker, about) = (self.clone(), told.clone());
         let tell = move |what: Told| {
             let (worker, about) = (worker.clone(), about.clone());
             async move { worker.component_told(&about, what).await }
         };
         let started = component.start(program, Restart::Never, tell).await;
-        started.map_err(|why| Error::new(error::CANNOT_START, why))?;
+        started.map_err(|(stage, why)| Error::new(stage.error(), why))?;
         Ok(told)
     }
 

@@ -114,18 +114,18 @@ impl ProxyWorker {
 
     async fn start_proxy_transport(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StartProxyTransport,
     ) -> Result<RouterTransport, Error> {
-        self.inner.start_transport(asked.transport_id, asked.config).await
+        self.inner.start_transport(&caller, asked.transport_id, asked.config).await
     }
 
     async fn stop_proxy_transport(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StopProxyTransport,
     ) -> Result<RouterTransport, Error> {
-        self.inner.stop_transport(&asked.transport_id).await
+        self.inner.stop_transport(&caller, &asked.transport_id).await
     }
 
     async fn get_proxy_routes(&self, _: Caller, _: GetProxyRoutes) -> Result<Vec<String>, Error> {
@@ -145,53 +145,53 @@ impl ProxyWorker {
     }
 
     async fn get_proxy_realm_route(&self, _: Caller, asked: GetProxyRealmRoute) -> Result<ProxyRoute, Error> {
-        let found = self.shared.routes.get(&asked.realm_name, &asked.route_id);
+        let found = self.shared.routes.get(asked.realm_name, asked.route_id.clone());
         found.ok_or_else(|| no_such("route", &asked.route_id))
     }
 
     async fn start_proxy_realm_route(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StartProxyRealmRoute,
     ) -> Result<ProxyRoute, Error> {
         let StartProxyRealmRoute { realm_name: realm, config, route_id } = asked;
         let known = self.shared.connections.ids();
         let part = config::part::proxy_routes(&config, &realm, &self.inner.shared.options.cbdir, &known);
         let part = part.map_err(|problems| invalid(&problems))?;
-        let begun = self.shared.routes.begin(&realm, route_id, config, part.value);
+        let begun = self.shared.routes.begin(&realm, route_id, config);
         let (start, mut route) = begun.map_err(|why| Error::new(error::ALREADY_RUNNING, why))?;
-        self.inner.service().tell(&ON_PROXY_ROUTE_STARTING, &route).await;
+        self.inner.service().tell_others(&ON_PROXY_ROUTE_STARTING, caller.session, &route).await;
         (route.started, route.state) = (Some(utcnow()), "started".to_owned());
-        if !self.shared.routes.has_begun(start, &route) {
+        if !self.shared.routes.has_begun(start, route.clone(), part.value) {
             let message = format!("route {:?} to realm {realm:?} was stopped as it started", route.id);
             return Err(Error::new(error::CANNOT_START, message));
         }
         self.set_routes().await;
         info!("Route '{}' to realm '{realm}' started", route.id);
-        self.inner.service().tell(&ON_PROXY_ROUTE_STARTED, &route).await;
+        self.inner.service().tell_others(&ON_PROXY_ROUTE_STARTED, caller.session, &route).await;
         Ok(route)
     }
 
     async fn stop_proxy_realm_route(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StopProxyRealmRoute,
     ) -> Result<ProxyRoute, Error> {
-        let removed = self.shared.routes.remove(&asked.realm_name, &asked.route_id);
+        let removed = self.shared.routes.remove(asked.realm_name, asked.route_id.clone());
         let mut route = removed.ok_or_else(|| no_such("route", &asked.route_id))?;
         "stopping".clone_into(&mut route.state);
-        self.inner.service().tell(&ON_PROXY_ROUTE_STOPPING, &route).await;
+        self.inner.service().tell_others(&ON_PROXY_ROUTE_STOPPING, caller.session, &route).await;
         self.set_routes().await;
         (route.stopped, route.state) = (Some(utcnow()), "stopped".to_owned());
         info!("Route '{}' to realm '{}' stopped", route.id, route.realm);
-        self.inner.service().tell(&ON_PROXY_ROUTE_STOPPED, &route).await;
+        self.inner.service().tell_others(&ON_PROXY_ROUTE_STOPPED, caller.session, &route).await;
         Ok(route)
     }
 
     /// What clients can join from now on.
     async fn set_routes(&self) {
         let _last = self.shared.setting.lock().await;
-        let all = self.shared.routes.all();
+        let all = self.shared.routes.by_role();
         self.shared.backends.set_routes(&all);
         self.inner.set_routes(all).await;
     }
@@ -211,7 +211,7 @@ impl ProxyWorker {
 
     async fn start_proxy_connection(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StartProxyConnection,
     ) -> Result<ProxyConnection, Error> {
         let StartProxyConnection { connection_id: id, config } = asked;
@@ -226,29 +226,29 @@ impl ProxyWorker {
         let start = self.shared.connections.begin(connection.clone()).ok_or_else(|| {
             Error::new(error::ALREADY_RUNNING, format!("there is a connection {:?}", connection.id))
         })?;
-        self.inner.service().tell(&ON_PROXY_CONNECTION_STARTING, &connection).await;
+        self.inner.service().tell_others(&ON_PROXY_CONNECTION_STARTING, caller.session, &connection).await;
         (connection.started, connection.state) = (Some(utcnow()), "started".to_owned());
         if !self.shared.connections.has_begun(start, connection.clone(), backend) {
             let message = format!("connection {:?} was stopped as it started", connection.id);
             return Err(Error::new(error::CANNOT_START, message));
         }
         info!("Connection '{}' started", connection.id);
-        self.inner.service().tell(&ON_PROXY_CONNECTION_STARTED, &connection).await;
+        self.inner.service().tell_others(&ON_PROXY_CONNECTION_STARTED, caller.session, &connection).await;
         Ok(connection)
     }
 
     async fn stop_proxy_connection(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StopProxyConnection,
     ) -> Result<ProxyConnection, Error> {
         let removed = self.shared.connections.remove(&asked.connection_id);
         let mut connection = removed.ok_or_else(|| no_such("connection", &asked.connection_id))?;
         "stopping".clone_into(&mut connection.state);
-        self.inner.service().tell(&ON_PROXY_CONNECTION_STOPPING, &connection).await;
+        self.inner.service().tell_others(&ON_PROXY_CONNECTION_STOPPING, caller.session, &connection).await;
         (connection.stopped, connection.state) = (Some(utcnow()), "stopped".to_owned());
         info!("Connection '{}' stopped", connection.id);
-        self.inner.service().tell(&ON_PROXY_CONNECTION_STOPPED, &connection).await;
+        self.inner.service().tell_others(&ON_PROXY_CONNECTION_STOPPED, caller.session, &connection).await;
         Ok(connection)
     }
 }

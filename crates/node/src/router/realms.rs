@@ -83,7 +83,8 @@ impl RunningRealm {
         RouterRealm {
             id: self.id.clone(),
             config: self.config.clone(),
-            category: if self.template_id.is_some() { "instance" } else { "static" }.to_owned(),
+            category: config::category_of_realm(&self.realm.name).to_owned(),
+            kind: if self.template_id.is_some() { "instance" } else { "static" }.to_owned(),
             created: self.created.clone(),
             roles: self.roles.iter().map(RunningRole::marshal).collect(),
             has_router: true,
@@ -220,16 +221,17 @@ impl RouterWorker {
 
     pub(super) async fn start_router_realm_role(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StartRouterRealmRole,
     ) -> Result<RealmRole, Error> {
-        self.start_role(asked, false).await
+        self.start_role(caller, asked, false).await
     }
 
     /// Starts a role, by a template of its realm or because somebody has asked for it. The latter takes the place of the former: its
     /// sessions go on.
     pub(super) async fn start_role(
         &self,
+        caller: Caller,
         asked: StartRouterRealmRole,
         is_of_template: bool,
     ) -> Result<RealmRole, Error> {
@@ -268,13 +270,13 @@ impl RouterWorker {
             self.run_demo(realm.clone());
         }
         info!("Role '{name}' started on realm '{realm}'");
-        self.service().tell(&ON_ROUTER_REALM_ROLE_STARTED, &marshal).await;
+        self.service().tell_others(&ON_ROUTER_REALM_ROLE_STARTED, caller.session, &marshal).await;
         Ok(marshal)
     }
 
     async fn stop_router_realm_role(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StopRouterRealmRole,
     ) -> Result<RealmRole, Error> {
         let mut state = self.shared.state.lock().await;
@@ -287,7 +289,7 @@ impl RouterWorker {
         removed.map_err(|failure| Error::new(error::CANNOT_STOP, failure))?;
         info!("Role '{}' stopped on realm '{realm}'", role.name);
         let marshal = role.marshal();
-        self.service().tell(&ON_ROUTER_REALM_ROLE_STOPPED, &marshal).await;
+        self.service().tell_others(&ON_ROUTER_REALM_ROLE_STOPPED, caller.session, &marshal).await;
         Ok(marshal)
     }
 

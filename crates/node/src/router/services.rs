@@ -9,12 +9,13 @@ use crossweave_api::{Config, Error, error};
 use crossweave_router::HttpPeer;
 use crossweave_router::HttpService;
 use crossweave_router::http::{Answered, Answering, RequestBody};
+use crossweave_wamp::Value;
 use http::Request;
 use parking_lot::RwLock;
 use serde_json::Value as Json;
 
 use super::packages::Folders;
-use super::{RouterWorker, State, no_such};
+use super::{RouterWorker, State};
 use crate::service::{Caller, answers, to_value};
 
 /// The HTTP service of a transport, which may be another one from the next request on.
@@ -53,7 +54,23 @@ fn paths(config: &mut Config) -> Option<&mut serde_json::Map<String, Json>> {
 }
 
 fn no_web(transport_id: &str) -> Error {
-    Error::new(error::INVALID_ARGUMENT, format!("transport {transport_id:?} has no web services"))
+    Error::new(error::NOT_RUNNING, format!("transport {transport_id:?} has no web services"))
+}
+
+fn no_service(path: &str) -> Error {
+    Error::new(error::NOT_RUNNING, format!("there is no web service at path {path:?}"))
+}
+
+/// Where it is, at least.
+fn place(transport_id: &str, path: &str) -> Vec<Value> {
+    vec![transport_id.into(), path.into()]
+}
+
+impl State {
+    /// A transport whose web services somebody wants to see or to change.
+    fn web_transport(&self, id: &str) -> Result<usize, Error> {
+        self.transport(id).map_err(|error| Error { uri: error::NOT_RUNNING, ..error })
+    }
 }
 
 /// WebSocket is spoken by the transport itself, and fixed while it listens.
@@ -85,7 +102,7 @@ impl RouterWorker {
         asked: GetWebTransportServices,
     ) -> Result<Vec<String>, Error> {
         let mut state = self.shared.state.lock().await;
-        let at = state.transport(&asked.transport_id)?;
+        let at = state.web_transport(&asked.transport_id)?;
         let paths = paths(&mut state.transports[at].config).ok_or_else(|| no_web(&asked.transport_id))?;
         let mut names: Vec<String> = paths.keys().cloned().collect();
         names.sort();
@@ -96,21 +113,28 @@ impl RouterWorker {
         &self,
         _: Caller,
         asked: GetWebTransportService,
-    ) -> Result<WebTransportService, Error> {
+    ) -> Result<RouterTransport, Error> {
         let GetWebTransportService { transport_id, path } = asked;
         let mut state = self.shared.state.lock().await;
-        let at = state.transport(&transport_id)?;
-        let paths = paths(&mut state.transports[at].config).ok_or_else(|| no_web(&transport_id))?;
-        let config = paths.get(&path).cloned().ok_or_else(|| no_such("web service at path", &path))?;
-        Ok(WebTransportService { transport_id, path, config })
+        let at = state.web_transport(&transport_id)?;
+        let transport = &mut state.transports[at];
+        let paths = paths(&mut transport.config).ok_or_else(|| no_web(&transport_id))?;
+        if !paths.contains_key(&path) {
+            return Err(no_service(&path));
+        }
+        Ok(transport.marshal_running())
     }
 
     async fn start_web_transport_service(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StartWebTransportService,
     ) -> Result<WebTransportService, Error> {
         let StartWebTransportService { transport_id, path, config } = asked;
+        if config.get("type").is_none() {
+            let message = "start_web_transport_service: `config` is no dict with a `type`";
+            return Err(Error::new(error::INVALID_ARGUMENT, message));
+        }
         is_changeable(&config)?;
         let with_it = |state: &State| {
             let mut changed = self.config_of(state, &transport_id)?;
@@ -123,39 +147,41 @@ impl RouterWorker {
             Ok(changed)
         };
         let (mut state, changed, folders) = self.located(&transport_id, with_it).await?;
-        let service = WebTransportService { transport_id, path, config };
-        self.tell_service(&ON_WEB_TRANSPORT_SERVICE_STARTING, &service).await;
-        self.change_site(&mut state, &service.transport_id, changed, folders)?;
+        let (event, who) = (place(&transport_id, &path), caller.session);
+        self.service().tell_several(&ON_WEB_TRANSPORT_SERVICE_STARTING, who, event.clone()).await;
+        self.change_site(&mut state, &transport_id, changed, folders)?;
         drop(state);
-        self.tell_service(&ON_WEB_TRANSPORT_SERVICE_STARTED, &service).await;
+        let service = WebTransportService { transport_id, path, config };
+        let event = event.into_iter().chain([to_value(&service)]).collect();
+        self.service().tell_several(&ON_WEB_TRANSPORT_SERVICE_STARTED, who, event).await;
         Ok(service)
     }
 
     async fn stop_web_transport_service(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StopWebTransportService,
     ) -> Result<WebTransportServiceStopped, Error> {
         let StopWebTransportService { transport_id, path } = asked;
         let without_it = |state: &State| {
             let mut changed = self.config_of(state, &transport_id)?;
             let paths = paths(&mut changed).ok_or_else(|| no_web(&transport_id))?;
-            let config = paths.remove(&path).ok_or_else(|| no_such("web service at path", &path))?;
+            let config = paths.remove(&path).ok_or_else(|| no_service(&path))?;
             is_changeable(&config).map(|()| changed)
         };
         let (mut state, changed, folders) = self.located(&transport_id, without_it).await?;
-        let mut before = self.config_of(&state, &transport_id)?;
-        let config = paths(&mut before).and_then(|paths| paths.remove(&path)).unwrap_or_default();
-        let service = WebTransportService { transport_id, path, config };
-        self.tell_service(&ON_WEB_TRANSPORT_SERVICE_STOPPING, &service).await;
-        self.change_site(&mut state, &service.transport_id, changed, folders)?;
+        let (event, who) = (place(&transport_id, &path), caller.session);
+        self.service().tell_several(&ON_WEB_TRANSPORT_SERVICE_STOPPING, who, event.clone()).await;
+        self.change_site(&mut state, &transport_id, changed, folders)?;
         drop(state);
-        self.tell_service(&ON_WEB_TRANSPORT_SERVICE_STOPPED, &service).await;
-        Ok(WebTransportServiceStopped { transport_id: service.transport_id, path: service.path })
+        let stopped = WebTransportServiceStopped { transport_id, path };
+        let event = event.into_iter().chain([to_value(&stopped)]).collect();
+        self.service().tell_several(&ON_WEB_TRANSPORT_SERVICE_STOPPED, who, event).await;
+        Ok(stopped)
     }
 
     fn config_of(&self, state: &State, transport_id: &str) -> Result<Config, Error> {
-        let at = state.transport(transport_id)?;
+        let at = state.web_transport(transport_id)?;
         Ok(state.transports[at].config.clone())
     }
 
@@ -180,11 +206,5 @@ impl RouterWorker {
         running.served = listen.served;
         running.config = config;
         Ok(())
-    }
-
-    async fn tell_service(&self, event: &crossweave_api::Event, service: &WebTransportService) {
-        let WebTransportService { transport_id, path, .. } = service;
-        let arguments = vec![transport_id.as_str().into(), path.as_str().into(), to_value(service)];
-        self.service().tell_all(event, arguments).await;
     }
 }

@@ -49,7 +49,8 @@ impl RealmTemplate {
         RouterRealm {
             id: self.id.clone(),
             config: self.config.clone(),
-            category: "template".to_owned(),
+            category: config::category_of_realm(self.pattern()).to_owned(),
+            kind: "template".to_owned(),
             created: self.created.clone(),
             roles: Vec::new(),
             has_router: false,

@@ -188,7 +188,8 @@ impl RouterWorker {
     }
 
     async fn tell_of_trace(&self, event: &crossweave_api::Event, trace: &Running) {
-        self.service().tell_all(event, vec![trace.id.as_str().into(), to_value(&trace.marshal())]).await;
+        let arguments = vec![trace.id.as_str().into(), to_value(&trace.marshal())];
+        self.service().tell_several(event, None, arguments).await;
     }
 
     async fn stop_trace(&self, _: Caller, asked: StopTrace) -> Result<Trace, Error> {

@@ -7,7 +7,7 @@ use crossweave_api::router::*;
 use crossweave_api::{Config, Error, Event, error};
 use crossweave_config as config;
 use crossweave_router::{HttpService, Listening, Router, StartError, TransportId, TransportOptions};
-use crossweave_transport::ListenEndpoint;
+use crossweave_transport::{BoundAddress, ListenEndpoint};
 use crossweave_web::{StartPage, StartPageOptions};
 use tokio::sync::MutexGuard;
 use tracing::{info, warn};
@@ -28,6 +28,7 @@ use crate::service::{Caller, answers, check_id};
 enum TransportState {
     Starting = 2,
     Started = 3,
+    Failed = 4,
     Stopping = 5,
     Stopped = 6,
 }
@@ -66,6 +67,11 @@ pub(super) struct RunningTransport {
 }
 
 impl RunningTransport {
+    /// What is told of it while it listens.
+    pub(super) fn marshal_running(&self) -> RouterTransport {
+        self.marshal(TransportState::Started)
+    }
+
     fn marshal(&self, state: TransportState) -> RouterTransport {
         RouterTransport {
             id: self.id.clone(),
@@ -120,7 +126,7 @@ impl RouterWorker {
 
     pub(super) async fn transports(&self) -> Vec<RouterTransport> {
         let state = self.shared.state.lock().await;
-        state.transports.iter().map(|it| it.marshal(TransportState::Started)).collect()
+        state.transports.iter().map(RunningTransport::marshal_running).collect()
     }
 
     async fn get_router_transport(
@@ -134,18 +140,23 @@ impl RouterWorker {
     pub(super) async fn transport(&self, id: &str) -> Result<RouterTransport, Error> {
         let state = self.shared.state.lock().await;
         let position = state.transport(id)?;
-        Ok(state.transports[position].marshal(TransportState::Started))
+        Ok(state.transports[position].marshal_running())
     }
 
     async fn start_router_transport(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StartRouterTransport,
     ) -> Result<RouterTransport, Error> {
-        self.start_transport(asked.transport_id, asked.config).await
+        self.start_transport(&caller, asked.transport_id, asked.config).await
     }
 
-    pub(super) async fn start_transport(&self, id: String, config: Config) -> Result<RouterTransport, Error> {
+    pub(super) async fn start_transport(
+        &self,
+        caller: &Caller,
+        id: String,
+        config: Config,
+    ) -> Result<RouterTransport, Error> {
         check_id("transport", &id)?;
         let events = self.shared.transport_events;
         let if_free = |state: &State| match state.transport(&id) {
@@ -173,30 +184,14 @@ impl RouterWorker {
             served: Served::default(),
         };
         let marshal = starting.marshal(TransportState::Starting);
-        self.service().tell(events.starting, &marshal).await;
-        let address = match listen.speaking.take() {
-            Some(speaking) => {
-                let name = speaking.name.clone();
-                let listening = speaking::listen(self.router(), &listen, speaking).await;
-                let (address, accepting) = listening.map_err(|why| Error::new(error::CANNOT_LISTEN, why))?;
-                starting.accepting = Some(accepting);
-                starting.listening = vec![format!("{address} ({name})")];
-                address
-            }
-            None => {
-                let listening = bind(self.router(), &listen).await.map_err(|failure| {
-                    let is_builtin = self.shared.options.has_start_page;
-                    let endpoint = &starting.config["endpoint"];
-                    let is_there = |it: &&RunningTransport| is_same_place(&it.config["endpoint"], endpoint);
-                    let own = state.transports.iter().find(is_there).map(|it| it.id.as_str());
-                    Error::new(
-                        error::CANNOT_LISTEN,
-                        explain(&failure, &listen.options.endpoint, own, is_builtin),
-                    )
-                })?;
-                starting.handle = Some(listening.id);
-                starting.listening = ready::lines(&listening.address, &listen);
-                listening.address
+        self.service().tell_others(events.starting, caller.session, &marshal).await;
+        let opened = self.open(&state, &mut starting, &mut listen).await;
+        let address = match opened {
+            Ok(address) => address,
+            Err(why) => {
+                let marshal = starting.marshal(TransportState::Failed);
+                self.service().tell_others(events.stopped, caller.session, &marshal).await;
+                return Err(why);
             }
         };
         starting.site = site;
@@ -206,8 +201,36 @@ impl RouterWorker {
         state.transports.push(starting);
         drop(state);
         info!("Transport '{}' started on {address}", marshal.id);
-        self.service().tell(events.started, &marshal).await;
+        self.service().tell_others(events.started, caller.session, &marshal).await;
         Ok(marshal)
+    }
+
+    /// Listens. The result is where.
+    async fn open(
+        &self,
+        state: &State,
+        starting: &mut RunningTransport,
+        listen: &mut Listen,
+    ) -> Result<BoundAddress, Error> {
+        if let Some(speaking) = listen.speaking.take() {
+            let name = speaking.name.clone();
+            let listening = speaking::listen(self.router(), listen, speaking).await;
+            let (address, accepting) = listening.map_err(|why| Error::new(error::CANNOT_LISTEN, why))?;
+            starting.accepting = Some(accepting);
+            starting.listening = vec![format!("{address} ({name})")];
+            return Ok(address);
+        }
+        let listening = bind(self.router(), listen).await.map_err(|failure| {
+            let is_builtin = self.shared.options.has_start_page;
+            let endpoint = &starting.config["endpoint"];
+            let is_there = |it: &&RunningTransport| is_same_place(&it.config["endpoint"], endpoint);
+            let own = state.transports.iter().find(is_there).map(|it| it.id.as_str());
+            let why = explain(&failure, &listen.options.endpoint, own, is_builtin);
+            Error::new(error::CANNOT_LISTEN, why)
+        })?;
+        starting.handle = Some(listening.id);
+        starting.listening = ready::lines(&listening.address, listen);
+        Ok(listening.address)
     }
 
     /// Reads the node's key, if that was not done before.
@@ -312,18 +335,25 @@ impl RouterWorker {
 
     async fn stop_router_transport(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StopRouterTransport,
     ) -> Result<RouterTransport, Error> {
-        self.stop_transport(&asked.transport_id).await
+        let stopped = self.stop_transport(&caller, &asked.transport_id).await;
+        // As Crossbar.io has it for a router's, but not for a proxy's.
+        stopped.map_err(|error| match error.uri {
+            error::NO_SUCH_OBJECT => Error { uri: error::NOT_RUNNING, ..error },
+            _ => error,
+        })
     }
 
-    pub(super) async fn stop_transport(&self, id: &str) -> Result<RouterTransport, Error> {
+    pub(super) async fn stop_transport(&self, caller: &Caller, id: &str) -> Result<RouterTransport, Error> {
         let events = self.shared.transport_events;
         let mut state = self.shared.state.lock().await;
         let position = state.transport(id)?;
         let mut running = state.transports.remove(position);
-        self.service().tell(events.stopping, &running.marshal(TransportState::Stopping)).await;
+        self.service()
+            .tell_others(events.stopping, caller.session, &running.marshal(TransportState::Stopping))
+            .await;
         running.accepting = None;
         if let Some(handle) = running.handle {
             // One that has stopped by itself is as good.
@@ -332,7 +362,7 @@ impl RouterWorker {
         drop(state);
         let marshal = running.marshal(TransportState::Stopped);
         info!("Transport '{}' stopped", marshal.id);
-        self.service().tell(events.stopped, &marshal).await;
+        self.service().tell_others(events.stopped, caller.session, &marshal).await;
         Ok(marshal)
     }
 

@@ -9,7 +9,6 @@ use crossweave_wamp::message::Call;
 use hashbrown::HashMap;
 
 use super::queues::Queued;
-use crate::boundary::Slot;
 use crate::slab::Key;
 use crate::trust::Attribution;
 use crate::weight;
@@ -27,8 +26,8 @@ pub(super) struct KeptCall {
     pub(super) call: Call<'static>,
     /// What its callee is told of the caller.
     pub(super) attribution: Attribution,
-    /// Callees that said they are not available.
-    pub(super) tried: Vec<Slot>,
+    /// The numbers of the callees that said they are not available.
+    pub(super) tried: Vec<u64>,
     /// Its place in a queue.
     pub(super) queued: Option<Queued>,
     bytes: usize,

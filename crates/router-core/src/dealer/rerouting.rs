@@ -91,7 +91,7 @@ impl Dealer {
     /// Keeps a call that another callee may have to take, if there is room for it.
     #[cold]
     #[inline(never)]
-    pub(super) fn keep(&mut self, key: Key, call: &Call<'_>, attribution: Attribution, tried: &[Slot]) {
+    pub(super) fn keep(&mut self, key: Key, call: &Call<'_>, attribution: Attribution, tried: &[u64]) {
         if self.kept.has_room(call, self.limits.kept_call_bytes_max) {
             let mut kept = Box::new(KeptCall::new(call, attribution));
             kept.tried = tried.to_vec();
@@ -141,7 +141,7 @@ impl Dealer {
         }
         let moved = match kept {
             Some(mut kept) => {
-                kept.tried.push(invocation.callee);
+                kept.tried.extend(self.number_of(&invocation));
                 self.start_again(sessions, ids, &invocation, *kept, out)
             }
             None => Err(nobody_is_available()),
@@ -150,6 +150,12 @@ impl Dealer {
         if let Err(why) = moved {
             out.send(invocation.caller, &why.to_error(Kind::Call, invocation.call));
         }
+    }
+
+    /// The number that the callee of an invocation has as long as it is registered.
+    fn number_of(&self, invocation: &Invocation) -> Option<u64> {
+        let registration = self.registrations.get(invocation.place)?;
+        registration.callees.iter().find(|it| it.slot == invocation.callee).map(|it| it.number)
     }
 
     /// Hands a kept call to a callee that was not tried and takes it.
@@ -198,9 +204,9 @@ impl Dealer {
     }
 
     /// Why no callee gets a kept call: those that have room do not take it, or there are none.
-    fn why_nobody(&self, sessions: &Sessions, place: Key, tried: &[Slot], options: &CallOptions) -> Refused {
+    fn why_nobody(&self, sessions: &Sessions, place: Key, tried: &[u64], options: &CallOptions) -> Refused {
         let has_room =
-            |it: &&Callee| it.has_room() && sessions.get(it.slot).is_some() && !tried.contains(&it.slot);
+            |it: &&Callee| it.has_room() && sessions.get(it.slot).is_some() && !tried.contains(&it.number);
         let with_room = self.registrations[place].callees.iter().filter(has_room);
         match with_room.map(|it| features(sessions, it)).find(|it| !is_taken(options, *it)) {
             Some(callee) => not_taken(options, callee),

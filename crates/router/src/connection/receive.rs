@@ -296,13 +296,13 @@ impl Connection {
                 visit.log_out(&self.peer);
             }
         }
-        if realm.is_watched() {
-            let lens = (0..).map(|index| frame(index).0.len());
-            let messages = batch.iter().map_while(|it| it.as_ref().ok());
-            realm.watch(self.peer.session(), messages.zip(lens), &mut self.effects);
-        }
         let mut messages = batch.iter_mut();
-        let flow = realm.messages(*slot, messages.by_ref(), &mut self.effects);
+        let flow = if realm.is_watched() {
+            let lens = (0..).map(|index| frame(index).0.len());
+            realm.watched_messages((self.peer.session(), *slot), &mut messages, lens, &mut self.effects)
+        } else {
+            realm.messages(*slot, messages.by_ref(), &mut self.effects)
+        };
         let taken = len - messages.len();
         *received += taken as u64;
         match flow {

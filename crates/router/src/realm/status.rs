@@ -35,6 +35,8 @@ pub struct RealmStats {
     pub dropped: u64,
     /// Joined sessions for which events were dropped.
     pub sessions_with_drops: usize,
+    /// Bytes that wait for the session for which most do.
+    pub longest_queue_bytes: usize,
     /// What the realm itself counted.
     pub counters: Stats,
 }
@@ -44,7 +46,13 @@ impl RealmCell {
         let state = self.state.lock();
         let realm = state.realm.as_ref().ok_or(RealmIsDown)?;
         let traffic = &state.routes.traffic;
-        let dropped: Vec<u64> = state.routes.iter().map(|(_, peer)| peer.queue.lock().dropped).collect();
+        let (mut dropped_now, mut sessions_with_drops, mut longest_queue_bytes) = (0, 0, 0);
+        for (_, peer) in state.routes.iter() {
+            let queue = peer.queue.lock();
+            dropped_now += queue.dropped;
+            sessions_with_drops += usize::from(queue.dropped > 0);
+            longest_queue_bytes = longest_queue_bytes.max(queue.waiting_bytes());
+        }
         Ok(RealmStats {
             roles: realm.roles().into_iter().filter(|name| !is_own_role(name)).collect(),
             sessions: realm.sessions().filter(|(_, session)| !is_own(session)).count(),
@@ -54,8 +62,9 @@ impl RealmCell {
             invocations: realm.invocation_count(),
             received: traffic.received,
             sent: traffic.sent,
-            dropped: state.routes.dropped_before() + dropped.iter().sum::<u64>(),
-            sessions_with_drops: dropped.iter().filter(|events| **events > 0).count(),
+            dropped: state.routes.dropped_before() + dropped_now,
+            sessions_with_drops,
+            longest_queue_bytes,
             counters: realm.stats(),
         })
     }

@@ -1,5 +1,6 @@
 //! Routers that change while they run.
 
+mod hot_uris;
 mod local;
 mod node;
 mod provision;

@@ -240,6 +240,10 @@ impl Peer {
         if has_more && !self.session.roles.callee.unwrap_or_default().has(takes_parts) {
             return Err(format!("INVOCATION {request} in parts, which it does not take"));
         }
+        let is_opaque = invocation.details.passthru.is_some();
+        if is_opaque && !self.session.roles.callee.unwrap_or_default().has(Features::PAYLOAD_PASSTHRU_MODE) {
+            return Err(format!("INVOCATION {request} with ppt_scheme, which it does not take"));
+        }
         if request.0 <= self.last_invocation {
             return self.continued(request, id, has_more);
         }

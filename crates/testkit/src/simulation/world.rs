@@ -12,9 +12,9 @@ use crossweave_router_core::{
 };
 use crossweave_wamp::features::{Features, Roles};
 use crossweave_wamp::message::{
-    Call, CallOptions, CallSharding, Cancel, CancelMode, Error, Goodbye, InvokePolicy, Kind, Publish,
-    PublishOptions, Receivers, Register, RegisterOptions, RunMode, Subscribe, SubscribeOptions, Unregister,
-    Unsubscribe, Welcome, Yield, YieldOptions,
+    Call, CallOptions, CallSharding, Cancel, CancelMode, Error, Goodbye, Invocation, InvokePolicy, Kind,
+    Passthru, Publish, PublishOptions, Receivers, Register, RegisterOptions, RunMode, Subscribe,
+    SubscribeOptions, Unregister, Unsubscribe, Welcome, Yield, YieldOptions,
 };
 use crossweave_wamp::{
     Delivery, Dict, MatchPolicy, Message, OnSlow, Payload, ProtocolViolation, RegistrationId, RequestId,
@@ -55,6 +55,10 @@ pub(super) struct World {
     delivered: Vec<(Slot, SubscriptionId)>,
     /// The last INVOCATION of the last step.
     invoked: Option<(Slot, RequestId)>,
+    /// Numbers calls.
+    called: u64,
+    /// Calls that reached a callee, by their caller and the registration.
+    started: BTreeMap<(u64, RegistrationId), BTreeSet<u64>>,
     counts: Counts,
     history: Option<VecDeque<String>>,
 }
@@ -87,6 +91,8 @@ impl World {
             published: 0,
             delivered: Vec::new(),
             invoked: None,
+            called: 0,
+            started: BTreeMap::new(),
             counts: Counts::default(),
             history: keep_history.then(VecDeque::new),
         }
@@ -129,6 +135,7 @@ impl World {
         for slot in self.peers.keys().copied().collect::<Vec<_>>() {
             self.input(Input::Presence(slot, Presence::There))?;
         }
+        self.tick()?;
         while self.has_invocations() {
             self.finish_invocations()?;
             // Calls that waited may go to who has just answered.
@@ -238,7 +245,10 @@ impl World {
                 peer.receive(&message, &mut self.counts)?;
                 match message {
                     Message::Event(event) => self.delivered.push((slot, event.subscription)),
-                    Message::Invocation(it) => self.invoked = Some((slot, it.request)),
+                    Message::Invocation(it) => {
+                        self.invoked = Some((slot, it.request));
+                        self.starts_in_order(&it)?;
+                    }
                     _ => {}
                 }
             }
@@ -574,19 +584,41 @@ impl World {
             ..CallOptions::default()
         };
         options.progress = self.dice.one_in(4);
+        let is_opaque = self.dice.one_in(6);
+        options.passthru = is_opaque.then(|| Box::new(opaque()));
         let uri = URIS[self.dice.below(URIS.len())];
+        self.called += 1;
+        let number = self.called;
         let peer = self.peer(slot);
         let request = peer.request();
         if options.progress {
             peer.parts.insert(request);
         }
+        // One for a certain callee waits for nobody.
+        let mut args = vec![peer.session.id.0.into(), number.into()];
         if request.0.is_multiple_of(6) {
             let (runmode, rkey) = (Some(RunMode::Partition), Some(request.0.to_string().into()));
             options.sharding = Some(Box::new(CallSharding { runmode, rkey }));
+            args.clear();
         }
         peer.calls.insert(request, options.receive_progress);
-        self.send(slot, call(request, uri, options))?;
+        let payload = Payload::new(Serializer::Json, &args, &Dict::new());
+        self.send(slot, Call { request, options, procedure: uri.into(), payload }.into())?;
         Ok(())
+    }
+
+    /// Calls of one session through one registration reach callees in the order in which they were made, except where one is handed
+    /// on to another callee.
+    fn starts_in_order(&mut self, invocation: &Invocation<'_>) -> Result<(), Broken> {
+        let args = invocation.payload.args();
+        let numbers = (args.first().and_then(Value::as_u64), args.get(1).and_then(Value::as_u64));
+        let (Some(caller), Some(number)) = numbers else { return Ok(()) };
+        let started = self.started.entry((caller, invocation.registration)).or_default();
+        let last = started.last().copied().unwrap_or(0);
+        match started.insert(number) && last > number {
+            true => Err(format!("call {number} of {caller} starts after {last}")),
+            false => Ok(()),
+        }
     }
 
     fn cancel(&mut self, slot: Slot) -> Result<(), Broken> {
@@ -666,6 +698,11 @@ fn tell_output(output: &Output) -> String {
 
 fn call(request: RequestId, uri: &'static str, options: CallOptions) -> Message<'static> {
     Call { request, options, procedure: uri.into(), payload: Payload::empty() }.into()
+}
+
+/// What callees take that announced it.
+fn opaque() -> Passthru {
+    Passthru { ppt_scheme: Some("x_opaque".into()), ..Passthru::default() }
 }
 
 /// A role that may do everything and has rules enough that they are looked up.

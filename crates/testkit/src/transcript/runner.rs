@@ -32,7 +32,6 @@ pub(super) struct Runner {
     names: Names,
     /// By name.
     sessions: BTreeMap<String, Slot>,
-    joined: u32,
     /// Slots that the realm has not let go yet.
     taken: BTreeSet<Slot>,
     recorder: Recorder,
@@ -77,7 +76,6 @@ impl Default for Runner {
             recorded: Vec::new(),
             names: Names::new(),
             sessions: BTreeMap::new(),
-            joined: 0,
             taken: BTreeSet::new(),
             recorder: Recorder::default(),
             got: BTreeMap::new(),
@@ -196,6 +194,13 @@ impl Runner {
         self.got.clear();
         self.questions.clear();
         self.asked.clear();
+    }
+
+    /// The lowest one, so that slots are used again as soon as they may be.
+    fn free_slot(&self) -> Slot {
+        let is_read = |slot: &Slot| self.got.get(slot).is_none_or(VecDeque::is_empty);
+        let is_free = |slot: &Slot| !self.taken.contains(slot) && is_read(slot);
+        (1..).map(Slot).find(is_free).expect("there are many slots")
     }
 
     fn slot(&self, name: &str) -> Result<Slot, String> {
@@ -335,9 +340,10 @@ impl Runner {
         let Value::Dict(details) = details else { return Err("  details are a dict".into()) };
         let text = |key, default: &str| -> Arc<str> { details.str(key).unwrap_or(default).into() };
         let id = self.realm().new_session_id();
-        self.joined += 1;
-        let slot = Slot(self.joined);
+        let slot = self.free_slot();
         self.taken.insert(slot);
+        // Who has left and had it is not spoken of any more.
+        self.sessions.retain(|_, known| *known != slot);
         let session = Session {
             id,
             authid: text("authid", name),

@@ -256,7 +256,7 @@ fn services() -> Vec<Example> {
         example(
             &["demos/_demo_launcher"],
             node(json!([open(json!([elsewhere, web("../web", short_ping(known.clone()))]))])),
-            Refused("auto_ping_size"),
+            Runs(&[]),
         ),
         example(
             &["stats"],
@@ -268,7 +268,7 @@ fn services() -> Vec<Example> {
                 &["monitor.ClientSession"],
                 "anonymous"
             )])),
-            Refused("auto_ping_size"),
+            Runs(&[]),
         ),
         example(
             &["demos/_demo_launcher/config_prod"],

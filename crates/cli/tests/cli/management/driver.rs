@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
-use crossweave_api::{ABSENT, Argument, Contract, Procedure, REALM, Scope, error, procedures};
-use crossweave_client::{Arguments, CallError, Client, Reply, Value};
+use crossweave_api::{ABSENT, Argument, Contract, Procedure, REALM, Scope, error, events, procedures};
+use crossweave_client::{Arguments, CallError, Client, Reply, Subscription, Value};
 use crossweave_wamp::Serializer;
 use serde_json::{Value as Json, json};
 use tokio::time::{sleep, timeout};
@@ -35,9 +35,17 @@ const EVENTS_IN_PYTHON: [&str; 7] = [
     "on_component_restarted",
 ];
 
-/// A session with a node.
+/// What marks a moment in the events of the management realm.
+const MARK: &str = "crossbar.mark";
+
+/// Two sessions with a node: one calls, and both hear the events.
 pub(super) struct Driver {
     client: Client,
+    /// What it hears itself.
+    own: Subscription,
+    /// The topics that it has heard since its last call.
+    heard: Vec<String>,
+    observer: Client,
     events: Events,
     driven: HashSet<(&'static str, &'static str)>,
     /// Arguments are given by name and by position in turn.
@@ -57,8 +65,11 @@ impl Driver {
             }
         };
         let client = timeout(PATIENCE, connecting).await.expect("the node can be managed");
-        let events = Events::listen(&client).await;
-        Driver { client, events, driven: HashSet::new(), is_by_position: false }
+        let own = client.subscribe("crossbar.").prefix().await.expect("everything can be heard");
+        let observer = Client::connect(&url, REALM).await.expect("the node can be managed");
+        let events = Events::listen(&observer).await;
+        let (heard, driven) = (Vec::new(), HashSet::new());
+        Driver { client, own, heard, observer, events, driven, is_by_position: false }
     }
 
     /// The id of the session.
@@ -95,10 +106,54 @@ impl Driver {
             let topic = format!("{}.{event}", Scope::prefix(who));
             self.events.next(&topic).await;
         }
+        if P::CONTRACT.name != "shutdown" {
+            self.listen().await;
+            self.hears_nothing_for_others(who, &P::CONTRACT);
+        }
         self.driven.insert((scope(P::CONTRACT.scope), P::CONTRACT.name));
         let result = to_json(&reply.args().into_iter().next().unwrap_or_default());
         serde_json::from_value(result.clone())
             .unwrap_or_else(|error| panic!("{uri}: {result} is not what the contract says: {error}"))
+    }
+
+    /// Hears itself what the other session has heard so far.
+    async fn listen(&mut self) {
+        self.observer.publish(MARK, ()).acknowledged().await.expect("everything can be published");
+        self.heard.clear();
+        loop {
+            let event = timeout(PATIENCE, self.own.next()).await.expect("the mark comes");
+            let topic = event.expect("the session is there").expect("no event is lost").topic.to_string();
+            if topic == MARK {
+                return;
+            }
+            self.heard.push(topic);
+        }
+    }
+
+    /// Whether it has heard this event since its last call itself.
+    pub(super) fn hears(&self, topic: &str) -> bool {
+        self.heard.iter().any(|it| it == topic)
+    }
+
+    fn hears_nothing_for_others(&self, who: Option<&str>, contract: &Contract) {
+        let is_for_others = |name: &&&str| {
+            events().any(|it| (it.scope, it.name) == (contract.scope, **name) && !it.is_for_all)
+        };
+        for name in contract.events.iter().filter(is_for_others) {
+            let topic = format!("{}.{}", Scope::prefix(who), name.replace("TYPE", "router"));
+            assert!(!self.hears(&topic), "{topic} was told to the caller, who has the result");
+        }
+    }
+
+    /// A call by position that gives progressive results; the last one is the final one.
+    pub(super) async fn progressive(&self, uri: &str, args: &[Json]) -> Vec<Json> {
+        let call = self.client.call(uri).arguments(args.iter().map(to_value).collect::<Vec<Value>>().into());
+        let mut results = call.progress().await.expect("it is sent");
+        let mut told = Vec::new();
+        while let Some(result) = timeout(PATIENCE, results.next()).await.expect("it answers") {
+            told.push(to_json(&result.expect("it works").args()[0]));
+        }
+        told
     }
 
     /// A call that fails with this error.

@@ -15,6 +15,7 @@ pub(super) async fn realms_and_roles(driver: &mut Driver, folder: &TempDir) {
     let of = |realm_id: &str| GetRouterRealm { realm_id: realm_id.to_owned() };
     let one = driver.right(ROUTER, &of("realm001")).await;
     assert_eq!((&one.config["name"], one.roles.len()), (&json!("one"), 2));
+    assert_eq!((&*one.category, &*one.kind), ("standalone", "static"));
     driver.wrong(ROUTER, &of("one"), error::NO_SUCH_OBJECT).await;
     let by_name = GetRouterRealmByName { realm_name: "two".to_owned() };
     assert_eq!(driver.right(ROUTER, &by_name).await.id, "realm002");
@@ -71,6 +72,7 @@ pub(super) async fn realms_and_roles(driver: &mut Driver, folder: &TempDir) {
         (stopped.name.as_str(), &stopped.detached_sessions[..]),
         ("three", &[guest.session().id.0][..])
     );
+    assert!(driver.hears("crossbar.worker.worker001.on_realm_stopped"), "this one is for all");
     closed(&guest).await;
     driver.wrong(ROUTER, &stop, error::NO_SUCH_OBJECT).await;
 }
@@ -157,7 +159,7 @@ pub(super) async fn templates(driver: &mut Driver, folder: &TempDir) {
     // The realm that runs ends.
     config["name"] = json!("^shops?-[a-z]{3}$");
     let changed = driver.right(ROUTER, &change("shops", config)).await;
-    assert_eq!((&*changed.category, &changed.config["name"]), ("template", &json!("^shops?-[a-z]{3}$")));
+    assert_eq!((&*changed.kind, &changed.config["name"]), ("template", &json!("^shops?-[a-z]{3}$")));
     assert_eq!(driver.right(ROUTER, &GetRouterRealms {}).await, ["realm001", "realm002", "shops"]);
     client.leave().await;
     session(folder, "a.sock", "shops-abc").await.leave().await;

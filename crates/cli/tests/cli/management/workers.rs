@@ -43,6 +43,12 @@ pub(super) async fn workers(driver: &mut Driver) {
         let (worker_id, worker_type) = (id.to_owned(), kind.to_owned());
         driver.wrong(None, &StartWorker { worker_id, worker_type, worker_options: None }, expected).await;
     }
+    let args = [json!("progress"), json!("router"), json!({})];
+    let told = driver.progressive("crossbar.start_worker", &args).await;
+    assert_eq!(told.iter().map(|it| &it["status"]).collect::<Vec<_>>(), ["starting", "started"], "{told:?}");
+    assert!(told[0]["created"].is_string() && told[0]["who"] == json!(driver.session()), "{told:?}");
+    driver.right(None, &StopWorker { worker_id: "progress".to_owned(), kill: false }).await;
+    driver.event("crossbar.on_worker_exited").await;
     assert_eq!(driver.right(Some("second"), &worker::GetNodeId {}).await, "the-node");
     let log = |limit| GetWorkerLog { worker_id: "second".to_owned(), limit };
     assert!(driver.right(None, &log(1)).await.len() <= 1);
@@ -176,6 +182,15 @@ async fn in_a_container(driver: &mut Driver, start: StartComponent) {
     let options = json!({"python": python(), "pythonpath": ["apps"]});
     self::start(driver, CONTAINER, "container", Some(options)).await;
     let id = || start.component_id.clone();
+    let mut wrong = start.clone();
+    wrong.config["classname"] = json!("app.Nothing");
+    driver.wrong(CONTAINER, &wrong, error::CLASS_IMPORT_FAILED).await;
+    wrong = start.clone();
+    wrong.config["transport"]["endpoint"]["path"] = json!("/nowhere/router.sock");
+    driver.wrong(CONTAINER, &wrong, error::CANNOT_CONNECT).await;
+    wrong = start.clone();
+    wrong.config["realm"] = json!("nowhere");
+    driver.wrong(CONTAINER, &wrong, error::CANNOT_START).await;
     assert_eq!(driver.right(CONTAINER, &start).await.id, "app");
     driver.wrong(CONTAINER, &start, error::ALREADY_RUNNING).await;
     assert_eq!(driver.right(CONTAINER, &GetComponents {}).await, ["app"]);
@@ -188,7 +203,7 @@ async fn in_a_container(driver: &mut Driver, start: StartComponent) {
 }
 
 async fn in_a_router(driver: &mut Driver, inner: StartRouterComponent) {
-    driver.wrong(ROUTER, &inner, error::CANNOT_START).await;
+    driver.wrong(ROUTER, &inner, error::CLASS_IMPORT_FAILED).await;
     driver.right(ROUTER, &AddPythonpath { paths: vec!["apps".to_owned()], prepend: true }).await;
     let stop = StopRouterComponent { id: inner.id.clone() };
     assert_eq!(driver.right(ROUTER, &inner).await.id, "app");

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::super::tests::{join, management, start_worker};
 use super::*;
 use crate::extension::Extensions;
-use crate::service::{Caller, Service};
+use crate::service::Service;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -121,7 +121,7 @@ async fn nothing_watches_a_realm_that_was_stopped() {
 async fn a_template_that_changes_ends_its_realms_and_is_none_at_no_time() {
     let worker = worker_with_a_realm(3600).await;
     let changed = change(&worker, "users", users(3600, &["anonymous", "owner"])).await.expect("it is right");
-    assert_eq!((&*changed.id, &*changed.category), ("users", "template"));
+    assert_eq!((&*changed.id, &*changed.kind), ("users", "template"));
     assert!(worker.router().realms().is_empty());
     let templates = async || {
         let state = worker.shared.state.lock().await;

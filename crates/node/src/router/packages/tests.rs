@@ -116,7 +116,7 @@ async fn a_worker_goes_on_while_the_interpreter_is_asked() {
         let pages = json!({"type": "static", "package": "slow.inner", "resource": "pages"});
         let endpoint = json!({"type": "tcp", "interface": "127.0.0.1", "port": 0});
         let config = json!({"type": "web", "endpoint": endpoint, "paths": {"/": pages}});
-        async move { worker.start_transport("web".to_owned(), config).await }
+        async move { worker.start_transport(&Caller::default(), "web".to_owned(), config).await }
     });
     let is_asked = async {
         while !asked.exists() {

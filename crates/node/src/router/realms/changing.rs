@@ -11,7 +11,7 @@ use crate::service::Caller;
 impl RouterWorker {
     pub(super) async fn change_router_realm_role(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: ChangeRouterRealmRole,
     ) -> Result<RealmRole, Error> {
         let ChangeRouterRealmRole { realm_id, role_id, config } = asked;
@@ -38,7 +38,7 @@ impl RouterWorker {
         let (marshal, role) = (role.marshal(), role.name.clone());
         drop(state);
         info!("Role '{role}' changed on realm '{name}'");
-        self.service().tell(&ON_ROUTER_REALM_ROLE_CHANGED, &marshal).await;
+        self.service().tell_others(&ON_ROUTER_REALM_ROLE_CHANGED, caller.session, &marshal).await;
         Ok(marshal)
     }
 }

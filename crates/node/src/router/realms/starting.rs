@@ -24,10 +24,10 @@ use crate::service::Caller;
 impl RouterWorker {
     pub(in crate::router) async fn start_router_realm(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StartRouterRealm,
     ) -> Result<RouterRealm, Error> {
-        let StartRouterRealm { realm_id, config, template_id } = asked;
+        let (StartRouterRealm { realm_id, config, template_id }, who) = (asked, caller.session);
         let mut state = self.shared.state.lock().await;
         if state.has_realm(&realm_id) {
             return Err(Error::new(error::ALREADY_RUNNING, format!("there is a realm {realm_id:?}")));
@@ -37,7 +37,7 @@ impl RouterWorker {
         part.warnings.iter().for_each(|warning| warn!(realm = realm_id, "{}", warning.message));
         if part.value.template.is_some() {
             let template = RealmTemplate::new(realm_id, part.value, config);
-            return Ok(self.start_template(state, template).await);
+            return Ok(self.start_template(state, template, who).await);
         }
         let idle_timeout = self.start_empty(&mut state, &realm_id, &part.value, template_id.as_ref()).await?;
         let (started, starting) = watch::channel(());
@@ -70,15 +70,20 @@ impl RouterWorker {
             // Should nobody come: whoever has asked for it may have given up.
             self.is_idle(wanted.name);
         }
-        self.service().tell(&ON_REALM_STARTED, &marshal).await;
+        self.service().tell_others(&ON_REALM_STARTED, who, &marshal).await;
         Ok(marshal)
     }
 
-    async fn start_template(&self, mut state: MutexGuard<'_, State>, template: RealmTemplate) -> RouterRealm {
+    async fn start_template(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        template: RealmTemplate,
+        who: Option<u64>,
+    ) -> RouterRealm {
         let marshal = template.marshal();
         state.add_template(template);
         drop(state);
-        self.service().tell(&ON_REALM_STARTED, &marshal).await;
+        self.service().tell_others(&ON_REALM_STARTED, who, &marshal).await;
         marshal
     }
 

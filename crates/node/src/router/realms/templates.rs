@@ -73,7 +73,7 @@ impl RouterWorker {
     /// A template becomes another one.
     pub(in crate::router) async fn change_router_realm_template(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: ChangeRouterRealmTemplate,
     ) -> Result<RouterRealm, Error> {
         let ChangeRouterRealmTemplate { realm_id: id, config } = asked;
@@ -95,7 +95,7 @@ impl RouterWorker {
         let before: Vec<String> = its_realms.map(|it| it.id.clone()).collect();
         drop(state);
         info!("Realm template '{}' changed", marshal.id);
-        self.service().tell(&ON_REALM_TEMPLATE_CHANGED, &marshal).await;
+        self.service().tell_others(&ON_REALM_TEMPLATE_CHANGED, caller.session, &marshal).await;
         // Those of the other one may begin meanwhile.
         for realm_id in before {
             self.stop_instance(|it| it.id == realm_id).await;

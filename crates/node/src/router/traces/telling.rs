@@ -87,7 +87,7 @@ impl Running {
         self.write(telling, &batch).await;
         if self.options.batching_period > 0 {
             let arguments = vec![self.id.as_str().into(), to_value(&told), to_value(&batch)];
-            service.tell_all(&ON_TRACE_DATA, arguments).await;
+            service.tell_several(&ON_TRACE_DATA, None, arguments).await;
         }
         true
     }
