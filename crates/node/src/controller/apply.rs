@@ -81,6 +81,8 @@ impl Controller {
         } else if !dry_run {
             self.end_failed().await;
             self.act(plan.actions, &runs, &mut applied).await;
+        }
+        if !dry_run {
             self.reload_certificates().await;
         }
         self.shared.service.tell(&ON_CONFIGURATION_APPLIED, &applied).await;
@@ -272,7 +274,7 @@ impl Controller {
 /// A worker that hangs. The text is for the one who applies a configuration.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "worker {worker:?} hangs: crossbar.worker.{worker}.{procedure} was not answered within {} s; nothing was done",
+    "worker {worker:?} hangs: crossbar.worker.{worker}.{procedure} was not answered within {} s; nothing was changed",
     LOOK_DEADLINE.as_secs()
 )]
 struct Silent {
