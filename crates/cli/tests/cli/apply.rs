@@ -363,3 +363,42 @@ fn a_node_that_applies_what_takes_long_is_still_ended_in_order() {
     assert!(since.elapsed() < PATIENCE, "it took {:?}", since.elapsed());
     assert!(!it.path("node.pid").exists() && !it.path("a.sock").exists());
 }
+
+#[test]
+fn certificates_that_were_read_again_are_told_those_of_proxies_too() {
+    let mut it = Changing::new();
+    let issue = |name: &str| {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        fs::write(it.path(&format!("{name}.crt")), made.cert.pem()).unwrap();
+        fs::write(it.path(&format!("{name}.key")), made.signing_key.serialize_pem()).unwrap();
+    };
+    ["router", "proxy"].into_iter().for_each(issue);
+    let secured = |name: &str| {
+        let tls = json!({"certificate": format!("{name}.crt"), "key": format!("{name}.key")});
+        json!({"type": "rawsocket", "auth": {"anonymous": {"type": "static", "role": "anonymous"}},
+            "endpoint": {"type": "tcp", "port": 0, "interface": "127.0.0.1", "tls": tls}})
+    };
+    it.router()["transports"][1] = secured("router");
+    it.router()["transports"][0]["auth"] = json!({"anonymous-proxy": {"type": "static"}});
+    let back = json!({"transport": {"type": "rawsocket", "serializer": "cbor", "endpoint": {"type": "unix", "path": "a.sock"}}});
+    it.config["workers"].as_array_mut().unwrap().push(json!({"id": "front", "type": "proxy",
+        "connections": {"back": back}, "routes": {"one": {"anonymous": "back"}}, "transports": [secured("proxy")]}));
+    it.write();
+    let node = Node::start_in(it.folder(), &[], 3);
+    let would = it.of(&["apply", "--dry-run"]);
+    assert!(
+        would.stdout.starts_with("nothing to do: ") && would.stdout.lines().count() == 1,
+        "{}",
+        would.stdout
+    );
+    let told = it.of(&["apply"]);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    assert!(told.stdout.starts_with("no difference: the node is what "), "{}", told.stdout);
+    let at = |worker: &str| format!("  worker \"{worker}\": tcp:127.0.0.1:");
+    assert!(told.stdout.contains("certificates read again:\n"), "{}", told.stdout);
+    assert!(told.stdout.contains(&at("worker001")) && told.stdout.contains(&at("front")), "{}", told.stdout);
+    let told: Value = serde_json::from_str(&it.of(&["apply", "--json"]).stdout).unwrap();
+    assert_eq!(told["certificates_read"].as_array().map(Vec::len), Some(2), "{told}");
+    assert_eq!((&told["differences"], &told["certificates_kept"]), (&json!([]), &json!([])));
+    drop(node);
+}

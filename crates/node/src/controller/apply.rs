@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crossweave_api::node::{
     ApplyConfiguration, ConfigurationApplied, ConfigurationDifference, ON_CONFIGURATION_APPLIED,
 };
-use crossweave_api::router::GetRouterRealms;
+use crossweave_api::router::{CertificatesRead, GetRouterRealms};
 use crossweave_api::{Config, Error, error};
 use crossweave_config::{Loaded, Severity, load_checking};
 use tokio::time::{Duration, timeout};
@@ -70,6 +70,8 @@ impl Controller {
             left: plan.actions.iter().map(Action::told).collect(),
             put_back: Vec::new(),
             not_put_back: Vec::new(),
+            certificates_read: Vec::new(),
+            certificates_kept: Vec::new(),
             needs_restart: Vec::new(),
         };
         if controller_of(&loaded.document) != configuration.controller {
@@ -79,11 +81,16 @@ impl Controller {
         if let Some(why) = &applied.failed {
             error!("the configuration was not applied: {why}");
         } else if !dry_run {
+            for warning in &loaded.warnings {
+                let line = warning.place.map_or(0, |place| place.line);
+                warn!(file = loaded.warnings.file(), line, path = warning.path, "{}", warning.message);
+            }
             self.end_failed().await;
             self.act(plan.actions, &runs, &mut applied).await;
         }
         if !dry_run {
-            self.reload_certificates().await;
+            let CertificatesRead { read, kept } = self.reload_certificates().await;
+            (applied.certificates_read, applied.certificates_kept) = (read, kept);
         }
         self.shared.service.tell(&ON_CONFIGURATION_APPLIED, &applied).await;
         Ok(applied)

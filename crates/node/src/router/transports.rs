@@ -122,7 +122,6 @@ impl RouterWorker {
             GetRouterTransport => get_router_transport,
             StartRouterTransport => start_router_transport,
             StopRouterTransport => stop_router_transport,
-            ReloadCertificates => reload,
         );
         Ok(())
     }
@@ -176,7 +175,7 @@ impl RouterWorker {
             Err(_) => Ok(config.clone()),
         };
         let (mut state, config, folders) = self.located(&id, if_free).await?;
-        let (mut listen, key) = self.prepare(&id, &config, &state, folders)?;
+        let (mut listen, key) = self.prepare(caller, &id, &config, &state, folders)?;
         let site = listen.options.http.take().map(Changeable::new);
         listen.options.http = site.clone().map(|site| site as Arc<dyn HttpService>);
         if key {
@@ -297,6 +296,7 @@ impl RouterWorker {
     /// The transport as the router wants it, and whether it needs the node's key.
     pub(super) fn prepare(
         &self,
+        caller: &Caller,
         id: &str,
         config: &Config,
         state: &State,
@@ -304,7 +304,7 @@ impl RouterWorker {
     ) -> Result<(Listen, bool), Error> {
         let options = &self.shared.options;
         let part = self.read(id, config, state)?;
-        part.warnings.iter().for_each(|warning| warn!(transport = id, "{}", warning.message));
+        caller.warnings(&part.warnings).for_each(|warning| warn!(transport = id, "{}", warning.message));
         let mut findings = Findings::new(&self.shared.options.extensions);
         let mut listen =
             transport::listen(&part.value, state.realm_names(), &format!("transport {id:?}"), &mut findings);
@@ -378,7 +378,7 @@ impl RouterWorker {
         Ok(marshal)
     }
 
-    async fn reload(&self, _: Caller, _: ReloadCertificates) -> Result<u64, Error> {
+    pub(super) async fn reload(&self, _: Caller, _: ReloadCertificates) -> Result<CertificatesRead, Error> {
         self.reload_certificates().await
     }
 }
