@@ -59,7 +59,7 @@ use worker::{Origin, Worker};
 const STEP_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A worker that has not read its certificates again by then is not waited for.
-const CERTIFICATES_DEADLINE: Duration = Duration::from_secs(10);
+const CERTIFICATES_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What a controller is told.
 #[derive(Clone, Debug)]

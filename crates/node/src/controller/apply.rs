@@ -87,6 +87,8 @@ impl Controller {
             }
             self.end_failed().await;
             self.act(plan.actions, &runs, &mut applied).await;
+        }
+        if !dry_run {
             let CertificatesRead { read, kept } = self.reload_certificates().await;
             (applied.certificates_read, applied.certificates_kept) = (read, kept);
         }
@@ -279,7 +281,7 @@ impl Controller {
 /// A worker that hangs. The text is for the one who applies a configuration.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "worker {worker:?} hangs: crossbar.worker.{worker}.{procedure} was not answered within {} s; nothing was done",
+    "worker {worker:?} hangs: crossbar.worker.{worker}.{procedure} was not answered within {} s; nothing was changed",
     LOOK_DEADLINE.as_secs()
 )]
 struct Silent {
