@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::super::tests::{join, management, start_worker};
 use super::*;
 use crate::extension::Extensions;
-use crate::service::Service;
+use crate::service::{Caller, Service};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
