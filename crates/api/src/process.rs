@@ -65,7 +65,8 @@ objects! {
         threads: u64,
         /// Paths of open files.
         files: Vec<String>,
-        /// Addresses of sockets, as far as the system tells.
+        /// Open sockets, as the system names them: `socket:[29255239]`, with the inode by which `/proc/net` and `ss -e` tell their
+        /// addresses.
         sockets: Vec<String>,
     }
 

@@ -240,8 +240,8 @@ procedures! { Router:
         #[serde(default)] message: Option<String>,
     } -> Vec<u64>, errors [error::NO_SUCH_OBJECT];
 
-    /// Reads the certificates of TLS endpoints again. The result is how many transports could not. Not in Crossbar.io.
-    "reload_certificates" ReloadCertificates {} -> u64;
+    /// Reads the certificates of TLS endpoints again. Proxy workers have this, too. Not in Crossbar.io.
+    "reload_certificates" ReloadCertificates {} -> CertificatesRead;
 
     /// The components, in the order of their ids.
     "get_router_components" GetRouterComponents {} -> Vec<RouterComponent>;
@@ -298,6 +298,14 @@ objects! {
         /// EVENT or INVOCATION messages queued for sessions because of them; without those of messages that had to wait for an authorizer
         /// or a callee.
         sent_per_second: f64,
+    }
+
+    /// What came of reading certificates again.
+    CertificatesRead {
+        /// The endpoints whose certificates were read again.
+        read: Vec<String>,
+        /// Those whose certificates stay as they were, each with the reason.
+        kept: Vec<String>,
     }
 
     /// A web service of a transport.

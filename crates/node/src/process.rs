@@ -1,6 +1,6 @@
 //! What every process of a node tells of itself: CPUs, memory, files, times.
 
-mod affinity;
+pub(crate) mod affinity;
 mod lag;
 mod proc;
 

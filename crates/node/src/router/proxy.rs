@@ -213,7 +213,7 @@ impl ProxyWorker {
         let StartProxyConnection { connection_id: id, config } = asked;
         let cbdir = &self.inner.shared.options.cbdir;
         let part = config::part::proxy_connection(&config, &id, cbdir).map_err(|it| invalid(&it))?;
-        part.warnings.iter().for_each(|warning| warn!(connection = id, "{}", warning.message));
+        caller.warnings(&part.warnings).for_each(|warning| warn!(connection = id, "{}", warning.message));
         let key = node_key(cbdir).map_err(|why| Error::new(error::CANNOT_START, why))?;
         let backend = Backend::new(&part.value, key);
         let backend = backend.map_err(|why| Error::new(error::INVALID_CONFIGURATION, why))?;

@@ -242,7 +242,7 @@ impl RouterWorker {
         let running = state.realm(&realm_id)?;
         let part = config::part::role(&config, &format!("role {role_id}"), &self.shared.options.cbdir);
         let part = part.map_err(|problems| invalid(&problems))?;
-        part.warnings.iter().for_each(|warning| warn!(role = role_id, "{}", warning.message));
+        caller.warnings(&part.warnings).for_each(|warning| warn!(role = role_id, "{}", warning.message));
         let is_replaced = |it: &RunningRole| !is_of_template && it.makes_room_for(&role_id, &part.value);
         let is_there = |it: &&RunningRole| it.id == role_id || it.name == part.value.name;
         if let Some(other) = running.roles.iter().filter(|it| !is_replaced(it)).find(is_there) {

@@ -39,6 +39,7 @@ pub(super) async fn workers(driver: &mut Driver) {
         ("No", "router", error::INVALID_ARGUMENT),
         ("a.b", "router", error::INVALID_ARGUMENT),
         ("fourth", "nonsense", error::FEATURE_UNAVAILABLE),
+        ("fourth", "xbrmm", error::FEATURE_UNAVAILABLE),
     ] {
         let (worker_id, worker_type) = (id.to_owned(), kind.to_owned());
         driver.wrong(None, &StartWorker { worker_id, worker_type, worker_options: None }, expected).await;
