@@ -205,6 +205,10 @@ objects! {
         #[serde(default)] put_back: Vec<String>,
         /// What of that could not be done, and why.
         #[serde(default)] not_put_back: Vec<String>,
+        /// The endpoints whose certificates were read again, by worker; nothing with `dry_run`.
+        #[serde(default)] certificates_read: Vec<String>,
+        /// Those whose certificates stay as they were, each with the reason.
+        #[serde(default)] certificates_kept: Vec<String>,
         /// What the configuration says and only a new start of the node brings.
         needs_restart: Vec<String>,
     }

@@ -27,7 +27,7 @@ procedures! { Process:
     /// Open files, sockets and threads of this process.
     "get_process_info" GetProcessInfo {} -> ProcessInfo;
 
-    /// What this process has used so far.
+    /// What this process has used so far. How late it gets to what is due is measured for a minute after each question.
     "get_process_stats" GetProcessStats {} -> ProcessStats;
 
     /// What this process has used, and per second since the last time it was asked.
@@ -65,7 +65,8 @@ objects! {
         threads: u64,
         /// Paths of open files.
         files: Vec<String>,
-        /// Addresses of sockets, as far as the system tells.
+        /// Open sockets, as the system names them: `socket:[29255239]`, with the inode by which `/proc/net` and `ss -e` tell their
+        /// addresses.
         sockets: Vec<String>,
     }
 
@@ -99,8 +100,21 @@ objects! {
         reads: u64,
         /// Write operations.
         writes: u64,
+        /// How late it got to what was due, since somebody asked last; null if nobody has in the last minute. Not in Crossbar.io.
+        #[serde(default)] lag: Option<Lag>,
         /// Counts the events of `set_process_stats_monitoring`; absent in results.
         #[serde(default, skip_serializing_if = "Option::is_none")] seq: Option<u64>,
+    }
+
+    /// How late a process gets to what is due: a task that wants to be woken 20 times a second notes how much later it was. As its clock
+    /// goes by milliseconds, 1 or 2 ms are nothing.
+    Lag {
+        /// Half of the times it was later than this, in ms.
+        p50: f64,
+        /// The latest, in ms.
+        max: f64,
+        /// How many times it was noted.
+        samples: u64,
     }
 
     /// What a process has used, and per second.

@@ -186,6 +186,7 @@ impl Argument {
         match (written, self.kind) {
             (None, _) => "",
             (Some(function), _) if function.contains("yes") => "true",
+            (Some(function), _) if function.contains("\"ten\"") => "10",
             (Some(function), _) if function.contains("log_limit") || function.contains("hundred") => "100",
             (_, "bool") => "false",
             (_, kind) if kind.starts_with("Option") => "null",

@@ -28,12 +28,19 @@ procedures! { Router:
         #[serde(default)] realm_id: Option<String>,
     } -> BTreeMap<String, RealmStats>, errors [error::NO_SUCH_OBJECT];
 
-    /// Starts a realm. The roles in its configuration are checked, and started one by one, by `start_router_realm_role`. Without
+    /// The topics and procedures with most messages, on all realms, since somebody asked last. It is counted for 10 seconds after each
+    /// question: the first one begins it, and its answer has no URIs. Not in Crossbar.io.
+    "get_router_hot_uris" GetRouterHotUris {
+        /// How many at most: 0 to 1,000. 0 asks that it is counted on, and begins no new period.
+        #[serde(default = "ten")] limit: u32,
+    } -> HotUris;
+
+    /// Starts a realm. The roles in its configuration are checked and not started: that is what `start_router_realm_role` is for. Without
     /// `template_id`, it takes the place of one of its name that clients have started by a template: that one ends.
     "start_router_realm" StartRouterRealm {
         /// An id for it.
         realm_id: String,
-        /// An item of `realms`. Its `roles` are started one by one with `start_router_realm_role`. With `template`, realms are
+        /// An item of `realms`. Its `roles` are not started: call `start_router_realm_role` for each. With `template`, realms are
         /// started by it from now on, whenever a client wants to join one that its name matches.
         #[serde(alias = "realm_config")] config: Config,
         /// Of a realm that is started by a template: the template's id. Not in Crossbar.io.
@@ -233,8 +240,8 @@ procedures! { Router:
         #[serde(default)] message: Option<String>,
     } -> Vec<u64>, errors [error::NO_SUCH_OBJECT];
 
-    /// Reads the certificates of TLS endpoints again. The result is how many transports could not. Not in Crossbar.io.
-    "reload_certificates" ReloadCertificates {} -> u64;
+    /// Reads the certificates of TLS endpoints again. Proxy workers have this, too. Not in Crossbar.io.
+    "reload_certificates" ReloadCertificates {} -> CertificatesRead;
 
     /// The components, in the order of their ids.
     "get_router_components" GetRouterComponents {} -> Vec<RouterComponent>;
@@ -262,7 +269,45 @@ procedures! { Router:
     } -> RouterComponentTold, errors [error::NO_SUCH_OBJECT], events ["on_component_stop"];
 }
 
+fn ten() -> u32 {
+    10
+}
+
 objects! {
+    /// What came of reading certificates again.
+    CertificatesRead {
+        /// The endpoints whose certificates were read again.
+        read: Vec<String>,
+        /// Those whose certificates stay as they were, each with the reason.
+        kept: Vec<String>,
+    }
+
+    /// The topics and procedures with most messages.
+    HotUris {
+        /// Over how many seconds it was counted; 0 if that has only begun.
+        seconds: f64,
+        /// Whether there were more URIs than are counted at a time, about 16,384: then those that are used seldom are missing, and rates
+        /// are at least what is told.
+        has_forgotten: bool,
+        /// Those with most messages first.
+        uris: Vec<HotUri>,
+    }
+
+    /// A topic or procedure with many messages.
+    HotUri {
+        /// The realm's name.
+        realm: String,
+        /// `topic` or `procedure`.
+        #[serde(rename = "type")] kind: String,
+        /// The URI that was published to or called, at most 1,024 octets of it.
+        uri: String,
+        /// PUBLISH or CALL messages, those that were refused among them.
+        received_per_second: f64,
+        /// EVENT or INVOCATION messages queued for sessions because of them; without those of messages that had to wait for an authorizer
+        /// or a callee.
+        sent_per_second: f64,
+    }
+
     /// A web service of a transport.
     WebTransportService {
         /// The transport's id.
@@ -367,6 +412,8 @@ objects! {
         dropped: u64,
         /// How many of the joined sessions miss events.
         sessions_with_drops: u64,
+        /// Octets that wait for the session for which most do. Not in Crossbar.io.
+        #[serde(default)] longest_queue: u64,
     }
 
     /// Where a router listens.

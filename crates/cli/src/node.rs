@@ -6,4 +6,4 @@ mod management;
 
 pub(crate) use builtin::builtin;
 pub(crate) use directory::{Cbdir, NodeDirectory, NotLoaded, meant};
-pub(crate) use management::{Management, manage, manage_then, not_running, running};
+pub(crate) use management::{Management, check_told, manage, manage_then, not_running, running};

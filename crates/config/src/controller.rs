@@ -62,6 +62,8 @@ pub struct Limits {
     /// `max_pending_body_bytes`: bytes of HTTP bodies that are on their way on such connections of one transport, but for the first
     /// 16384 of each, 65536 to 68719476736. Default: 67108864.
     pub max_pending_body_bytes: u64,
+    /// `max_pending_body_bytes_per_address`: the same for one peer address, 65536 to 68719476736. Default: 16777216.
+    pub max_pending_body_bytes_per_address: u64,
     /// `max_subscriptions_per_session`: 1 to 10000000. Default: 100000.
     pub max_subscriptions_per_session: u32,
     /// `max_registrations_per_session`: 1 to 10000000. Default: 100000.
@@ -106,6 +108,7 @@ impl Default for Limits {
             max_pending_connections: 2_000,
             max_pending_per_address: 64,
             max_pending_body_bytes: 64 << 20,
+            max_pending_body_bytes_per_address: 16 << 20,
             max_subscriptions_per_session: 100_000,
             max_registrations_per_session: 100_000,
             max_uri_length: 1_024,
@@ -254,6 +257,9 @@ impl Limits {
             max_pending_body_bytes: fields
                 .int(reading, "max_pending_body_bytes", 65_536..=64 << 30, "bytes")
                 .unwrap_or(default.max_pending_body_bytes),
+            max_pending_body_bytes_per_address: fields
+                .int(reading, "max_pending_body_bytes_per_address", 65_536..=64 << 30, "bytes")
+                .unwrap_or(default.max_pending_body_bytes_per_address),
             max_retained_bytes: fields
                 .int(reading, "max_retained_bytes", 0..=64 << 30, "bytes")
                 .unwrap_or(default.max_retained_bytes),

@@ -100,8 +100,8 @@ pub use transport::{
 pub use worker::{
     Callbacks, Code, ContainerComponent, ContainerRestart, ContainerShutdown, ContainerWorker, Disabled,
     GuestOptions, GuestOutput, GuestStdin, GuestWatch, GuestWorker, HostMonitorWorker, Inherit, LinkedWorker,
-    ProcessEnv, ProxyAuth, ProxyConnection, ProxyRoute, ProxyWorker, RouterComponent, RouterWorker,
-    WebSocketTesteeWorker, Worker, WorkerOptions, WorkerTemplate,
+    NO_DATA_MARKETS, ProcessEnv, ProxyAuth, ProxyConnection, ProxyRoute, ProxyWorker, RouterComponent,
+    RouterWorker, WebSocketTesteeWorker, Worker, WorkerOptions, WorkerTemplate,
 };
 
 use document::Document;

@@ -82,13 +82,15 @@ impl Siblings {
     }
 }
 
+/// Why there are no workers of type `xbrmm`.
+pub const NO_DATA_MARKETS: &str = "it is of the data markets on a blockchain, and Crossweave uses none";
+
 impl Worker {
     pub(crate) fn read(reading: &mut Reading<'_>, at: At<'_>, siblings: &mut Siblings) -> Option<Self> {
         let mut fields = reading.object(at, "a worker")?;
         let at = fields.required(reading, "type")?;
         if matches!(&at.item.value, Value::String(kind) if kind == "xbrmm") {
-            let why = "it is of the data markets on a blockchain, and Crossweave uses none";
-            reading.refused(&at, "worker type `xbrmm`", why);
+            reading.refused(&at, "worker type `xbrmm`", NO_DATA_MARKETS);
             return None;
         }
         let kind = reading.word(&at, KINDS)?;
@@ -155,6 +157,19 @@ impl Worker {
             Self::WebSocketTestee(it) => it.options.disabled.as_ref(),
             Self::HostMonitor(it) => it.options.disabled.as_ref(),
             Self::Linked(it) => it.options.disabled.as_ref(),
+        }
+    }
+
+    /// The options that all workers have that are no guests.
+    pub fn options(&self) -> Option<&WorkerOptions> {
+        match self {
+            Self::Router(it) => Some(&it.options),
+            Self::Container(it) => Some(&it.options),
+            Self::Guest(_) => None,
+            Self::Proxy(it) => Some(&it.options),
+            Self::WebSocketTestee(it) => Some(&it.options),
+            Self::HostMonitor(it) => Some(&it.options),
+            Self::Linked(it) => Some(&it.options),
         }
     }
 

@@ -141,6 +141,11 @@ pub(crate) fn plan_beside(old: &[WorkerPlan], new: &[WorkerPlan], others: &Other
 }
 
 impl Plan {
+    /// Whether the worker is ended, to be started again or not.
+    pub(crate) fn ends(&self, worker: &str) -> bool {
+        self.actions.iter().any(|action| matches!(action, Action::StopWorker(id) if id == worker))
+    }
+
     fn differs(&mut self, worker: &str, what: &str, kind: Kind) {
         let (worker, what) = (worker.to_owned(), what.to_owned());
         self.differences.push(Difference { worker, what, kind });
@@ -166,6 +171,9 @@ impl Plan {
             })
             .collect();
         let ends_with_realm = |step: &Step| ending.iter().any(|realm| is_in(step, realm));
+        let comes_back = |realm: &Step| found(&shall.steps, realm).is_some_and(|now| now.what == realm.what);
+        let comes_with_realm =
+            |step: &Step| ending.iter().any(|realm| is_in(step, realm) && comes_back(realm));
         for step in was.steps.iter().rev() {
             let now = found(&shall.steps, step);
             if ends_with_realm(step) {
@@ -181,9 +189,14 @@ impl Plan {
                     }
                     continue;
                 }
+                // What has its id from now on is something else.
+                Some(now) if now.what != step.what => Kind::Removed,
                 Some(_) => Kind::Changed,
             };
-            self.differs(worker, &step.what, kind);
+            // The templates that are left are told by themselves.
+            if !is_order(step) {
+                self.differs(worker, &step.what, kind);
+            }
             stops.push(Action::Undo { worker: worker.clone(), step: step.clone() });
         }
         for step in &shall.steps {
@@ -191,7 +204,7 @@ impl Plan {
             match found(&was.steps, step).filter(|it| !ends_with_realm(it)) {
                 None => {
                     // What comes back with its realm was told with it.
-                    if !ending.iter().any(|realm| is_in(step, realm)) {
+                    if !comes_with_realm(step) && !is_order(step) {
                         self.differs(&worker, &step.what, Kind::Added);
                     }
                     starts.push(Action::Take { worker, step: now });
@@ -200,10 +213,17 @@ impl Plan {
                 // That was done before anything is started.
                 Some(before) if is_realm(step) && is_changed_in_place(before, step) => {}
                 Some(before) if is_changed_in_place(before, step) => {
-                    self.differs(&worker, &step.what, Kind::Changed);
+                    if !is_same_order(before, step) {
+                        self.differs(&worker, &step.what, Kind::Changed);
+                    }
                     starts.push(Action::Change { worker, step: now });
                 }
-                Some(_) => starts.push(Action::Take { worker, step: now }),
+                Some(before) => {
+                    if before.what != step.what {
+                        self.differs(&worker, &step.what, Kind::Added);
+                    }
+                    starts.push(Action::Take { worker, step: now });
+                }
             }
         }
     }
@@ -269,6 +289,19 @@ fn is_it(one: &Step, other: &Step) -> bool {
 
 fn is_realm(step: &Step) -> bool {
     matches!(step.start, Start::Realm(_))
+}
+
+fn is_order(step: &Step) -> bool {
+    matches!(step.start, Start::TemplateOrder(_))
+}
+
+/// Whether both are orders of templates, and those that are in both have the same places among each other.
+fn is_same_order(before: &Step, now: &Step) -> bool {
+    let (Start::TemplateOrder(before), Start::TemplateOrder(now)) = (&before.start, &now.start) else {
+        return false;
+    };
+    let kept = before.realm_ids.iter().filter(|id| now.realm_ids.contains(id));
+    kept.eq(now.realm_ids.iter().filter(|id| before.realm_ids.contains(id)))
 }
 
 /// Whether a step is about something within this realm.

@@ -145,7 +145,7 @@ impl ContainerWorker {
     ) -> Result<ComponentStarted, Error> {
         let StartComponent { component_id: id, config, .. } = asked;
         check_id("component", &id)?;
-        let program = self.program(&id, &config)?;
+        let program = self.program(&caller, &id, &config)?;
         self.run(caller.session, id, config, program).await
     }
 
@@ -224,10 +224,10 @@ impl ContainerWorker {
     }
 
     /// What a component runs.
-    fn program(&self, id: &str, written: &Config) -> Result<Program, Error> {
+    fn program(&self, caller: &Caller, id: &str, written: &Config) -> Result<Program, Error> {
         let part = part::container_component(written, &format!("component {id}"), &self.shared.cbdir);
         let part = part.map_err(|problems| Error::new(error::INVALID_CONFIGURATION, problems))?;
-        part.warnings.iter().for_each(|warning| warn!(component = id, "{}", warning.message));
+        caller.warnings(&part.warnings).for_each(|warning| warn!(component = id, "{}", warning.message));
         let component = part.value;
         let Code::Rust { name, auth, extra } = component.code else {
             let transport = of_host(&component.transport, &written["transport"]);
@@ -266,7 +266,7 @@ impl ContainerWorker {
         let id = asked.component_id;
         let (session, caller_told) = (caller.session, caller.ident());
         // It is running, so its configuration is good; files that it names may have gone.
-        let program = self.program(&id, &self.running(&id)?.component.config)?;
+        let program = self.program(&caller, &id, &self.running(&id)?.component.config)?;
         let (component, uptime) = self.stop(&id, Stopper { caller, keeps_container: true }).await?;
         let started = self.run(session, id.clone(), component.config.clone(), program).await?;
         let stopped = ComponentStopped { component_id: id, uptime, caller: Some(caller_told.clone()) };

@@ -25,6 +25,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use crossweave_api::node::{NodeShutdown, ON_READY, ON_SHUTDOWN};
+use crossweave_api::router::CertificatesRead;
 use crossweave_api::{Config, Error, REALM, error};
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_client::{CallError, Client, Value};
@@ -40,21 +41,25 @@ use crate::boot::{Call, Step, WorkerPlan};
 use crate::clock::utcnow;
 use crate::component::Sessions;
 use crate::extension::Extensions;
+use crate::kind::{NativeKind, WorkerKind};
 use crate::process::Process;
 use crate::router::clear_memories;
-use crate::service::{Caller, Service, by_name, reason};
+use crate::service::{CONTROLLER, Caller, Service, by_name, reason, to_json};
 pub use apply::{Configuration, controller_of};
 use guest_watch::GuestWatch;
 pub use log::WORKER_LOG_TARGET;
 use machine::Machine;
 pub use management::SOCKET;
 use pidfile::PidFile;
-pub use pidfile::running_pid;
+pub use pidfile::{another_users, running_pid, untold_pid};
 use realm_workers::RealmWorkers;
 use worker::{Origin, Worker};
 
 /// A step of the boot that takes longer than this has failed.
 const STEP_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A worker that has not read its certificates again by then is not waited for.
+const CERTIFICATES_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What a controller is told.
 #[derive(Clone, Debug)]
@@ -245,7 +250,7 @@ impl Controller {
     async fn add_sessions(&self) -> Result<(), String> {
         let Shared { router, options, sessions, .. } = &*self.shared;
         let added = &options.extensions.management_sessions;
-        let at = (REALM, management::CONTROLLER);
+        let at = (REALM, CONTROLLER);
         let started = Sessions::start(added, router, at, &Config::Null).await?;
         let _ = sessions.set(started);
         Ok(())
@@ -296,7 +301,8 @@ impl Controller {
         let not_started = |what: &str, why: String| NotStarted(format!("worker {id:?}{what}: {why}"));
         let refused = |error: Error| not_started("", without_label(&error.message).to_owned());
         let worker = Worker::new(id.clone(), kind, is_inline, options, &self.shared.options.cbdir);
-        let worker = worker.map_err(refused)?;
+        // Whoever has read the configuration has said what is to be said of the options.
+        let (worker, _) = worker.map_err(refused)?;
         let worker = self.start_worker(worker.of(origin), &Caller::default()).await.map_err(refused)?;
         let lines = self.take_steps(&id, kind.title(), &steps).await;
         let lines = lines.map_err(|(what, why)| not_started(&format!(", {what}"), why))?;
@@ -351,15 +357,35 @@ impl Controller {
         *self.shared.has_failed.lock()
     }
 
-    /// Reads the certificates of all routers again; the log says what came of it.
-    pub async fn reload_certificates(&self) {
+    /// Reads the certificates of all routers and proxies again; the log says what came of it, and so does the result.
+    pub async fn reload_certificates(&self) -> CertificatesRead {
         let workers: Vec<Arc<Worker>> = self.shared.workers.lock().values().cloned().collect();
-        for worker in workers.iter().filter(|it| it.kind.as_str() == "router") {
-            let call = self.shared.client.call(format!("crossbar.worker.{}.reload_certificates", worker.id));
-            if let Err(error) = call.await {
-                warn!("worker '{}' did not read its certificates again: {}", worker.id, reason(&error));
+        let has_transports =
+            |it: &&Arc<Worker>| matches!(it.kind, WorkerKind::Native(NativeKind::Router | NativeKind::Proxy));
+        let mut all = CertificatesRead { read: Vec::new(), kept: Vec::new() };
+        for worker in workers.iter().filter(has_transports) {
+            let id = &worker.id;
+            let call = self.shared.client.call(format!("crossbar.worker.{id}.reload_certificates"));
+            let told = match timeout(CERTIFICATES_DEADLINE, call).await {
+                Ok(Ok(answer)) => {
+                    Ok(answer.args().first().and_then(|it| serde_json::from_value(to_json(it)).ok()))
+                }
+                Ok(Err(error)) => Err(reason(&error)),
+                Err(_) => Err(format!(
+                    "crossbar.worker.{id}.reload_certificates was not answered within {} s",
+                    CERTIFICATES_DEADLINE.as_secs()
+                )),
+            };
+            if let Err(why) = &told {
+                warn!("worker '{id}' did not read its certificates again: {why}");
+                all.kept.push(format!("worker {id:?}: {why}"));
             }
+            let Ok(Some(CertificatesRead { read, kept })) = told else { continue };
+            let of_worker = |told: String| format!("worker {id:?}: {told}");
+            all.read.extend(read.into_iter().map(of_worker));
+            all.kept.extend(kept.into_iter().map(of_worker));
         }
+        all
     }
 
     /// Stops all workers, then the management realm.

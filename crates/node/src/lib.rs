@@ -48,8 +48,8 @@ mod testee;
 
 pub use component::{Component, Components};
 pub use controller::{
-    Configuration, Controller, NodeOptions, NotStarted, SOCKET, WORKER_LOG_TARGET, Why, controller_of,
-    running_pid,
+    Configuration, Controller, NodeOptions, NotStarted, SOCKET, WORKER_LOG_TARGET, Why, another_users,
+    controller_of, running_pid, untold_pid,
 };
 pub use extension::{Extensions, MakeProtocol, MakeWebService, Registry};
 pub use guest::{become_guest, watch_guests};

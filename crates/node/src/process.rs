@@ -1,6 +1,7 @@
 //! What every process of a node tells of itself: CPUs, memory, files, times.
 
-mod affinity;
+pub(crate) mod affinity;
+mod lag;
 mod proc;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use tokio::task::AbortHandle;
 
 use crate::clock::{since_1970, utc, utcnow};
 use crate::service::{Caller, Service, answers};
+use lag::Lateness;
 
 /// The process that this program runs in. Answers until its client leaves.
 pub(crate) struct Process {
@@ -22,6 +24,7 @@ pub(crate) struct Process {
     kind: &'static str,
     started: (SystemTime, Instant),
     monitor: Mutex<Monitor>,
+    lateness: Arc<Lateness>,
     /// Publishes `on_process_stats`.
     sampling: Mutex<Option<AbortHandle>>,
 }
@@ -40,8 +43,14 @@ impl Process {
     /// They cannot be registered.
     pub(crate) async fn answer(service: Service, kind: &'static str) -> Result<Arc<Process>, String> {
         let started = (SystemTime::now(), Instant::now());
-        let process =
-            Process { service, kind, started, monitor: Mutex::default(), sampling: Mutex::default() };
+        let process = Process {
+            service,
+            kind,
+            started,
+            monitor: Mutex::default(),
+            lateness: Arc::default(),
+            sampling: Mutex::default(),
+        };
         let process = Arc::new(process);
         answers!(
             process.service, process,
@@ -87,7 +96,11 @@ impl Process {
     }
 
     async fn get_process_stats(&self, _: Caller, _: GetProcessStats) -> Result<ProcessStats, Error> {
-        self.stats()
+        self.stats_with_lag()
+    }
+
+    fn stats_with_lag(&self) -> Result<ProcessStats, Error> {
+        self.stats().map(|stats| ProcessStats { lag: self.lateness.read(), ..stats })
     }
 
     fn stats(&self) -> Result<ProcessStats, Error> {
@@ -157,7 +170,7 @@ impl Process {
             if self.service.client().state().is_closed() {
                 return;
             }
-            if let Ok(stats) = self.stats() {
+            if let Ok(stats) = self.stats_with_lag() {
                 self.service.tell(&ON_PROCESS_STATS, &ProcessStats { seq: Some(seq), ..stats }).await;
             }
         }

@@ -38,6 +38,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crossweave_api::router::CertificatesRead;
 use crossweave_api::{Error, Scope, error};
 use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_config::{Limits, Problems};
@@ -267,10 +268,18 @@ impl RouterWorker {
     }
 
     /// Reads the certificates of all transports again; the log says what came of it.
-    async fn reload_certificates(&self) -> Result<u64, Error> {
+    async fn reload_certificates(&self) -> Result<CertificatesRead, Error> {
         let router = self.shared.router.clone();
-        let failed = spawn_blocking(move || router.reload_certificates()).await;
-        failed.map(|failed| failed as u64).map_err(|failure| Error::new(error::RUNTIME_ERROR, failure))
+        let reloaded = spawn_blocking(move || router.reload_certificates()).await;
+        let reloaded = reloaded.map_err(|failure| Error::new(error::RUNTIME_ERROR, failure))?;
+        let mut told = CertificatesRead { read: Vec::new(), kept: Vec::new() };
+        for (endpoint, reloaded) in reloaded {
+            match reloaded {
+                Ok(()) => told.read.push(endpoint.to_string()),
+                Err(error) => told.kept.push(format!("{endpoint}: {error}")),
+            }
+        }
+        Ok(told)
     }
 
     /// Lets the router prove itself by the node's key.
@@ -294,6 +303,7 @@ fn admission(limits: &Limits) -> AdmissionOptions {
         pending_max: limits.max_pending_connections as usize,
         pending_per_address_max: limits.max_pending_per_address as usize,
         pending_body_bytes_max: limits.max_pending_body_bytes as usize,
+        pending_body_bytes_per_address_max: limits.max_pending_body_bytes_per_address as usize,
     }
 }
 

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use crossweave_api::process::{Requester, SessionIdent};
 use crossweave_api::{ABSENT, Error, Event, Procedure, Scope, error};
 use crossweave_client::{Arguments, CallError, Client, Dict, Invocation, Value, WampError};
-use crossweave_config::{ID, is_id};
+use crossweave_config::{ID, Problem, Problems, is_id};
 use crossweave_wamp::{Serializer, SessionId};
 use serde::Serialize;
 use serde_json::Value as Json;
 use tracing::debug;
+
+/// The role of the controller on the management realm. It may do everything there.
+pub(crate) const CONTROLLER: &str = "controller";
 
 /// The place of one process, or of one worker, on the management realm.
 #[derive(Clone)]
@@ -37,6 +40,13 @@ impl Caller {
             authrole: invocation.caller_authrole.clone(),
             call: invocation.wants_progress.then(|| Arc::new(invocation.clone())),
         }
+    }
+
+    /// What is to be said of a part of a configuration that it has given. The controller gives what stands in the node's
+    /// configuration, and whoever has read that has said it.
+    pub(crate) fn warnings<'p>(&self, found: &'p Problems) -> impl Iterator<Item = &'p Problem> + use<'p> {
+        let is_said = self.authrole() == Some(CONTROLLER);
+        found.iter().filter(move |_| !is_said)
     }
 
     /// A progressive result, if the caller takes any.

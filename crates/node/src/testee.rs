@@ -88,7 +88,7 @@ impl Testee {
 
     async fn start_transport(
         &self,
-        _: Caller,
+        caller: Caller,
         asked: StartTesteeTransport,
     ) -> Result<TesteeTransport, Error> {
         let StartTesteeTransport { transport_id: id, config } = asked;
@@ -97,7 +97,7 @@ impl Testee {
         if self.running.lock().is_some() {
             return Err(is_running());
         }
-        let echo = self.prepare(&id, &config)?;
+        let echo = self.prepare(&caller, &id, &config)?;
         let cannot = |failure: &dyn std::fmt::Display| Error::new(error::CANNOT_LISTEN, failure);
         let tls = echo.tls.as_ref().map(TlsAcceptor::new).transpose().map_err(|failure| cannot(&failure))?;
         let listener = Listener::bind(&echo.endpoint).await.map_err(|failure| {
@@ -123,10 +123,10 @@ impl Testee {
         Ok(transport)
     }
 
-    fn prepare(&self, id: &str, config: &Config) -> Result<EchoTransport, Error> {
+    fn prepare(&self, caller: &Caller, id: &str, config: &Config) -> Result<EchoTransport, Error> {
         let part = part::testee_transport(config, &format!("transport {id}"), &self.cbdir);
         let part = part.map_err(|problems| Error::new(error::INVALID_CONFIGURATION, problems))?;
-        part.warnings.iter().for_each(|warning| warn!(transport = id, "{}", warning.message));
+        caller.warnings(&part.warnings).for_each(|warning| warn!(transport = id, "{}", warning.message));
         echo_transport(&part.value)
     }
 
@@ -134,7 +134,7 @@ impl Testee {
         let running = self.running.lock().take();
         let running = running.ok_or_else(|| Error::new(error::NOT_RUNNING, "the testee has no transport"))?;
         info!("Transport '{}' stopped", running.transport.id);
-        Ok(running.transport.clone())
+        Ok(TesteeTransport { listening: Vec::new(), ..running.transport.clone() })
     }
 }
 

@@ -139,7 +139,7 @@ impl Admission {
 /// What counts as one address: of IPv6 the network of 64 bits, as a single host has all of one.
 pub(crate) fn network(address: &PeerAddress) -> Option<IpAddr> {
     match address {
-        PeerAddress::Tcp(address) => Some(match address.ip() {
+        PeerAddress::Tcp(address) => Some(match address.ip().to_canonical() {
             IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
             v4 => v4,
         }),

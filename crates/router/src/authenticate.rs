@@ -116,6 +116,8 @@ pub(crate) struct Grant {
     pub(crate) questions: u8,
     /// What of it an authenticator has said.
     pub(crate) said: Option<Box<Said>>,
+    /// Where the client is, as its proxy tells; none unless it came by one that has proven that it may speak for it.
+    pub(crate) behind_proxy: Option<Box<str>>,
 }
 
 /// What an authenticator has said of a client.
@@ -152,12 +154,14 @@ pub(crate) struct Refusal {
     pub(crate) abort: Abort,
     /// Exact, without secrets; empty if the client is told as much.
     pub(crate) cause: String,
+    /// The log has it already.
+    pub(crate) is_told: bool,
 }
 
 impl Refusal {
     /// Its author did something wrong, which has nothing to do with who it is.
     pub(crate) fn plain(uri: &str, message: impl Into<String>) -> Refusal {
-        Refusal { abort: Abort::new(uri, message), cause: String::new() }
+        Refusal { abort: Abort::new(uri, message), cause: String::new(), is_told: false }
     }
 
     /// Whether it is about who the client is, of which only the log is told more.
@@ -171,13 +175,14 @@ impl Refusal {
         Refusal {
             abort: Abort::new(uris::AUTHENTICATION_FAILED, "authentication failed"),
             cause: format!("method {method}, {authid}: {cause}"),
+            is_told: false,
         }
     }
 }
 
 impl From<Abort> for Refusal {
     fn from(abort: Abort) -> Self {
-        Refusal { abort, cause: String::new() }
+        Refusal { abort, cause: String::new(), is_told: false }
     }
 }
 

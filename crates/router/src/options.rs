@@ -29,6 +29,9 @@ pub struct AdmissionOptions {
     /// that is longer than that by itself 413.
     /// Default 64 MiB.
     pub pending_body_bytes_max: usize,
+    /// Of those, from one address (of IPv6 one network of 64 bits), so that nobody takes all of the room; Unix sockets and memory
+    /// have none. Default 16 MiB.
+    pub pending_body_bytes_per_address_max: usize,
 }
 
 impl Default for AdmissionOptions {
@@ -38,6 +41,7 @@ impl Default for AdmissionOptions {
             pending_max: 2_000,
             pending_per_address_max: 256,
             pending_body_bytes_max: 64 << 20,
+            pending_body_bytes_per_address_max: 16 << 20,
         }
     }
 }

@@ -62,6 +62,9 @@ pub struct Activation {
     pub authprovider: &'static str,
     /// The `transport` dict of the meta API: kind of channel, peer address, serializer.
     pub transport: Dict,
+    /// Where the client is, if it came by a proxy, as that tells: like `peer` of `transport`, which is the proxy then. None
+    /// otherwise, whatever the client says of itself.
+    pub behind_proxy: Option<Box<str>>,
     /// What is to be started.
     pub missing: Missing,
 }
@@ -79,6 +82,8 @@ pub struct NotActivated {
     pub holds_for: HoldsFor,
     /// The client is told no more than others whose login fails; the log has the sentence.
     pub is_of_proof: bool,
+    /// The log has it already: nothing more is said of it there.
+    pub is_told: bool,
 }
 
 /// Whom a refusal holds for.
@@ -98,12 +103,19 @@ impl NotActivated {
             message: message.into(),
             holds_for: HoldsFor::Everybody,
             is_of_proof: false,
+            is_told: false,
         }
     }
 
     /// A refusal of this client, which says nothing about the next one.
     pub fn this_client(uri: impl Into<String>, message: impl Into<String>) -> NotActivated {
         NotActivated { holds_for: HoldsFor::ThisClient, ..NotActivated::new(uri, message) }
+    }
+
+    /// The same, of which whoever refuses has told the log.
+    #[must_use]
+    pub fn told(self) -> NotActivated {
+        NotActivated { is_told: true, ..self }
     }
 
     /// A refusal of this client, which has proven who it is by less than it takes. It gets
@@ -204,6 +216,7 @@ pub(crate) fn ask(
         proof: grant.proof,
         authprovider: grant.provider,
         transport: caller.transport(),
+        behind_proxy: grant.behind_proxy.clone(),
         missing: Missing::Realm,
     };
     let waiting = line::join(shared, activation);
@@ -213,8 +226,9 @@ pub(crate) fn ask(
             Err(NotActivated { message, is_of_proof: true, .. }) => {
                 Verdict::Refuse(Refusal::unproven(grant.method, Some(&grant.authid), message))
             }
-            Err(NotActivated { uri, message, .. }) => {
-                Verdict::Refuse(grant.refusal(Refusal::plain(&uri, message)))
+            Err(NotActivated { uri, message, is_told, .. }) => {
+                let refusal = grant.refusal(Refusal::plain(&uri, message));
+                Verdict::Refuse(Refusal { is_told, ..refusal })
             }
         }
     }))
@@ -239,6 +253,7 @@ pub(crate) async fn provide(
         proof: None,
         authprovider: "static",
         transport: Dict::new(),
+        behind_proxy: None,
         missing: Missing::Realm,
     };
     line::join(shared, activation).await

@@ -223,7 +223,7 @@ impl Router {
         let of_path = |(path, part): (&String, _)| (path.clone(), server_options(part));
         let handshakes = options.websocket.iter().map(of_path).collect();
         let (shared, options) = (self.shared.clone(), Arc::new(options));
-        let room = Room::new(shared.admission.options().pending_body_bytes_max);
+        let room = Room::new(shared.admission.options());
         let acceptor = Acceptor { shared, options, tls, handshakes, jars, room };
         Ok(self.shared.transports.start(listener, acceptor, self.shared.stop.subscribe()))
     }
@@ -248,9 +248,9 @@ impl Router {
     }
 
     /// Reads the certificates, keys and authorities of all transports again, and tells the log. Connections that are there go on,
-    /// handshakes from now on use the new files. Where a file cannot be used the transport keeps what it had. Says of how many
-    /// transports that is so. Blocks while it reads.
-    pub fn reload_certificates(&self) -> usize {
+    /// handshakes from now on use the new files. Where a file cannot be used the transport keeps what it had, and has an error in the
+    /// result, which has all transports with TLS, by where they listen. Blocks while it reads.
+    pub fn reload_certificates(&self) -> Vec<(BoundAddress, Result<(), TlsError>)> {
         self.shared.transports.reload_certificates()
     }
 

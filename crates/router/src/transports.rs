@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use crossweave_transport::Listener;
 use crossweave_transport::endpoint::BoundAddress;
-use crossweave_transport::tls::TlsAcceptor;
+use crossweave_transport::tls::{TlsAcceptor, TlsError};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -130,19 +130,17 @@ impl Transports {
         listening.filter_map(|entry| Some((entry.address.clone(), entry.tls.clone()?))).collect()
     }
 
-    /// Reads all certificates again; says how many cannot be used.
-    pub(crate) fn reload_certificates(&self) -> usize {
-        let mut failed = 0;
-        for (address, tls) in self.with_tls() {
-            match tls.reload() {
+    /// Reads all certificates again; says of each transport what came of it.
+    pub(crate) fn reload_certificates(&self) -> Vec<(BoundAddress, Result<(), TlsError>)> {
+        let reload = |(address, tls): (BoundAddress, TlsAcceptor)| {
+            let reloaded = tls.reload();
+            match &reloaded {
                 Ok(()) => info!(endpoint = %address, "certificates were read again"),
-                Err(error) => {
-                    failed += 1;
-                    error!(endpoint = %address, %error, "certificates stay as they were");
-                }
+                Err(error) => error!(endpoint = %address, %error, "certificates stay as they were"),
             }
-        }
-        failed
+            (address, reloaded)
+        };
+        self.with_tls().into_iter().map(reload).collect()
     }
 }
 

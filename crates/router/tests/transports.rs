@@ -18,7 +18,7 @@ use crossweave_wamp::message::*;
 use crossweave_wamp::{Batching, Dict, Message, Payload, RequestId, Serializer, Value};
 use http::{Request, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 /// Nothing here takes longer.
@@ -376,10 +376,17 @@ async fn certificates_are_read_again_without_closing_a_connection_on_ipv6() {
     let refused = connect(&url, &ConnectOptions { protocols, ..options() }).await;
     assert!(refused.is_err(), "the old certificate is in use");
     assert!(router.has_tls());
-    assert_eq!(router.reload_certificates(), 0);
+    let reloaded = || -> Vec<bool> {
+        let all = router.reload_certificates();
+        assert!(
+            all.iter().all(|(endpoint, _)| endpoint.to_string().ends_with(&format!(":{}", address.port())))
+        );
+        all.iter().map(|(_, reloaded)| reloaded.is_ok()).collect()
+    };
+    assert_eq!(reloaded(), [true]);
     let mut after = Peer::join(&url, Serializer::Cbor, options()).await;
     std::fs::write(&key, "no key").unwrap();
-    assert_eq!(router.reload_certificates(), 1, "the new one stays");
+    assert_eq!(reloaded(), [false], "the new one stays");
     let _later = Peer::join(&url, Serializer::Cbor, options()).await;
     // The session of before is still there.
     let topic = "com.example.topic";
@@ -469,20 +476,27 @@ async fn a_body_that_does_not_come_is_given_up_at_the_deadline() {
 async fn long_bodies_of_strangers_have_a_bound_together_and_short_ones_come_through() {
     const KIB: usize = 1024;
     // Beside the first 16 KiB of each body.
-    let admission = AdmissionOptions { pending_body_bytes_max: 100 * KIB, ..AdmissionOptions::default() };
+    let admission = AdmissionOptions {
+        pending_body_bytes_max: 150 * KIB,
+        pending_body_bytes_per_address_max: 100 * KIB,
+        ..AdmissionOptions::default()
+    };
     let router = Router::new(admission);
     let mut transport = TransportOptions::new(ListenEndpoint::tcp("127.0.0.1", 0));
     transport.http = Some(Arc::new(Taking));
     // So long a body may take: room is not kept until then.
     transport.handshake_timeout_ms = 60_000;
     let BoundAddress::Tcp(address) = router.listen(transport).await.unwrap() else { panic!("not tcp") };
-    let begin = async |claimed: usize, sent: usize| {
-        let mut client = TcpStream::connect(address).await.unwrap();
+    let begin_from = async |from: [u8; 4], claimed: usize, sent: usize| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        let mut client = socket.connect(address).await.unwrap();
         let head = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {claimed}\r\n\r\n");
         client.write_all(head.as_bytes()).await.unwrap();
         client.write_all(&vec![b'x'; sent]).await.unwrap();
         client
     };
+    let begin = async |claimed: usize, sent: usize| begin_from([127, 0, 0, 1], claimed, sent).await;
     let answer = async |client: &mut TcpStream| {
         let mut answer = vec![0; 200];
         let len = timeout(PATIENCE, client.read(&mut answer)).await.expect("an answer in time").unwrap();
@@ -503,6 +517,10 @@ async fn long_bodies_of_strangers_have_a_bound_together_and_short_ones_come_thro
     let (mut holds, refused) = timeout(PATIENCE, refused).await.expect("there is no room for two");
     assert!(refused.contains("retry-after: 1") && refused.contains("connection: close"), "{refused}");
     assert!(answer(&mut begin(16 * KIB, 16 * KIB).await).await.starts_with("HTTP/1.1 200"));
+    // There is room for who comes from elsewhere, but not for more than is left of all.
+    let elsewhere = async |octets: usize| answer(&mut begin_from([127, 0, 0, 2], octets, octets).await).await;
+    assert!(elsewhere(60 * KIB).await.starts_with("HTTP/1.1 200"), "one address has not all of the room");
+    assert!(elsewhere(110 * KIB).await.starts_with("HTTP/1.1 503"));
     let alone = answer(&mut begin(200 * KIB, 200 * KIB).await).await;
     assert!(alone.starts_with("HTTP/1.1 413"), "it never fits: {alone}");
     // One that is there, and one that goes away, leave their room to others.

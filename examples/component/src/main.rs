@@ -61,6 +61,10 @@ fn lines_of(obstacles: Vec<Obstacle>) -> String {
 /// Runs the node of a directory until Ctrl-C or `crossweave stop`, which sends SIGTERM.
 async fn node(cbdir: &Path) -> Result<(), String> {
     let loaded = crossweave_config::load(cbdir, None).map_err(|problems| problems.to_string())?;
+    // What is to be said of the configuration, which is right.
+    if !loaded.warnings.is_empty() {
+        eprintln!("{}", loaded.warnings);
+    }
     crossweave_node::findings(&loaded.node, &extensions()).map_err(lines_of)?;
     let this = |role: &str| vec![OsString::from("/proc/self/exe"), OsString::from(role)];
     let options = NodeOptions {

@@ -87,6 +87,10 @@ fn lines_of(obstacles: Vec<Obstacle>) -> String {
 async fn node(cbdir: &Path) -> Result<(), String> {
     let loaded = crossweave_config::load_checking(cbdir, None, &extensions(cbdir));
     let loaded = loaded.map_err(|problems| problems.to_string())?;
+    // What is to be said of the configuration, which is right.
+    if !loaded.warnings.is_empty() {
+        eprintln!("{}", loaded.warnings);
+    }
     findings(&loaded.node, &extensions(&loaded.cbdir)).map_err(lines_of)?;
     let options = NodeOptions {
         directory: Some(loaded.cbdir.clone()),

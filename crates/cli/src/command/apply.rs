@@ -30,7 +30,8 @@ pub(super) struct Apply {
     /// Only show what is different and what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Print one JSON object: file, dry_run, differences, done, failed, left, put_back, not_put_back, needs_restart
+    /// Print one JSON object: file, dry_run, differences, done, failed, left, put_back, not_put_back,
+    /// certificates_read, certificates_kept, needs_restart
     #[arg(long)]
     json: bool,
 }
@@ -51,6 +52,9 @@ impl Apply {
             let lines = lines(&applied);
             lines.iter().try_for_each(|line| terminal.print(&terminal.shown(line)))?;
         }
+        applied.certificates_kept.iter().for_each(|kept| {
+            terminal.notice(&format!("warning: certificates stay as they were: {kept}"));
+        });
         applied.needs_restart.iter().for_each(|part| {
             terminal.notice(&format!("warning: `{part}` has changed: that needs a new start of the node"));
         });
@@ -64,8 +68,17 @@ impl Apply {
 
 fn lines(applied: &ConfigurationApplied) -> Vec<String> {
     let mut lines: Vec<String> = applied.differences.iter().map(shown).collect();
-    if lines.is_empty() {
-        lines.push(format!("nothing to do: the node is what {} says", applied.file));
+    if lines.is_empty() && applied.failed.is_none() {
+        let file = &applied.file;
+        let has_read = !applied.certificates_read.is_empty();
+        lines.push(match &applied.needs_restart[..] {
+            [] if has_read => format!("no difference: the node is what {file} says"),
+            [] => format!("nothing to do: the node is what {file} says"),
+            parts => {
+                let parts = parts.join("`, `");
+                format!("nothing that can be applied: `{parts}` of {file} comes with a new start of the node")
+            }
+        });
     }
     let mut list = |title: &str, items: &[String]| {
         if !items.is_empty() {
@@ -78,6 +91,7 @@ fn lines(applied: &ConfigurationApplied) -> Vec<String> {
     list(title, &applied.left);
     list("put back as it was:", &applied.put_back);
     list("could not be put back as it was:", &applied.not_put_back);
+    list("certificates read again:", &applied.certificates_read);
     lines
 }
 

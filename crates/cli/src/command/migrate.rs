@@ -7,7 +7,7 @@ mod uses;
 
 use clap::Args;
 use crossweave_config::{ConfigFile, Environment, Node, Problem, Problems, Severity, survey, upgrade};
-use crossweave_node::{Extensions, check_node_key};
+use crossweave_node::{Extensions, check_node_key, findings};
 use serde_json::{Value, json};
 
 use crate::exit::Failure;
@@ -56,7 +56,10 @@ impl Migrate {
         let (version, node, problems) = surveyed(&file, &cbdir);
         let mut report = Report::new(&file, version, &node, &problems, directory::files(&cbdir));
         report.different.extend(imports::warnings(&node, &cbdir));
-        report.missing.extend(check_node_key(&cbdir).err().map(of_the_key));
+        if report.missing.is_empty() {
+            report.add_findings(&node);
+        }
+        report.missing.extend(check_node_key(&cbdir).err().map(|it| at(Severity::Error, "key.priv", it)));
         match self.json {
             true => terminal.print(&report.json().to_string())?,
             false => report.tell(terminal)?,
@@ -81,10 +84,10 @@ fn surveyed(file: &ConfigFile, cbdir: &std::path::Path) -> (u8, Node, Problems) 
     }
 }
 
-/// What is wrong with the node's key, which is in a file of its own.
-fn of_the_key(message: String) -> Problem {
-    let (severity, path, range) = (Severity::Error, "key.priv".to_owned(), 0..0);
-    Problem { severity, place: None, range, path, message, expected: None, nearest: None }
+/// A problem at a place that is named in words.
+fn at(severity: Severity, place: &str, message: String) -> Problem {
+    let path = place.to_owned();
+    Problem { severity, place: None, range: 0..0, path, message, expected: None, nearest: None }
 }
 
 impl Report {
@@ -106,6 +109,19 @@ impl Report {
             different: of(|severity| severity == Severity::Warning),
             missing: of(|severity| severity != Severity::Warning),
             files,
+        }
+    }
+
+    /// Adds what a correct configuration cannot be started with, or does not do.
+    fn add_findings(&mut self, node: &Node) {
+        match findings(node, &Extensions::default()) {
+            Ok(warnings) => self.different.extend(warnings.iter().map(|text| {
+                let (place, what) = text.split_once(": ").unwrap_or(("node", text));
+                at(Severity::Warning, place, what.to_owned())
+            })),
+            Err(obstacles) => {
+                self.missing.extend(obstacles.into_iter().map(|it| at(Severity::Error, &it.place, it.what)));
+            }
         }
     }
 

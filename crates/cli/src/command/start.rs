@@ -10,7 +10,7 @@ use crossweave_auth::cryptosign::PrivateKey;
 use crossweave_config::{Loaded, NODE_ID, Node, Problems, Severity, ShutdownTrigger, is_node_id};
 use crossweave_node::boot::{self, WorkerPlan};
 use crossweave_node::{
-    Configuration, Controller, Extensions, NodeOptions, Why, controller_of, findings, node_key,
+    Configuration, Controller, Extensions, NodeOptions, Why, another_users, controller_of, findings, node_key,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::JoinSet;
@@ -144,6 +144,10 @@ impl Start {
             return Err(Failure::setup(format_args!("--port is for the built-in node, but there is {file}")));
         }
         let warnings = check(&loaded.node)?;
+        // Before other files of that user are in the way.
+        if let Some(why) = another_users(&loaded.cbdir) {
+            return Err(Failure::setup(why));
+        }
         info!("running the node of {}", file.display());
         warnings.iter().for_each(|warning| warn!("{warning}"));
         boot::left_out(&loaded.node).iter().for_each(|line| info!("{line}"));
@@ -304,7 +308,8 @@ async fn reload(controller: &Controller) {
             applied.needs_restart.iter().for_each(|part| {
                 warn!("`{part}` of the configuration has changed: that needs a new start of the node");
             });
-            if applied.differences.is_empty() {
+            if applied.differences.is_empty() && applied.failed.is_none() && applied.needs_restart.is_empty()
+            {
                 info!("the configuration is what runs");
             }
         }

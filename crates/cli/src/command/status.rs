@@ -9,7 +9,7 @@ use crossweave_node::running_pid;
 use serde_json::{Value, json};
 
 use crate::exit::{Code, Failure};
-use crate::node::{Cbdir, manage, meant};
+use crate::node::{Cbdir, check_told, manage, meant};
 use crate::terminal::Terminal;
 use report::Report;
 pub(super) use report::{count, time};
@@ -53,6 +53,7 @@ impl Status {
 
     fn tell(&self, terminal: Terminal) -> Result<(), Failure> {
         let directory = self.directory.find()?;
+        check_told(&directory)?;
         let is = match running_pid(&directory) {
             Some(pid) => self.tell_running(&directory, pid, terminal)?,
             None => self.tell_stopped(&directory, terminal)?,

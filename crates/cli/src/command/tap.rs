@@ -3,10 +3,11 @@
 mod shown;
 
 use std::cell::RefCell;
+use std::path::Path;
 
 use clap::Args;
 use crossweave_api::node::GetWorkers;
-use crossweave_api::router::{GetRouterRealm, GetRouterRealmByName, GetRouterRealms};
+use crossweave_api::router::{GetRouterRealm, GetRouterRealmByName, GetRouterRealms, RouterRealm};
 use crossweave_api::tracing::{GetTraceData, StartTrace, StopTrace, TraceOptions, TraceRecord};
 use crossweave_wamp::MatchPolicy;
 use crossweave_wamp::message::Kind;
@@ -100,7 +101,7 @@ impl Tap {
         let directory = self.directory.find()?;
         let started = RefCell::new(Vec::new());
         let work = async |management: &Management| {
-            self.start(management, &started).await?;
+            self.start(management, &directory, &started).await?;
             let followed = started.borrow().clone();
             let names: Vec<&str> = followed.iter().map(|it| it.worker.as_str()).collect();
             terminal.notice(&format!("following the messages of {}", names.join(", ")));
@@ -116,7 +117,12 @@ impl Tap {
     }
 
     /// Starts a trace on every worker that has the realm.
-    async fn start(&self, management: &Management, started: &RefCell<Vec<Followed>>) -> Result<(), Failure> {
+    async fn start(
+        &self,
+        management: &Management,
+        directory: &Path,
+        started: &RefCell<Vec<Followed>>,
+    ) -> Result<(), Failure> {
         let filter_types = vec!["router".to_owned()];
         let workers = management.ask(None, &GetWorkers { filter_types }).await?;
         if workers.is_empty() {
@@ -134,10 +140,8 @@ impl Tap {
         }
         match &self.realm {
             Some(realm) if started.borrow().is_empty() => {
-                let running = realms(management, &workers).await?;
-                let running =
-                    if running.is_empty() { "there is none".to_owned() } else { running.join(", ") };
-                Err(Failure::setup(format_args!("no realm {realm:?} runs on this node; running: {running}")))
+                let realms = Realms::of(management, &workers).await?;
+                Err(Failure::setup(realms.without(realm, directory)))
             }
             _ => Ok(()),
         }
@@ -231,16 +235,48 @@ async fn has_realm(management: &Management, worker: &str, realm: &str) -> Result
     }
 }
 
-/// The names of all realms.
-async fn realms(management: &Management, workers: &[String]) -> Result<Vec<String>, Failure> {
-    let mut names = Vec::new();
-    for worker in workers {
-        for realm_id in management.ask(Some(worker), &GetRouterRealms {}).await? {
-            let realm = management.ask(Some(worker), &GetRouterRealm { realm_id }).await?;
-            names.extend(realm.config["name"].as_str().map(str::to_owned));
+/// The realms of a node.
+#[derive(Default)]
+struct Realms {
+    /// The names of those that run.
+    running: Vec<String>,
+    /// Those by which clients start more.
+    templates: Vec<RouterRealm>,
+}
+
+impl Realms {
+    async fn of(management: &Management, workers: &[String]) -> Result<Realms, Failure> {
+        let mut realms = Realms::default();
+        for worker in workers {
+            for realm_id in management.ask(Some(worker), &GetRouterRealms {}).await? {
+                let realm = management.ask(Some(worker), &GetRouterRealm { realm_id }).await?;
+                match &*realm.kind {
+                    "template" => realms.templates.push(realm),
+                    _ => realms.running.extend(realm.config["name"].as_str().map(str::to_owned)),
+                }
+            }
         }
+        Ok(realms)
     }
-    Ok(names)
+
+    /// What is said of a realm that does not run, on the node of this directory.
+    fn without(&self, realm: &str, directory: &Path) -> String {
+        let running = match &self.running[..] {
+            [] => "there is none".to_owned(),
+            names => names.join(", "),
+        };
+        let starts = |template: &&RouterRealm| {
+            let read = crossweave_config::part::realm(&template.config, "template", directory);
+            read.is_ok_and(|read| read.value.template.is_some_and(|template| template.is_match(realm)))
+        };
+        let hint = match self.templates.iter().find(starts) {
+            Some(template) => {
+                format!("; a client that joins it starts it by template {}", template.config["name"])
+            }
+            None => String::new(),
+        };
+        format!("no realm {realm:?} runs on this node; running: {running}{hint}")
+    }
 }
 
 /// Takes what a trace has, again and again, until nobody wants it or it fails.

@@ -5,6 +5,7 @@ mod sample;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::exit::Failure;
 use crate::node::{Cbdir, Management, manage};
@@ -19,9 +20,13 @@ const EXAMPLES: &str = "\
 Examples:
   crossweave top
   crossweave top --interval 10
+  crossweave top --uris 20
   crossweave top --json | jq '.realms[] | {name, received_per_second}'";
 
-/// Watch what a running node does: sessions and messages by realm, CPU and memory by process
+/// Routers count how often URIs are used for 10 s after each question: they are asked again after this time.
+const ASK_AGAIN: Duration = Duration::from_secs(4);
+
+/// Watch what a running node does: sessions and messages by realm, CPU, memory and lag by process, URIs with most messages
 ///
 /// On a terminal it goes on until Ctrl-C. Otherwise, and with --json, it measures once; --count says how often.
 #[derive(Debug, Args)]
@@ -35,7 +40,10 @@ pub(super) struct Top {
     /// End after so many measurements
     #[arg(long, value_name = "N", value_parser = value::parse_count)]
     count: Option<u64>,
-    /// Print each measurement as a JSON object: node, uptime, seconds, processes, realms, silent
+    /// Show so many topics and procedures with most messages, 0 to 1000
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    uris: u32,
+    /// Print each measurement as a JSON object: node, uptime, seconds, processes, realms, hot_uris, silent
     #[arg(long)]
     json: bool,
 }
@@ -58,10 +66,10 @@ impl Top {
     async fn measure(&self, management: &Management, terminal: Terminal) -> Result<(), Failure> {
         let goes_on = terminal.is_terminal && !self.json;
         let times = self.count.unwrap_or(if goes_on { u64::MAX } else { 1 });
-        let mut before = Sample::take(management).await?;
+        let mut before = Sample::take(management, self.uris).await?;
         for _ in 0..times {
-            tokio::time::sleep(self.interval).await;
-            let now = Sample::take(management).await?;
+            self.wait(management, &before).await?;
+            let now = Sample::take(management, self.uris).await?;
             let view = View::between(&before, &now);
             if self.json {
                 terminal.print(&view.json().to_string())?;
@@ -73,6 +81,16 @@ impl Top {
             }
             before = now;
         }
+        Ok(())
+    }
+    /// Until the interval is over. The routers must not think that nobody looks any more.
+    async fn wait(&self, management: &Management, before: &Sample) -> Result<(), Failure> {
+        let end = Instant::now() + self.interval;
+        while self.uris > 0 && Instant::now() + ASK_AGAIN < end {
+            sleep(ASK_AGAIN).await;
+            before.count_on(management).await?;
+        }
+        sleep_until(end).await;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossweave_api::error::INVALID_CONFIGURATION;
 use crossweave_api::{Procedure, REALM, Scope};
 use crossweave_client::{Arguments, CallError, Client, Options, Reconnect, Value};
-use crossweave_node::{SOCKET, running_pid};
+use crossweave_node::{SOCKET, running_pid, untold_pid};
 use crossweave_wamp::Serializer;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
@@ -37,7 +37,17 @@ pub(crate) struct Management {
 /// # Errors
 /// None does.
 pub(crate) fn running(directory: &Path) -> Result<u32, Failure> {
+    check_told(directory)?;
     running_pid(directory).ok_or_else(|| not_running(directory))
+}
+
+/// # Errors
+/// This user cannot tell whether a node runs there, as it is another user's.
+pub(crate) fn check_told(directory: &Path) -> Result<(), Failure> {
+    let Some(error) = untold_pid(directory) else { return Ok(()) };
+    let (shown, file) = (directory.display(), directory.join("node.pid"));
+    let message = format_args!("cannot tell whether a node runs in {shown}: {}: {error}", file.display());
+    Err(Failure::unavailable(message))
 }
 
 /// No node runs in this directory.

@@ -154,6 +154,8 @@ fn workers_come_and_go_and_the_controller_has_to_be_started_again() {
         applied.stderr
     );
     assert!(it.reaches("far.sock", "far"));
+    let again = it.of(&["apply"]);
+    assert!(again.stdout.starts_with("nothing that can be applied: `controller` of "), "{}", again.stdout);
     it.config["workers"].as_array_mut().unwrap().pop();
     it.write();
     let applied = it.of(&["apply"]);
@@ -261,6 +263,84 @@ fn sighup_applies_the_configuration() {
 }
 
 #[test]
+fn a_worker_that_hangs_is_named_unless_it_is_to_be_started_anew() {
+    let mut it = Changing::new();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    let pid = Pid::from_raw(it.worker_pid()).unwrap();
+    it.router()["realms"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "three", "roles": [role("anonymous", true)]}));
+    it.write();
+    kill_process(pid, Signal::STOP).unwrap();
+    let told = it.of(&["apply"]);
+    kill_process(pid, Signal::CONT).unwrap();
+    assert_eq!(told.code, Some(1), "{}{}", told.stdout, told.stderr);
+    let why =
+        "worker \"worker001\" hangs: crossbar.worker.worker001.get_router_realm was not answered within 5 s";
+    assert!(told.stderr.contains(why), "{}", told.stderr);
+    assert!(!it.reaches("a.sock", "three"), "nothing was done");
+    // One that is started anew need not answer.
+    it.router()["options"] = json!({"title": "another"});
+    it.write();
+    kill_process(pid, Signal::STOP).unwrap();
+    let would = it.of(&["apply", "--dry-run"]);
+    kill_process(pid, Signal::CONT).unwrap();
+    assert_eq!(would.code, Some(0), "{}{}", would.stdout, would.stderr);
+    assert!(would.stdout.contains("  start worker \"worker001\"\n"), "{}", would.stdout);
+}
+
+#[test]
+fn status_tells_the_realms_that_can_be_joined_now() {
+    let mut it = Changing::new();
+    let _node = Node::start_in(it.folder(), &[], 2);
+    let template =
+        json!({"name": "^u-(?P<user>[a-z]+)$", "template": true, "roles": [role("anonymous", true)]});
+    it.router()["realms"][1]["name"] = json!("three");
+    it.router()["realms"].as_array_mut().unwrap().push(template);
+    it.write();
+    let applied = it.of(&["apply"]);
+    assert_eq!(applied.code, Some(0), "{}{}", applied.stdout, applied.stderr);
+    let expected = "- worker worker001: realm \"two\"\n\
+        + worker worker001: realm \"three\"\n\
+        + worker worker001: realm \"three\", role \"anonymous\"\n\
+        + worker worker001: realm \"^u-(?P<user>[a-z]+)$\"\n";
+    assert!(applied.stdout.starts_with(expected), "{}", applied.stdout);
+    assert!(it.reaches("a.sock", "u-ann"));
+    let status = it.of(&["status"]).stdout;
+    let line = format!("  listening on {} (realms one, three, ^u-(?P<user>[a-z]+)$)\n", it.url("a.sock"));
+    assert!(status.contains(&line), "{status}");
+    let ask =
+        ["call", "crossbar.worker.worker001.stop_router_transport", "transport001", "--realm", "crossbar"];
+    let url = it.url("node.sock");
+    let stopped: Value = serde_json::from_str(&run(&[&ask[..], &["--url", &url]].concat()).stdout).unwrap();
+    assert_eq!((&stopped["state"], &stopped["listening"]), (&json!(6), &json!([])));
+}
+
+#[test]
+fn status_tells_where_proxies_and_testees_listen() {
+    let mut it = Changing::new();
+    let testee = json!({"type": "websocket", "id": "echo", "endpoint": {"type": "unix", "path": "echo"}});
+    let connection = json!({"transport": {"type": "rawsocket", "serializer": "cbor",
+        "endpoint": {"type": "unix", "path": "a.sock"}}});
+    let proxy = json!({"type": "proxy", "connections": {"conn1": connection},
+        "routes": {"one": {"anonymous": "conn1"}}, "transports": [socket("front")]});
+    let workers = it.config["workers"].as_array_mut().unwrap();
+    workers.push(proxy);
+    workers.push(json!({"type": "websocket-testee", "transport": testee}));
+    it.write();
+    let node = Node::start_in(it.folder(), &[], 4);
+    let status = it.of(&["status"]).stdout;
+    for line in &node.ready {
+        assert!(status.contains(&format!("  {line}\n")), "{line} is not in {status}");
+    }
+    let status: Value = serde_json::from_str(&it.of(&["status", "--json"]).stdout).unwrap();
+    let kinds = |worker: usize| status["workers"][worker]["transports"][0]["type"].clone();
+    assert_eq!((kinds(1), kinds(2)), (json!("rawsocket"), json!("websocket")));
+    assert!(status["workers"][2]["transports"][0]["since"].is_string(), "{status}");
+}
+
+#[test]
 fn a_node_that_applies_what_takes_long_is_still_ended_in_order() {
     let mut it = Changing::new();
     let mut node = Node::start_in(it.folder(), &[], 2);
@@ -282,4 +362,43 @@ fn a_node_that_applies_what_takes_long_is_still_ended_in_order() {
     assert_eq!(node.process.end(), Some(0));
     assert!(since.elapsed() < PATIENCE, "it took {:?}", since.elapsed());
     assert!(!it.path("node.pid").exists() && !it.path("a.sock").exists());
+}
+
+#[test]
+fn certificates_that_were_read_again_are_told_those_of_proxies_too() {
+    let mut it = Changing::new();
+    let issue = |name: &str| {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        fs::write(it.path(&format!("{name}.crt")), made.cert.pem()).unwrap();
+        fs::write(it.path(&format!("{name}.key")), made.signing_key.serialize_pem()).unwrap();
+    };
+    ["router", "proxy"].into_iter().for_each(issue);
+    let secured = |name: &str| {
+        let tls = json!({"certificate": format!("{name}.crt"), "key": format!("{name}.key")});
+        json!({"type": "rawsocket", "auth": {"anonymous": {"type": "static", "role": "anonymous"}},
+            "endpoint": {"type": "tcp", "port": 0, "interface": "127.0.0.1", "tls": tls}})
+    };
+    it.router()["transports"][1] = secured("router");
+    it.router()["transports"][0]["auth"] = json!({"anonymous-proxy": {"type": "static"}});
+    let back = json!({"transport": {"type": "rawsocket", "serializer": "cbor", "endpoint": {"type": "unix", "path": "a.sock"}}});
+    it.config["workers"].as_array_mut().unwrap().push(json!({"id": "front", "type": "proxy",
+        "connections": {"back": back}, "routes": {"one": {"anonymous": "back"}}, "transports": [secured("proxy")]}));
+    it.write();
+    let node = Node::start_in(it.folder(), &[], 3);
+    let would = it.of(&["apply", "--dry-run"]);
+    assert!(
+        would.stdout.starts_with("nothing to do: ") && would.stdout.lines().count() == 1,
+        "{}",
+        would.stdout
+    );
+    let told = it.of(&["apply"]);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    assert!(told.stdout.starts_with("no difference: the node is what "), "{}", told.stdout);
+    let at = |worker: &str| format!("  worker \"{worker}\": tcp:127.0.0.1:");
+    assert!(told.stdout.contains("certificates read again:\n"), "{}", told.stdout);
+    assert!(told.stdout.contains(&at("worker001")) && told.stdout.contains(&at("front")), "{}", told.stdout);
+    let told: Value = serde_json::from_str(&it.of(&["apply", "--json"]).stdout).unwrap();
+    assert_eq!(told["certificates_read"].as_array().map(Vec::len), Some(2), "{told}");
+    assert_eq!((&told["differences"], &told["certificates_kept"]), (&json!([]), &json!([])));
+    drop(node);
 }

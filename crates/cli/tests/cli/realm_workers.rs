@@ -225,4 +225,8 @@ fn guests_beyond_those_that_may_run_are_left_out_and_that_is_told() {
     let item = guest("");
     let refused = node.call("crossbar.start_worker", &[json!("second"), json!("guest"), item]).unwrap_err();
     assert!(refused.contains("only a configuration starts workers with realms"), "{refused}");
+    let refused = node.call("crossbar.start_worker", &[json!("market"), json!("xbrmm")]).unwrap_err();
+    let expected =
+        "worker type `xbrmm` is refused: it is of the data markets on a blockchain, and Crossweave uses none";
+    assert!(refused.contains(expected), "the sentence of `check`: {refused}");
 }

@@ -299,9 +299,21 @@ fn migrate_tells_of_all_workers_and_of_components_that_need_crossbar() {
     let told: Vec<_> =
         different.iter().filter(|it| it["message"].to_string().contains("Crossbar.io itself")).collect();
     assert_eq!(told.len(), 2, "{report}");
-    assert_eq!(told[0]["path"], "$.workers[1].components[0]");
+    assert_eq!(told[0]["path"], r#"worker "worker002", component "component001""#);
     assert!(
         told[0]["message"].to_string().contains("RESTCallee")
             && told[1]["message"].to_string().contains("app.py")
     );
+}
+
+#[test]
+fn migrate_tells_what_start_would_warn_of() {
+    let endpoint = json!({"type": "tcp", "port": 2, "interface": "127.0.0.1"});
+    let transport = json!([{"type": "websocket", "endpoint": endpoint, "options": {"tcp_nodelay": false}}]);
+    let folder = folder(&[("config.json", &config(&transport))]);
+    let (code, report) = migrate(&folder);
+    assert_eq!(code, Some(0), "{report}");
+    let told = &report["different"][0];
+    assert_eq!(told["path"], r#"worker "worker001", transport "transport001""#);
+    assert!(told["message"].to_string().contains("`tcp_nodelay` has no effect"), "{report}");
 }

@@ -422,3 +422,22 @@ fn the_controller_has_the_title_that_it_is_given() {
     node.process.signal(Signal::TERM);
     assert_eq!(node.process.end(), Some(0));
 }
+
+#[test]
+fn what_is_to_be_said_of_a_configuration_is_said_once() {
+    let folder = TempDir::new().unwrap();
+    let role = json!({"name": "anonymous", "permissions": [], "shade": 1});
+    let transport = json!({"type": "rawsocket", "endpoint": {"type": "unix", "path": "socket"}});
+    let worker = json!({"type": "router", "options": {"cpu_affinity": [0, 0]}, "transports": [transport],
+        "realms": [{"name": "realm1", "colour": 2, "roles": [role]}]});
+    let config = json!({"version": 2, "workers": [worker]}).to_string();
+    fs::write(folder.path().join("config.json"), config).unwrap();
+    let mut node = Background::start(crossweave().args(["start", "--cbdir"]).arg(folder.path()));
+    while !node.line().starts_with("listening on ") {}
+    node.signal(Signal::INT);
+    assert_eq!(node.end(), Some(0));
+    let told = [node.told(), node.rest()].concat().join("\n");
+    for warning in ["CPU 0 is in the list already", "unknown key `colour`", "unknown key `shade`"] {
+        assert_eq!(told.matches(warning).count(), 1, "{warning}: {told}");
+    }
+}

@@ -256,3 +256,48 @@ fn whoever_names_the_folder_above_a_node_directory_is_told_so() {
     let stopped = of(above.path(), &["stop"]);
     assert!(!stopped.stderr.contains("did you mean"), "{}", stopped.stderr);
 }
+
+/// A command of another user; none where this one may not run such.
+fn of_somebody_else(folder: &Path, args: &[&str]) -> Option<Outcome> {
+    use std::os::unix::process::CommandExt as _;
+    let mut command = crossweave();
+    command.args(args).args(["--cbdir", folder.to_str().unwrap()]).uid(65_534).gid(65_534);
+    command.output().ok().map(Outcome::of)
+}
+
+#[test]
+fn another_user_is_told_whose_node_it_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder();
+    let allow = |name: &str, mode: u32| {
+        fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow("", 0o755);
+    allow("config.json", 0o644);
+    let node = Node::start_in(folder.path(), &[], 1);
+    allow("node.pid", 0o644);
+    let Some(started) = of_somebody_else(folder.path(), &["start"]) else {
+        return eprintln!("skipped: only root runs programs of other users");
+    };
+    let (directory, pid) = (folder.path().display(), node.process.pid());
+    let expected = format!(
+        "a node of user 0 runs in {directory} already (process {pid}): only user 0 or root can stop it"
+    );
+    assert_eq!(started.code, Some(1), "{started:?}");
+    assert_eq!(started.stderr.lines().filter(|line| line.contains("error")).count(), 1, "{started:?}");
+    assert!(started.stderr.contains(&expected), "{started:?}");
+    let stopped = of_somebody_else(folder.path(), &["stop"]).unwrap();
+    assert_eq!(stopped.code, Some(1), "{stopped:?}");
+    assert!(stopped.stderr.contains("it belongs to another user"), "{stopped:?}");
+    // A node with a strict umask does not even say that it is there.
+    allow("node.pid", 0o600);
+    let expected = format!("a node of user 0 may run in {directory}: ");
+    let started = of_somebody_else(folder.path(), &["start"]).unwrap();
+    assert!(started.code == Some(1) && started.stderr.contains(&expected), "{started:?}");
+    for args in [&["stop"][..], &["status"], &["apply"]] {
+        let untold = of_somebody_else(folder.path(), args).unwrap();
+        let expected = format!("cannot tell whether a node runs in {directory}: ");
+        assert!(untold.code == Some(69) && untold.stderr.contains(&expected), "{args:?}: {untold:?}");
+    }
+    assert!(of(folder.path(), &["status", "--assert", "running"]).code == Some(0), "it runs on");
+}

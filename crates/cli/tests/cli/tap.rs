@@ -122,6 +122,25 @@ fn a_session_is_followed_and_what_was_missed_is_told() {
 }
 
 #[test]
+fn a_realm_that_clients_start_is_not_told_as_running_before() {
+    let folder = TempDir::new().unwrap();
+    let roles = json!([{"name": "anonymous", "allow-by-default": true}]);
+    let realms = json!([{"name": "realm1", "roles": roles}, {"name": "^q-[a-z0-9]+$", "template": true, "roles": roles}]);
+    let transport = json!({"type": "rawsocket", "endpoint": {"type": "unix", "path": "cw.sock"}});
+    let worker = json!({"type": "router", "realms": realms, "transports": [transport]});
+    let config = json!({"version": 2, "workers": [worker]}).to_string();
+    std::fs::write(folder.path().join("config.json"), config).unwrap();
+    let _node = Node::start_in(folder.path(), &[], 1);
+    let tap =
+        |realm: &str| run(&["tap", "--cbdir", folder.path().to_str().unwrap(), "--realm", realm]).stderr;
+    let told = tap("q-zzz");
+    let expected = r#"no realm "q-zzz" runs on this node; running: realm1; a client that joins it starts it by template "^q-[a-z0-9]+$""#;
+    assert!(told.contains(expected), "{told}");
+    let told = tap("other");
+    assert!(told.trim_end().ends_with("running: realm1"), "{told}");
+}
+
+#[test]
 fn what_cannot_be_followed_is_said() {
     let node = Tapped::node(true);
     let at = |args: &[&str]| run(&[&["tap", "--cbdir", node.cbdir()], args].concat());

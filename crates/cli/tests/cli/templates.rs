@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::background::run;
+use crate::managed::Managed;
 use crate::node::Node;
 use crate::peer::Peer;
 
@@ -327,4 +328,22 @@ fn a_client_whose_role_is_of_a_template_too_gets_in_at_once() {
         assert_eq!(published.code, Some(0), "{why}: {}", published.stderr);
     }
     stop(&mut node);
+}
+
+#[test]
+fn a_realm_that_is_not_started_for_a_client_is_one_line_of_the_log() {
+    let template = json!({"name": "realm-[a-z]+", "template": true, "activation": {"max_realms": 1},
+        "roles": [{"name": "anonymous", "permissions": everything("com.")}]});
+    let transport = json!({"type": "rawsocket", "endpoint": {"type": "unix", "path": "router"}});
+    let worker = json!({"type": "router", "realms": [template], "transports": [transport]});
+    let mut node = Managed::start(&json!([worker]), &[]);
+    for realm in ["realm-a", "realm-b", "other"] {
+        let _ = node.call_on("router", realm, "com.nothing", &[]);
+    }
+    node.process.signal(Signal::TERM);
+    assert_eq!(node.process.end(), Some(0));
+    let refused = |line: &&String| line.contains("not started") || line.contains("refused");
+    let told: Vec<String> = node.process.rest().iter().filter(refused).cloned().collect();
+    let [budget, missing] = &told[..] else { panic!("{told:?}") };
+    assert!(budget.contains("realm=realm-b") && missing.contains("realm=other"), "{told:?}");
 }

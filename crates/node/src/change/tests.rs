@@ -398,6 +398,35 @@ fn a_router_with_several_templates_is_told_their_order_before_it_gets_them() {
 }
 
 #[test]
+fn a_realm_or_role_of_another_name_is_another_one() {
+    let role = |name: &str| json!({"name": name});
+    let worker = |realm: &str, name: &str| json!([{"type": "router", "id": "rtr", "realms": [{"name": "one"}, {"name": realm, "roles": [role(name)]}]}]);
+    let (differences, actions) = between(&worker("two", "a"), &worker("three", "a"));
+    let expected = ["- rtr realm \"two\"", "+ rtr realm \"three\"", "+ rtr realm \"three\", role \"a\""];
+    assert_eq!(differences, expected);
+    assert_eq!(actions.len(), 3, "{actions:?}");
+    let (differences, _) = between(&worker("two", "a"), &worker("two", "b"));
+    assert_eq!(differences, ["- rtr realm \"two\", role \"a\"", "+ rtr realm \"two\", role \"b\""]);
+}
+
+#[test]
+fn the_order_of_templates_is_told_only_if_those_that_stay_change_places() {
+    let worker = |names: &[&str]| {
+        let realms: Vec<Value> = names.iter().map(|name| json!({"name": name, "template": true})).collect();
+        json!([{"type": "router", "id": "rtr", "realms": realms}])
+    };
+    let told = |before: &[&str], now: &[&str]| between(&worker(before), &worker(now)).0;
+    let [a, b, c] = ["a-[a-z]+", "b-[a-z]+", "c-[a-z]+"];
+    assert_eq!(told(&[b], &[a, b]), [format!("+ rtr realm {a:?}")]);
+    assert_eq!(told(&[a, b], &[a, b, c]), [format!("+ rtr realm {c:?}")]);
+    assert_eq!(told(&[a, b, c], &[a, c]), [format!("- rtr realm {b:?}")]);
+    assert_eq!(told(&[a, b], &[b]), [format!("- rtr realm {a:?}")]);
+    assert_eq!(told(&[a, b], &[b, a]), ["~ rtr order of realm templates"]);
+    let both = told(&[a, b], &[b, c, a]);
+    assert_eq!(both, ["~ rtr order of realm templates".to_owned(), format!("+ rtr realm {c:?}")]);
+}
+
+#[test]
 fn what_is_started_gets_no_id_of_what_a_client_has_started() {
     let template = json!({"name": "u-[a-z]+", "template": true});
     let teams = json!({"name": "team-[a-z]+", "template": true});

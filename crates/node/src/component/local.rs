@@ -29,6 +29,8 @@ const SOCKET: &str = "s";
 const MAGIC: u8 = 0x7f;
 /// Messages of up to 16 MiB, both ways.
 const LEN_MAX: u8 = 0xf0;
+/// A folder that has no socket after this time was left by a process that was killed as it made it.
+const MAKING_DEADLINE: Duration = Duration::from_secs(60);
 /// One process at a time connects.
 const BACKLOG: u32 = 16;
 /// A process that has connected says at once how it speaks.
@@ -51,12 +53,18 @@ fn clear_in(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten().filter(is_folder_of_ours) {
         let folder = entry.path();
-        // One without a socket may be in the making.
-        if fs::symlink_metadata(folder.join(SOCKET)).is_ok() && hold(&folder).is_ok() {
+        let has_socket = fs::symlink_metadata(folder.join(SOCKET)).is_ok();
+        if (has_socket || !is_in_the_making(&entry)) && hold(&folder).is_ok() {
             remove(&folder);
             debug!(folder = %folder.display(), "removed what a process has left behind");
         }
     }
+}
+
+/// Whether a folder without a socket is so young that somebody may be about to lock it.
+fn is_in_the_making(entry: &fs::DirEntry) -> bool {
+    let made = entry.metadata().and_then(|it| it.modified());
+    made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < MAKING_DEADLINE))
 }
 
 fn is_folder_of_ours(entry: &fs::DirEntry) -> bool {
@@ -166,6 +174,7 @@ async fn greet(mut stream: UnixStream) -> io::Result<(UnixStream, Serializer)> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixListener;
+    use std::time::SystemTime;
 
     use crossweave_router::AdmissionOptions;
 
@@ -187,12 +196,19 @@ mod tests {
         }
         let begun = at(format!("{PREFIX}{}", "0b".repeat(RANDOM_LEN)));
         fs::create_dir(&begun).unwrap();
+        let never_ended = at(format!("{PREFIX}{}", "0c".repeat(RANDOM_LEN)));
+        fs::create_dir(&never_ended).unwrap();
+        File::open(&never_ended).unwrap().set_modified(SystemTime::now() - 2 * MAKING_DEADLINE).unwrap();
+        // A link is not followed, whoever has put it there.
+        let link = at(format!("{PREFIX}{}", "0d".repeat(RANDOM_LEN)));
+        std::os::unix::fs::symlink(&other, &link).unwrap();
         clear_in(scratch.path());
-        assert!(!left.exists());
+        assert!(!left.exists() && !never_ended.exists());
+        assert!(other.join(SOCKET).exists() && fs::symlink_metadata(&link).is_ok());
         assert!(other.exists() && another.exists() && begun.exists());
         UnixStream::connect(runs.path()).await.expect("it still listens");
         drop(runs);
         clear_in(scratch.path());
-        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 3);
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 4);
     }
 }

@@ -8,10 +8,12 @@ use crossweave_api::node::*;
 use crossweave_api::worker::ControllerTraffic;
 use crossweave_api::{Config, Error, Scope, error};
 use crossweave_auth::cryptosign::{challenge_from_hex, message};
+use crossweave_config::NO_DATA_MARKETS;
 use crossweave_wamp::Value;
 use serde_json::{Value as Json, json};
 use tokio::task::spawn_blocking;
 use tokio::time::{Duration, sleep, timeout};
+use tracing::warn;
 
 use super::worker::{Status, Worker};
 use super::{Controller, Why, management};
@@ -178,7 +180,10 @@ impl Controller {
         let StartWorker { worker_id, worker_type, worker_options } = asked;
         check_id("worker", &worker_id)?;
         let Some(kind) = WorkerKind::parse(&worker_type) else {
-            let message = format!("there is no worker type {worker_type:?}: expected {}", WorkerKind::NAMES);
+            let message = match worker_type.as_str() {
+                "xbrmm" => format!("worker type `xbrmm` is refused: {NO_DATA_MARKETS}"),
+                _ => format!("there is no worker type {worker_type:?}: expected {}", WorkerKind::NAMES),
+            };
             return Err(Error::new(error::FEATURE_UNAVAILABLE, message));
         };
         if self.worker_templates().iter().any(|it| it.id == worker_id) {
@@ -188,7 +193,8 @@ impl Controller {
         }
         let options = worker_options.unwrap_or_else(|| json!({}));
         let cbdir = &self.shared.options.cbdir;
-        let worker = Worker::new(worker_id, kind, false, options, cbdir)?;
+        let (worker, warnings) = Worker::new(worker_id, kind, false, options, cbdir)?;
+        warnings.iter().for_each(|warning| warn!(worker = worker.id, "{}", warning.message));
         let worker = self.start_worker(worker, &caller).await?;
         Ok(worker.started(caller.session))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crossweave_api::node::{
     ApplyConfiguration, ConfigurationApplied, ConfigurationDifference, ON_CONFIGURATION_APPLIED,
 };
-use crossweave_api::router::GetRouterRealms;
+use crossweave_api::router::{CertificatesRead, GetRouterRealms};
 use crossweave_api::{Config, Error, error};
 use crossweave_config::{Loaded, Severity, load_checking};
 use tokio::time::{Duration, timeout};
@@ -21,7 +21,7 @@ use crate::kind::{NativeKind, WorkerKind};
 use crate::router::findings;
 use crate::service::{Caller, to_json};
 
-/// A worker that does not say within this time what it runs is taken to run what it was told to.
+/// A worker that does not say within this time what it runs hangs.
 const LOOK_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Where the configuration of a node is, and what it said when the node was started.
@@ -58,8 +58,8 @@ impl Controller {
         let file = configuration.file.clone();
         let loaded = tokio::task::spawn_blocking(move || read(&options, &file)).await;
         let loaded = loaded.map_err(|failure| Error::new(error::RUNTIME_ERROR, failure))??;
-        let runs = self.look(dry_run).await;
-        let others = self.others(&runs).await;
+        let (runs, silent) = self.look(dry_run).await;
+        let others = self.others(&runs, &silent).await;
         let plan = change::plan_beside(&runs, &boot::plan(&loaded.node, &loaded.document), &others);
         let mut applied = ConfigurationApplied {
             file: configuration.file.display().to_string(),
@@ -70,15 +70,27 @@ impl Controller {
             left: plan.actions.iter().map(Action::told).collect(),
             put_back: Vec::new(),
             not_put_back: Vec::new(),
+            certificates_read: Vec::new(),
+            certificates_kept: Vec::new(),
             needs_restart: Vec::new(),
         };
         if controller_of(&loaded.document) != configuration.controller {
             applied.needs_restart.push("controller".to_owned());
         }
-        if !dry_run {
+        applied.failed = silent.into_iter().find(|it| !plan.ends(&it.worker)).map(|it| it.to_string());
+        if let Some(why) = &applied.failed {
+            error!("the configuration was not applied: {why}");
+        } else if !dry_run {
+            for warning in &loaded.warnings {
+                let line = warning.place.map_or(0, |place| place.line);
+                warn!(file = loaded.warnings.file(), line, path = warning.path, "{}", warning.message);
+            }
             self.end_failed().await;
             self.act(plan.actions, &runs, &mut applied).await;
-            self.reload_certificates().await;
+        }
+        if !dry_run {
+            let CertificatesRead { read, kept } = self.reload_certificates().await;
+            (applied.certificates_read, applied.certificates_kept) = (read, kept);
         }
         self.shared.service.tell(&ON_CONFIGURATION_APPLIED, &applied).await;
         Ok(applied)
@@ -188,10 +200,12 @@ impl Controller {
         }
     }
 
-    /// What runs, as far as a configuration has started it and nobody has stopped it since. Unless this is only to be shown, a
-    /// worker that fails from now on does not come back with what was stopped.
-    async fn look(&self, is_only_shown: bool) -> Vec<WorkerPlan> {
+    /// What runs, as far as a configuration has started it and nobody has stopped it since, and which workers do not say what
+    /// they run: those are taken to run what they were told to. Unless this is only to be shown, a worker that fails from now on
+    /// does not come back with what was stopped.
+    async fn look(&self, is_only_shown: bool) -> (Vec<WorkerPlan>, Vec<Silent>) {
         let mut plans = self.plans();
+        let mut silent = Vec::new();
         for plan in &mut plans {
             let worker = self.shared.workers.lock().get(&plan.id).cloned();
             let Some(worker) = worker else { continue };
@@ -200,12 +214,21 @@ impl Controller {
                 continue;
             }
             let mut there = Vec::new();
+            let mut hangs = false;
             for step in std::mem::take(&mut plan.steps) {
-                let found = match timeout(LOOK_DEADLINE, self.call(&plan.id, step.start.look())).await {
-                    Ok(Ok(answer)) => step.start.found(&to_json(&answer)),
-                    Ok(Err(unanswered)) if unanswered.is_gone() => None,
+                let call = step.start.look();
+                let procedure = call.procedure();
+                let asked = async { if hangs { None } else { Some(self.call(&plan.id, call).await) } };
+                let found = match timeout(LOOK_DEADLINE, asked).await {
+                    Ok(Some(Ok(answer))) => step.start.found(&to_json(&answer)),
+                    Ok(Some(Err(unanswered))) if unanswered.is_gone() => None,
                     // It cannot tell now: what it was told to start counts.
-                    _ => Some(step.start.clone()),
+                    Ok(_) => Some(step.start.clone()),
+                    Err(_) => {
+                        hangs = true;
+                        silent.push(Silent { worker: plan.id.clone(), procedure });
+                        Some(step.start.clone())
+                    }
                 };
                 there.extend(found.map(|start| Step { start, ..step }));
             }
@@ -214,13 +237,15 @@ impl Controller {
             }
             plan.steps = there;
         }
-        plans
+        (plans, silent)
     }
 
     /// The realms and roles that run besides, such as those that clients have started by templates.
-    async fn others(&self, runs: &[WorkerPlan]) -> Others {
+    async fn others(&self, runs: &[WorkerPlan], silent: &[Silent]) -> Others {
         let mut others = Others::new();
-        for plan in runs.iter().filter(|plan| plan.kind == WorkerKind::Native(NativeKind::Router)) {
+        let answers = |plan: &&WorkerPlan| !silent.iter().any(|it| it.worker == plan.id);
+        let routers = runs.iter().filter(|plan| plan.kind == WorkerKind::Native(NativeKind::Router));
+        for plan in routers.filter(answers) {
             let there = self.ask(plan, Call::of(&GetRouterRealms {})).await;
             let mut found: Vec<Other> = ids(&there).map(|id| Other { realm: None, id }).collect();
             for step in plan.steps.iter().filter(|step| has_role_templates(step)) {
@@ -251,6 +276,17 @@ impl Controller {
         let configured = workers.values().filter(|it| it.origin == Origin::Configuration && !it.has_failed());
         configured.map(planned).chain(templates).collect()
     }
+}
+
+/// A worker that hangs. The text is for the one who applies a configuration.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "worker {worker:?} hangs: crossbar.worker.{worker}.{procedure} was not answered within {} s; nothing was changed",
+    LOOK_DEADLINE.as_secs()
+)]
+struct Silent {
+    worker: String,
+    procedure: &'static str,
 }
 
 /// Reads and checks the configuration.

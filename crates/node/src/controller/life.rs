@@ -178,15 +178,16 @@ impl Controller {
     /// It is not started again: it stays there to be looked at, until somebody ends it.
     async fn give_up(&self, worker: &Worker, ended: Ended, failures: u32, why: &str) {
         let (title, id) = (worker.kind.title(), &worker.id);
+        worker.go(Status::Failed);
         if failures > FAILURES_MAX && self.shared.options.restarts_workers {
+            let goes_on = self.shared.stop.borrow().is_none() && !self.ends_with(worker, !ended.is_clean());
+            let advice = advice(goes_on, &worker.origin, self.shared.options.configuration.is_some());
             error!(
-                "{title} '{id}' has failed {failures} times in a row ({why}) and is not started again: \
-                 its last lines are in `crossbar.get_worker_log`; once it is mended, `crossweave apply` starts it"
+                "{title} '{id}' has failed {failures} times in a row ({why}) and is not started again{advice}"
             );
         } else {
             error!("{title} '{id}' has ended: {why}");
         }
-        worker.go(Status::Failed);
         self.trigger(worker, !ended.is_clean());
         worker.stop.notified().await;
     }
@@ -316,19 +317,34 @@ impl Controller {
         if has_failed && !matches!(worker.origin, Origin::Realm { .. }) {
             *self.shared.has_failed.lock() = true;
         }
+        if self.ends_with(worker, has_failed) {
+            self.stop(Why::Worker { id: worker.id.clone(), has_failed });
+        }
+    }
+
+    /// Whether the node ends with a worker that has ended for good.
+    fn ends_with(&self, worker: &Worker, has_failed: bool) -> bool {
         if worker.is_minor() {
-            return;
+            return false;
         }
         let is_last = self.shared.workers.lock().values().all(|it| it.is_minor() || it.has_failed());
-        let ends = self.shared.options.shutdown.iter().any(|trigger| match trigger {
+        self.shared.options.shutdown.iter().any(|trigger| match trigger {
             ShutdownTrigger::ShutdownRequested => false,
             ShutdownTrigger::WorkerExit => true,
             ShutdownTrigger::WorkerExitWithError => has_failed,
             ShutdownTrigger::LastWorkerExit => is_last,
-        });
-        if ends {
-            self.stop(Why::Worker { id: worker.id.clone(), has_failed });
+        })
+    }
+}
+
+/// What can be done about a worker that is not started again. None of it can if the node does not go on.
+fn advice(node_goes_on: bool, origin: &Origin, has_configuration: bool) -> &'static str {
+    match (node_goes_on, origin) {
+        (false, _) => "",
+        (true, Origin::Configuration) if has_configuration => {
+            ": its last lines are in `crossbar.get_worker_log`; once it is mended, `crossweave apply` starts it"
         }
+        (true, _) => ": its last lines are in `crossbar.get_worker_log`",
     }
 }
 
@@ -341,6 +357,16 @@ fn in_a_row(before: u32, ran: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_node_that_goes_on_can_be_asked_for_a_worker_again() {
+        let told = |goes_on, origin| advice(goes_on, &origin, true);
+        assert!(told(true, Origin::Configuration).contains("`crossweave apply` starts it"));
+        assert_eq!(told(false, Origin::Configuration), "", "the node ends with it");
+        let started_by_hand = told(true, Origin::Call);
+        assert!(started_by_hand.contains("get_worker_log") && !started_by_hand.contains("apply"));
+        assert!(!advice(true, &Origin::Configuration, false).contains("apply"), "the built-in node has none");
+    }
 
     #[test]
     fn only_a_worker_that_has_run_begins_anew() {

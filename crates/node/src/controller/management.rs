@@ -14,12 +14,11 @@ use crossweave_wamp::MatchPolicy;
 use tracing::warn;
 
 use crate::native::SERIALIZER;
+use crate::service::CONTROLLER;
 
 /// The name of the socket in the node directory.
 pub const SOCKET: &str = "node.sock";
 
-/// The role of the controller. It may do everything.
-pub(super) const CONTROLLER: &str = "controller";
 /// The role of whoever connects to the socket. It may do everything.
 const OPERATOR: &str = "operator";
 

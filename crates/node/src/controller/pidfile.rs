@@ -1,7 +1,7 @@
 //! `node.pid`: which process runs the node of a directory.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 /// The file's name in the node directory.
 const PID_FILE: &str = "node.pid";
+
+/// More than one has, whatever the command line.
+const PID_FILE_LEN_MAX: u64 = 4 << 20;
 
 /// How often, and with what pauses, the file is tried to be locked.
 const LOCK_ATTEMPTS: u32 = 5;
@@ -31,6 +34,9 @@ impl PidFile {
         let path = directory.join(PID_FILE);
         let shown = path.display().to_string();
         let unwritable = |error: io::Error| format!("cannot write {shown}: {error}");
+        if let Some(why) = another_users(directory) {
+            return Err(why);
+        }
         let mut file = open(&path).map_err(unwritable)?;
         let mut is_ours = locks(&file);
         // A node that ends removes its file, and with it what was locked here.
@@ -39,10 +45,7 @@ impl PidFile {
             is_ours = locks(&file);
         }
         if !is_ours {
-            let mut text = String::new();
-            let _ = file.read_to_string(&mut text);
-            let pid = serde_json::from_str(&text).ok().and_then(|it: Value| it["pid"].as_u64());
-            let pid = pid.map_or(String::new(), |pid| format!(" (process {pid})"));
+            let pid = pid_in(&mut file).map_or(String::new(), |pid| format!(" (process {pid})"));
             return Err(format!(
                 "a node runs in {} already{pid}: `crossweave stop` ends it",
                 directory.display()
@@ -57,6 +60,38 @@ impl PidFile {
         file.write_all(format!("{content}\n").as_bytes()).map_err(unwritable)?;
         Ok(taken)
     }
+}
+
+/// Why this user cannot run a node in a directory, if that is as another user's `node.pid` is there.
+pub fn another_users(directory: &Path) -> Option<String> {
+    let path = directory.join(PID_FILE);
+    let error = OpenOptions::new().write(true).open(&path).err()?;
+    (error.kind() == ErrorKind::PermissionDenied).then(|| of_another_user(directory, &path, &error))
+}
+
+/// Why a file that this user may not write cannot be taken.
+fn of_another_user(directory: &Path, path: &Path, error: &io::Error) -> String {
+    let owner =
+        fs::metadata(path).map_or_else(|_| "another user".to_owned(), |it| format!("user {}", it.uid()));
+    let (shown, file) = (directory.display(), path.display());
+    let Ok(mut open) = File::open(path) else {
+        return format!("a node of {owner} may run in {shown}: {file} belongs to {owner}: {error}");
+    };
+    if flock(&open, FlockOperation::NonBlockingLockShared).is_ok() {
+        return format!(
+            "no node can run in {shown} for this user: {file} was left behind by {owner}: {error}"
+        );
+    }
+    let pid = pid_in(&mut open).map_or(String::new(), |pid| format!(" (process {pid})"));
+    format!("a node of {owner} runs in {shown} already{pid}: only {owner} or root can stop it")
+}
+
+/// The process that a file names.
+fn pid_in(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(PID_FILE_LEN_MAX).read_to_string(&mut text).ok()?;
+    let content: Value = serde_json::from_str(&text).ok()?;
+    content["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -93,10 +128,13 @@ pub fn running_pid(directory: &Path) -> Option<u32> {
     if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
         return None;
     }
-    let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
-    let content: Value = serde_json::from_str(&text).ok()?;
-    content["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
+    pid_in(&mut file)
+}
+
+/// What keeps this user from telling whether a node runs in a directory; none if nothing does.
+pub fn untold_pid(directory: &Path) -> Option<io::Error> {
+    let opened = File::open(directory.join(PID_FILE));
+    opened.err().filter(|error| error.kind() != ErrorKind::NotFound)
 }
 
 #[cfg(test)]

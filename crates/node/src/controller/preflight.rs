@@ -35,7 +35,8 @@ fn worker(plan: &WorkerPlan, cbdir: &Path) -> Result<(), String> {
     if plan.template.is_some() {
         return Ok(());
     }
-    match Program::read(plan.kind, &plan.id, &plan.options, cbdir).map_err(|error| error.message)? {
+    let read = Program::read(plan.kind, &plan.id, &plan.options, cbdir).map_err(|error| error.message)?;
+    match read.0 {
         Program::Guest(guest) => guest::program(&guest, cbdir).map(drop),
         Program::Native(_) => Ok(()),
     }

@@ -4,10 +4,9 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crossweave_api::{Config, Error, error};
-use crossweave_config::{GuestWorker, Inherit, ProcessEnv, WorkerOptions, part};
+use crossweave_config::{GuestWorker, Inherit, Problems, ProcessEnv, WorkerOptions, part};
 use serde_json::Value as Json;
 use tokio::process::Command;
-use tracing::warn;
 
 use crate::kind::WorkerKind;
 
@@ -23,11 +22,16 @@ pub(super) enum Program {
 }
 
 impl Program {
-    /// Out of `options`; of a guest, out of its whole item.
+    /// Out of `options`; of a guest, out of its whole item. Also what is to be said of them.
     ///
     /// # Errors
     /// All that is wrong with them.
-    pub(super) fn read(kind: WorkerKind, id: &str, options: &Config, cbdir: &Path) -> Result<Program, Error> {
+    pub(super) fn read(
+        kind: WorkerKind,
+        id: &str,
+        options: &Config,
+        cbdir: &Path,
+    ) -> Result<(Program, Problems), Error> {
         let what = format!("{} {id}", kind.as_str());
         let (program, warnings) = match kind {
             WorkerKind::Native(kind) => {
@@ -44,8 +48,7 @@ impl Program {
             let message = format!("{what} has a `template`: only a configuration starts workers with realms");
             return Err(Error::new(error::INVALID_CONFIGURATION, message));
         }
-        warnings.iter().for_each(|warning| warn!(worker = id, "{}", warning.message));
-        Ok(program)
+        Ok((program, warnings))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use crossweave_api::node::{WorkerInfo, WorkerStarted, WorkerStarting};
 use crossweave_api::{Config, Error};
+use crossweave_config::Problems;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -103,9 +104,9 @@ impl Worker {
         is_inline: bool,
         options: Config,
         cbdir: &Path,
-    ) -> Result<Worker, Error> {
-        let program = Program::read(kind, &id, &options, cbdir)?;
-        Ok(Worker {
+    ) -> Result<(Worker, Problems), Error> {
+        let (program, warnings) = Program::read(kind, &id, &options, cbdir)?;
+        let worker = Worker {
             id,
             kind,
             is_inline,
@@ -120,7 +121,8 @@ impl Worker {
             status: watch::channel(Status::Starting).0,
             ready: Notify::new(),
             stop: Notify::new(),
-        })
+        };
+        Ok((worker, warnings))
     }
 
     /// The same, from elsewhere than a call.

@@ -8,7 +8,7 @@ use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// The machine's CPUs that are there to be used.
-pub(super) fn possible() -> io::Result<Vec<u32>> {
+pub(crate) fn possible() -> io::Result<Vec<u32>> {
     let text = fs::read_to_string("/sys/devices/system/cpu/online")?;
     Ok(parse_ranges(text.trim()))
 }
@@ -30,7 +30,7 @@ pub(crate) fn set(cpus: &[u32], relative: bool) -> Result<Vec<u32>, Error> {
             false => possible.iter().find(|it| *it == cpu),
         };
         let Some(found) = found else {
-            let message = format!("there is no CPU {cpu}; this machine has {possible:?}");
+            let message = format!("there is no CPU {cpu}; this machine has {}", shown(&possible));
             return Err(Error::new(error::INVALID_ARGUMENT, message));
         };
         set.set(*found as usize);
@@ -45,6 +45,22 @@ pub(crate) fn set(cpus: &[u32], relative: bool) -> Result<Vec<u32>, Error> {
         let _ = sched_setaffinity(id, &set);
     }
     current().map_err(failed)
+}
+
+/// As the system writes them: `0-3,8`.
+pub(crate) fn shown(cpus: &[u32]) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for cpu in cpus {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*cpu) => *last = *cpu,
+            _ => ranges.push((*cpu, *cpu)),
+        }
+    }
+    let shown = |(first, last): (u32, u32)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    };
+    ranges.into_iter().map(shown).collect::<Vec<_>>().join(",")
 }
 
 /// `0-3,8`.
@@ -65,6 +81,9 @@ mod tests {
         assert_eq!(parse_ranges("0-3,8"), [0, 1, 2, 3, 8]);
         assert_eq!(parse_ranges("0"), [0]);
         assert_eq!(parse_ranges(""), [0; 0]);
+        for text in ["0-3,8", "0", "1,3,5-6", ""] {
+            assert_eq!(shown(&parse_ranges(text)), text);
+        }
     }
 
     #[test]

@@ -84,6 +84,7 @@ pub(super) fn stats(uptime: Duration) -> io::Result<ProcessStats> {
         mem_percent: 100.0 * resident as f64 / memory.max(1) as f64,
         reads: number(&io, "syscr"),
         writes: number(&io, "syscw"),
+        lag: None,
         seq: None,
     })
 }

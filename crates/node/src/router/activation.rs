@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use crossweave_api::Config;
 use crossweave_api::node::ActivateRealm;
 use crossweave_api::router::StartRouterRealmRole;
-use crossweave_client::Dict;
 use crossweave_config as config;
 use crossweave_router::{Activating, Activation, Missing, NotActivated, RealmProvider};
 use crossweave_wamp::{AuthMethod, uris};
@@ -121,18 +120,18 @@ fn check_proof(role: &config::Role, activation: &Activation) -> Result<(), NotAc
     )))
 }
 
-/// Who pays for a realm: who has logged in, or else the address.
+/// Who pays for a realm: who has logged in, or else the address; behind a proxy the one that the proxy tells.
 fn principal(activation: &Activation) -> String {
+    let peer = || activation.behind_proxy.as_deref().or_else(|| activation.transport.str("peer"));
     match activation.authmethod {
-        "anonymous" => peer_host(&activation.transport),
+        "anonymous" => peer_host(peer().unwrap_or_default()),
         _ => format!("authid {}", activation.authid),
     }
 }
 
 /// Where a peer is that could come from a neighbouring port, address or process as well: the address without its port, of IPv6
 /// the network of 64 bits, as a single host has all of one, and of a process on this machine its user.
-fn peer_host(transport: &Dict) -> String {
-    let peer = transport.str("peer").unwrap_or_default();
+fn peer_host(peer: &str) -> String {
     let of_tcp = peer.strip_prefix("tcp4:").or_else(|| peer.strip_prefix("tcp6:"));
     if let Some(address) = of_tcp.and_then(|address| address.parse::<SocketAddr>().ok()) {
         return match address.ip().to_canonical() {
@@ -209,12 +208,13 @@ impl RouterWorker {
                 info!("Realm '{name}' was started without template '{template_id}' meanwhile");
                 return Ok(());
             }
-            error!("Realm '{name}' was not started by template '{template_id}': {failed}");
+            let (authid, authrole) = (&activation.authid, &activation.authrole);
+            error!(
+                "Realm '{name}' was not started by template '{template_id}' for {authid:?} with role {authrole:?}: {failed}"
+            );
             // Why is for those who run the node.
-            return Err(NotActivated::new(
-                uris::NO_SUCH_REALM,
-                format!("realm {name:?} could not be started"),
-            ));
+            let text = format!("realm {name:?} could not be started");
+            return Err(NotActivated::new(uris::NO_SUCH_REALM, text).told());
         }
     }
 
@@ -253,13 +253,14 @@ impl RouterWorker {
         let (realm_id, role_id, config) = self.role_instance(activation).await?;
         info!("Auto starting role '{authrole}' on realm '{realm}' ..");
         let asked = StartRouterRealmRole { realm_id, role_id, config };
-        let Err(failed) = self.start_role(None, asked, true).await else { return Ok(()) };
+        let Err(failed) = self.start_role(None, asked).await else { return Ok(()) };
         if self.has_role(realm, authrole).await {
             info!("Role '{authrole}' was started on realm '{realm}' without a template meanwhile");
             return Ok(());
         }
         error!("Role '{authrole}' was not started on realm '{realm}': {failed}");
-        Err(NotActivated::new(uris::NO_SUCH_ROLE, format!("role {authrole:?} could not be started")))
+        let text = format!("role {authrole:?} could not be started");
+        Err(NotActivated::new(uris::NO_SUCH_ROLE, text).told())
     }
 
     async fn has_role(&self, realm: &str, authrole: &str) -> bool {

@@ -78,7 +78,7 @@ impl RouterWorker {
     ) -> Result<RouterComponentTold, Error> {
         let StartRouterComponent { id, config } = asked;
         check_id("component", &id)?;
-        let (program, transport) = self.prepare_component(&id, &config).await?;
+        let (program, transport) = self.prepare_component(&caller, &id, &config).await?;
         let component = Supervised::new(id.clone(), config);
         {
             let mut components = self.shared.components.lock();
@@ -113,6 +113,7 @@ impl RouterWorker {
     /// What is to be run, and how it gets to the router.
     async fn prepare_component(
         &self,
+        caller: &Caller,
         id: &str,
         written: &Config,
     ) -> Result<(Program, Option<LocalTransport>), Error> {
@@ -122,7 +123,7 @@ impl RouterWorker {
         let part =
             config::part::router_component(written, &format!("component {id}"), &options.cbdir, &realms);
         let part = part.map_err(|problems| invalid(&problems))?;
-        part.warnings.iter().for_each(|warning| warn!(component = id, "{}", warning.message));
+        caller.warnings(&part.warnings).for_each(|warning| warn!(component = id, "{}", warning.message));
         let config::RouterComponent { realm, role, code, references, .. } = part.value;
         if !references.is_empty() {
             warn!(component = id, "`references` has no effect: there are no shared connections");

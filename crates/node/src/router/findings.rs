@@ -5,6 +5,7 @@ use crossweave_wamp::limits::URI_LEN_MAX;
 
 use super::{Findings, realm, transport};
 use crate::extension::Extensions;
+use crate::process::affinity;
 
 /// Why a correct configuration cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +27,8 @@ pub fn findings(node: &Node, extensions: &Extensions) -> Result<Vec<String>, Vec
     check_controller(&node.controller, &mut findings);
     for worker in node.workers.iter().filter(|worker| worker.disabled().is_none()) {
         check_linked(worker, &mut findings);
+        // Where the machine does not tell, nobody is worried.
+        check_cpus(worker, &affinity::possible().unwrap_or_default(), &mut findings);
     }
     let mut listens = node.workers.iter().any(is_testee);
     for worker in node.routers() {
@@ -63,6 +66,20 @@ fn check_linked(worker: &Worker, findings: &mut Findings) {
         && let Err(what) = findings.extensions.workers.find("worker type", &linked.name)
     {
         findings.obstacle(&format!("worker {id:?}"), what);
+    }
+}
+
+/// Whether the machine, which has these CPUs, has those on which a worker is to run.
+fn check_cpus(worker: &Worker, possible: &[u32], findings: &mut Findings) {
+    let Some(options) = worker.options().filter(|_| !possible.is_empty()) else { return };
+    let is_inline = worker.as_router().is_some_and(|router| router.is_inline);
+    let missing = options.cpu_affinity.iter().find(|cpu| !possible.contains(&u32::from(**cpu)));
+    if let Some(cpu) = missing.filter(|_| !is_inline) {
+        findings.warnings.push(format!(
+            "worker {:?}: `cpu_affinity` has CPU {cpu}, and this machine has {}: the worker cannot be started here",
+            worker.id(),
+            affinity::shown(possible)
+        ));
     }
 }
 

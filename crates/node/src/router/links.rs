@@ -124,7 +124,7 @@ impl RouterWorker {
             let message = format!("realm {:?} has a link {:?}", place.0, place.1);
             return Err(Error::new(error::ALREADY_RUNNING, message));
         }
-        let link = self.prepare_link(&place.1, realm, &config)?;
+        let link = self.prepare_link(&caller, &place.1, realm, &config)?;
         let about = Arc::new(About {
             id: place.1.clone(),
             config,
@@ -168,11 +168,17 @@ impl RouterWorker {
         self.service().tell(event, &about.marshal()).await;
     }
 
-    fn prepare_link(&self, id: &str, realm: String, written: &Config) -> Result<Link, Error> {
+    fn prepare_link(
+        &self,
+        caller: &Caller,
+        id: &str,
+        realm: String,
+        written: &Config,
+    ) -> Result<Link, Error> {
         let cbdir = &self.shared.options.cbdir;
         let part = config::part::router_link(written, &format!("link {id}"), cbdir);
         let part = part.map_err(|problems| invalid(&problems))?;
-        part.warnings.iter().for_each(|warning| warn!(link = id, "{}", warning.message));
+        caller.warnings(&part.warnings).for_each(|warning| warn!(link = id, "{}", warning.message));
         let config = part.value;
         let wrong = |why: String| Error::new(error::INVALID_CONFIGURATION, why);
         let url = url(&config.transport).map_err(wrong)?;

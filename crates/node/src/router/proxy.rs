@@ -19,6 +19,7 @@ use crossweave_api::proxy::*;
 use crossweave_api::router::RouterTransport;
 use crossweave_api::{Error, error};
 use crossweave_config as config;
+use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use super::transports::TransportEvents;
@@ -50,6 +51,8 @@ struct Shared {
     backends: Arc<Backends>,
     connections: Connections,
     routes: Routes,
+    /// Held while clients learn of other routes: the last who has changed them is the last who tells.
+    setting: Mutex<()>,
 }
 
 impl ProxyWorker {
@@ -66,7 +69,7 @@ impl ProxyWorker {
         let backends = Arc::new(Backends::default());
         inner.router().set_upstream(Some(backends.clone()));
         let connections = Connections::new(backends.clone());
-        let shared = Shared { backends, connections, routes: Routes::default() };
+        let shared = Shared { backends, connections, routes: Routes::default(), setting: Mutex::default() };
         let worker = ProxyWorker { inner, shared: Arc::new(shared) };
         worker.inner.answer_for_services().await?;
         answers!(
@@ -187,6 +190,7 @@ impl ProxyWorker {
 
     /// What clients can join from now on.
     async fn set_routes(&self) {
+        let _last = self.shared.setting.lock().await;
         let all = self.shared.routes.by_role();
         self.shared.backends.set_routes(&all);
         self.inner.set_routes(all).await;
@@ -213,7 +217,7 @@ impl ProxyWorker {
         let StartProxyConnection { connection_id: id, config } = asked;
         let cbdir = &self.inner.shared.options.cbdir;
         let part = config::part::proxy_connection(&config, &id, cbdir).map_err(|it| invalid(&it))?;
-        part.warnings.iter().for_each(|warning| warn!(connection = id, "{}", warning.message));
+        caller.warnings(&part.warnings).for_each(|warning| warn!(connection = id, "{}", warning.message));
         let key = node_key(cbdir).map_err(|why| Error::new(error::CANNOT_START, why))?;
         let backend = Backend::new(&part.value, key);
         let backend = backend.map_err(|why| Error::new(error::INVALID_CONFIGURATION, why))?;

@@ -7,18 +7,41 @@ use crossweave_transport::endpoint::BoundAddress;
 
 use super::transport::Listen;
 
-/// One line for each address of a transport that clients can use, with what they reach there.
-pub(super) fn lines(bound: &BoundAddress, listen: &Listen) -> Vec<String> {
-    let mut remark = match &listen.realms[..] {
-        [] => "no realm".to_owned(),
-        [one] => format!("realm {one}"),
-        several => format!("realms {}", several.join(", ")),
-    };
-    if let Some(reach) = reach(bound) {
-        remark = format!("{remark}, {reach}");
+/// Where a transport listens.
+#[derive(Debug)]
+pub(super) enum Listening {
+    /// Nowhere: not yet, or no more.
+    Nowhere,
+    /// There is the router.
+    Router { urls: Vec<String>, reach: Option<&'static str> },
+    /// There is what is a part of this program, of this name.
+    Part { address: BoundAddress, name: String },
+}
+
+impl Listening {
+    /// Where the router listens.
+    pub(super) fn of(bound: &BoundAddress, listen: &Listen) -> Listening {
+        let urls = urls(bound, &listen.options, listen.url.as_deref());
+        Listening::Router { urls, reach: reach(bound) }
     }
-    let urls = urls(bound, &listen.options, listen.url.as_deref());
-    urls.into_iter().map(|url| format!("{url} ({remark})")).collect()
+
+    /// One line for each address that clients can use, with what they reach there: of a router, these realms.
+    pub(super) fn lines(&self, realms: &[String]) -> Vec<String> {
+        let (urls, reach) = match self {
+            Listening::Nowhere => return Vec::new(),
+            Listening::Part { address, name } => return vec![format!("{address} ({name})")],
+            Listening::Router { urls, reach } => (urls, reach),
+        };
+        let mut remark = match realms {
+            [] => "no realm".to_owned(),
+            [one] => format!("realm {one}"),
+            several => format!("realms {}", several.join(", ")),
+        };
+        if let Some(reach) = reach {
+            remark = format!("{remark}, {reach}");
+        }
+        urls.iter().map(|url| format!("{url} ({remark})")).collect()
+    }
 }
 
 /// The URLs of a transport, those of WebSocket first.

@@ -1,6 +1,7 @@
 //! Realms and roles of a router worker, as the management API starts and stops them.
 
 mod changing;
+mod hot_uris;
 mod starting;
 mod templates;
 
@@ -113,6 +114,7 @@ impl RouterWorker {
             GetRouterRealm => get_router_realm,
             GetRouterRealmByName => get_router_realm_by_name,
             GetRouterRealmStats => get_router_realm_stats,
+            GetRouterHotUris => get_router_hot_uris,
             StartRouterRealm => start_router_realm,
             GetRouterRealmTemplates => get_router_realm_templates,
             OrderRouterRealmTemplates => order_router_realm_templates,
@@ -224,23 +226,26 @@ impl RouterWorker {
         caller: Caller,
         asked: StartRouterRealmRole,
     ) -> Result<RealmRole, Error> {
-        self.start_role(caller.session, asked, false).await
+        self.start_role(Some(&caller), asked).await
     }
 
-    /// Starts a role, by a template of its realm or because somebody has asked for it. The latter takes the place of the former: its
-    /// sessions go on. The session that has called for it is not told of what it has started.
+    /// Starts a role because this caller has asked for it; without one, by a template of its realm. The former takes the place of the
+    /// latter: its sessions go on.
     pub(super) async fn start_role(
         &self,
-        who: Option<u64>,
+        caller: Option<&Caller>,
         asked: StartRouterRealmRole,
-        is_of_template: bool,
     ) -> Result<RealmRole, Error> {
+        let (who, is_of_template) = (caller.and_then(|it| it.session), caller.is_none());
         let StartRouterRealmRole { realm_id, role_id, config } = asked;
         let mut state = self.shared.state.lock().await;
         let running = state.realm(&realm_id)?;
         let part = config::part::role(&config, &format!("role {role_id}"), &self.shared.options.cbdir);
         let part = part.map_err(|problems| invalid(&problems))?;
-        part.warnings.iter().for_each(|warning| warn!(role = role_id, "{}", warning.message));
+        // What is to be said of a template was said of it.
+        for warning in caller.into_iter().flat_map(|caller| caller.warnings(&part.warnings)) {
+            warn!(role = role_id, "{}", warning.message);
+        }
         let is_replaced = |it: &RunningRole| !is_of_template && it.makes_room_for(&role_id, &part.value);
         let is_there = |it: &&RunningRole| it.id == role_id || it.name == part.value.name;
         if let Some(other) = running.roles.iter().filter(|it| !is_replaced(it)).find(is_there) {
@@ -264,7 +269,7 @@ impl RouterWorker {
         running.roles.push(started);
         drop(state);
         if let Some(replaced) = replaced {
-            self.service().tell(&ON_ROUTER_REALM_ROLE_STOPPED, &replaced.marshal()).await;
+            self.service().tell_others(&ON_ROUTER_REALM_ROLE_STOPPED, who, &replaced.marshal()).await;
         }
         if name == ANONYMOUS && self.shared.options.has_start_page {
             self.run_demo(realm.clone());
@@ -318,6 +323,7 @@ impl RouterWorker {
             sessions: stats.sessions as u64,
             dropped: stats.dropped,
             sessions_with_drops: stats.sessions_with_drops as u64,
+            longest_queue: stats.longest_queue_bytes as u64,
             messages: messages.into_iter().map(|(way, counts)| (way.to_owned(), counts)).collect(),
         })
     }

@@ -92,6 +92,7 @@ impl RouterWorker {
             GetWebTransportService => get_web_transport_service,
             StartWebTransportService => start_web_transport_service,
             StopWebTransportService => stop_web_transport_service,
+            ReloadCertificates => reload,
         );
         Ok(())
     }
@@ -117,12 +118,13 @@ impl RouterWorker {
         let GetWebTransportService { transport_id, path } = asked;
         let mut state = self.shared.state.lock().await;
         let at = state.web_transport(&transport_id)?;
+        let realms = state.realm_names();
         let transport = &mut state.transports[at];
         let paths = paths(&mut transport.config).ok_or_else(|| no_web(&transport_id))?;
         if !paths.contains_key(&path) {
             return Err(no_service(&path));
         }
-        Ok(transport.marshal_running())
+        Ok(transport.marshal_running(&realms))
     }
 
     async fn start_web_transport_service(
@@ -149,7 +151,7 @@ impl RouterWorker {
         let (mut state, changed, folders) = self.located(&transport_id, with_it).await?;
         let (event, who) = (place(&transport_id, &path), caller.session);
         self.service().tell_several(&ON_WEB_TRANSPORT_SERVICE_STARTING, who, event.clone()).await;
-        self.change_site(&mut state, &transport_id, changed, folders)?;
+        self.change_site(&caller, &mut state, &transport_id, changed, folders)?;
         drop(state);
         let service = WebTransportService { transport_id, path, config };
         let event = event.into_iter().chain([to_value(&service)]).collect();
@@ -172,7 +174,7 @@ impl RouterWorker {
         let (mut state, changed, folders) = self.located(&transport_id, without_it).await?;
         let (event, who) = (place(&transport_id, &path), caller.session);
         self.service().tell_several(&ON_WEB_TRANSPORT_SERVICE_STOPPING, who, event.clone()).await;
-        self.change_site(&mut state, &transport_id, changed, folders)?;
+        self.change_site(&caller, &mut state, &transport_id, changed, folders)?;
         drop(state);
         let stopped = WebTransportServiceStopped { transport_id, path };
         let event = event.into_iter().chain([to_value(&stopped)]).collect();
@@ -188,13 +190,14 @@ impl RouterWorker {
     /// Serves what this configuration of the transport says from now on.
     fn change_site(
         &self,
+        caller: &Caller,
         state: &mut State,
         transport_id: &str,
         config: Config,
         folders: Folders,
     ) -> Result<(), Error> {
         let at = state.transport(transport_id)?;
-        let (listen, key) = self.prepare(transport_id, &config, state, folders)?;
+        let (listen, key) = self.prepare(caller, transport_id, &config, state, folders)?;
         if key {
             self.need_key(state)?;
         }

@@ -57,7 +57,7 @@ pub(super) struct RunningTransport {
     pub(super) config: Config,
     created_at: String,
     listening_since: Option<String>,
-    listening: Vec<String>,
+    listening: ready::Listening,
     handle: Option<TransportId>,
     /// It, if it speaks what is a part of this program.
     accepting: Option<Accepting>,
@@ -67,12 +67,13 @@ pub(super) struct RunningTransport {
 }
 
 impl RunningTransport {
-    /// What is told of it while it listens.
-    pub(super) fn marshal_running(&self) -> RouterTransport {
-        self.marshal(TransportState::Started)
+    /// What is told of it while it listens and these realms can be joined.
+    pub(super) fn marshal_running(&self, realms: &[String]) -> RouterTransport {
+        self.marshal(TransportState::Started, realms)
     }
 
-    fn marshal(&self, state: TransportState) -> RouterTransport {
+    /// The same in any state; `realms` can be joined there.
+    fn marshal(&self, state: TransportState, realms: &[String]) -> RouterTransport {
         RouterTransport {
             id: self.id.clone(),
             kind: self.kind.clone(),
@@ -80,7 +81,7 @@ impl RunningTransport {
             created_at: self.created_at.clone(),
             listening_since: self.listening_since.clone(),
             state: state as u32,
-            listening: self.listening.clone(),
+            listening: self.listening.lines(realms),
         }
     }
 }
@@ -94,6 +95,16 @@ impl State {
     fn served(&self, id: &str) -> Served {
         let transport = self.transports.iter().find(|it| it.id == id);
         transport.map(|it| it.served.clone()).unwrap_or_default()
+    }
+
+    /// The realms that clients can join now, and the templates by which they start more; not those that they have started.
+    pub(super) fn realm_names(&self) -> Vec<String> {
+        let running = self.realms.iter().filter(|it| it.template_id.is_none()).map(|it| &it.realm);
+        let realms = running.chain(self.templates.iter().map(|it| &it.realm)).map(|it| it.name.clone());
+        let routes = self.routes.iter().flatten().map(|route| route.realm.clone());
+        let mut names: Vec<String> = realms.chain(routes).collect();
+        names.dedup();
+        names
     }
 
     /// Realms and templates, as they are configured.
@@ -111,7 +122,6 @@ impl RouterWorker {
             GetRouterTransport => get_router_transport,
             StartRouterTransport => start_router_transport,
             StopRouterTransport => stop_router_transport,
-            ReloadCertificates => reload,
         );
         Ok(())
     }
@@ -126,7 +136,8 @@ impl RouterWorker {
 
     pub(super) async fn transports(&self) -> Vec<RouterTransport> {
         let state = self.shared.state.lock().await;
-        state.transports.iter().map(RunningTransport::marshal_running).collect()
+        let realms = state.realm_names();
+        state.transports.iter().map(|it| it.marshal_running(&realms)).collect()
     }
 
     async fn get_router_transport(
@@ -140,7 +151,7 @@ impl RouterWorker {
     pub(super) async fn transport(&self, id: &str) -> Result<RouterTransport, Error> {
         let state = self.shared.state.lock().await;
         let position = state.transport(id)?;
-        Ok(state.transports[position].marshal_running())
+        Ok(state.transports[position].marshal_running(&state.realm_names()))
     }
 
     async fn start_router_transport(
@@ -164,7 +175,7 @@ impl RouterWorker {
             Err(_) => Ok(config.clone()),
         };
         let (mut state, config, folders) = self.located(&id, if_free).await?;
-        let (mut listen, key) = self.prepare(&id, &config, &state, folders)?;
+        let (mut listen, key) = self.prepare(caller, &id, &config, &state, folders)?;
         let site = listen.options.http.take().map(Changeable::new);
         listen.options.http = site.clone().map(|site| site as Arc<dyn HttpService>);
         if key {
@@ -177,19 +188,19 @@ impl RouterWorker {
             config,
             created_at: utcnow(),
             listening_since: None,
-            listening: Vec::new(),
+            listening: ready::Listening::Nowhere,
             handle: None,
             accepting: None,
             site: None,
             served: Served::default(),
         };
-        let marshal = starting.marshal(TransportState::Starting);
+        let marshal = starting.marshal(TransportState::Starting, &[]);
         self.service().tell_others(events.starting, caller.session, &marshal).await;
         let opened = self.open(&state, &mut starting, &mut listen).await;
         let address = match opened {
             Ok(address) => address,
             Err(why) => {
-                let marshal = starting.marshal(TransportState::Failed);
+                let marshal = starting.marshal(TransportState::Failed, &[]);
                 self.service().tell_others(events.stopped, caller.session, &marshal).await;
                 return Err(why);
             }
@@ -197,7 +208,7 @@ impl RouterWorker {
         starting.site = site;
         starting.served = listen.served.clone();
         starting.listening_since = Some(utcnow());
-        let marshal = starting.marshal(TransportState::Started);
+        let marshal = starting.marshal_running(&listen.realms);
         state.transports.push(starting);
         drop(state);
         info!("Transport '{}' started on {address}", marshal.id);
@@ -217,7 +228,7 @@ impl RouterWorker {
             let listening = speaking::listen(self.router(), listen, speaking).await;
             let (address, accepting) = listening.map_err(|why| Error::new(error::CANNOT_LISTEN, why))?;
             starting.accepting = Some(accepting);
-            starting.listening = vec![format!("{address} ({name})")];
+            starting.listening = ready::Listening::Part { address: address.clone(), name };
             return Ok(address);
         }
         let listening = bind(self.router(), listen).await.map_err(|failure| {
@@ -229,7 +240,7 @@ impl RouterWorker {
             Error::new(error::CANNOT_LISTEN, why)
         })?;
         starting.handle = Some(listening.id);
-        starting.listening = ready::lines(&listening.address, listen);
+        starting.listening = ready::Listening::of(&listening.address, listen);
         Ok(listening.address)
     }
 
@@ -285,6 +296,7 @@ impl RouterWorker {
     /// The transport as the router wants it, and whether it needs the node's key.
     pub(super) fn prepare(
         &self,
+        caller: &Caller,
         id: &str,
         config: &Config,
         state: &State,
@@ -292,12 +304,10 @@ impl RouterWorker {
     ) -> Result<(Listen, bool), Error> {
         let options = &self.shared.options;
         let part = self.read(id, config, state)?;
-        part.warnings.iter().for_each(|warning| warn!(transport = id, "{}", warning.message));
-        let mut names: Vec<String> = state.configured().into_iter().map(|it| it.name).collect();
-        names.extend(state.routes.iter().flatten().map(|route| route.realm.clone()));
-        names.dedup();
+        caller.warnings(&part.warnings).for_each(|warning| warn!(transport = id, "{}", warning.message));
         let mut findings = Findings::new(&self.shared.options.extensions);
-        let mut listen = transport::listen(&part.value, names, &format!("transport {id:?}"), &mut findings);
+        let mut listen =
+            transport::listen(&part.value, state.realm_names(), &format!("transport {id:?}"), &mut findings);
         findings.settle()?;
         if let Some(web) = &listen.web {
             let makings = Makings {
@@ -351,8 +361,9 @@ impl RouterWorker {
         let mut state = self.shared.state.lock().await;
         let position = state.transport(id)?;
         let mut running = state.transports.remove(position);
+        let realms = state.realm_names();
         self.service()
-            .tell_others(events.stopping, caller.session, &running.marshal(TransportState::Stopping))
+            .tell_others(events.stopping, caller.session, &running.marshal(TransportState::Stopping, &realms))
             .await;
         running.accepting = None;
         if let Some(handle) = running.handle {
@@ -360,13 +371,14 @@ impl RouterWorker {
             let _ = self.router().stop_listening(handle).await;
         }
         drop(state);
-        let marshal = running.marshal(TransportState::Stopped);
+        running.listening = ready::Listening::Nowhere;
+        let marshal = running.marshal(TransportState::Stopped, &[]);
         info!("Transport '{}' stopped", marshal.id);
         self.service().tell_others(events.stopped, caller.session, &marshal).await;
         Ok(marshal)
     }
 
-    async fn reload(&self, _: Caller, _: ReloadCertificates) -> Result<u64, Error> {
+    pub(super) async fn reload(&self, _: Caller, _: ReloadCertificates) -> Result<CertificatesRead, Error> {
         self.reload_certificates().await
     }
 }

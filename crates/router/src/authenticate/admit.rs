@@ -37,6 +37,7 @@ pub(crate) fn trusted(hello: &Hello, authrole: &Arc<str>, authid: &Arc<str>) -> 
         session: None,
         questions: 0,
         said: None,
+        behind_proxy: None,
         shown_method: None,
     }
 }

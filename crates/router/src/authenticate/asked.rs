@@ -198,7 +198,7 @@ impl Attempt {
             NotGranted::Denied { uri, message } => {
                 let cause = format!("{asked} denied it with {uri}, which the client is told");
                 let Refusal { cause, .. } = Refusal::unproven(self.method, self.authid.as_deref(), cause);
-                Verdict::Refuse(Refusal { abort: Abort::new(uri, message), cause })
+                Verdict::Refuse(Refusal { abort: Abort::new(uri, message), cause, is_told: false })
             }
             NotGranted::NoSuchClient => self.unproven(format_args!("{asked} knows no such client")),
             NotGranted::Refused(why) => self.unproven(format_args!("{asked} refused it: {why}")),

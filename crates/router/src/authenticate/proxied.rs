@@ -1,7 +1,8 @@
 //! Proxies, which say for whom they speak: `anonymous-proxy` and `cryptosign-proxy`, as Crossbar.io names them.
 //!
 //! Who the client is, its proxy has found out. It says so in `HELLO.Details.authextra`: `proxy_realm`, `proxy_authid`,
-//! `proxy_authrole`, `proxy_authextra`, and, beyond Crossbar.io, `proxy_authmethod` and `proxy_authprovider`.
+//! `proxy_authrole`, `proxy_authextra`, and, beyond Crossbar.io, `proxy_authmethod` and `proxy_authprovider`. Where the client is, it
+//! says in `transport`, as in the meta API.
 
 use crossweave_auth::cryptosign::PublicKey;
 use crossweave_transport::PeerAddress;
@@ -16,6 +17,9 @@ use crate::upstream::ASKING_PROVIDER;
 
 /// How clients may have been looked up; the last one is the proxy itself, which asks who a client is.
 const PROVIDERS: [&str; 5] = ["static", "dynamic", "function", "cookie", ASKING_PROVIDER];
+
+/// The longest text that says where a client is, in octets; that of an IPv6 address with a port has at most 53.
+const PEER_LEN_MAX: usize = 100;
 
 impl Attempt {
     /// A proxy on this machine: that it reaches the socket is its proof.
@@ -87,6 +91,8 @@ impl Attempt {
         grant.method = proof.map_or(self.method, AuthMethod::name);
         grant.proof = proof;
         grant.shown_method = shown_method;
+        let peer = extra.dict("transport").and_then(|transport| transport.str("peer"));
+        grant.behind_proxy = peer.filter(|peer| peer.len() <= PEER_LEN_MAX).map(Into::into);
         Ok(grant)
     }
 }

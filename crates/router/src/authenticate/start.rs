@@ -372,6 +372,7 @@ impl Attempt {
             session: None,
             questions: 0,
             said: None,
+            behind_proxy: None,
             shown_method: None,
         }
     }

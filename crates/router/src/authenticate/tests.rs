@@ -115,6 +115,7 @@ async fn a_realm_that_went_down_stays_down_for_who_would_not_be_let_in() {
         session: None,
         questions: 0,
         said: None,
+        behind_proxy: None,
         shown_method: None,
     };
     let joins = |authrole: &str, proof| {

@@ -323,12 +323,13 @@ impl Connection {
 
     /// Refuses a client that may not join; the log is told why.
     pub(super) fn refuse_unproven(&mut self, refusal: &Refusal) {
-        if !refusal.is_of_proof() {
-            return self.refuse(&refusal.abort);
+        match refusal.is_of_proof() {
+            false if refusal.is_told => {}
+            false => return self.refuse(&refusal.abort),
+            true => self.shared.quota.log(Kind::Authentication, || {
+                info!(peer = %self.address, cause = refusal.cause, "authentication failed");
+            }),
         }
-        self.shared.quota.log(Kind::Authentication, || {
-            info!(peer = %self.address, cause = refusal.cause, "authentication failed");
-        });
         self.append_abort(&refusal.abort);
         self.close("");
     }

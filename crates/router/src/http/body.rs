@@ -1,5 +1,6 @@
 //! The body of a request.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -22,6 +23,8 @@ pub struct RequestBody {
     /// Whether the connection has joined, and the room for bodies of those that have not.
     pending: PendingCell,
     room: Arc<Room>,
+    /// Where it comes from, as bounds for addresses count.
+    address: Option<IpAddr>,
 }
 
 /// Why a body was not read. [`BodyError::response`] is the answer.
@@ -72,19 +75,21 @@ impl RequestBody {
         deadline: Instant,
         pending: PendingCell,
         room: Arc<Room>,
+        address: Option<IpAddr>,
     ) -> RequestBody {
-        RequestBody { incoming, deadline, pending, room }
+        RequestBody { incoming, deadline, pending, room, address }
     }
 
     /// Reads it, if it has at most `max` octets. A client that waits for `100 Continue` is told to go on.
     ///
-    /// What is read counts for [`pending_body_bytes_max`](crate::AdmissionOptions::pending_body_bytes_max) until all of it is there.
+    /// What is read counts for [`pending_body_bytes_max`](crate::AdmissionOptions::pending_body_bytes_max), and for the share of its
+    /// address, until all of it is there.
     ///
     /// # Errors
     /// It is too long, too late or broken, or there is no room for it.
     pub async fn read(mut self, max: usize) -> Result<Bytes, BodyError> {
-        // For one that is longer than all the room there will be none later, either.
-        let alone_max = self.room.octets().saturating_add(BODY_UNCOUNTED_LEN);
+        // For one that is longer than all the room that its address has there will be none later, either.
+        let alone_max = self.room.alone_max(self.address).saturating_add(BODY_UNCOUNTED_LEN);
         let max = if max > alone_max && self.pending.is_pending() { alone_max } else { max };
         // What `Content-Length` claims is refused before it is sent.
         if self.incoming.size_hint().lower() > max as u64 {
@@ -112,6 +117,6 @@ impl RequestBody {
         if share.is_none() && !self.pending.is_pending() {
             return true;
         }
-        share.get_or_insert_with(|| Share::new(self.room.clone())).grow_to(octets)
+        share.get_or_insert_with(|| Share::new(self.room.clone(), self.address)).grow_to(octets)
     }
 }

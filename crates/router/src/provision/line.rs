@@ -215,13 +215,14 @@ async fn start(shared: &Arc<Shared>, activation: &Activation) -> Result<(), NotA
         (Ok(()), Some(_)) => Err(absent(activation)),
         (outcome, _) => outcome,
     };
-    if let Err(refused) = &outcome {
+    let Err(refused) = outcome else { return Ok(()) };
+    if !refused.is_told && !refused.is_of_proof {
         shared.quota.log(Kind::Activation, || {
             let (authid, reason) = (&activation.authid, &refused.uri);
             info!(realm, %authrole, %authid, reason, why = refused.message, "realm is not started for a client");
         });
     }
-    outcome
+    Err(refused.told())
 }
 
 async fn ask(shared: &Arc<Shared>, activation: &Activation) -> Result<(), NotActivated> {

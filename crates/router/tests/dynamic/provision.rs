@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossweave_client::{Auth, Client, ConnectError, JoinError, Options};
+use crossweave_client::{Auth, Client, ConnectError, JoinError, Options, PrivateKey};
 use crossweave_router::{
     Activating, Activation, AdmissionOptions, Anonymous, Authentication, Directory, Methods, Missing,
     NotActivated, Principal, REALM_NAME_LEN_MAX, RealmProvider, Role, Router, Source, TransportOptions,
 };
 use crossweave_transport::endpoint::BoundAddress;
-use crossweave_wamp::AuthMethod;
 use crossweave_wamp::uris;
+use crossweave_wamp::{AuthMethod, Dict};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, yield_now};
@@ -348,4 +348,38 @@ async fn nobody_is_refused_while_realms_come_and_go() {
         }
     };
     soon(all_gone).await;
+}
+
+#[tokio::test]
+async fn only_a_proxy_says_where_a_client_is() {
+    let methods = Methods {
+        anonymous: Some(Source::Static(Anonymous { authrole: "guest".into(), authid: None, realm: None })),
+        cryptosign_proxy: Some(Source::Static(Directory::from_iter([(
+            "proxy".to_owned(),
+            Principal {
+                authrole: "proxy".into(),
+                realm: None,
+                credential: vec![PrivateKey::from_bytes(&[1; 32]).public()],
+            },
+        )]))),
+        ..Methods::default()
+    };
+    let (router, address) = node(|options| options.authentication = methods.into()).await;
+    let provider = Provider::set(&router, []);
+    let extra = |realm: &str| {
+        Dict::new()
+            .with("proxy_realm", realm)
+            .with("proxy_authid", "joe")
+            .with("proxy_authrole", "guest")
+            .with("proxy_authmethod", "anonymous")
+            .with("transport", Dict::new().with("peer", "tcp4:10.0.0.1:5000"))
+    };
+    let proxy = Auth::CryptosignProxy { authid: None, key: PrivateKey::from_bytes(&[1; 32]) };
+    for (realm, auth) in [("behind", proxy), ("forged", Auth::Anonymous)] {
+        let options = Options { auth, authextra: extra(realm), ..once() };
+        joins(&address, realm, options).await.expect("it may join");
+    }
+    let told: Vec<Option<String>> =
+        provider.asked.lock().iter().map(|it| it.behind_proxy.as_deref().map(str::to_owned)).collect();
+    assert_eq!(told, [Some("tcp4:10.0.0.1:5000".to_owned()), None]);
 }

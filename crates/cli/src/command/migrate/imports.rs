@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crossweave_config::{Code, Node, Problem, Severity, Worker, WorkerOptions};
 
+use super::at;
+
 /// What is read of a module: imports stand at its beginning.
 const MODULE_LEN_MAX: u64 = 256 * 1024;
 
@@ -13,16 +15,20 @@ const MODULE_LEN_MAX: u64 = 256 * 1024;
 /// looked for in `pythonpath` and in the node directory; nothing is run.
 pub(super) fn warnings(node: &Node, cbdir: &Path) -> Vec<Problem> {
     let mut warnings = Vec::new();
-    for (index, worker) in node.workers.iter().enumerate() {
-        let (options, codes): (_, Vec<&Code>) = match worker {
-            Worker::Router(it) => (&it.options, it.components.iter().map(|it| &it.code).collect()),
-            Worker::Container(it) => (&it.options, it.components.iter().map(|it| &it.code).collect()),
+    for worker in &node.workers {
+        let (options, codes): (_, Vec<(&str, &Code)>) = match worker {
+            Worker::Router(it) => {
+                (&it.options, it.components.iter().map(|it| (it.id.as_str(), &it.code)).collect())
+            }
+            Worker::Container(it) => {
+                (&it.options, it.components.iter().map(|it| (it.id.as_str(), &it.code)).collect())
+            }
             _ => continue,
         };
-        for (component, code) in codes.into_iter().enumerate() {
-            let path = format!("$.workers[{index}].components[{component}]");
+        for (component, code) in codes {
+            let place = format!("worker {:?}, component {component:?}", worker.id());
             let told = names(code).into_iter().filter_map(|name| of_name(name, options, cbdir));
-            warnings.extend(told.map(|message| warning(&path, message)));
+            warnings.extend(told.map(|message| at(Severity::Warning, &place, message)));
         }
     }
     warnings
@@ -80,11 +86,6 @@ fn module_text(module: &str, options: &WorkerOptions, cbdir: &Path) -> Option<(P
     let mut octets = Vec::new();
     fs::File::open(&file).ok()?.take(MODULE_LEN_MAX).read_to_end(&mut octets).ok()?;
     Some((file, String::from_utf8_lossy(&octets).into_owned()))
-}
-
-fn warning(path: &str, message: String) -> Problem {
-    let (severity, path, range) = (Severity::Warning, path.to_owned(), 0..0);
-    Problem { severity, place: None, range, path, message, expected: None, nearest: None }
 }
 
 #[cfg(test)]

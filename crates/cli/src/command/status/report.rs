@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use crossweave_api::node::{GetStatus, GetWorker, GetWorkers, NodeStatus, WorkerInfo};
 use crossweave_api::process::Uptime;
+use crossweave_api::proxy::GetProxyTransports;
 use crossweave_api::router::{
     GetRouterRealm, GetRouterRealmStats, GetRouterTransports, RealmStats, RouterTransport,
 };
+use crossweave_api::testee::{GetTesteeTransport, TesteeTransport};
 use serde_json::{Value, json};
 
 use crate::exit::{Code, Failure};
@@ -24,13 +26,34 @@ struct WorkerReport {
     /// Whether it says what it runs.
     answers: bool,
     realms: Vec<RealmReport>,
-    transports: Vec<RouterTransport>,
+    transports: Vec<TransportReport>,
 }
 
 struct RealmReport {
     id: String,
     name: String,
     stats: RealmStats,
+}
+
+/// A transport of a router, a proxy or a testee.
+struct TransportReport {
+    id: String,
+    kind: String,
+    since: Option<String>,
+    listening: Vec<String>,
+}
+
+impl From<RouterTransport> for TransportReport {
+    fn from(it: RouterTransport) -> Self {
+        TransportReport { id: it.id, kind: it.kind, since: it.listening_since, listening: it.listening }
+    }
+}
+
+impl From<TesteeTransport> for TransportReport {
+    fn from(it: TesteeTransport) -> Self {
+        let kind = it.config["type"].as_str().unwrap_or_default().to_owned();
+        TransportReport { id: it.id, kind, since: Some(it.created_at), listening: it.listening }
+    }
 }
 
 impl Report {
@@ -88,9 +111,20 @@ impl WorkerReport {
     async fn ask_worker(&mut self, management: &Management) -> Result<Option<()>, Failure> {
         let worker = self.info.id.clone();
         let worker = Some(worker.as_str());
-        if self.info.kind != "router" {
-            return Ok(management.ask_soon(worker, &Uptime {}).await?.map(drop));
-        }
+        let transports = match &*self.info.kind {
+            "router" => return self.ask_router(management, worker).await,
+            "proxy" => management.ask_soon(worker, &GetProxyTransports {}).await?.map(all),
+            "websocket-testee" => management.ask_soon(worker, &GetTesteeTransport {}).await?.map(all),
+            _ => return Ok(management.ask_soon(worker, &Uptime {}).await?.map(drop)),
+        };
+        Ok(transports.map(|transports| self.transports = transports))
+    }
+
+    async fn ask_router(
+        &mut self,
+        management: &Management,
+        worker: Option<&str>,
+    ) -> Result<Option<()>, Failure> {
         let Some(stats) = management.ask_soon(worker, &GetRouterRealmStats { realm_id: None }).await? else {
             return Ok(None);
         };
@@ -103,7 +137,7 @@ impl WorkerReport {
         let Some(transports) = management.ask_soon(worker, &GetRouterTransports {}).await? else {
             return Ok(None);
         };
-        self.transports = transports;
+        self.transports = all(transports);
         Ok(Some(()))
     }
 
@@ -113,7 +147,7 @@ impl WorkerReport {
                 "received": count(&it.stats, "received"), "sent": count(&it.stats, "sent"),
                 "dropped": it.stats.dropped, "sessions_with_drops": it.stats.sessions_with_drops})
         };
-        let transport = |it: &RouterTransport| json!({"id": it.id, "type": it.kind, "since": it.listening_since, "listening": it.listening});
+        let transport = |it: &TransportReport| json!({"id": it.id, "type": it.kind, "since": it.since, "listening": it.listening});
         let mut object = json!(self.info);
         object["answers"] = self.answers.into();
         object["realms"] = self.realms.iter().map(realm).collect();
@@ -145,6 +179,11 @@ impl WorkerReport {
         let urls = self.transports.iter().flat_map(|transport| &transport.listening);
         lines.extend(urls.map(|url| format!("  listening on {url}")));
     }
+}
+
+/// The transports of a worker.
+fn all<T: Into<TransportReport>>(transports: impl IntoIterator<Item = T>) -> Vec<TransportReport> {
+    transports.into_iter().map(Into::into).collect()
 }
 
 /// What is told of dropped events, if there are any.
@@ -190,6 +229,7 @@ mod tests {
             roles: 0,
             sessions: 5,
             messages: Default::default(),
+            longest_queue: 0,
         };
         assert_eq!(drops(&stats(0, 0)), "");
         assert_eq!(drops(&stats(1, 0)), ", 1 event dropped");

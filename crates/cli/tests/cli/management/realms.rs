@@ -1,9 +1,12 @@
 //! Realms, roles and templates.
 
+use std::time::Duration;
+
 use crossweave_api::error;
 use crossweave_api::node::*;
 use crossweave_api::router::*;
 use crossweave_api::{Contract, Procedure as _};
+use crossweave_client::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -51,6 +54,7 @@ pub(super) async fn realms_and_roles(driver: &mut Driver, folder: &TempDir) {
     assert_eq!(all.keys().collect::<Vec<_>>(), ["realm001", "realm002", "third"]);
     let of_nothing = GetRouterRealmStats { realm_id: Some("nothing".to_owned()) };
     driver.wrong(ROUTER, &of_nothing, error::NO_SUCH_OBJECT).await;
+    hot_uris(driver, &guest).await;
 
     let authid = guest.session().authid.clone().unwrap();
     let kill = |realm_id: &str, authid: &str| KillByAuthid {
@@ -94,6 +98,26 @@ async fn order_of_templates(driver: &mut Driver) {
         driver.right(ROUTER, &StopRouterRealm { realm_id: id.to_owned(), with_instances: false }).await;
     }
     assert_eq!(driver.right(ROUTER, &order(&[])).await, Vec::<String>::new());
+}
+
+async fn hot_uris(driver: &mut Driver, guest: &Client) {
+    let asked = |limit| GetRouterHotUris { limit };
+    let begun = driver.right(ROUTER, &asked(10)).await;
+    assert_eq!((begun.seconds, begun.uris, begun.has_forgotten), (0.0, Vec::new(), false));
+    for _ in 0..3 {
+        guest.publish("com.hot", "secret").acknowledged().await.unwrap();
+    }
+    guest.call("com.nothing").await.unwrap_err();
+    tokio::time::sleep(Duration::from_millis(110)).await;
+    assert_eq!(driver.right(ROUTER, &asked(0)).await.uris, [], "it is counted on");
+    let told = driver.right(ROUTER, &asked(1000)).await;
+    let shown: Vec<_> =
+        told.uris.iter().map(|it| (it.realm.as_str(), it.kind.as_str(), it.uri.as_str())).collect();
+    assert_eq!(shown, [("three", "topic", "com.hot"), ("three", "procedure", "com.nothing")]);
+    let of_topic = told.uris[0].received_per_second;
+    assert!((of_topic * told.seconds - 3.0).abs() < 0.001 && told.seconds > 0.1, "{told:?}");
+    assert_eq!(told.uris[0].sent_per_second, 0.0, "nobody has subscribed");
+    driver.wrong(ROUTER, &asked(1001), error::INVALID_ARGUMENT).await;
 }
 
 async fn roles(driver: &mut Driver) {

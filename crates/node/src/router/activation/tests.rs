@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use crossweave_api::router::{ChangeRouterRealmTemplate, RouterRealm, StartRouterRealm, StopRouterRealm};
 use crossweave_api::{Error, error};
+use crossweave_client::Dict;
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -10,7 +11,7 @@ use tokio::time::timeout;
 use super::super::tests::{join, management, start_worker};
 use super::*;
 use crate::extension::Extensions;
-use crate::service::{Caller, Service};
+use crate::service::Service;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -51,6 +52,7 @@ fn wanted(realm: &str) -> Activation {
         proof: Some(AuthMethod::Anonymous),
         authprovider: "static",
         transport: Dict::new().with("peer", "tcp4:10.0.0.1:5000"),
+        behind_proxy: None,
         missing: Missing::Realm,
     }
 }
@@ -67,7 +69,6 @@ async fn until(is_so: impl Fn() -> bool) {
 
 #[test]
 fn a_client_that_does_not_log_in_is_one_whichever_port_address_or_process_it_takes() {
-    let host = |peer: &str| peer_host(&Dict::new().with("peer", peer));
     for (one, same, other) in [
         ("tcp4:10.0.0.1:5000", "tcp4:10.0.0.1:5001", "tcp4:10.0.0.2:5000"),
         ("tcp6:[2001:db8:0:1::1]:5000", "tcp6:[2001:db8:0:1:ffff::2]:5001", "tcp6:[2001:db8:0:2::1]:5000"),
@@ -75,9 +76,24 @@ fn a_client_that_does_not_log_in_is_one_whichever_port_address_or_process_it_tak
         ("unix:pid=5,uid=1000", "unix:pid=6,uid=1000", "unix:pid=5,uid=1001"),
         ("unix:uid=1000", "unix:pid=7,uid=1000", "memory"),
     ] {
-        assert_eq!(host(one), host(same));
-        assert_ne!(host(one), host(other));
+        assert_eq!(peer_host(one), peer_host(same));
+        assert_ne!(peer_host(one), peer_host(other));
     }
+}
+
+#[test]
+fn clients_behind_a_proxy_pay_by_their_own_address_and_not_by_that_of_the_proxy() {
+    let behind = |peer: Option<&str>| {
+        let transport = Dict::new().with("peer", "unix:pid=5,uid=1000");
+        principal(&Activation { transport, behind_proxy: peer.map(Into::into), ..wanted("realm1") })
+    };
+    assert_ne!(behind(Some("tcp4:10.0.0.1:5000")), behind(Some("tcp4:10.0.0.2:5000")));
+    assert_eq!(behind(Some("tcp6:[2001:db8::1]:5")), behind(Some("tcp6:[2001:db8::2]:6")));
+    assert_eq!(behind(Some("tcp4:10.0.0.1:5000")), principal(&wanted("realm1")), "as without a proxy");
+    assert_eq!(behind(None), "unix:uid=1000", "a proxy that does not tell pays itself");
+    let user =
+        Activation { authmethod: "ticket", behind_proxy: Some("tcp4:10.0.0.2:1".into()), ..wanted("realm1") };
+    assert_eq!(principal(&user), "authid somebody");
 }
 
 #[tokio::test]

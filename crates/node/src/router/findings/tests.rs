@@ -304,13 +304,14 @@ fn limits_reach_routers_and_realms() {
     let mut config = with_transport(json!({"type": "rawsocket", "endpoint": tcp(1)}));
     config["controller"] = json!({"options": {"limits": {"max_connections": 1, "max_pending_connections": 2,
         "max_pending_per_address": 3, "max_subscriptions_per_session": 4, "max_registrations_per_session": 5,
-        "max_uri_length": 600, "max_pending_body_bytes": 65_536}}});
+        "max_uri_length": 600, "max_pending_body_bytes": 65_536, "max_pending_body_bytes_per_address": 65_537}}});
     let options = json!({"uri_check": "strict", "enable_meta_api": false});
     config["workers"][0]["realms"][0]["options"] = options;
     let plan = planned(&config).unwrap_or_else(|obstacles| panic!("{obstacles:?}"));
     let (admission, definition) = (&plan.admissions[0], &plan.definitions[0].1);
     let bounds = (admission.connections_max, admission.pending_max, admission.pending_per_address_max);
-    assert_eq!((bounds, admission.pending_body_bytes_max), ((1, 2, 3), 65_536));
+    let bytes = (admission.pending_body_bytes_max, admission.pending_body_bytes_per_address_max);
+    assert_eq!((bounds, bytes), ((1, 2, 3), (65_536, 65_537)));
     let limits = &definition.options.limits;
     assert_eq!((limits.subscriptions_per_session_max, limits.registrations_per_session_max), (4, 5));
     assert_eq!(limits.uri_len_max, 600);
@@ -417,4 +418,16 @@ fn what_only_another_program_has_is_in_the_way_at_its_place() {
             format!("{transport}: `auth.one-time`: no login method \"otp\" is part of this program"),
         ]
     );
+}
+
+#[test]
+fn a_cpu_that_this_machine_does_not_have_is_warned_of() {
+    let mut config = with_transport(json!({"type": "rawsocket", "endpoint": tcp(1)}));
+    config["workers"][0]["options"] = json!({"cpu_affinity": [0, 4095]});
+    let told = |config: &Value| planned(config).unwrap_or_else(|obstacles| panic!("{obstacles:?}")).warnings;
+    let [warning] = &told(&config)[..] else { panic!("one warning") };
+    let expected = "worker \"worker001\": `cpu_affinity` has CPU 4095, and this machine has 0";
+    assert!(warning.starts_with(expected), "{warning}");
+    config["workers"][0]["options"] = json!({"cpu_affinity": [0]});
+    assert_eq!(told(&config), Vec::<String>::new());
 }

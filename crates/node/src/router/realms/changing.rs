@@ -26,7 +26,7 @@ impl RouterWorker {
             let message = format!("role {role_id:?} has the name {:?}, which cannot change", role.name);
             return Err(Error::new(error::INVALID_CONFIGURATION, message));
         }
-        part.warnings.iter().for_each(|warning| warn!(role = role_id, "{}", warning.message));
+        caller.warnings(&part.warnings).for_each(|warning| warn!(role = role_id, "{}", warning.message));
         let mut findings = Findings::new(&self.shared.options.extensions);
         let wanted = realm::role(&part.value, &format!("realm {realm_id:?}"), &mut findings);
         findings.settle()?;

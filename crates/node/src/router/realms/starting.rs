@@ -34,7 +34,7 @@ impl RouterWorker {
         }
         let part = config::part::realm(&config, &format!("realm {realm_id}"), &self.shared.options.cbdir);
         let part = part.map_err(|problems| invalid(&problems))?;
-        part.warnings.iter().for_each(|warning| warn!(realm = realm_id, "{}", warning.message));
+        caller.warnings(&part.warnings).for_each(|warning| warn!(realm = realm_id, "{}", warning.message));
         if part.value.template.is_some() {
             let template = RealmTemplate::new(realm_id, part.value, config);
             return Ok(self.start_template(state, template, who).await);

@@ -87,7 +87,7 @@ impl RouterWorker {
                 format!("realm {id:?} is a template, and would be none: stop it and start it again");
             return Err(Error::new(error::INVALID_CONFIGURATION, message));
         }
-        part.warnings.iter().for_each(|warning| warn!(realm = id, "{}", warning.message));
+        caller.warnings(&part.warnings).for_each(|warning| warn!(realm = id, "{}", warning.message));
         let template = state.numbered(RealmTemplate::new(id, part.value, config));
         let marshal = template.marshal();
         state.templates[at] = template;

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::super::{Acceptor, Handshake, NotEstablished};
 use super::stream::HttpStream;
 use super::upgrade::Agreed;
-use crate::admission::{Admitted, Pending, PendingCell};
+use crate::admission::{Admitted, Pending, PendingCell, network};
 use crate::connection::{Connection, Established};
 use crate::http::limits::{BUFFER_LEN_MAX, LIFETIME};
 use crate::http::{Answered, HttpPeer, RequestBody, ResponseBody, empty, text};
@@ -119,7 +119,8 @@ impl Serving<'_> {
         }
         let deadline = now + self.acceptor.handshake_timeout();
         let (pending, room) = (self.peer.pending.clone(), self.acceptor.room.clone());
-        let request = request.map(|incoming| RequestBody::new(incoming, deadline, pending, room));
+        let address = network(&self.peer.address);
+        let request = request.map(|incoming| RequestBody::new(incoming, deadline, pending, room, address));
         match &options.http {
             Some(service) => service.respond(request, &self.peer).await,
             None if options.websocket.is_empty() => text(StatusCode::NOT_FOUND, "no http is served here"),

@@ -47,6 +47,7 @@ fn activation(realm: &str) -> Activation {
         proof: None,
         authprovider: "static",
         transport: Dict::new(),
+        behind_proxy: None,
         missing: Missing::Realm,
     }
 }
