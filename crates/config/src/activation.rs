@@ -73,8 +73,13 @@ fn check_roles(reading: &mut Reading<'_>, fields: &mut Fields<'_>, key: &'static
         if name.is_empty() || name == TRUSTED || roles.iter().any(|role| role.is_called(name)) {
             continue;
         }
+        let no_role = format!("no role of this template is {}", quoted(name));
+        if roles.is_empty() {
+            reading.report(&at, Finding::error(format!("{no_role}: it has no roles")));
+            continue;
+        }
         let names = || roles.iter().map(|role| role.name.as_str());
-        let finding = Finding::error(format!("no role of this template is {}", quoted(name)));
-        reading.report(&at, finding.expected(one_of(names())).nearest(nearest(name, names())));
+        reading
+            .report(&at, Finding::error(no_role).expected(one_of(names())).nearest(nearest(name, names())));
     }
 }

@@ -244,9 +244,14 @@ fn identities<'n>(
 fn unknown(node: &Node, question: &Question<'_>, roles: &[Candidate<'_>]) -> String {
     let names = listed(roles.iter().map(|(.., role, _)| &*role.name));
     let who = question.who;
-    let message =
-        format!("the configuration knows no role and no authid {who:?}: there are the roles {names}");
     let has_templates = node.routers().flat_map(|worker| &worker.realms).any(|it| it.template.is_some());
+    let there = match (roles.is_empty(), question.realm) {
+        (false, _) => format!("there are the roles {names}"),
+        (true, Some(realm)) => format!("realm {realm:?} has no roles"),
+        (true, None) if has_templates => "there are no roles outside of templates".to_owned(),
+        (true, None) => "its realms have no roles".to_owned(),
+    };
+    let message = format!("the configuration knows no role and no authid {who:?}: {there}");
     match has_templates {
         false => message,
         true => format!("{message}; `--realm NAME` asks about a realm that a template starts"),

@@ -66,6 +66,7 @@ use memories::Memories;
 use realms::RunningRealm;
 use template::RealmTemplate;
 use traces::Traces;
+pub(crate) use transports::explain;
 use transports::{ROUTER_EVENTS, RunningTransport, TransportEvents};
 
 /// What a router worker is told when it starts.

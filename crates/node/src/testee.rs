@@ -8,6 +8,7 @@ use std::time::Duration;
 use crossweave_api::testee::*;
 use crossweave_api::{Config, Error, error};
 use crossweave_config::part;
+use crossweave_router::StartError;
 use crossweave_transport::codec::Codec;
 use crossweave_transport::endpoint::BoundAddress;
 use crossweave_transport::http::parse_request;
@@ -23,7 +24,7 @@ use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::clock::utcnow;
-use crate::router::{EchoTransport, authority, echo_transport, reach};
+use crate::router::{EchoTransport, authority, echo_transport, explain, reach};
 use crate::service::{Caller, Service, answers, check_id};
 
 /// TLS and the opening handshake take no longer.
@@ -99,7 +100,10 @@ impl Testee {
         let echo = self.prepare(&caller, &id, &config)?;
         let cannot = |failure: &dyn std::fmt::Display| Error::new(error::CANNOT_LISTEN, failure);
         let tls = echo.tls.as_ref().map(TlsAcceptor::new).transpose().map_err(|failure| cannot(&failure))?;
-        let listener = Listener::bind(&echo.endpoint).await.map_err(|failure| cannot(&failure))?;
+        let listener = Listener::bind(&echo.endpoint).await.map_err(|failure| {
+            let why = explain(&StartError::Bind(failure), &echo.endpoint, None, false);
+            Error::new(error::CANNOT_LISTEN, why)
+        })?;
         let scheme = if tls.is_some() { "wss" } else { "ws" };
         let address = listener.address().clone();
         let url = match &address {

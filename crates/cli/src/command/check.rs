@@ -37,7 +37,7 @@ impl Check {
         let loaded = match self.directory.load() {
             Ok(loaded) => loaded,
             Err(NotLoaded::Failure(failure)) => return Err(failure),
-            Err(NotLoaded::Problems(problems)) => return self.refuse(terminal, &problems),
+            Err(NotLoaded::Problems(problems)) => return Err(refuse(terminal, &problems, self.json)?),
         };
         let Some(file) = &loaded.config_file else {
             let (dir, names) = (loaded.cbdir.display(), CONFIG_FILES.join(" or "));
@@ -52,21 +52,22 @@ impl Check {
         }
         if found.is_ok() { Ok(()) } else { Err(Failure::told()) }
     }
+}
 
-    fn refuse(&self, terminal: Terminal, problems: &Problems) -> Result<(), Failure> {
-        match self.json {
-            true => {
-                let object = json!({"ok": false, "file": problems.file(), "problems": list(problems)});
-                terminal.print(&object.to_string())?;
-            }
-            false => {
-                show_problems(terminal, problems);
-                let errors = problems.count(Severity::Error) + problems.left_off();
-                terminal.complain(&format!("{} has {}", problems.file(), counted(errors)));
-            }
+/// Tells why a configuration cannot be used: on stdout as `check --json` does, or else on stderr.
+pub(super) fn refuse(terminal: Terminal, problems: &Problems, json: bool) -> Result<Failure, Failure> {
+    match json {
+        true => {
+            let object = json!({"ok": false, "file": problems.file(), "problems": list(problems)});
+            terminal.print(&object.to_string())?;
         }
-        Err(Failure::told())
+        false => {
+            show_problems(terminal, problems);
+            let errors = problems.count(Severity::Error) + problems.left_off();
+            terminal.complain(&format!("{} has {}", problems.file(), counted(errors)));
+        }
     }
+    Ok(Failure::told())
 }
 
 /// The report on stderr, with colours on a terminal.

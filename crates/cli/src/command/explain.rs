@@ -1,13 +1,13 @@
 //! `crossweave explain`.
 
 use clap::{Args, ValueEnum};
-use crossweave_config::{Loaded, Matching, Permission, Severity};
+use crossweave_config::{Loaded, Matching, Permission};
 use crossweave_node::explain::{Judged, Question, Verdict, instances, judge};
 use crossweave_router::Action;
 use crossweave_wamp::MatchPolicy;
 use serde_json::{Value, json};
 
-use super::check::show_problems;
+use super::check::refuse;
 use crate::exit::{Code, Failure};
 use crate::node::{NodeDirectory, NotLoaded};
 use crate::terminal::Terminal;
@@ -134,10 +134,7 @@ impl Explain {
         self.directory.load().map_err(|reason| match reason {
             NotLoaded::Failure(failure) => failure,
             NotLoaded::Problems(problems) => {
-                show_problems(terminal, &problems);
-                let errors = problems.iter().filter(|it| it.severity == Severity::Error).count();
-                let noun = if errors == 1 { "error" } else { "errors" };
-                Failure::setup(format_args!("{} has {errors} {noun}", problems.file()))
+                refuse(terminal, &problems, self.json).unwrap_or_else(|failure| failure)
             }
         })
     }

@@ -65,6 +65,10 @@ fn shell_word(path: &Path) -> String {
     if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
+fn is_absent(folder: &Path) -> bool {
+    !folder.as_os_str().is_empty() && folder.symlink_metadata().is_err()
+}
+
 /// Writes the configuration and says where it is.
 fn write_template(folder: &Path) -> Result<PathBuf, String> {
     let failed = |path: &Path, error: &io::Error| format!("cannot write {}: {error}", path.display());
@@ -73,9 +77,18 @@ fn write_template(folder: &Path) -> Result<PathBuf, String> {
     {
         return Err(format!("there is a configuration already: {}", existing.display()));
     }
-    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    // The application's directory may be new as well.
+    let made: Vec<&Path> =
+        [Some(folder), folder.parent()].into_iter().flatten().filter(|it| is_absent(it)).collect();
     let file = folder.join("config.json");
-    write_whole(&file, init_template().as_bytes(), ordinary(), Existing::Keep)
-        .map_err(|error| failed(&file, &error))?;
+    let written = fs::create_dir_all(folder).map_err(|error| failed(folder, &error)).and_then(|()| {
+        write_whole(&file, init_template().as_bytes(), ordinary(), Existing::Keep)
+            .map_err(|error| failed(&file, &error))
+    });
+    if let Err(error) = written {
+        // Those with something in them stay, and so do those that cannot be removed.
+        made.iter().for_each(|it| drop(fs::remove_dir(it)));
+        return Err(error);
+    }
     Ok(file)
 }

@@ -1,11 +1,10 @@
 //! `crossweave realm`.
 
 use clap::{Args, Subcommand};
-use crossweave_config::Severity;
 use crossweave_node::explain::{NamedRealm, RealmKind, realms_named};
 use serde_json::{Value, json};
 
-use super::check::show_problems;
+use super::check::refuse;
 use crate::exit::{Code, Failure};
 use crate::node::{NodeDirectory, NotLoaded};
 use crate::terminal::Terminal;
@@ -45,12 +44,9 @@ impl Realm {
     pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
         let RealmCommand::Explain { name, directory, json } = &self.command;
         let loaded = directory.load().map_err(|reason| match reason {
-            NotLoaded::Failure(failure) => failure,
+            NotLoaded::Failure(failure) => failure.tell_if(*json, terminal),
             NotLoaded::Problems(problems) => {
-                show_problems(terminal, &problems);
-                let errors = problems.count(Severity::Error);
-                let noun = if errors == 1 { "error" } else { "errors" };
-                Failure::setup(format_args!("{} has {errors} {noun}", problems.file()))
+                refuse(terminal, &problems, *json).unwrap_or_else(|failure| failure)
             }
         })?;
         let realms = realms_named(&loaded.node, &loaded.document, &loaded.cbdir, name);
@@ -84,6 +80,10 @@ fn shown(realm: &NamedRealm<'_>, name: &str) -> String {
             let who = activation.authroles.as_ref().map_or("every role below".to_owned(), |it| it.join(", "));
             lines.push(format!("  started by {who}"));
             lines.extend(workers.iter().map(|(kind, id)| format!("  with       {kind} {id}")));
+            if !activation.background_authroles.is_empty() {
+                let roles = activation.background_authroles.join(", ");
+                lines.push(format!("  background {roles}: their sessions keep no realm running"));
+            }
             let idle = match activation.idle_timeout {
                 Some(seconds) => format!("ends after {seconds} s without a session"),
                 None => "stays until the node ends".to_owned(),
@@ -140,11 +140,13 @@ fn role(role: &Value) -> Vec<String> {
 fn object(realm: &NamedRealm<'_>) -> Value {
     let kind = match &realm.kind {
         RealmKind::Static => json!({"kind": "static"}),
-        RealmKind::Template { id, pattern, groups, workers, .. } => {
+        RealmKind::Template { id, pattern, groups, activation, workers } => {
             let groups: Value =
                 groups.iter().map(|(group, value)| (group.clone(), Value::from(value.clone()))).collect();
             let workers: Vec<&str> = workers.iter().map(|(_, id)| *id).collect();
-            json!({"kind": "template", "template": id, "pattern": pattern, "groups": groups, "workers": workers})
+            let background = &activation.background_authroles;
+            json!({"kind": "template", "template": id, "pattern": pattern, "groups": groups, "workers": workers,
+                "background_authroles": background})
         }
         RealmKind::Refused { id, why } => json!({"kind": "refused", "template": id, "message": why}),
         RealmKind::Hidden { id } => json!({"kind": "hidden", "template": id}),

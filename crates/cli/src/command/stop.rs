@@ -17,6 +17,8 @@ use crate::terminal::Terminal;
 
 /// What an orderly end may take, in seconds. Sessions get 5 s of it, and event histories 5 s more.
 const TIMEOUT_S: u64 = 20;
+/// The longest that can be asked for.
+const TIMEOUT_MAX_S: u64 = 3600;
 /// What an end at once may take.
 const AT_ONCE: Duration = Duration::from_secs(5);
 /// How often it is told that it takes long.
@@ -39,11 +41,16 @@ pub(super) struct Stop {
     #[command(flatten)]
     directory: Cbdir,
     /// Seconds that an orderly end may take, 0 to 3600
-    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT_S, value_parser = clap::value_parser!(u64).range(..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT_S, value_parser = parse_timeout)]
     timeout: u64,
     /// Print one JSON object: pid, directory, ended (orderly, at-once, killed), seconds
     #[arg(long)]
     json: bool,
+}
+
+fn parse_timeout(text: &str) -> Result<u64, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds <= TIMEOUT_MAX_S);
+    seconds.ok_or_else(|| format!("expected a whole number of seconds, 0 to {TIMEOUT_MAX_S}"))
 }
 
 /// How a node has ended.

@@ -52,6 +52,12 @@ impl NodeDirectory {
         let loaded = load_checking(&cbdir, self.config.as_deref(), &Extensions::default())
             .map_err(NotLoaded::Problems)?;
         match (&loaded.config_file, self.directory.asked_for()) {
+            (None, _) if cbdir.join(MISNAMED).exists() => Err(failure(format!(
+                "there is no {} in {}{}",
+                CONFIG_FILES.join(" or "),
+                cbdir.display(),
+                misnamed(&cbdir)
+            ))),
             (None, Some(by)) => {
                 let (names, shown) = (CONFIG_FILES.join(" or "), cbdir.display());
                 let else_told =
@@ -75,10 +81,21 @@ impl NodeDirectory {
         })?;
         found.ok_or_else(|| {
             let (names, shown) = (CONFIG_FILES.join(" or "), cbdir.display());
-            let hint = meant(&cbdir).unwrap_or_else(|| ": `crossweave init` writes one".to_owned());
+            let hint = match cbdir.join(MISNAMED).exists() {
+                true => misnamed(&cbdir),
+                false => meant(&cbdir).unwrap_or_else(|| ": `crossweave init` writes one".to_owned()),
+            };
             Failure::setup(format_args!("there is no {names} in {shown}{hint}"))
         })
     }
+}
+
+/// A file that was meant to be the configuration. The built-in node is not started beside it.
+const MISNAMED: &str = "config.yml";
+
+/// Goes behind the sentence that says what is not there.
+fn misnamed(cbdir: &Path) -> String {
+    format!(", but {}: rename it to config.yaml", cbdir.join(MISNAMED).display())
 }
 
 /// What was probably meant by a directory that is no node directory itself, but whose `.crossbar` is: commands are run beside

@@ -142,6 +142,19 @@ fn init_writes_a_configuration_that_is_ok() {
 }
 
 #[test]
+fn a_configuration_with_another_ending_is_not_passed_over() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("config.yml"), "version: 2\n").unwrap();
+    for args in [&["start", "--port", "0"][..], &["start", "--cbdir", "."], &["check"]] {
+        let outcome = Outcome::of(crossweave().args(args).current_dir(folder.path()).output().unwrap());
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{args:?}");
+        let told = "no config.yaml or config.json in ";
+        assert!(outcome.stderr.contains(told), "{args:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.ends_with("config.yml: rename it to config.yaml\n"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn init_never_overwrites() {
     let folder = TempDir::new().unwrap();
     let appdir = folder.path().to_str().unwrap();
@@ -166,7 +179,7 @@ fn an_init_without_room_leaves_nothing_behind() {
     let outcome = Outcome::of(bash.output().unwrap());
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.stderr.contains("cannot write") && outcome.stderr.contains("config.json"), "{outcome:?}");
-    assert_eq!(fs::read_dir(folder.path().join(".crossbar")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     assert_eq!(run(&["init", "--appdir", folder.path().to_str().unwrap()]).code, Some(0));
 }
 

@@ -170,9 +170,49 @@ fn what_cannot_be_asked_is_said() {
     }
     let outcome = explain_of(&two, &["call", "com.x", "--as", "guest", "--realm", "realm2"]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    for (more, there) in
+        [(&[][..], "its realms have no roles"), (&["--realm", "realm1"], r#"realm "realm1" has no roles"#)]
+    {
+        let ask = [&["call", "com.x", "--as", "user"], more].concat();
+        let outcome = explain_of(&json!([{"name": "realm1", "roles": []}]), &ask);
+        let told = format!("no role and no authid \"user\": {there}\n");
+        assert!(outcome.stderr.ends_with(&told), "{}", outcome.stderr);
+    }
     let outcome = explain_of(&json!([{"name": "x"}]), &["call", "com.x", "--as", "user"]);
     assert_eq!(outcome.code, Some(1), "a configuration with errors");
     assert!(outcome.stderr.contains("cannot be the name of a realm"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_broken_configuration_is_told_to_programs_as_check_does() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("config.json"), r#"{"version": 2, "wrokers": []}"#).unwrap();
+    let of = |args: &[&str]| run(&[args, &["--json", "--cbdir", folder.path().to_str().unwrap()]].concat());
+    let checked = of(&["check"]);
+    for args in [&["explain", "call", "com.x", "--as", "user"][..], &["realm", "explain", "realm1"]] {
+        let outcome = of(args);
+        assert_eq!((outcome.code, &outcome.stdout), (Some(1), &checked.stdout), "{args:?}");
+        assert_eq!(outcome.stderr, "");
+        let told: Value = serde_json::from_str(&outcome.stdout).unwrap();
+        assert_eq!((&told["ok"], told["problems"].as_array().unwrap().len()), (&json!(false), 1), "{told}");
+    }
+}
+
+#[test]
+fn a_realm_tells_which_roles_serve_it() {
+    let roles = json!([{"name": "backend", "allow-by-default": true}]);
+    let realm = json!({"name": "r-[a-z]+", "template": true, "roles": roles,
+        "activation": {"idle_timeout": 5, "background_authroles": ["backend"]}});
+    let folder = TempDir::new().unwrap();
+    let node = json!({"version": 2, "workers": [{"type": "router", "realms": [realm], "transports": []}]});
+    fs::write(folder.path().join("config.json"), node.to_string()).unwrap();
+    let of = |more: &[&str]| {
+        run(&[&["realm", "explain", "r-a", "--cbdir", folder.path().to_str().unwrap()], more].concat())
+    };
+    let told = "\n  background backend: their sessions keep no realm running\n";
+    assert!(of(&[]).stdout.contains(told), "{:?}", of(&[]));
+    let told: Value = serde_json::from_str(&of(&["--json"]).stdout).unwrap();
+    assert_eq!(told["realms"][0]["background_authroles"], json!(["backend"]));
 }
 
 /// A template with a role template, and a principal with such a role.

@@ -167,6 +167,19 @@ fn a_websocket_testee_listens() {
 }
 
 #[test]
+fn a_taken_port_of_a_testee_is_told_as_others_are() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let endpoint = json!({"type": "tcp", "port": port, "interface": "127.0.0.1"});
+    let transport = json!({"type": "websocket", "endpoint": endpoint});
+    let node = json!({"version": 2, "workers": [{"type": "websocket-testee", "transport": transport}]});
+    let outcome = run(&folder(&node.to_string()), "start", &[]);
+    assert_eq!(outcome.code, Some(1));
+    let told = format!("cannot listen on tcp:127.0.0.1:{port}: another program does already");
+    assert!(outcome.stderr.contains(&told) && !outcome.stderr.contains("os error"), "{}", outcome.stderr);
+}
+
+#[test]
 fn what_only_tls_makes_true_is_warned_of_without_it() {
     let web = json!([{"type": "web", "endpoint": {"type": "tcp", "port": 1, "interface": "127.0.0.1"},
         "paths": {"/": {"type": "nodeinfo"}}, "options": {"hsts": true}}]);

@@ -33,6 +33,16 @@ fn has_ended(pid: u32) -> bool {
 }
 
 #[test]
+fn a_timeout_that_is_no_number_is_told_which_it_may_be() {
+    for timeout in ["abc", "3601", "1.5"] {
+        let outcome = run(&["stop", "--timeout", timeout]);
+        assert_eq!(outcome.stdout, "");
+        let told = "expected a whole number of seconds, 0 to 3600";
+        assert!(outcome.code != Some(0) && outcome.stderr.contains(told), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn a_node_is_stopped_in_order_and_its_workers_with_it() {
     let folder = folder();
     let mut node = Node::start_in(folder.path(), &[], 1);

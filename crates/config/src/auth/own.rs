@@ -48,7 +48,10 @@ fn own(reading: &mut Reading<'_>, name: &str, at: At<'_>, known: Option<&[String
     {
         let names = || known.iter().map(String::as_str);
         let message = format!("no login method {} is part of this program", quoted(&create));
-        let finding = Finding::error(message).expected(one_of(names())).nearest(nearest(&create, names()));
+        let finding = match known.is_empty() {
+            true => Finding::error(format!("{message}, and no other is")),
+            false => Finding::error(message).expected(one_of(names())).nearest(nearest(&create, names())),
+        };
         reading.report(&at, finding);
     }
     fields.finish(reading);

@@ -21,7 +21,11 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
                 return SyntaxError::too_deep(at..at);
             }
             let at = if error.info().contains("tab") { tab(text, at) } else { at };
-            SyntaxError::at(at..at, format!("not YAML: {}", error.info()))
+            let error_at = SyntaxError::at(at..at, format!("not YAML: {}", error.info()));
+            match error.info().contains("anchor or alias") || error.info().contains("unknown anchor") {
+                true => error_at.expected("quotes around a text that begins with `*` or `&`, as in \"*\""),
+                false => error_at,
+            }
         })?;
         builder.event(event, offsets.range(span))?;
     }

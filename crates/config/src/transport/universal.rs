@@ -1,6 +1,7 @@
 //! The universal transport: RawSocket, WebSocket and HTTP on one port.
 
 use super::{Mqtt, RawSocket, Surroundings, Web, WebSocket, web};
+use crate::document::Value;
 use crate::reading::{Fields, Finding, Reading};
 
 /// What a universal transport speaks; the first bytes of a connection tell which.
@@ -44,8 +45,23 @@ impl Universal {
             let expected = "`rawsocket`, `websocket` or `web` in it";
             reading.report(&fields.at.start(), Finding::error(message).expected(expected));
         }
+        universal.warn_of_nothing(reading, fields);
         universal.warn_of_hidden_paths(reading, fields);
         universal
+    }
+
+    /// An object `websocket` without paths is right where something else is spoken.
+    fn warn_of_nothing(&self, reading: &mut Reading<'_>, fields: &mut Fields<'_>) {
+        let speaks = ["rawsocket", "web", "mqtt"].iter().any(|key| fields.get(key).is_some());
+        let is_empty = fields.get("websocket").is_some_and(|at| match &at.item.value {
+            Value::Object(entries) => entries.is_empty(),
+            value => matches!(value, Value::Null),
+        });
+        if let Some(at) = fields.key("websocket").filter(|_| is_empty && !speaks) {
+            let message =
+                "nothing can connect: this universal transport has no path in `websocket`, and nothing else";
+            reading.report(&at, Finding::warning(message).expected("a path, such as `\"ws\": {}`"));
+        }
     }
 
     /// A path in `websocket` is never looked up in `web`.

@@ -6,7 +6,7 @@ use super::options::disabled;
 use super::{Disabled, ProcessEnv, Siblings, WorkerTemplate};
 use crate::document::Value;
 use crate::host::Needed;
-use crate::reading::{At, Fields, Finding, Reading, Shape};
+use crate::reading::{At, Fields, Finding, Reading, Shape, quoted};
 
 /// A program that the node runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,16 +135,29 @@ impl GuestOptions {
     }
 }
 
+/// What `stdin` can be.
+const STDIN: &str =
+    r#"`close`, or an object such as {"type": "json", "value": 1}; without it the input stays open"#;
+
 impl GuestStdin {
     fn read(reading: &mut Reading<'_>, at: At<'_>) -> Self {
         reading.note(&at.path, || Shape::Object("what a guest reads"));
         match &at.item.value {
             Value::Null => Self::Open,
             Value::Object(_) => Self::value(reading, at),
-            _ => match reading.word(&at, &[("close", Self::Close)].map(|(word, _)| (word, ()))) {
-                Some(()) => Self::Close,
-                None => Self::Open,
-            },
+            Value::String(word) if word == "close" => {
+                reading.word(&at, &[("close", ())]);
+                Self::Close
+            }
+            Value::String(word) => {
+                let finding = Finding::error(format!("unknown stdin {}", quoted(word)));
+                reading.report(&at, finding.expected(STDIN));
+                Self::Open
+            }
+            _ => {
+                reading.wrong_type(&at, STDIN);
+                Self::Open
+            }
         }
     }
 

@@ -469,6 +469,11 @@ fn transports() {
         "$.workers[0].transports[0].web.paths.x.paths.y",
         "a web service has no `type`",
     );
+    universal(
+        r#"§"websocket": {}"#,
+        "$.workers[0].transports[0].websocket",
+        "warning: nothing can connect: this universal transport has no path in `websocket`, and nothing else",
+    );
     transport(
         r#"§{"type": "universal", "endpoint": {"type": "tcp", "port": 1}}"#,
         "$.workers[0].transports[0]",
@@ -690,6 +695,13 @@ fn yaml_problems_have_places_too() {
         "$.controller.idd",
         "nearest id",
     );
+    for star in ["*", "*.com"] {
+        yaml(
+            &format!("version: 2\ncontroller:\n  id: §{star}\n"),
+            "$",
+            "expected quotes around a text that begins with `*` or `&`, as in \"*\"",
+        );
+    }
     yaml(
         "version: 2\nversion: 2\n".replacen("\nv", "\n§v", 1).as_str(),
         "$",

@@ -166,5 +166,8 @@ fn roles_of_an_activation() {
         let told = "no role of this template is `usr`; expected `user`; nearest user";
         worker(&realm(&format!("{{\"{key}\": [\"user\", §\"usr\"]}}")), path, told);
     }
+    let without = r#"{"type": "router", "realms": [{"name": "r-[a-z]+", "template": true, "activation": {"authroles": [§"zzz"]}}]}"#;
+    let path = "$.workers[0].realms[0].activation.authroles[0]";
+    worker(without, path, "no role of this template is `zzz`: it has no roles");
     worker(&realm("{§\"idle\": 5}"), "$.workers[0].realms[0].activation.idle", "nearest idle_timeout");
 }

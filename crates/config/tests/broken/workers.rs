@@ -338,6 +338,12 @@ fn guests() {
     };
     option(r#""stdout": §"file""#, "$.workers[0].options.stdout", "expected one of `log`, `close`, `drop`");
     option(r#""stdin": §"open""#, "$.workers[0].options.stdin", "unknown stdin `open`");
+    option(
+        r#""stdin": §"open""#,
+        "$.workers[0].options.stdin",
+        "expected `close`, or an object such as {\"type\": \"json\", \"value\": 1}; without it",
+    );
+    option(r#""stdin": §5"#, "$.workers[0].options.stdin", "is the number 5; expected `close`, or an object");
     option(r#""stdin": §{"type": "json"}"#, "$.workers[0].options.stdin", "has no `value`");
     option(
         r#""stdin": {"type": §"yaml", "value": 1}"#,

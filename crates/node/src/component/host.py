@@ -305,12 +305,28 @@ def tell_stops():
         stops.pop()()
 
 
+class Untimed:
+    """Where txaio writes what is logged, each line with its time: the node's log has that already."""
+
+    def __init__(self):
+        # Twisted puts its log in the place of stdout.
+        self.out = sys.stdout
+        # By this txaio knows that it takes text.
+        self.mode = "w"
+
+    def write(self, line):
+        self.out.write(line.partition(" ")[2])
+
+    def flush(self):
+        self.out.flush()
+
+
 def run_twisted(cls):
     import txaio
     from autobahn.twisted.component import Component
     from twisted.internet import reactor
 
-    txaio.start_logging(level="info")
+    txaio.start_logging(out=Untimed(), level="info")
     component = make_component(Component, cls, False)
 
     def done(_):
@@ -343,7 +359,7 @@ def run_asyncio(cls):
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     txaio.config.loop = loop
-    txaio.start_logging(level="info")
+    txaio.start_logging(out=Untimed(), level="info")
     component = make_component(Component, cls, True)
 
     async def main():

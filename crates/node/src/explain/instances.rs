@@ -54,8 +54,10 @@ fn no_realm(node: &Node, name: &str) -> String {
         return format!("{name:?} is a template, and no realm: name one that it matches");
     }
     let there = listed(realms().filter(|it| it.template.is_none()).map(|it| &*it.name));
-    match templates.as_str() {
-        "none" => format!("there is no realm {name:?}: there are {there}"),
+    match (there.as_str(), templates.as_str()) {
+        ("none", "none") => format!("there is no realm {name:?}, and no other"),
+        ("none", _) => format!("there is no realm {name:?}: there are only the templates {templates}"),
+        (_, "none") => format!("there is no realm {name:?}: there are {there}"),
         _ => format!("there is no realm {name:?}: there are {there}, and the templates {templates}"),
     }
 }

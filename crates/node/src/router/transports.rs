@@ -422,7 +422,12 @@ fn is_same_place(one: &Config, other: &Config) -> bool {
 }
 
 /// `own` is the transport of this worker that listens there.
-fn explain(error: &StartError, endpoint: &ListenEndpoint, own: Option<&str>, is_builtin: bool) -> String {
+pub(crate) fn explain(
+    error: &StartError,
+    endpoint: &ListenEndpoint,
+    own: Option<&str>,
+    is_builtin: bool,
+) -> String {
     match error {
         StartError::Bind(bind) if bind.cause.kind() == ErrorKind::AddrInUse && own.is_some() => {
             format!(
