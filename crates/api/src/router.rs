@@ -205,8 +205,7 @@ procedures! { Router:
         path: String,
     } -> RouterTransport, errors [error::NOT_RUNNING];
 
-    /// Adds a web service to a transport that listens. WebSocket is none that can be added: its paths are fixed while a transport
-    /// listens.
+    /// Adds a web service to a transport that listens, WebSocket among them.
     "start_web_transport_service" StartWebTransportService {
         /// The transport's id.
         transport_id: String,
@@ -215,17 +214,17 @@ procedures! { Router:
         /// An item of `paths`.
         config: Config,
     } -> WebTransportService,
-    errors [error::NOT_RUNNING, error::ALREADY_RUNNING, error::INVALID_CONFIGURATION, error::FEATURE_UNAVAILABLE],
+    errors [error::NOT_RUNNING, error::ALREADY_RUNNING, error::INVALID_CONFIGURATION],
     events ["on_web_transport_service_starting", "on_web_transport_service_started"];
 
-    /// Takes a web service from a transport that listens.
+    /// Takes a web service from a transport that listens. Connections of a WebSocket path go on.
     "stop_web_transport_service" StopWebTransportService {
         /// The transport's id.
         transport_id: String,
         /// The path.
         path: String,
     } -> WebTransportServiceStopped,
-    errors [error::NOT_RUNNING, error::FEATURE_UNAVAILABLE],
+    errors [error::NOT_RUNNING, error::INVALID_CONFIGURATION],
     events ["on_web_transport_service_stopping", "on_web_transport_service_stopped"];
 
     /// Ends the sessions of a realm that have this authid. The result is their session ids.

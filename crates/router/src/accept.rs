@@ -1,16 +1,15 @@
 //! From a new connection to an established one: TLS, telling the protocols apart, their handshakes.
 
 pub(crate) mod http;
+pub(crate) mod paths;
 mod rawsocket;
 mod turns;
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossweave_transport::tls::{TlsAcceptor, TlsFacts};
-use crossweave_transport::websocket::handshake::ServerOptions;
 use crossweave_transport::{Listener, PeerAddress, Protocol, Stream, sniff};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
@@ -20,11 +19,11 @@ use tracing::{debug, info, warn};
 
 use crate::admission::{Admitted, Pending};
 use crate::connection::{Connection, Established};
-use crate::cookies::Cookies;
 use crate::http::arriving::Room;
 use crate::options::TransportOptions;
 use crate::quota::Kind;
 use crate::router::Shared;
+use paths::Paths;
 use turns::Turns;
 
 /// Connections accepted before everything else that is ready goes first: each takes some 8 µs.
@@ -35,10 +34,7 @@ pub(crate) struct Acceptor {
     pub(crate) shared: Arc<Shared>,
     pub(crate) options: Arc<TransportOptions>,
     pub(crate) tls: Option<TlsAcceptor>,
-    /// How the handshakes of each WebSocket path are answered.
-    pub(crate) handshakes: HashMap<String, ServerOptions>,
-    /// The cookies of each WebSocket path.
-    pub(crate) jars: HashMap<String, Cookies>,
+    pub(crate) paths: Arc<Paths>,
     /// For what arrives of bodies before anybody has joined.
     pub(crate) room: Arc<Room>,
 }

@@ -91,22 +91,6 @@ impl TransportOptions {
 }
 
 impl TransportOptions {
-    /// The longest path of a WebSocket service that this one begins with, component by component; else `*`, if it is there.
-    pub(crate) fn websocket_at(&self, path: &str) -> Option<(&str, &WebSocketOptions)> {
-        let mut mount = path;
-        let found = loop {
-            match self.websocket.get_key_value(mount) {
-                Some(found) => break Some(found),
-                // What is before the last component, or before a `/` at the end.
-                None => match mount.rfind('/') {
-                    None | Some(0) => break None,
-                    Some(len) => mount = &mount[..len],
-                },
-            }
-        };
-        found.or_else(|| self.websocket.get_key_value("*")).map(|(path, options)| (path.as_str(), options))
-    }
-
     /// The names of authenticators that must be registered.
     pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
         let parts = self.rawsocket.iter().map(|part| &part.authentication);

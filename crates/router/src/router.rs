@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use crate::accept::Acceptor;
-use crate::accept::http::server_options;
+use crate::accept::paths::Paths;
 use crate::admission::Admission;
 use crate::authenticator::looks::Looks;
 use crate::authenticator::{Authenticator, Turns};
@@ -87,6 +87,9 @@ pub enum StartError {
     /// The certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The transport that is to change is not there.
+    #[error(transparent)]
+    NoSuchTransport(#[from] NoSuchTransport),
 }
 
 /// What waits for one session.
@@ -205,27 +208,37 @@ impl Router {
     /// # Errors
     /// The endpoint, the certificates or the place for cookies cannot be used, an authenticator is not registered, or the router
     /// was shut down. Nothing listens then.
-    pub async fn start_listening(&self, options: TransportOptions) -> Result<Listening, StartError> {
+    pub async fn start_listening(&self, mut options: TransportOptions) -> Result<Listening, StartError> {
         if self.is_shutting_down() {
             return Err(StartError::Stopped);
         }
-        if let Some(name) = options.functions().find(|name| self.shared.authenticator(name).is_none()) {
-            return Err(StartError::NoSuchAuthenticator(name.to_owned()));
-        }
+        self.check_functions(&options)?;
         let tls = options.tls.as_ref().map(TlsAcceptor::new).transpose()?;
         let listener = Listener::bind(&options.endpoint).await?;
-        let mut jars = HashMap::new();
-        for (path, part) in &options.websocket {
-            if let Some(cookies) = &part.cookies {
-                jars.insert(path.clone(), self.shared.jars.open(cookies)?);
-            }
-        }
-        let of_path = |(path, part): (&String, _)| (path.clone(), server_options(part));
-        let handshakes = options.websocket.iter().map(of_path).collect();
+        let paths = Arc::new(Paths::open(std::mem::take(&mut options.websocket), &self.shared.jars)?);
         let (shared, options) = (self.shared.clone(), Arc::new(options));
         let room = Room::new(shared.admission.options());
-        let acceptor = Acceptor { shared, options, tls, handshakes, jars, room };
+        let acceptor = Acceptor { shared, options, tls, paths, room };
         Ok(self.shared.transports.start(listener, acceptor, self.shared.stop.subscribe()))
+    }
+
+    /// Lets a transport that listens have the WebSocket paths of these options, whose other parts mean nothing here. A path that it has
+    /// already stays as it is; connections of one that it loses go on.
+    ///
+    /// # Errors
+    /// It does not listen any more, an authenticator is not registered, or the place for cookies cannot be used. Nothing has changed
+    /// then.
+    pub fn change_websocket(&self, id: TransportId, options: TransportOptions) -> Result<(), StartError> {
+        self.check_functions(&options)?;
+        let paths = self.shared.transports.paths(id)?;
+        Ok(paths.change(options.websocket, &self.shared.jars)?)
+    }
+
+    fn check_functions(&self, options: &TransportOptions) -> Result<(), StartError> {
+        match options.functions().find(|name| self.shared.authenticator(name).is_none()) {
+            Some(name) => Err(StartError::NoSuchAuthenticator(name.to_owned())),
+            None => Ok(()),
+        }
     }
 
     /// Stops listening; returns when the socket is closed, and the file of a Unix socket removed. Connections that are there go on,

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info};
 
 use crate::accept::Acceptor;
+use crate::accept::paths::Paths;
 use crate::options::TransportOptions;
 
 /// Names a transport of a router, for as long as the router is there.
@@ -79,6 +80,7 @@ struct Entry {
     tls: Option<TlsAcceptor>,
     /// Its acceptor has one of these, and each of its connections.
     options: Weak<TransportOptions>,
+    paths: Arc<Paths>,
     /// The task that accepts; none once it was told to end.
     accepting: Option<JoinHandle<()>>,
 }
@@ -93,12 +95,13 @@ impl Transports {
     ) -> Listening {
         let address = listener.address().clone();
         let (tls, options) = (acceptor.tls.clone(), Arc::downgrade(&acceptor.options));
+        let paths = acceptor.paths.clone();
         let mut table = self.0.lock();
         table.forget_those_without_connections();
         table.last += 1;
         let id = TransportId(table.last);
         let accepting = Some(tokio::spawn(Arc::new(acceptor).run(listener, stop)));
-        table.entries.push(Entry { id, address: address.clone(), tls, options, accepting });
+        table.entries.push(Entry { id, address: address.clone(), tls, options, paths, accepting });
         Listening { id, address }
     }
 
@@ -115,6 +118,13 @@ impl Transports {
         self.0.lock().forget_those_without_connections();
         info!(endpoint = %address, "transport stopped listening");
         Ok(())
+    }
+
+    /// The WebSocket paths of one that listens.
+    pub(crate) fn paths(&self, id: TransportId) -> Result<Arc<Paths>, NoSuchTransport> {
+        let table = self.0.lock();
+        let entry = table.entries.iter().find(|entry| entry.id == id && entry.is_listening());
+        entry.map(|entry| entry.paths.clone()).ok_or(NoSuchTransport(id))
     }
 
     pub(crate) fn list(&self) -> Vec<TransportStatus> {

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use serde_json::{Value, json};
 
+use crate::background::{Background, crossweave, run};
 use crate::managed::Managed;
 
 /// A router with web services at these paths.
@@ -71,6 +72,31 @@ fn services_go_on_when_others_come_and_go() {
     node.call("crossbar.worker.router.stop_web_transport_service", &[json!("web"), json!("lp")]).unwrap();
     assert_eq!(post(address, &format!("{session}/receive"), "").0, 405, "the service at / is asked");
     assert_eq!(node.stop(), Some(0));
+}
+
+#[test]
+fn websocket_comes_and_goes_as_other_services_do_and_its_sessions_go_on() {
+    let node = Managed::start(&web(&json!({"/": {"type": "nodeinfo"}, "ws": {"type": "websocket"}})), &[]);
+    let address = address(&node);
+    let url = |path: &str| format!("ws://{address}/{path}");
+    let call =
+        |path: &str| run(&["call", "wamp.session.count", "--realm", "realm1", "--url", &url(path)]).code;
+    assert_ne!(call("more"), Some(0), "it is not there yet");
+    let service = json!({"type": "websocket", "serializers": ["json"]});
+    node.call("crossbar.worker.router.start_web_transport_service", &[json!("web"), json!("more"), service])
+        .unwrap();
+    assert_eq!(call("more"), Some(0));
+    let told = node.call("crossbar.worker.router.get_router_transport", &[json!("web")]).unwrap();
+    assert!(told["listening"].to_string().contains(&url("more")), "{told}");
+    let (more, ws) = (url("more"), url("ws"));
+    let args = ["sub", "com.a", "--count", "1", "--realm", "realm1", "--url", &more];
+    let mut sub = Background::start(crossweave().args(args));
+    sub.wait_for("subscribed");
+    node.call("crossbar.worker.router.stop_web_transport_service", &[json!("web"), json!("more")]).unwrap();
+    assert_ne!(call("more"), Some(0), "nobody new");
+    assert_eq!(run(&["pub", "com.a", "7", "--realm", "realm1", "--url", &ws]).code, Some(0));
+    assert!(sub.line().contains("com.a [7]"));
+    assert_eq!((sub.end(), node.stop()), (Some(0), Some(0)));
 }
 
 #[test]

@@ -73,17 +73,6 @@ impl State {
     }
 }
 
-/// WebSocket is spoken by the transport itself, and fixed while it listens.
-fn is_changeable(service: &Config) -> Result<(), Error> {
-    match service["type"].as_str() {
-        Some("websocket") => {
-            let message = "WebSocket paths are fixed while a transport listens: stop it and start it again";
-            Err(Error::new(error::FEATURE_UNAVAILABLE, message))
-        }
-        _ => Ok(()),
-    }
-}
-
 impl RouterWorker {
     pub(super) async fn answer_for_services(&self) -> Result<(), String> {
         answers!(
@@ -137,7 +126,6 @@ impl RouterWorker {
             let message = "start_web_transport_service: `config` is no dict with a `type`";
             return Err(Error::new(error::INVALID_ARGUMENT, message));
         }
-        is_changeable(&config)?;
         let with_it = |state: &State| {
             let mut changed = self.config_of(state, &transport_id)?;
             let paths = paths(&mut changed).ok_or_else(|| no_web(&transport_id))?;
@@ -168,8 +156,8 @@ impl RouterWorker {
         let without_it = |state: &State| {
             let mut changed = self.config_of(state, &transport_id)?;
             let paths = paths(&mut changed).ok_or_else(|| no_web(&transport_id))?;
-            let config = paths.remove(&path).ok_or_else(|| no_service(&path))?;
-            is_changeable(&config).map(|()| changed)
+            paths.remove(&path).ok_or_else(|| no_service(&path))?;
+            Ok(changed)
         };
         let (mut state, changed, folders) = self.located(&transport_id, without_it).await?;
         let (event, who) = (place(&transport_id, &path), caller.session);
@@ -197,14 +185,15 @@ impl RouterWorker {
         folders: Folders,
     ) -> Result<(), Error> {
         let at = state.transport(transport_id)?;
-        let (listen, key) = self.prepare(caller, transport_id, &config, state, folders)?;
+        let (mut listen, key) = self.prepare(caller, transport_id, &config, state, folders)?;
         if key {
             self.need_key(state)?;
         }
         let running = &mut state.transports[at];
-        let (Some(site), Some(service)) = (&running.site, listen.options.http) else {
+        let (Some(site), Some(service)) = (running.site.clone(), listen.options.http.take()) else {
             return Err(no_web(transport_id));
         };
+        running.change_websocket(self.router(), &listen)?;
         site.change(service);
         running.served = listen.served;
         running.config = config;

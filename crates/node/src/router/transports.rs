@@ -72,6 +72,18 @@ impl RunningTransport {
         self.marshal(TransportState::Started, realms)
     }
 
+    /// Lets it have the WebSocket paths that it is to have now.
+    pub(super) fn change_websocket(&mut self, router: &Router, listen: &Listen) -> Result<(), Error> {
+        let handle = self.handle.ok_or_else(|| no_such("transport", &self.id))?;
+        let changed = router.change_websocket(handle, listen.options.clone());
+        changed.map_err(|failure| Error::new(error::INVALID_CONFIGURATION, failure))?;
+        let now = router.transports().into_iter().find(|it| it.id == handle);
+        if let Some(now) = now {
+            self.listening = ready::Listening::of(&now.address, listen);
+        }
+        Ok(())
+    }
+
     /// The same in any state; `realms` can be joined there.
     fn marshal(&self, state: TransportState, realms: &[String]) -> RouterTransport {
         RouterTransport {

@@ -21,7 +21,6 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout_at;
 
 use self::stream::HttpStream;
-pub(crate) use self::upgrade::server_options;
 use super::{Acceptor, Handshake, NotEstablished, Purpose};
 use crate::http::Answered;
 

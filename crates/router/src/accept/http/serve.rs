@@ -30,7 +30,7 @@ struct Serving<'a> {
     /// Not kept for further requests after this.
     end: Instant,
     /// The upgrade that was agreed on with the last request.
-    agreed: Mutex<Option<Agreed<'a>>>,
+    agreed: Mutex<Option<Agreed>>,
 }
 
 impl Acceptor {
@@ -123,7 +123,7 @@ impl Serving<'_> {
         let request = request.map(|incoming| RequestBody::new(incoming, deadline, pending, room, address));
         match &options.http {
             Some(service) => service.respond(request, &self.peer).await,
-            None if options.websocket.is_empty() => text(StatusCode::NOT_FOUND, "no http is served here"),
+            None if self.acceptor.paths.is_empty() => text(StatusCode::NOT_FOUND, "no http is served here"),
             None => text(StatusCode::NOT_FOUND, "nothing is served at this path"),
         }
     }
@@ -142,8 +142,8 @@ impl Serving<'_> {
             }
         }
         // What is below a WebSocket service may be another service's, for requests that are no upgrade.
-        let (path, paths) = (request.uri().path(), &self.acceptor.options.websocket);
-        if ![path, path.trim_end_matches('/')].iter().any(|path| paths.contains_key(*path)) {
+        let (path, paths) = (request.uri().path(), &self.acceptor.paths);
+        if ![path, path.trim_end_matches('/')].iter().any(|path| paths.has(path)) {
             return None;
         }
         let why = "this is a websocket endpoint: connect with ws:// or wss://";

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crossweave_transport::http::{Request, Response};
 use crossweave_transport::tls::TlsFacts;
-use crossweave_transport::websocket::Limits;
-use crossweave_transport::websocket::handshake::{ServerOptions, Upgrade, upgrade};
+use crossweave_transport::websocket::handshake::{Upgrade, upgrade};
 use crossweave_transport::{PeerAddress, Stream};
 use crossweave_wamp::{Batching, Serializer};
 use tokio::time::Instant;
 
+use super::super::paths::Offer;
 use super::super::{Acceptor, NotEstablished};
 use crate::connection::{Established, PingOptions};
 use crate::cookies::Visit;
@@ -30,10 +30,9 @@ impl From<NotUpgraded> for NotEstablished {
 }
 
 /// An upgrade that both sides agree on: what a path offers to whom it has let in.
-pub(super) struct Agreed<'o> {
-    options: &'o WebSocketOptions,
+pub(super) struct Agreed {
+    offer: Arc<Offer>,
     authentication: Authentication,
-    server: &'o ServerOptions,
     upgrade: Upgrade,
     /// The cookie's holder.
     visit: Option<Visit>,
@@ -44,25 +43,24 @@ pub(super) struct Agreed<'o> {
 
 impl Acceptor {
     /// Agrees with a client that wants to upgrade.
-    pub(super) fn negotiate(&self, request: &Request, is_tls: bool) -> Result<Agreed<'_>, NotUpgraded> {
-        let found = self.options.websocket_at(&request.path);
-        let found = found.and_then(|(path, options)| Some((path, options, self.handshakes.get(path)?)));
-        let Some((path, options, server)) = found else {
+    pub(super) fn negotiate(&self, request: &Request, is_tls: bool) -> Result<Agreed, NotUpgraded> {
+        let Some(offer) = self.paths.at(&request.path) else {
             let shown: String = request.path.chars().take(64).collect();
             let response = Response::text(404, "no websocket endpoint at this path");
             return Err(NotUpgraded { response, why: format!("no websocket endpoint at path {shown:?}") });
         };
-        let upgrade = upgrade(request, server, is_tls)
+        let options = &offer.options;
+        let upgrade = upgrade(request, &offer.server, is_tls)
             .map_err(|refused| NotUpgraded { response: refused.response(), why: refused.to_string() })?;
         let (serializer, batching) = spoken(options, upgrade.protocol.as_deref());
         let serializer = encoding_of_agent(serializer, request.headers.get("User-Agent"));
         // Only now: a page that may not connect gets no cookie.
-        let greeting = self.jars.get(path).map(|jar| jar.greet(request.headers.get("Cookie")));
+        let greeting = offer.cookies.as_ref().map(|jar| jar.greet(request.headers.get("Cookie")));
         let (visit, set_cookie) = greeting.unzip();
+        let authentication = options.authentication.as_ref().unwrap_or(&self.options.authentication).clone();
         Ok(Agreed {
-            options,
-            authentication: options.authentication.as_ref().unwrap_or(&self.options.authentication).clone(),
-            server,
+            offer,
+            authentication,
             upgrade,
             visit,
             set_cookie: set_cookie.flatten(),
@@ -71,7 +69,7 @@ impl Acceptor {
     }
 }
 
-impl Agreed<'_> {
+impl Agreed {
     /// The header fields of the answer.
     pub(super) fn fields(&self) -> Vec<(&'static str, String)> {
         let mut fields = self.upgrade.fields();
@@ -94,10 +92,9 @@ impl Agreed<'_> {
         (address, tls): (PeerAddress, Option<Arc<TlsFacts>>),
         deadline: Instant,
     ) -> Established {
-        let Agreed {
-            options, authentication, server, upgrade, visit, spoken: (serializer, batching), ..
-        } = self;
-        let codec = upgrade.codec(server);
+        let Agreed { offer, authentication, upgrade, visit, spoken: (serializer, batching), .. } = self;
+        let options = &offer.options;
+        let codec = upgrade.codec(&offer.server);
         let ping = PingOptions::new(options.auto_ping_interval_ms, options.auto_ping_timeout_ms);
         Established {
             wire: Wire { serializer, framing: codec.encoder.framing(), batching },
@@ -113,20 +110,6 @@ impl Agreed<'_> {
             ping,
             deadline,
         }
-    }
-}
-
-/// What a handshake is told, the same for each.
-pub(crate) fn server_options(options: &WebSocketOptions) -> ServerOptions {
-    let single = options.serializers.iter().map(|it| it.subprotocol());
-    let batched = options.batched_serializers.iter().map(|it| it.batched_subprotocol());
-    ServerOptions {
-        protocols: single.chain(batched).map(str::to_owned).collect(),
-        allows_no_protocol: options.allows_no_subprotocol,
-        origins: options.origins.clone(),
-        deflate: options.deflate.clone(),
-        limits: Limits { max_frame_size: options.max_frame_size, max_message_size: options.max_message_size },
-        fragment_len: options.auto_fragment_size,
     }
 }
 
