@@ -166,13 +166,17 @@ impl ContainerWorker {
             }
             components.insert(id.clone(), running.clone());
         }
-        let worker = self.clone();
+        let (worker, starting) = (self.clone(), running.clone());
         let tell = move |what: Told| {
             let (worker, running) = (worker.clone(), running.clone());
             async move { worker.told(&running, what).await }
         };
         let started = component.start(program, self.shared.restart, tell).await;
         let has_joined = started.map_err(|(stage, why)| Error::new(stage.error(), why))?;
+        if !has_joined {
+            // What has been answered is not that it has started: that is still to come.
+            *starting.starter.lock() = None;
+        }
         Ok(ComponentStarted { id, config, has_joined })
     }
 

@@ -53,7 +53,7 @@ pub use management::SOCKET;
 use pidfile::PidFile;
 pub use pidfile::{another_users, running_pid, untold_pid};
 use realm_workers::RealmWorkers;
-use worker::{Origin, Worker};
+use worker::{Origin, Status, Worker};
 
 /// A step of the boot that takes longer than this has failed.
 const STEP_DEADLINE: Duration = Duration::from_secs(60);
@@ -360,8 +360,11 @@ impl Controller {
     /// Reads the certificates of all routers and proxies again; the log says what came of it, and so does the result.
     pub async fn reload_certificates(&self) -> CertificatesRead {
         let workers: Vec<Arc<Worker>> = self.shared.workers.lock().values().cloned().collect();
-        let has_transports =
-            |it: &&Arc<Worker>| matches!(it.kind, WorkerKind::Native(NativeKind::Router | NativeKind::Proxy));
+        // One that does not run reads them as it starts.
+        let has_transports = |it: &&Arc<Worker>| {
+            matches!(it.kind, WorkerKind::Native(NativeKind::Router | NativeKind::Proxy))
+                && it.status() == Status::Started
+        };
         let mut all = CertificatesRead { read: Vec::new(), kept: Vec::new() };
         for worker in workers.iter().filter(has_transports) {
             let id = &worker.id;

@@ -87,7 +87,7 @@ def said(error):
     error = getattr(error, "value", error)
     uri = getattr(error, "error", None)
     text = ", ".join(str(arg) for arg in error.args) if isinstance(uri, str) else str(error)
-    text = text.removesuffix(".")
+    text = text[:-1] if text.endswith(".") else text
     name = uri if isinstance(uri, str) else type(error).__name__
     return f"{name}: {text}" if text else name
 

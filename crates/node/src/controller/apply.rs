@@ -79,7 +79,9 @@ impl Controller {
         }
         applied.failed = silent.into_iter().find(|it| !plan.ends(&it.worker)).map(|it| it.to_string());
         if let Some(why) = &applied.failed {
-            error!("the configuration was not applied: {why}");
+            if !dry_run {
+                error!("the configuration was not applied: {why}");
+            }
         } else if !dry_run {
             for warning in &loaded.warnings {
                 let line = warning.place.map_or(0, |place| place.line);

@@ -219,7 +219,9 @@ async fn start(shared: &Arc<Shared>, activation: &Activation) -> Result<(), NotA
     if !refused.is_told && !refused.is_of_proof {
         shared.quota.log(Kind::Activation, || {
             let (authid, reason) = (&activation.authid, &refused.uri);
-            info!(realm, %authrole, %authid, reason, why = refused.message, "realm is not started for a client");
+            let (peer, behind_proxy) = (activation.transport.str("peer"), activation.behind_proxy.as_deref());
+            let why = &refused.message;
+            info!(realm, %authrole, %authid, peer, behind_proxy, reason, why, "realm is not started for a client");
         });
     }
     Err(refused.told())
