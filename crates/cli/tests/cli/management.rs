@@ -329,8 +329,11 @@ async fn services(driver: &mut Driver) {
     let wrong = json!({"type": "jsn"});
     let broken = StartWebTransportService { path: "other".to_owned(), config: wrong, ..start.clone() };
     driver.wrong(ROUTER, &broken, error::INVALID_CONFIGURATION).await;
-    let fixed = StartWebTransportService { config: json!({"type": "websocket"}), ..broken };
-    driver.wrong(ROUTER, &fixed, error::FEATURE_UNAVAILABLE).await;
+    let spoken =
+        StartWebTransportService { path: "ws".to_owned(), config: json!({"type": "websocket"}), ..broken };
+    assert_eq!(driver.right(ROUTER, &spoken).await.path, "ws");
+    let gone = StopWebTransportService { transport_id: transport_id(), path: "ws".to_owned() };
+    driver.right(ROUTER, &gone).await;
     assert_eq!(driver.right(ROUTER, &paths).await, ["/", "more"]);
     let one = GetWebTransportService { transport_id: transport_id(), path: path.clone() };
     assert_eq!(driver.right(ROUTER, &one).await.config["paths"]["more"], start.config);

@@ -94,6 +94,8 @@ fn websocket_comes_and_goes_as_other_services_do_and_its_sessions_go_on() {
     sub.wait_for("subscribed");
     node.call("crossbar.worker.router.stop_web_transport_service", &[json!("web"), json!("more")]).unwrap();
     assert_ne!(call("more"), Some(0), "nobody new");
+    let told = node.call("crossbar.worker.router.get_router_transport", &[json!("web")]).unwrap();
+    assert!(told["listening"].to_string().contains("http://"), "{told}");
     assert_eq!(run(&["pub", "com.a", "7", "--realm", "realm1", "--url", &ws]).code, Some(0));
     assert!(sub.line().contains("com.a [7]"));
     assert_eq!((sub.end(), node.stop()), (Some(0), Some(0)));

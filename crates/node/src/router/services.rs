@@ -185,12 +185,12 @@ impl RouterWorker {
         folders: Folders,
     ) -> Result<(), Error> {
         let at = state.transport(transport_id)?;
-        let (mut listen, key) = self.prepare(caller, transport_id, &config, state, folders)?;
+        let (listen, key) = self.prepare(caller, transport_id, &config, state, folders)?;
         if key {
             self.need_key(state)?;
         }
         let running = &mut state.transports[at];
-        let (Some(site), Some(service)) = (running.site.clone(), listen.options.http.take()) else {
+        let (Some(site), Some(service)) = (running.site.clone(), listen.options.http.clone()) else {
             return Err(no_web(transport_id));
         };
         running.change_websocket(self.router(), &listen)?;
